@@ -1,0 +1,59 @@
+# The project's commands; `make help` lists them. Everything else is plain Python: python3 -m tests.cluster.up --help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+UP := python3 -m tests.cluster.up
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+
+# A cluster of the user's is neither killed nor asked for what only ours promises.
+ifeq ($(CLUSTER),existing)
+NOT_LOCAL := tests/cluster/test_local_cluster.py
+else
+LOCAL_ONLY := tests/bringup
+endif
+
+.PHONY: help demo test check crds images cluster-up install env cluster-down environment
+
+help: ## List these commands
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sed '/^  help\t/d' | expand -t 18
+
+demo: environment cluster-up install ## Train, record, serve, retrain, move and roll back on a real cluster, with a report
+	eval "$$($(UP) env)"; $(PYTHON) -m tests.demo
+
+test: check ## Every test: formats and types, then unit, simulation, contract, then on the cluster
+	$(PYTEST) tests/unit tests/contract --numprocesses 2
+	$(PYTEST) tests/sim $(LOCAL_ONLY)
+	$(MAKE) cluster-up install
+	rm -rf build/states
+	eval "$$($(UP) env)"; $(PYTEST) tests/cluster -m "not disruptive" --numprocesses 4 $(addprefix --ignore=,$(NOT_LOCAL))
+	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))
+
+check: environment ## Formats, lint, types, import contracts, generated files, lock file
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m mypy operator/steadfit images/artifact images/trainer images/server images/sdk tests
+	.venv/bin/lint-imports
+	$(PYTHON) -m steadfit.api.crd --check
+	$(UP) lock
+
+crds: environment ## Write crds/ from the typed models
+	$(PYTHON) -m steadfit.api.crd
+
+images: ## Build the images whose inputs changed, and push them
+	$(UP) images
+
+cluster-up: ## Bring up the local kind cluster with registry and store, or use a healthy one again
+	$(UP) up
+
+install: ## Install the operator into the cluster: images, CRDs, manifests
+	$(UP) install
+
+env: ## Print exports for a shell: eval "$(make -s env)"
+	@$(UP) env
+
+cluster-down: ## Remove the cluster and all it set up; caches stay
+	$(UP) down
+
+environment:
+	@$(UP) venv
