@@ -1,0 +1,36 @@
+"""What an object remembers of the ModelActions that were aimed at it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import Model, list_map
+
+Verb = Literal["Retrain", "Rollback", "Pin", "Unpin"]
+ActionPhase = Literal["Pending", "Succeeded", "Rejected"]
+
+
+class ActionRecord(Model):
+    """One ModelAction and what became of it. An action is executed once per uid."""
+
+    uid: str
+    """Uid of the ModelAction."""
+    name: str
+    """Name of the ModelAction."""
+    verb: Verb
+    """What was asked for."""
+    requested_by: str
+    """Who asked."""
+    phase: ActionPhase
+    """What became of it."""
+    message: str
+    """The same in a sentence."""
+    at: datetime
+    """When it was decided."""
+
+
+ActionRecords = Annotated[list[ActionRecord], Field(max_length=20, json_schema_extra=list_map("uid"))]
+"""The newest 20 actions, oldest first."""

@@ -1,0 +1,111 @@
+"""Data sources and evaluation: what a run learns from and how it is judged."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import Digest, Label, Model, cel, list_map, validations
+
+Column = Annotated[str, Field(min_length=1, max_length=128)]
+"""Name of a column."""
+
+StoreURI = Annotated[
+    str,
+    Field(
+        max_length=1024,
+        json_schema_extra=validations(
+            cel(
+                "self.matches('^s3://[a-z0-9][-.a-z0-9]{1,61}[a-z0-9](/.*)?$')",
+                "must be an s3:// URI with a bucket, for example s3://lake/flights/; other schemes are not supported",
+            ),
+            cel("!self.contains('/../') && !self.endsWith('/..')", "must not contain '..' as a path segment"),
+        ),
+    ),
+]
+"""Where something lies in an object store."""
+
+
+class Latest(Model):
+    """The newest partitions by name (Hive style); there is no clock in it."""
+
+    partitions: Annotated[int, Field(ge=1, le=1000)]
+    """How many of the newest partitions are read."""
+
+
+class DataSource(Model):
+    """One data set, resolved once per run and recorded object by object."""
+
+    name: Label
+    """Name of the data set; the training container finds it under /steadfit/data/<name>/."""
+    uri: StoreURI
+    """Object or prefix to read. The ArtifactStore with the longest matching prefix says how."""
+    format: Literal["Parquet", "CSV"]
+    """Format of the objects."""
+    digest: Digest | None = None
+    """What the data must be: the run fails with class Data when it is not."""
+    latest: Latest | None = None
+    """Read only the newest partitions under the prefix."""
+    time_column: Column | None = None
+    """Column that says when a row was observed."""
+    key_column: Column | None = None
+    """Column that identifies a row."""
+
+    model_config = {
+        "json_schema_extra": validations(
+            cel("!(has(self.digest) && has(self.latest))", "set digest or latest, not both"),
+        )
+    }
+
+
+DataSources = Annotated[list[DataSource], Field(min_length=1, max_length=16, json_schema_extra=list_map("name"))]
+"""Data sources, at most one of a name."""
+
+
+class Holdout(Model):
+    """The rows no version was trained on, split off by Steadfit before the user's container starts."""
+
+    by: Literal["Time", "Hash"]
+    """Time: the newest rows by the column. Hash: a stable hash of the column's value."""
+    column: Column
+    """Column to split by."""
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the rows that is held out."""
+
+
+MetricName = Literal["roc_auc", "accuracy", "brier_score", "log_loss", "mae", "rmse"]
+
+
+class Metric(Model):
+    """One number a version is judged by, computed by Steadfit on the holdout."""
+
+    name: MetricName
+    """Metric, by scikit-learn's meaning."""
+    goal: Literal["Maximize", "Minimize"]
+    """Which direction is better."""
+    threshold: float | None = None
+    """A version whose value is worse than this is Rejected."""
+
+    model_config = {
+        "json_schema_extra": validations(
+            cel(
+                "(self.name in ['roc_auc', 'accuracy']) == (self.goal == 'Maximize')",
+                "roc_auc and accuracy are better when larger (goal: Maximize); brier_score, log_loss, mae and rmse"
+                " are better when smaller (goal: Minimize)",
+            )
+        )
+    }
+
+
+class Evaluation(Model):
+    """How a version is judged."""
+
+    target: Column
+    """Column that the model predicts."""
+    positive_class: Annotated[str, Field(max_length=128)] | None = None
+    """Label of the positive class in a binary classification; the greater label when absent."""
+    holdout: Holdout
+    """How the holdout is split off."""
+    metrics: Annotated[list[Metric], Field(min_length=1, max_length=8, json_schema_extra=list_map("name"))]
+    """What is computed on the holdout; the first metric is the main one."""

@@ -1,0 +1,13 @@
+"""All kinds, in the order in which a reader meets them."""
+
+from . import artifactstore, modelaction, modeldeployment, modelversion, trainingjob, trainingrun
+from .base import Definition
+
+DEFINITIONS: tuple[Definition, ...] = (
+    trainingjob.DEFINITION,
+    trainingrun.DEFINITION,
+    modelversion.DEFINITION,
+    modeldeployment.DEFINITION,
+    modelaction.DEFINITION,
+    artifactstore.DEFINITION,
+)

@@ -1,0 +1,224 @@
+"""ModelVersion: one immutable result with its lineage."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from .base import (
+    AGE,
+    IMMUTABLE,
+    Definition,
+    Digest,
+    Model,
+    Object,
+    PrinterColumn,
+    Scalar,
+    Status,
+    list_map,
+    validations,
+)
+from .pod import LocalObjectReference
+from .run import Cause
+from .trainingjob import StoreRef
+
+VersionPhase = Literal["Verified", "Rejected"]
+
+
+class File(Model):
+    """One file of an artifact."""
+
+    path: Annotated[str, Field(max_length=256)]
+    """Path inside the artifact."""
+    size: int
+    """Size in bytes."""
+    sha256: str
+    """SHA-256 of its bytes, in hexadecimal."""
+
+
+class Artifact(Model):
+    """The files of a version, addressed by their content."""
+
+    uri: Annotated[str, Field(max_length=2048)]
+    """Where the files and their manifest lie."""
+    digest: Digest
+    """SHA-256 of the canonical manifest."""
+    size: int = 0
+    """Bytes in all files."""
+    files: Annotated[list[File], Field(max_length=64)] = []
+    """The files."""
+
+
+class RunRef(Model):
+    """The run that brought a version."""
+
+    name: str
+    """Name of the TrainingRun."""
+    uid: str
+    """Uid of the TrainingRun; the complete record is stored under it."""
+
+
+class MetricValue(Model):
+    """One measured number."""
+
+    name: str
+    """Name of the metric."""
+    value: float
+    """Its value on the holdout."""
+
+
+class EvaluationResult(Model):
+    """What was measured, and on what."""
+
+    metrics: Annotated[list[MetricValue], Field(max_length=16, json_schema_extra=list_map("name"))] = []
+    """Values on the holdout."""
+    holdout_rows: int = 0
+    """Rows in the holdout."""
+    holdout_digest: str | None = None
+    """Digest of the holdout's rows."""
+    by: str | None = None
+    """How the holdout was split off: Time or Hash."""
+    column: str | None = None
+    """Column it was split by."""
+    boundary: str | None = None
+    """Smallest value of the holdout, for a split by time."""
+
+
+class DataRecord(Model):
+    """One data set as it was read."""
+
+    name: str
+    """Name of the data source."""
+    uri: str
+    """Where it was read."""
+    digest: Digest
+    """Digest over path, size and SHA-256 of every object."""
+    rows: int = 0
+    """Rows that were trained on."""
+    holdout_rows: int = 0
+    """Rows that were held out."""
+    object_count: int = 0
+    """Objects that were read; the store's record lists them."""
+
+
+class Lineage(Model):
+    """Where a version comes from: code, data, parameters, environment, infrastructure."""
+
+    image: str
+    """Image of the training container as declared."""
+    image_id: str | None = None
+    """The same as the node resolved it, with its digest."""
+    source: dict[str, Scalar] = {}
+    """Commit, dirty flag and URL of the training code."""
+    environment: dict[str, Any] = Field(default={}, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+    """Interpreter and packages of the training container."""
+    data: Annotated[list[DataRecord], Field(max_length=16, json_schema_extra=list_map("name"))] = []
+    """The data as it was read."""
+    params: dict[str, Scalar] = {}
+    """Parameters."""
+    seed: int = 0
+    """Seed of all randomness."""
+    input_hash: str = ""
+    """Hash of the run's inputs."""
+    pod_template_digest: str | None = None
+    """Digest of the pod template of the run."""
+    operator_version: str = ""
+    """Version of the operator that made the run."""
+    git_revision: str | None = None
+    """Git revision that the TrainingJob's annotations named."""
+
+
+class ModelVersionSpec(Model):
+    """The result. Immutable."""
+
+    training_job_ref: LocalObjectReference
+    """The recipe it came from."""
+    number: Annotated[int, Field(ge=1)]
+    """Number of the version, from 1."""
+    run: RunRef
+    """The run that brought it."""
+    cause: Cause
+    """Why that run started."""
+    store_ref: StoreRef
+    """The ArtifactStore that holds it."""
+    artifact: Artifact
+    """Its files."""
+    evaluation: EvaluationResult
+    """What was measured on the holdout."""
+    lineage: Lineage
+    """Where it comes from."""
+    record_uri: str
+    """The complete record in the store."""
+    parent: str | None = None
+    """The newest verified version when this one was made."""
+    duplicate_of: str | None = None
+    """An older version with the same digest; a duplicate is never rolled out."""
+
+    model_config = {"json_schema_extra": validations(IMMUTABLE)}
+
+
+class Judgement(Model):
+    """One threshold and how the version did."""
+
+    metric: str
+    """Name of the metric."""
+    value: float | None = None
+    """Its value; absent when it was not measured."""
+    threshold: float
+    """What was asked for."""
+    passed: bool
+    """Whether the value is at least as good."""
+
+
+class Quarantine(Model):
+    """Why a version is kept from traffic."""
+
+    reason: Annotated[str, Field(max_length=1024)]
+    """Why, in a sentence."""
+    by: str
+    """Who or what decided it."""
+    at: datetime
+    """When."""
+    deployment: str
+    """ModelDeployment it was rolled back from."""
+    revision: str
+    """Revision that was rolled back."""
+
+
+class ModelVersionStatus(Status):
+    """Where the version stands."""
+
+    phase: VersionPhase | None = None
+    """Verified or Rejected by the thresholds."""
+    judgements: Annotated[list[Judgement], Field(max_length=16, json_schema_extra=list_map("metric"))] = []
+    """How it did at each threshold."""
+    quarantine: Quarantine | None = None
+    """Set once it was rolled back."""
+
+
+class ModelVersion(Object):
+    """One immutable result: artifact digest, lineage, metrics, verdict, parent, cause."""
+
+    spec: ModelVersionSpec
+    status: ModelVersionStatus = ModelVersionStatus()
+
+
+DEFINITION = Definition(
+    model=ModelVersion,
+    plural="modelversions",
+    description="One immutable result: artifact digest, lineage, metrics, verdict, parent, cause."
+    " Written by the operator.",
+    short_names=("mv",),
+    columns=(
+        PrinterColumn("Phase", ".status.phase", description="Verified or Rejected"),
+        PrinterColumn("Metric", ".spec.evaluation.metrics[0].name", description="The main metric"),
+        PrinterColumn("Value", ".spec.evaluation.metrics[0].value", "number", description="Its value"),
+        PrinterColumn("Cause", ".spec.cause.type", description="Why its run started"),
+        PrinterColumn("Quarantined", ".status.quarantine.at", "date", description="Since when"),
+        PrinterColumn("Digest", ".spec.artifact.digest", priority=1, description="Digest of the artifact"),
+        PrinterColumn("Run", ".spec.run.name", priority=1, description="The run that brought it"),
+        AGE,
+    ),
+)

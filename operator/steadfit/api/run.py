@@ -1,0 +1,46 @@
+"""Parts of a run that several kinds speak of: its cause, its phase and why it failed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import Model
+
+CauseType = Literal["SpecChange", "Schedule", "Action"]
+RunPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Superseded"]
+FailureClass = Literal[
+    "OutOfMemory",
+    "UserError",
+    "Data",
+    "Store",
+    "Scheduling",
+    "Image",
+    "Infrastructure",
+    "Deadline",
+]
+
+
+class Cause(Model):
+    """Why a run started."""
+
+    type: CauseType
+    """What kind of cause it was."""
+    key: Annotated[str, Field(max_length=256)]
+    """What makes it one of its kind: the input hash, the scheduled time (RFC 3339) or the action's uid."""
+    trigger: str | None = None
+    """Name of the trigger, for a schedule."""
+    action: str | None = None
+    """Name of the ModelAction, for an action."""
+    message: Annotated[str, Field(max_length=1024)] = ""
+    """The cause in a sentence."""
+
+
+class FailureRecord(Model):
+    """Why something failed: a class that tools act on and a sentence that people read."""
+
+    failure_class: Annotated[FailureClass, Field(alias="class")]
+    """Class of the failure."""
+    message: Annotated[str, Field(max_length=4096)]
+    """The pod's own words, or the operator's where the pod has none."""

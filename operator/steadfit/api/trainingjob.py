@@ -1,0 +1,249 @@
+"""TrainingJob: the standing recipe of one model."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .actionrecord import ActionRecords
+from .base import (
+    AGE,
+    MESSAGE,
+    READY,
+    REASON,
+    Definition,
+    Duration,
+    Image,
+    Label,
+    Model,
+    Object,
+    ObjectName,
+    PrinterColumn,
+    Quantity,
+    Scalar,
+    Status,
+    cel,
+    list_map,
+    name_rule,
+    validations,
+)
+from .data import DataSources, Evaluation
+from .pod import EnvVars, PodSettings, ResourceRequirements
+from .run import Cause, FailureRecord, RunPhase
+
+Words = Annotated[list[Annotated[str, Field(max_length=32768)]], Field(max_length=256)]
+"""Words of a command line."""
+
+Params = Annotated[dict[str, Scalar], Field(max_length=128)]
+"""Parameters by name; values are strings, numbers or booleans."""
+
+
+class StoreRef(Model):
+    """The ArtifactStore that results are written to."""
+
+    name: ObjectName = "default"
+    """Name of the ArtifactStore."""
+
+
+class Schedule(Model):
+    """Times at which a run starts. Missed times do not pile up: the newest one counts."""
+
+    cron: Annotated[
+        str,
+        Field(
+            max_length=128,
+            json_schema_extra=validations(
+                cel(
+                    r"self.matches('^\\s*(\\S+\\s+){4}\\S+\\s*$')",
+                    "must have the five fields of a cron line: minute, hour, day of month, month, day of week;"
+                    " for example '0 3 * * 1'",
+                )
+            ),
+        ),
+    ]
+    """Five-field cron line."""
+    time_zone: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=64,
+            json_schema_extra=validations(
+                cel(
+                    # An offset such as 02:00 is a time zone to CEL, but has no rule for summer time.
+                    "self != 'Local' && !self.contains(':') && timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0",
+                    "must be a time zone of the IANA database, for example UTC or Europe/Berlin",
+                )
+            ),
+        ),
+    ] = "UTC"
+    """IANA time zone the cron line is read in."""
+    suspend: bool = False
+    """Start no run by this schedule while true."""
+
+
+class Trigger(Model):
+    """Why a run starts, beside a change of the recipe."""
+
+    name: Label
+    """Name of the trigger."""
+    schedule: Schedule | None = None
+    """Start a run at these times."""
+
+    model_config = {"json_schema_extra": validations(cel("has(self.schedule)", "a trigger needs a kind: set schedule"))}
+
+
+class Limits(Model):
+    """How long a run may take and how often it is tried."""
+
+    queue_timeout: Duration = "24h"
+    """Longest time from the Job to its pod (admission, quota)."""
+    start_timeout: Duration = "10m"
+    """Longest time from the pod to its first container, and from one step to the next (scheduling, images, volumes)."""
+    run_timeout: Duration = "6h"
+    """Longest time the training container may run."""
+    retries: Annotated[int, Field(ge=0, le=10)] = 3
+    """How often a retryable failure is tried again: after 30s, doubling, at most 10m."""
+    workspace: Quantity = "10Gi"
+    """Size limit of the run's scratch volume (data and output)."""
+
+
+class History(Model):
+    """What is kept of the past."""
+
+    runs: Annotated[int, Field(ge=1, le=100)] = 10
+    """How many finished runs are kept. Versions are never deleted."""
+
+
+class TrainingJobSpec(Model):
+    """The recipe."""
+
+    image: Image
+    """Image of the training container."""
+    command: Words = []
+    """Entrypoint of the training container; the image's own when empty."""
+    args: Words = []
+    """Arguments of the training container."""
+    env: EnvVars = []
+    """Environment of the training container."""
+    resources: ResourceRequirements = ResourceRequirements(
+        requests={"cpu": "500m", "memory": "1Gi"}, limits={"memory": "1Gi"}
+    )
+    """Resources of the training container."""
+    params: Params = {}
+    """Parameters, written to /steadfit/params.json."""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    """Seed of all randomness, also in STEADFIT_SEED."""
+    pod: PodSettings = PodSettings()
+    """Where and as whom the run's pod runs."""
+    store_ref: StoreRef = StoreRef()
+    """Where artifacts and records are written."""
+    data: DataSources
+    """What the model learns from."""
+    evaluation: Evaluation
+    """How a version is judged."""
+    triggers: Annotated[list[Trigger], Field(max_length=16, json_schema_extra=list_map("name"))] = []
+    """Why a run starts, beside a change of the recipe."""
+    limits: Limits = Limits()
+    """How long a run may take and how often it is tried."""
+    history: History = History()
+    """What is kept of the past."""
+    ready_policy: Literal["Accepted", "FirstModel"] = "Accepted"
+    """Accepted: Ready once the recipe is valid. FirstModel: Ready once a version is verified."""
+    suspend: bool = False
+    """Start no run while true; a run that has started goes on."""
+
+
+class ActiveRun(Model):
+    """The run that was decided on; it is created from this entry and from nothing else."""
+
+    name: str
+    """Name of the TrainingRun."""
+    cause: Cause
+    """Why it starts."""
+    input_hash: str
+    """Hash of the inputs it is frozen with."""
+
+
+class LastRun(Model):
+    """How the newest finished run ended."""
+
+    name: str
+    """Name of the TrainingRun."""
+    phase: RunPhase
+    """How it ended."""
+    finished_at: datetime | None = None
+    """When it ended."""
+    version: str | None = None
+    """Name of the ModelVersion it brought."""
+    failure: FailureRecord | None = None
+    """Why it failed."""
+
+
+class TriggerState(Model):
+    """Where a schedule stands."""
+
+    name: str
+    """Name of the trigger."""
+    schedule: str
+    """Cron line and time zone that the times below follow from; an edited schedule starts anew."""
+    last_scheduled_at: datetime
+    """Newest time that was honoured; before its first time, when the schedule was first seen."""
+    next_scheduled_at: datetime
+    """Next time a run starts."""
+
+
+class VersionRef(Model):
+    """A ModelVersion."""
+
+    name: str
+    """Name of the ModelVersion."""
+    number: int
+    """Its number."""
+
+
+class TrainingJobStatus(Status):
+    """Where the recipe stands."""
+
+    input_hash: str | None = None
+    """Hash of the inputs of the newest run that was started."""
+    active_run: ActiveRun | None = None
+    """The run in flight."""
+    last_run: LastRun | None = None
+    """How the newest finished run ended."""
+    latest_version: VersionRef | None = None
+    """Newest version, verified or not."""
+    next_run_at: datetime | None = None
+    """Next time a schedule starts a run."""
+    triggers: Annotated[list[TriggerState], Field(max_length=16, json_schema_extra=list_map("name"))] = []
+    """Where each schedule stands."""
+    actions: ActionRecords = []
+    """The newest ModelActions and what became of them."""
+
+
+class TrainingJob(Object):
+    """The standing recipe of one model: image, data, parameters, evaluation, triggers, limits."""
+
+    spec: TrainingJobSpec
+    status: TrainingJobStatus = TrainingJobStatus()
+
+
+DEFINITION = Definition(
+    model=TrainingJob,
+    plural="trainingjobs",
+    description="The standing recipe of one model: image, data, parameters, evaluation, triggers, limits.",
+    short_names=("tj",),
+    rules=(name_rule("a TrainingJob"),),
+    columns=(
+        READY,
+        REASON,
+        PrinterColumn("Run", ".status.activeRun.name", description="The run in flight"),
+        PrinterColumn("Last", ".status.lastRun.phase", description="How the newest finished run ended"),
+        PrinterColumn("Failure", ".status.lastRun.failure.class", description="Why it failed"),
+        PrinterColumn("Version", ".status.latestVersion.name", description="Newest version"),
+        PrinterColumn("Next", ".status.nextRunAt", priority=1, description="Next scheduled run"),
+        MESSAGE,
+        AGE,
+    ),
+)

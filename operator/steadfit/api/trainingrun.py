@@ -1,0 +1,153 @@
+"""TrainingRun: one execution with its inputs frozen and its cause."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, WithJsonSchema
+
+from .base import AGE, IMMUTABLE, Definition, Model, Object, PrinterColumn, Status, validations
+from .data import DataSources, Evaluation
+from .pod import EnvVars, PodSettings, ResourceRequirements
+from .run import Cause, FailureRecord, RunPhase
+from .trainingjob import Limits, Params, StoreRef, Words
+
+AttemptPhase = Literal["Pending", "Fetching", "Training", "Publishing", "Succeeded", "Failed"]
+
+
+class OwnerRef(Model):
+    """The TrainingJob that a run executes."""
+
+    name: str
+    """Name of the TrainingJob."""
+    uid: str
+    """Uid of the TrainingJob."""
+
+
+class TrainingRunSpec(Model):
+    """What is executed. Immutable: a retry is a further attempt of the same run, a change is a new run."""
+
+    training_job_ref: OwnerRef
+    """The recipe."""
+    purpose: Literal["Train"] = "Train"
+    """What the run is for."""
+    cause: Cause
+    """Why it started."""
+    input_hash: str
+    """Hash of the inputs below."""
+    image: str
+    """Image of the training container."""
+    command: Words = []
+    """Entrypoint of the training container."""
+    args: Words = []
+    """Arguments of the training container."""
+    env: EnvVars = []
+    """Environment of the training container."""
+    resources: ResourceRequirements = ResourceRequirements()
+    """Resources of the training container."""
+    params: Params = {}
+    """Parameters."""
+    seed: int = 0
+    """Seed of all randomness."""
+    pod: PodSettings = PodSettings()
+    """Where and as whom the pod runs."""
+    store_ref: StoreRef = StoreRef()
+    """Where results are written."""
+    data: DataSources
+    """What is learned from."""
+    evaluation: Evaluation
+    """How the result is judged."""
+    limits: Limits = Limits()
+    """How long it may take and how often it is tried."""
+    git_revision: Annotated[str, Field(max_length=256)] | None = None
+    """Git revision that the TrainingJob's annotations named when the run was decided."""
+
+    model_config = {"json_schema_extra": validations(IMMUTABLE)}
+
+
+class Attempt(Model):
+    """One Job of the run."""
+
+    number: int
+    """Number of the attempt, from 1."""
+    job: str
+    """Name of the Job. It is created from this entry and from nothing else."""
+    job_uid: str | None = None
+    """Uid of the Job once it was seen; a Job that vanishes afterwards is a lost one."""
+    phase: AttemptPhase = "Pending"
+    """Which step is at work."""
+    decided_at: datetime
+    """When the attempt was decided on; the queue clock starts here."""
+    pod: str | None = None
+    """Name of the pod."""
+    pod_created_at: datetime | None = None
+    """When the pod was made; the start clock starts here."""
+    started_at: datetime | None = None
+    """When the first container started."""
+    train_started_at: datetime | None = None
+    """When the training container started; the run clock starts here."""
+    train_finished_at: datetime | None = None
+    """When the training container ended."""
+    waiting_since: datetime | None = None
+    """Since when the pod has waited for the reason in message."""
+    image_id: str | None = None
+    """Image of the training container as the node resolved it, with its digest."""
+    message: Annotated[str, Field(max_length=4096)] = ""
+    """What the pod waits for, in its own words."""
+    failure: FailureRecord | None = None
+    """Why the attempt failed."""
+    finished_at: datetime | None = None
+    """When it ended."""
+
+
+RecordData = Annotated[
+    dict[str, Any],
+    WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
+]
+
+
+class TrainingRunStatus(Status):
+    """Where the run stands."""
+
+    phase: RunPhase = "Pending"
+    """Where the run stands; Succeeded, Failed and Superseded are final."""
+    attempts: Annotated[list[Attempt], Field(max_length=16)] = []
+    """The Jobs of the run, oldest first."""
+    next_attempt_at: datetime | None = None
+    """When the next attempt starts after a retryable failure."""
+    failure: FailureRecord | None = None
+    """Why the run, or its newest attempt, failed."""
+    started_at: datetime | None = None
+    """When the first attempt's first container started."""
+    finished_at: datetime | None = None
+    """When the run ended."""
+    record: RecordData | None = None
+    """What publish posted: the artifact, its lineage and metrics. At most 16 KiB."""
+    version_number: int | None = None
+    """Number taken for the version; it is created from this entry."""
+    version: str | None = None
+    """Name of the ModelVersion once it exists."""
+
+
+class TrainingRun(Object):
+    """One execution of a recipe with its inputs frozen, and its cause."""
+
+    spec: TrainingRunSpec
+    status: TrainingRunStatus = TrainingRunStatus()
+
+
+DEFINITION = Definition(
+    model=TrainingRun,
+    plural="trainingruns",
+    description="One execution of a recipe with its inputs frozen, and its cause. Written by the operator.",
+    short_names=("tr",),
+    columns=(
+        PrinterColumn("Phase", ".status.phase", description="Where the run stands"),
+        PrinterColumn("Cause", ".spec.cause.type", description="Why it started"),
+        PrinterColumn("Failure", ".status.failure.class", description="Why it failed"),
+        PrinterColumn("Version", ".status.version", description="The version it brought"),
+        PrinterColumn("Message", '.status.conditions[?(@.type=="Ready")].message', description="The pod's own words"),
+        AGE,
+    ),
+)
