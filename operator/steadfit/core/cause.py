@@ -1,0 +1,85 @@
+"""Why a run starts now: all causes that are due, taken together into one.
+
+A Retrain action comes first, then a change of the inputs, then a schedule. The first gives the run its name; the
+others are named in its message, because the one run serves them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from steadfit.api.modelaction import ModelAction
+from steadfit.api.run import Cause
+from steadfit.api.trainingjob import ActiveRun, TrainingJob, TriggerState
+from steadfit.api.trainingrun import TrainingRun
+
+from . import names, schedule
+from .input_hash import changed, input_hash
+from .run_outcome import FINISHED
+
+PURPOSE = "Train"
+
+
+def due(
+    job: TrainingJob,
+    trained: str | None,
+    runs: Sequence[TrainingRun],
+    actions: Sequence[ModelAction],
+    schedules: Sequence[TriggerState],
+    now: datetime,
+) -> Cause | None:
+    """Return the cause of the run to start, or None while nothing is due.
+
+    `trained` is the hash of the inputs that the newest run was started with.
+    """
+    causes = [
+        *[_action(action) for action in actions],
+        *_change(job, trained, runs),
+        *[_time(job, state, now) for state in schedules],
+    ]
+    if not causes:
+        return None
+    return causes[0].model_copy(update={"message": "; ".join(cause.message for cause in causes)[:1024]})
+
+
+def as_run(job: TrainingJob, cause: Cause, runs: Sequence[TrainingRun]) -> ActiveRun:
+    """Return the run that a cause leads to.
+
+    Its name follows from the cause. When the recipe goes back to inputs that it had before, a finished run has that
+    name already; then the count is part of the cause's key.
+    """
+    taken = {run.name for run in runs if run.status.phase in FINISHED}
+    count, key, name = 1, cause.key, _name(job, cause.type, cause.key)
+    while name in taken:
+        count += 1
+        key = f"{cause.key}#{count}"
+        name = _name(job, cause.type, key)
+    return ActiveRun(name=name, cause=cause.model_copy(update={"key": key}), input_hash=input_hash(job.spec))
+
+
+def _name(job: TrainingJob, cause_type: str, key: str) -> str:
+    return names.run_name(job.name, job.uid, PURPOSE, cause_type, key)
+
+
+def _action(action: ModelAction) -> Cause:
+    spec = action.spec
+    message = f"Retrain by {spec.requested_by}: {spec.reason}"
+    return Cause(type="Action", key=action.uid, action=action.name, message=message[:1024])
+
+
+def _change(job: TrainingJob, trained: str | None, runs: Sequence[TrainingRun]) -> list[Cause]:
+    current = input_hash(job.spec)
+    if current == trained:
+        return []
+    newest = max(runs, key=lambda run: (str(run.metadata.creation_timestamp), run.name), default=None)
+    what = changed(newest.spec, job.spec) if newest else []
+    message = f"the recipe changed: {', '.join(what)}" if what else "the recipe was not trained yet"
+    return [Cause(type="SpecChange", key=current, message=message)]
+
+
+def _time(job: TrainingJob, state: TriggerState, now: datetime) -> Cause:
+    times = next(trigger.schedule for trigger in job.spec.triggers if trigger.name == state.name)
+    newest = schedule.newest_until(times, now) if times else state.next_scheduled_at
+    at = newest.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Cause(type="Schedule", key=at, trigger=state.name, message=f"schedule {state.name} was due at {at}")

@@ -1,0 +1,62 @@
+"""Conditions as kstatus, Flux, Argo CD and `kubectl wait` read them.
+
+`Ready` is always there. `Reconciling` and `Stalled` are there only while true, never both, and never beside
+`Ready=True`. Every condition carries the generation it speaks of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from steadfit.api.base import Condition, ConditionStatus
+
+READY = "Ready"
+RECONCILING = "Reconciling"
+STALLED = "Stalled"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A condition as a policy wishes it, without the times that follow from what is stored."""
+
+    type: str
+    status: ConditionStatus
+    reason: str
+    message: str = ""
+
+
+def ready(reason: str, message: str) -> list[Wish]:
+    """Return the conditions of an object that does what its spec says."""
+    return [Wish(READY, "True", reason, message)]
+
+
+def reconciling(reason: str, message: str) -> list[Wish]:
+    """Return the conditions of an object that is on its way."""
+    return [Wish(READY, "False", reason, message), Wish(RECONCILING, "True", reason, message)]
+
+
+def stalled(reason: str, message: str) -> list[Wish]:
+    """Return the conditions of an object that waits for a person."""
+    return [Wish(READY, "False", reason, message), Wish(STALLED, "True", reason, message)]
+
+
+def merge(stored: Sequence[Condition], wishes: Iterable[Wish], generation: int, now: datetime) -> list[Condition]:
+    """Return the wished conditions; a transition time moves only when the status changes."""
+    before = {condition.type: condition for condition in stored}
+    merged = []
+    for wish in wishes:
+        old = before.get(wish.type)
+        unchanged = old is not None and old.status == wish.status
+        merged.append(
+            Condition(
+                type=wish.type,
+                status=wish.status,
+                reason=wish.reason,
+                message=wish.message[:1024],
+                last_transition_time=old.last_transition_time if old and unchanged else now,
+                observed_generation=generation,
+            )
+        )
+    return sorted(merged, key=lambda condition: condition.type)

@@ -1,0 +1,88 @@
+"""Which run of a TrainingJob is in flight, and how the newest finished one ended.
+
+What was decided stands in the status. What the runs themselves show is stronger: a status that was lost is found
+again in them, and a run that goes on holds back every other, whoever has forgotten it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.trainingjob import ActiveRun, LastRun, TrainingJobStatus, VersionRef
+from steadfit.api.trainingrun import TrainingRun
+
+from .run_outcome import FINISHED
+
+
+def settle(
+    status: TrainingJobStatus, runs: Sequence[TrainingRun], versions: Sequence[ModelVersion], current: str
+) -> TrainingJobStatus:
+    """Return the status with the run in flight, the newest finished run and the newest version.
+
+    `current` is the hash of the recipe's inputs. A run that was decided on and does not exist yet will be made from
+    the recipe as it is then, so it takes that hash.
+    """
+    active = _active(status.active_run, runs)
+    trained = status.input_hash or _newest_hash(runs)
+    if active is not None and active.input_hash != current and named(active.name, runs) is None:
+        active = active.model_copy(update={"input_hash": current})
+        trained = current
+    return status.model_copy(
+        update={
+            "active_run": active,
+            "input_hash": trained,
+            "last_run": _last(status, runs),
+            "latest_version": _latest(status.latest_version, versions),
+        }
+    )
+
+
+def named(name: str, runs: Sequence[TrainingRun]) -> TrainingRun | None:
+    """Return the run of a name."""
+    return next((run for run in runs if run.name == name), None)
+
+
+def _active(active: ActiveRun | None, runs: Sequence[TrainingRun]) -> ActiveRun | None:
+    if active is not None:
+        run = named(active.name, runs)
+        if run is None or run.status.phase not in FINISHED:
+            return active
+    going = [run for run in runs if run.status.phase not in FINISHED and run.metadata.deletion_timestamp is None]
+    run = min(going, key=_age, default=None)
+    return ActiveRun(name=run.name, cause=run.spec.cause, input_hash=run.spec.input_hash) if run else None
+
+
+def _last(status: TrainingJobStatus, runs: Sequence[TrainingRun]) -> LastRun | None:
+    """Return how the newest finished run ended; of two in one second, the one that was in flight until now."""
+    last, active = status.last_run, status.active_run.name if status.active_run else None
+    finished = [run for run in runs if run.status.phase in FINISHED]
+    run = max(finished, key=lambda run: (str(run.status.finished_at), run.name == active, run.name), default=None)
+    if run is None:
+        return last
+    if last is not None and run.name != active and str(last.finished_at or "") >= str(run.status.finished_at):
+        return last
+    return LastRun(
+        name=run.name,
+        phase=run.status.phase,
+        finished_at=run.status.finished_at,
+        version=run.status.version,
+        failure=run.status.failure if run.status.phase == "Failed" else None,
+    )
+
+
+def _latest(latest: VersionRef | None, versions: Sequence[ModelVersion]) -> VersionRef | None:
+    """Return the newest version. It is remembered when it is deleted, so that no number is taken twice."""
+    newest = max(versions, key=lambda version: version.spec.number, default=None)
+    if newest is None or (latest is not None and latest.number > newest.spec.number):
+        return latest
+    return VersionRef(name=newest.name, number=newest.spec.number)
+
+
+def _newest_hash(runs: Sequence[TrainingRun]) -> str | None:
+    newest = max(runs, key=_age, default=None)
+    return newest.spec.input_hash if newest else None
+
+
+def _age(run: TrainingRun) -> tuple[str, str]:
+    return str(run.metadata.creation_timestamp), run.name

@@ -1,0 +1,39 @@
+"""What is told when a TrainingJob's status changes: one Event for each transition."""
+
+from __future__ import annotations
+
+from steadfit.api.base import Condition
+from steadfit.api.trainingjob import LastRun, TrainingJobStatus
+
+from .conditions import STALLED
+from .types import Event
+
+
+def events(before: TrainingJobStatus, after: TrainingJobStatus) -> tuple[Event, ...]:
+    """Return the Events of the transitions between two statuses."""
+    told = []
+    old, last = before.last_run, after.last_run
+    if last is not None and (old is None or (old.name, old.phase) != (last.name, last.phase)):
+        told.append(_ended(last))
+    active = after.active_run
+    if active is not None and (before.active_run is None or before.active_run.name != active.name):
+        told.append(Event("Normal", "RunStarted", f"run {active.name}: {active.cause.message}"))
+    return (*told, *_stalled(before, after))
+
+
+def _ended(last: LastRun) -> Event:
+    if last.phase == "Succeeded":
+        return Event("Normal", "RunSucceeded", f"run {last.name} brought version {last.version}")
+    if last.failure is not None:
+        return Event("Warning", "RunFailed", f"run {last.name} ({last.failure.failure_class}): {last.failure.message}")
+    return Event("Normal", "RunSuperseded", f"run {last.name} was overtaken by a new recipe")
+
+
+def _stalled(before: TrainingJobStatus, after: TrainingJobStatus) -> list[Event]:
+    def of(status: TrainingJobStatus) -> Condition | None:
+        return next((condition for condition in status.conditions if condition.type == STALLED), None)
+
+    old, new = of(before), of(after)
+    if new is None or (old is not None and (old.reason, old.message) == (new.reason, new.message)):
+        return []
+    return [Event("Warning", new.reason, new.message)]

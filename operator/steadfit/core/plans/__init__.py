@@ -1,0 +1,1 @@
+"""One plan a kind: a short composition of policies."""

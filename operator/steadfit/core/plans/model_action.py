@@ -1,0 +1,76 @@
+"""The plan of a ModelAction: it shows what its target made of it, and old ones are put away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.actionrecord import ActionPhase, ActionRecord
+from steadfit.api.base import API_VERSION
+from steadfit.api.modelaction import ModelAction, ModelActionStatus
+from steadfit.core.conditions import Wish, merge, ready, reconciling, stalled
+from steadfit.core.types import Action, Delete, Event, ObservedModelAction, Plan
+
+KEPT = 20
+"""Completed actions that are kept for each target."""
+
+
+def plan(observed: ObservedModelAction, now: datetime) -> Plan:
+    """Decide over a ModelAction. Its effect is its target's decision; here it is only shown."""
+    action, before = observed.action, observed.action.status
+    phase, message, completed_at = _outcome(observed, now)
+    generation = action.metadata.generation
+    status = ModelActionStatus(
+        phase=phase,
+        message=message,
+        completed_at=completed_at,
+        observed_generation=generation,
+        conditions=merge(before.conditions, _conditions(phase, message), generation, now),
+    )
+    told = (Event("Warning", "Rejected", message),) if phase == "Rejected" and before.phase == "Pending" else ()
+    return Plan(status=status.dump(), actions=_put_away(observed), events=told)
+
+
+def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[ActionPhase, str, datetime | None]:
+    """Return phase, sentence and time of completion. What is completed never changes again."""
+    action, target = observed.action, observed.target
+    before, aim = action.status, action.spec.target
+    if before.phase != "Pending":
+        return before.phase, before.message, before.completed_at
+    if target is None:
+        return "Rejected", f"there is no {aim.kind} {aim.name} in this namespace", now
+    record = _record(action, target.status.actions)
+    if record is None:
+        return "Pending", f"waits for {aim.kind} {aim.name}", None
+    return record.phase, record.message, None if record.phase == "Pending" else record.at
+
+
+def _record(action: ModelAction, records: list[ActionRecord]) -> ActionRecord | None:
+    return next((record for record in records if record.uid == action.uid), None)
+
+
+def _conditions(phase: ActionPhase, message: str) -> list[Wish]:
+    if phase == "Pending":
+        return reconciling("Pending", message)
+    return ready("Succeeded", message) if phase == "Succeeded" else stalled("Rejected", message)
+
+
+def _put_away(observed: ObservedModelAction) -> tuple[Action, ...]:
+    """Return the deletion of the completed actions beyond the newest ones; a record of the target outlives each."""
+    everyone = [observed.action, *observed.siblings]
+    completed = [action for action in everyone if action.status.phase != "Pending"]
+    completed.sort(key=lambda action: (str(action.metadata.creation_timestamp), action.name))
+    return tuple(
+        Delete(
+            {
+                "apiVersion": API_VERSION,
+                "kind": "ModelAction",
+                "metadata": {
+                    "name": action.name,
+                    "namespace": action.metadata.namespace,
+                    "uid": action.uid,
+                },
+            }
+        )
+        for action in completed[:-KEPT]
+        if action.metadata.deletion_timestamp is None
+    )

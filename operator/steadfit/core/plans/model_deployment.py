@@ -1,0 +1,50 @@
+"""The plan of a ModelDeployment: what serves, what comes up, what is put away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.core import rollout, scaling, service, serving_readiness, target, verbs
+from steadfit.core.fleet import Fleet
+from steadfit.core.serving_events import events
+from steadfit.core.types import ObservedModelDeployment, Plan
+
+
+def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
+    """Decide over a ModelDeployment."""
+    fleet = Fleet(observed)
+    deployment = observed.deployment
+
+    status = verbs.carry_out(deployment.status, fleet, now)
+    wished = target.choose(status, fleet, now)
+    status = rollout.advance(status, wished, fleet, now)
+    status = verbs.settle(status, fleet, now)
+    status = _shown(status, fleet)
+    status = status.model_copy(
+        update={
+            "observed_generation": deployment.metadata.generation,
+            "conditions": serving_readiness.conditions(status, wished, fleet, now),
+        }
+    )
+
+    return Plan(
+        status=status.dump(),
+        actions=(*service.point(status, fleet), *scaling.keep(status, fleet), *scaling.retire(status, fleet)),
+        events=events(deployment.status, status, fleet),
+        requeue_at=serving_readiness.job_awaited_until(status, fleet, now),
+    )
+
+
+def _shown(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return the status with what autoscalers and people read: they see the live revision's pods and no others."""
+    deployment, live = fleet.observed.deployment, status.live
+    # A selector is never empty, or autoscalers report it as invalid; no revision is called "none".
+    chosen = service.selector(deployment, live.revision if live else "none")
+    return status.model_copy(
+        update={
+            "replicas": fleet.ready(live.revision) if live else 0,
+            "selector": ",".join(f"{key}={value}" for key, value in sorted(chosen.items())),
+            "url": service.url(deployment) if live else None,
+        }
+    )

@@ -1,0 +1,105 @@
+"""The plan of a TrainingRun: attempts until one brings a result, then a version of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.trainingrun import TrainingRunStatus
+from steadfit.core import attempts, progress, run_events, run_job, run_outcome, run_readiness, version
+from steadfit.core.conditions import merge
+from steadfit.core.problem import Problem
+from steadfit.core.types import Action, Create, Delete, Manifest, ObservedTrainingRun, Plan
+
+
+def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
+    """Decide over a TrainingRun. Its phase is final once it is Succeeded, Failed or Superseded."""
+    run = observed.run
+    before = run.status
+    due: list[datetime] = []
+    status = before
+    if before.phase not in run_outcome.FINISHED:
+        status = attempts.begin(status, observed, now)
+        status, due = _followed(status, observed, now)
+        record = version.read(status, observed)
+        problem = record if isinstance(record, Problem) else None
+        if record is not None and problem is None:
+            status = version.take_number(status, observed)
+        status = run_outcome.settle(status, problem, observed, now)
+        due += [status.next_attempt_at] if status.next_attempt_at else []
+    generation = run.metadata.generation
+    status = status.model_copy(
+        update={
+            "observed_generation": generation,
+            "conditions": merge(before.conditions, run_readiness.wishes(status), generation, now),
+        }
+    )
+    return Plan(
+        status=status.dump(),
+        actions=(*_start(status, observed), *_create_version(status, observed), *_end_jobs(status, observed)),
+        events=run_events.events(before, status),
+        requeue_at=min(due, default=None),
+    )
+
+
+def _followed(
+    status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetime
+) -> tuple[TrainingRunStatus, list[datetime]]:
+    """Return the status with its open attempt as it is now, and when that attempt's clocks run out."""
+    if not status.attempts or status.attempts[-1].finished_at is not None:
+        return status, []
+    look = attempts.look(status.attempts[-1], observed, now)
+    status = status.model_copy(
+        update={
+            "attempts": [*status.attempts[:-1], look.attempt],
+            "started_at": status.started_at or look.attempt.started_at,
+        }
+    )
+    return status, [clock.due for clock in look.clocks]
+
+
+def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
+    """Return the creation of the open attempt's Job, while there is none; a finished run never gets one again."""
+    if status.phase in run_outcome.FINISHED or not status.attempts:
+        return []
+    attempt = status.attempts[-1]
+    if attempt.finished_at is not None or attempt.job_uid is not None:
+        return []
+    job = run_job.render(observed.run, attempt, observed.stores, observed.platform)
+    return [Create(job)] if job else []
+
+
+def _create_version(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
+    record = version.read(status, observed)
+    if record is None or isinstance(record, Problem) or status.phase in run_outcome.FINISHED:
+        return []
+    wished = version.manifest(status, record, observed)
+    return [Create(wished)] if wished else []
+
+
+def _end_jobs(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
+    """Return the deletion of Jobs that go on though their attempt has ended.
+
+    Those that have ended by themselves stay, with their pods and logs, until the run is put away.
+    """
+    open_jobs = {attempt.job for attempt in status.attempts if attempt.finished_at is None}
+    return [
+        Delete(_reference(job))
+        for job in observed.jobs
+        if job["metadata"]["name"] not in open_jobs and _goes_on(job, observed)
+    ]
+
+
+def _goes_on(job: Manifest, observed: ObservedTrainingRun) -> bool:
+    if attempts.is_over(job) or "deletionTimestamp" in job["metadata"]:
+        return False
+    pods = progress.pods_of(job, observed.pods)
+    return not pods or not all(pod.ends_by_itself for pod in pods)
+
+
+def _reference(job: Manifest) -> Manifest:
+    metadata = job["metadata"]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]},
+    }

@@ -1,0 +1,201 @@
+"""The Job of one attempt: `fetch`, then the user's `train`, then `publish`, in one pod.
+
+Only fetch and publish hold keys, the holdout and the token; train sees its data (read-only), its parameters and a
+directory for its output. Nothing that fetch writes elsewhere is mounted into train.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.trainingrun import Attempt, TrainingRun
+
+from . import names, pod_security, run_config, store_access, store_choice
+from .run_pod import FETCH, PUBLISH, TRAIN
+from .types import Platform, Stores
+
+TOKEN_AUDIENCE = "steadfit"  # noqa: S105 - whom the token is for, not the token
+TOKEN_SECONDS = 3600
+_SHARED_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+
+_HANDOVER = {"name": "handover", "mountPath": "/steadfit/handover"}
+_TRUST = (
+    {"name": "operator-ca", "mountPath": "/steadfit/operator-ca", "readOnly": True},
+    {"name": "token", "mountPath": "/steadfit/token", "readOnly": True},
+)
+
+
+def missing(run: TrainingRun, stores: Stores) -> str | None:
+    """Return the sentence that says why the Job cannot be made now, or None."""
+    found = _stores(run, stores)
+    return found if isinstance(found, str) else None
+
+
+def render(run: TrainingRun, attempt: Attempt, stores: Stores, platform: Platform) -> dict[str, Any] | None:
+    """Return the Job, or None while a store is missing."""
+    found = _stores(run, stores)
+    if isinstance(found, str):
+        return None
+    template = _template(run, attempt, found, platform)
+    digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()
+    config = run_config.render(run, attempt, stores, platform, template)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": attempt.job,
+            "namespace": run.metadata.namespace,
+            "labels": {**_labels(run, attempt), **names.queue_labels(run)},
+            "annotations": {names.TEMPLATE_ANNOTATION: f"sha256:{digest}"},
+            "ownerReferences": [names.owner_reference(run)],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            # Never a second pod beside one that is still ending.
+            "podReplacementPolicy": "Failed",
+            "template": _configured(template, config, platform),
+        },
+    }
+
+
+def _stores(run: TrainingRun, stores: Stores) -> list[ArtifactStore] | str:
+    """Return every store that the run needs, each once, or why one of them cannot be had."""
+    wanted = [store_choice.named(run.spec.store_ref.name, stores)]
+    wanted += [store_choice.for_uri(source.uri, stores) for source in run.spec.data]
+    found: dict[str, ArtifactStore] = {}
+    for store in wanted:
+        if isinstance(store, str):
+            return store
+        found[store.name] = store
+    return list(found.values())
+
+
+def _labels(run: TrainingRun, attempt: Attempt) -> dict[str, str]:
+    return {
+        names.MANAGED_BY: names.MANAGER,
+        names.TRAINING_JOB: run.spec.training_job_ref.name,
+        names.TRAINING_RUN: run.name,
+        names.ATTEMPT: str(attempt.number),
+    }
+
+
+def _template(
+    run: TrainingRun, attempt: Attempt, stores: Sequence[ArtifactStore], platform: Platform
+) -> dict[str, Any]:
+    """Return the pod template as it is recorded: without what is written into it from itself."""
+    placement = run.spec.pod.dump()
+    placement.pop("labels", None)
+    secrets = [volume for store in stores for volume in store_access.volumes(store)]
+    keys = [mount for store in stores for mount in store_access.mounts(store)]
+    return {
+        "metadata": {
+            "labels": {**run.spec.pod.labels, **_labels(run, attempt)},
+            # Else `kubectl logs` shows publish, which has seldom anything to say.
+            "annotations": {"kubectl.kubernetes.io/default-container": TRAIN},
+        },
+        "spec": {
+            **{key: value for key, value in placement.items() if value},
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": pod_security.pod(),
+            "initContainers": [
+                _ours(FETCH, run, platform, [_tmp("tmp"), _workspace(), _HANDOVER, *keys]),
+                _train(run),
+            ],
+            "containers": [_ours(PUBLISH, run, platform, [_tmp("tmp"), _workspace(), _HANDOVER, *keys, *_TRUST])],
+            "volumes": [*_volumes(run), *secrets],
+        },
+    }
+
+
+def _train(run: TrainingRun) -> dict[str, Any]:
+    spec = run.spec
+    # A dollar sign is doubled, so that the kubelet expands nothing in a value.
+    env = {variable.name: variable.value.replace("$", "$$") for variable in spec.env}
+    # The root file system is read-only; libraries that keep caches look for a home.
+    env = {"HOME": "/tmp", **env, "STEADFIT_RUN": run.name, "STEADFIT_SEED": str(spec.seed)}  # noqa: S108
+    container: dict[str, Any] = {
+        **_base(TRAIN, spec.image),
+        "env": [{"name": name, "value": value} for name, value in env.items()],
+        "resources": spec.resources.dump(),
+        "volumeMounts": [
+            _tmp("tmp-train"),
+            _workspace(),
+            {"name": "workspace", "mountPath": "/steadfit/data", "subPath": "data", "readOnly": True},
+        ],
+    }
+    words = {"command": spec.command, "args": spec.args}
+    return {**container, **{key: list(value) for key, value in words.items() if value}}
+
+
+def _ours(name: str, run: TrainingRun, platform: Platform, mounts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return fetch or publish. They get what train gets: the pod holds the largest of its steps anyway."""
+    resources = {
+        part: {key: value for key, value in amounts.items() if key in _SHARED_RESOURCES}
+        for part, amounts in run.spec.resources.dump().items()
+    }
+    return {
+        **_base(name, platform.trainer_image),
+        "args": [name],
+        "env": [],
+        "resources": resources,
+        "volumeMounts": list(mounts),
+    }
+
+
+def _base(name: str, image: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image": image,
+        "securityContext": pod_security.container(),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _workspace() -> dict[str, Any]:
+    return {"name": "workspace", "mountPath": "/steadfit"}
+
+
+def _tmp(volume: str) -> dict[str, Any]:
+    return {"name": volume, "mountPath": "/tmp"}  # noqa: S108 - the container's own
+
+
+def _volumes(run: TrainingRun) -> list[dict[str, Any]]:
+    size = run.spec.limits.workspace
+    scratch = [
+        {"name": name, "emptyDir": {"sizeLimit": size}} for name in ("workspace", "handover", "tmp", "tmp-train")
+    ]
+    field = {"fieldPath": f"metadata.annotations['{names.CA_ANNOTATION}']"}
+    token = {"audience": TOKEN_AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token"}
+    return [
+        *scratch,
+        {"name": "operator-ca", "downwardAPI": {"items": [{"path": "ca.crt", "fieldRef": field}]}},
+        {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+    ]
+
+
+def _configured(template: Mapping[str, Any], config: str, platform: Platform) -> dict[str, Any]:
+    """Return the template with the configuration of fetch and publish, and the operator's CA."""
+    metadata, spec = template["metadata"], template["spec"]
+    env = [{"name": "STEADFIT_CONFIG", "value": config.replace("$", "$$")}]
+    trust = [{"name": "STEADFIT_CA_FILE", "value": "/steadfit/operator-ca/ca.crt"}]
+    fetch, train = spec["initContainers"]
+    (publish,) = spec["containers"]
+    return {
+        "metadata": {
+            **metadata,
+            "annotations": {**metadata["annotations"], names.CA_ANNOTATION: platform.ca_bundle},
+        },
+        "spec": {
+            **spec,
+            "initContainers": [{**fetch, "env": env}, train],
+            "containers": [{**publish, "env": [*env, *trust]}],
+        },
+    }

@@ -1,0 +1,56 @@
+"""Times of a schedule: cron lines in a time zone, across summer time and across times that were missed.
+
+Lines are read as Debian's cron reads them: a time that the clock jumps over is honoured right after the jump, and one
+that comes twice is honoured once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+from steadfit.api.trainingjob import Schedule
+
+_FIELDS = 5
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def problem(schedule: Schedule) -> str | None:
+    """Return the sentence that says what is wrong with a schedule, if anything is."""
+    try:
+        ZoneInfo(schedule.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return f"{schedule.time_zone!r} is not a time zone of the IANA database, for example UTC or Europe/Berlin"
+    if len(schedule.cron.split()) != _FIELDS:
+        return (
+            f"the cron line {schedule.cron!r} must have five fields: minute, hour, day of month, month, day of week;"
+            " for example '0 3 * * 1'"
+        )
+    try:
+        next_after(schedule, _EPOCH)
+    except CronSimError as error:
+        what = str(error).removeprefix("Bad ")
+        return f"the cron line {schedule.cron!r} cannot be honoured: its {what} is out of range, or never comes"
+    except StopIteration:
+        return f"the cron line {schedule.cron!r} cannot be honoured: no date matches it in 50 years"
+    return None
+
+
+def next_after(schedule: Schedule, after: datetime) -> datetime:
+    """Return the first time of a valid schedule after `after`, in UTC."""
+    # In the hour that comes twice the library may answer with the first of the two, which is past already.
+    return next(time for time in _times(schedule, after) if time > after)
+
+
+def newest_until(schedule: Schedule, now: datetime) -> datetime:
+    """Return the newest time of a valid schedule that is not after `now`, in UTC."""
+    return next(time for time in _times(schedule, now + timedelta(seconds=1), reverse=True) if time <= now)
+
+
+def _times(schedule: Schedule, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:
+    local = start.astimezone(ZoneInfo(schedule.time_zone))
+    for time in CronSim(schedule.cron, local, reverse=reverse):
+        yield time.astimezone(UTC)

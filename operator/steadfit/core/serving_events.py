@@ -1,0 +1,92 @@
+"""What is told when a ModelDeployment's status changes: one Event for each transition, none while nothing changes."""
+
+from __future__ import annotations
+
+from steadfit.api.base import Condition
+from steadfit.api.modeldeployment import ModelDeploymentStatus, RevisionRef
+
+from .conditions import STALLED
+from .fleet import Fleet
+from .quarantine import is_barred
+from .server_words import of_revision
+from .types import Event
+
+
+def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fleet) -> tuple[Event, ...]:
+    """Return the Events of the transitions between two statuses."""
+    return (
+        *_verbs(before, after),
+        *_quarantine(before, after),
+        *_candidate(before, after, fleet),
+        *_live(before, after, fleet),
+        *_stalled(before, after),
+    )
+
+
+def _named(ref: RevisionRef) -> str:
+    return f"version {ref.number} (revision {ref.revision})"
+
+
+def _verbs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    known = {record.uid for record in before.actions}
+    told = [
+        Event("Warning", "ActionRejected", f"{record.verb} by {record.requested_by} ({record.name}): {record.message}")
+        for record in after.actions
+        if record.uid not in known and record.phase == "Rejected"
+    ]
+    if after.override and after.override != before.override:
+        override = after.override
+        told.append(Event("Normal", "Pinned", f"version {override.number} is pinned by {override.by} until Unpin"))
+    elif before.override and not after.override:
+        told.append(Event("Normal", "Unpinned", f"version {before.override.number} is not pinned any more"))
+    return told
+
+
+def _quarantine(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    known = {entry.revision for entry in before.quarantine}
+    return [
+        Event(
+            "Warning",
+            "Quarantined",
+            f"version {entry.number} (revision {entry.revision}) is in quarantine by {entry.by}: {entry.reason}",
+        )
+        for entry in after.quarantine
+        if entry.revision not in known
+    ]
+
+
+def _candidate(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fleet) -> list[Event]:
+    old, new = before.candidate, after.candidate
+    told = []
+    live = after.live.revision if after.live else None
+    if old and old.revision not in (live, new.revision if new else None):
+        told.append(Event("Normal", "RolloutDropped", f"{_named(old)} is not wished for any more"))
+    if new is None:
+        return told
+    if old is None or old.revision != new.revision:
+        beside = f" beside version {after.live.number}" if after.live else ""
+        told.append(Event("Normal", "RolloutStarted", f"{_named(new)} comes up{beside}"))
+    said = of_revision(new.revision, fleet)
+    # Counts of ready pods change while the words stay: only other words are news.
+    if said and said.failing and (old is None or said.text not in old.message):
+        told.append(Event("Warning", "CandidateFailing", f"{_named(new)} does not come up: {said.text}"))
+    return told
+
+
+def _live(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fleet) -> list[Event]:
+    old, new = before.live, after.live
+    if new is None or (old and old.revision == new.revision):
+        return []
+    if old and is_barred(old, after, fleet):
+        return [Event("Normal", "RolledBack", f"traffic moves back from version {old.number} to {_named(new)}")]
+    return [Event("Normal", "TrafficMoved", f"traffic moves to {_named(new)}")]
+
+
+def _stalled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    def of(status: ModelDeploymentStatus) -> Condition | None:
+        return next((condition for condition in status.conditions if condition.type == STALLED), None)
+
+    old, new = of(before), of(after)
+    if new is None or (old and (old.reason, old.message) == (new.reason, new.message)):
+        return []
+    return [Event("Warning", new.reason, new.message)]

@@ -1,0 +1,66 @@
+"""Which ArtifactStore is meant, and whether this namespace may use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steadfit.api.artifactstore import ArtifactStore, LabelSelector, LabelSelectorRequirement
+
+from .types import Stores
+
+
+def named(name: str, stores: Stores) -> ArtifactStore | str:
+    """Return the store of a name, or a sentence that says why it cannot be used."""
+    for store in stores.stores:
+        if store.name == name:
+            if selects(store.spec.allowed_namespaces, stores.namespace_labels):
+                return store
+            return f"ArtifactStore {name} is not allowed in this namespace (its allowedNamespaces)"
+    return f"there is no ArtifactStore {name}"
+
+
+def for_uri(uri: str, stores: Stores) -> ArtifactStore | str:
+    """Return the store with the longest prefix of a URI, or a sentence that says why there is none.
+
+    A longer prefix that is not allowed here hides a shorter one that is: else narrowing a store down would have no
+    effect. Of two stores with the same prefix, the allowed one is taken.
+    """
+    found = [store for store in stores.stores if _is_below(uri, store.spec.uri_prefix)]
+    if not found:
+        return f"no ArtifactStore has a prefix of {uri}: create one, or correct the URI"
+    longest = max(len(_directory(store.spec.uri_prefix)) for store in found)
+    candidates = sorted(
+        (store for store in found if len(_directory(store.spec.uri_prefix)) == longest), key=lambda store: store.name
+    )
+    allowed = [store for store in candidates if selects(store.spec.allowed_namespaces, stores.namespace_labels)]
+    if allowed:
+        return allowed[0]
+    name = candidates[0].name
+    return f"ArtifactStore {name}, which holds {uri}, is not allowed in this namespace (its allowedNamespaces)"
+
+
+def _directory(prefix: str) -> str:
+    return prefix.rstrip("/") + "/"
+
+
+def _is_below(uri: str, prefix: str) -> bool:
+    return (uri.rstrip("/") + "/").startswith(_directory(prefix))
+
+
+def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    """Return whether a label selector selects what carries these labels, by Kubernetes' rules."""
+    return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
+        _meets(requirement, labels) for requirement in selector.match_expressions
+    )
+
+
+def _meets(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> bool:
+    match requirement.operator:
+        case "In":
+            return labels.get(requirement.key) in requirement.values
+        case "NotIn":
+            return labels.get(requirement.key) not in requirement.values
+        case "Exists":
+            return requirement.key in labels
+        case "DoesNotExist":
+            return requirement.key not in labels

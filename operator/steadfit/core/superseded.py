@@ -1,0 +1,11 @@
+"""When a run is overtaken: its recipe asks for other inputs before it has brought a result."""
+
+from __future__ import annotations
+
+from .input_hash import input_hash
+from .types import ObservedTrainingRun
+
+
+def is_superseded(observed: ObservedTrainingRun) -> bool:
+    """Return whether the recipe asks for other inputs than the run is frozen with."""
+    return observed.job is not None and input_hash(observed.job.spec) != observed.run.spec.input_hash

@@ -1,0 +1,42 @@
+"""The Deployment of one revision: its template is frozen at birth, only its scale ever changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steadfit.api.modeldeployment import ModelDeployment, RevisionRef
+from steadfit.api.modelversion import ModelVersion
+
+from . import names
+from .revision import Rendering
+from .service import decided_at, selector
+
+
+def render(
+    deployment: ModelDeployment, version: ModelVersion, rendering: Rendering, ref: RevisionRef, replicas: int
+) -> dict[str, Any]:
+    """Return the Deployment that serves a version with `replicas` pods, as it was decided."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": names.workload_name(deployment.name, rendering.revision),
+            "namespace": deployment.metadata.namespace,
+            "labels": {
+                names.MANAGED_BY: names.MANAGER,
+                names.MODEL_DEPLOYMENT: deployment.name,
+                names.REVISION: rendering.revision,
+                names.VERSION: str(version.spec.number),
+            },
+            "annotations": {names.DIGEST_ANNOTATION: version.spec.artifact.digest, **decided_at(ref)},
+            "ownerReferences": [names.owner_reference(deployment)],
+        },
+        "spec": {
+            "replicas": replicas,
+            # One ReplicaSet for ever: the template never changes, and a rollback is another Deployment.
+            "revisionHistoryLimit": 0,
+            "selector": {"matchLabels": selector(deployment, rendering.revision)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": rendering.template,
+        },
+    }
