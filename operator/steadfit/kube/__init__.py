@@ -1,0 +1,1 @@
+"""The plumbing to the API server: client, cache, work queue, lease, events."""

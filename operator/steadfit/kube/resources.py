@@ -1,0 +1,67 @@
+"""The resources the operator reads or writes, by group, version and plural."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from steadfit.api.base import GROUP, VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource of the API server."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """`apiVersion` of its objects."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+        """Return the URL path of the collection, or of one object and its subresource."""
+        parts = [f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"]
+        if self.namespaced and namespace is not None:
+            parts.append(f"namespaces/{namespace}")
+        parts.append(self.plural)
+        parts.extend(part for part in (name, subresource) if part is not None)
+        return "/".join(parts)
+
+
+TRAINING_JOBS = Resource(GROUP, VERSION, "trainingjobs", "TrainingJob")
+TRAINING_RUNS = Resource(GROUP, VERSION, "trainingruns", "TrainingRun")
+MODEL_VERSIONS = Resource(GROUP, VERSION, "modelversions", "ModelVersion")
+MODEL_DEPLOYMENTS = Resource(GROUP, VERSION, "modeldeployments", "ModelDeployment")
+MODEL_ACTIONS = Resource(GROUP, VERSION, "modelactions", "ModelAction")
+ARTIFACT_STORES = Resource(GROUP, VERSION, "artifactstores", "ArtifactStore", namespaced=False)
+JOBS = Resource("batch", "v1", "jobs", "Job")
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+PODS = Resource("", "v1", "pods", "Pod")
+SERVICES = Resource("", "v1", "services", "Service")
+SECRETS = Resource("", "v1", "secrets", "Secret")
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
+
+OWN = (TRAINING_JOBS, TRAINING_RUNS, MODEL_VERSIONS, MODEL_DEPLOYMENTS, MODEL_ACTIONS, ARTIFACT_STORES)
+"""Our kinds, watched whole."""
+CHILDREN = (JOBS, DEPLOYMENTS, PODS, SERVICES)
+"""Kinds of which only objects labelled `app.kubernetes.io/managed-by=steadfit` are watched."""
+WATCHED = (*OWN, *CHILDREN, NAMESPACES)
+"""Everything in the cache."""
+
+_BY_KIND = {
+    (resource.api_version, resource.kind): resource for resource in (*WATCHED, SECRETS, EVENTS, LEASES, TOKEN_REVIEWS)
+}
+
+
+def resource_of(manifest: Mapping[str, Any]) -> Resource:
+    """Return the resource of an object by its `apiVersion` and `kind`."""
+    return _BY_KIND[manifest["apiVersion"], manifest["kind"]]

@@ -1,0 +1,124 @@
+"""Keys that wait for work: each at most once in the queue, each handled by at most one worker at a time.
+
+The rules are client-go's. A key added while it is handled is remembered (dirty) and queued again when its worker is
+done, so no news is lost and no object is worked on twice at once. All times are the event loop's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+from dataclasses import dataclass
+from random import Random
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+BASE_DELAY = 0.2
+MAX_DELAY = 120.0
+JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatistics:
+    """How the queue stands."""
+
+    depth: int
+    """Keys that wait for a worker."""
+    processing: int
+    """Keys that a worker has."""
+    delayed: int
+    """Keys that come back at a later time."""
+    failing: int
+    """Keys whose last pass failed."""
+    added: int
+    """Times a key was queued."""
+    retried: int
+    """Times a key was queued because its pass failed."""
+    waited_seconds: float
+    """Time that all keys taken so far have waited."""
+
+
+class WorkQueue(Generic[K]):
+    """A deduplicating queue with delays and backoff for several workers on one event loop."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self._ready: asyncio.Queue[K] = asyncio.Queue()
+        # A dict from key to the time it was added: what must be handled (again).
+        self._dirty: dict[K, float] = {}
+        self._processing: set[K] = set()
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._failures: dict[K, int] = {}
+        self._added = 0
+        self._retried = 0
+        self._waited = 0.0
+
+    def add(self, key: K) -> None:
+        """Queue a key; nothing happens if it waits already."""
+        if key in self._dirty:
+            return
+        self._dirty[key] = asyncio.get_running_loop().time()
+        self._added += 1
+        if key not in self._processing:
+            self._ready.put_nowait(key)
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Queue a key after a delay; the earliest of several delays counts."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        loop = asyncio.get_running_loop()
+        timer = self._timers.get(key)
+        if timer is not None:
+            if timer.when() <= loop.time() + seconds:
+                return
+            timer.cancel()
+        self._timers[key] = loop.call_later(seconds, self._due, key)
+
+    def add_rate_limited(self, key: K, at_least: float = 0.0) -> None:
+        """Queue a key after its backoff: doubling with every failure, with jitter, never before `at_least` seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        self._retried += 1
+        delay = min(MAX_DELAY, BASE_DELAY * 2.0 ** min(failures, 32))
+        self.add_after(key, max(at_least, delay) * (1 + JITTER * self._rng.random()))
+
+    def forget(self, key: K) -> None:
+        """Reset the key's backoff."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> K:
+        """Wait for a key and take it. The caller must call `done` afterwards."""
+        key = await self._ready.get()
+        self._waited += asyncio.get_running_loop().time() - self._dirty.pop(key)
+        self._processing.add(key)
+        return key
+
+    def done(self, key: K) -> None:
+        """Give a key back; it is queued again if it was added in the meantime."""
+        self._processing.discard(key)
+        if key in self._dirty:
+            self._ready.put_nowait(key)
+
+    def close(self) -> None:
+        """Cancel all delays."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def statistics(self) -> QueueStatistics:
+        """Return how the queue stands."""
+        return QueueStatistics(
+            depth=self._ready.qsize(),
+            processing=len(self._processing),
+            delayed=len(self._timers),
+            failing=len(self._failures),
+            added=self._added,
+            retried=self._retried,
+            waited_seconds=self._waited,
+        )
+
+    def _due(self, key: K) -> None:
+        del self._timers[key]
+        self.add(key)
