@@ -1,0 +1,1 @@
+"""The running operator: kopf adapter, intake, reconcilers, metrics, settings."""

@@ -1,0 +1,160 @@
+"""The intake's certificate: kept in a Secret, the same for all replicas, renewed long before it ends.
+
+The operator is its own CA, so that nothing has to be installed first. Where the Secret belongs to somebody else
+(cert-manager's annotation, or a setting) it is only read. Two replicas that both find a certificate missing or old
+both make one; the guarded write lets one of them win and the other one reads what it wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import ssl
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from steadfit.core.names import MANAGED_BY, MANAGER
+from steadfit.kube.client import AlreadyExists, APIError, Conflict, KubeClient, NotFound
+from steadfit.kube.clock import Clock
+from steadfit.kube.resources import SECRETS
+
+from . import pki
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS = 600.0
+RETRY_SECONDS = 5.0
+FOREIGN_ANNOTATION = "cert-manager.io/certificate-name"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateStatistics:
+    """How long the certificate lasts."""
+
+    expires: datetime | None
+    renewals: int
+    """Certificates made by this process."""
+
+
+class Certificate:
+    """Keeps an `ssl.SSLContext` loaded with the certificate of the Secret; new connections use the newest one."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        clock: Clock,
+        *,
+        namespace: str,
+        name: str,
+        hosts: tuple[str, ...],
+        managed: bool,
+        on_ca: Callable[[str], None] = lambda bundle: None,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._namespace = namespace
+        self._name = name
+        self._hosts = hosts
+        self._managed = managed
+        self._on_ca = on_ca
+        self._loaded: Mapping[str, str] | None = None
+        self._renewals = 0
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+    @property
+    def ca_bundle(self) -> str:
+        """PEM of the CA by which runs recognise the intake."""
+        return self._loaded["ca.crt"] if self._loaded else ""
+
+    async def load(self) -> None:
+        """Load the certificate, and make it first where that is ours to do; retried until it is there."""
+        while True:
+            if await self._check():
+                return
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def run(self) -> None:
+        """Renew and reload the certificate, for ever."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            await self._check()
+
+    def statistics(self) -> CertificateStatistics:
+        """Return how long the certificate lasts."""
+        expires = pki.expiry(self._loaded["tls.crt"]) if self._loaded else None
+        return CertificateStatistics(expires, self._renewals)
+
+    async def _check(self) -> bool:
+        """Read the Secret, renew its certificate if needed, load it if it is another; return whether one is loaded."""
+        try:
+            data = await self._current()
+            if data is not None and data != self._loaded:
+                self._load(data)
+        except (APIError, ValueError, ssl.SSLError) as error:
+            logger.warning("the certificate in the Secret %s cannot be used: %s", self._name, error)
+        return self._loaded is not None
+
+    async def _current(self) -> Mapping[str, str] | None:
+        try:
+            secret = await self._client.get(SECRETS, self._name, self._namespace)
+        except NotFound:
+            if not self._managed:
+                logger.warning("waiting for the Secret %s: who makes the certificate has not done so", self._name)
+                return None
+            return await self._write(None, pki.make(self._hosts, self._clock.now(), {}))
+        data = _decoded(secret)
+        if (
+            not self._managed
+            or _is_foreign(secret, data)
+            or not pki.needs_renewal(data, self._hosts, self._clock.now())
+        ):
+            return data
+        return await self._write(secret, pki.make(self._hosts, self._clock.now(), data))
+
+    async def _write(self, secret: Mapping[str, Any] | None, data: Mapping[str, str]) -> Mapping[str, str] | None:
+        labels = {MANAGED_BY: MANAGER}
+        new = {"name": self._name, "namespace": self._namespace, "labels": labels}
+        metadata = secret["metadata"] if secret else new
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/tls",
+            "metadata": metadata,
+            "data": {name: base64.b64encode(text.encode()).decode() for name, text in data.items()},
+        }
+        try:
+            await (self._client.create(manifest) if secret is None else self._client.replace(manifest))
+        except (AlreadyExists, Conflict):
+            return _decoded(await self._client.get(SECRETS, self._name, self._namespace))
+        self._renewals += 1
+        logger.info("made a certificate for the intake, good until %s", pki.expiry(data["tls.crt"]))
+        return data
+
+    def _load(self, data: Mapping[str, str]) -> None:
+        if missing := {"tls.crt", "tls.key", "ca.crt"} - data.keys():
+            raise ValueError(f"it has no {', '.join(sorted(missing))}")
+        # The ssl module reads keys from files only.
+        with tempfile.TemporaryDirectory() as directory:
+            chain, key = Path(directory, "tls.crt"), Path(directory, "tls.key")
+            chain.write_text(data["tls.crt"])
+            key.touch(mode=0o600)
+            key.write_text(data["tls.key"])
+            self.context.load_cert_chain(chain, key)
+        self._loaded = data
+        self._on_ca(data["ca.crt"])
+
+
+def _is_foreign(secret: Mapping[str, Any], data: Mapping[str, str]) -> bool:
+    """Return whether somebody else supplies the certificate: cert-manager says so; anybody's has no CA key of ours."""
+    annotated = FOREIGN_ANNOTATION in secret["metadata"].get("annotations", {})
+    return annotated or ("tls.crt" in data and "ca.key" not in data)
+
+
+def _decoded(secret: Mapping[str, Any]) -> dict[str, str]:
+    return {name: base64.b64decode(value).decode() for name, value in secret.get("data", {}).items()}

@@ -1,0 +1,149 @@
+"""Which objects have to be looked at again when one has changed.
+
+One table, read from left to right: news of this kind concerns these objects. Too many keys cost a pass that writes
+nothing; a missing one costs up to a resync interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from steadfit.core import names
+from steadfit.kube.cache import Cache, JSONObject
+from steadfit.kube.key import Key, key_of
+from steadfit.kube.resources import (
+    ARTIFACT_STORES,
+    DEPLOYMENTS,
+    JOBS,
+    MODEL_ACTIONS,
+    MODEL_DEPLOYMENTS,
+    MODEL_VERSIONS,
+    NAMESPACES,
+    OWN,
+    PODS,
+    SERVICES,
+    TRAINING_JOBS,
+    TRAINING_RUNS,
+    Resource,
+)
+
+from .indexes import (
+    actions_on,
+    controller_of,
+    deployments_of,
+    in_namespace,
+    is_finished,
+    runs_of,
+    training_job_of,
+    versions_of,
+)
+
+_OWN_BY_KIND = {resource.kind: resource for resource in OWN}
+
+
+def keys_of(cache: Cache, obj: JSONObject) -> Iterator[Key]:
+    """Return the keys of the own objects that news of `obj` concerns; duplicates are possible."""
+    key = key_of(obj)
+    concerned = _CONCERNED.get(key.resource)
+    if concerned is not None:
+        yield from concerned(cache, key, obj)
+
+
+def _training_job(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
+    yield key
+    yield from _unfinished(runs_of(cache, key.namespace, key.name))
+    yield from _keys(versions_of(cache, key.namespace, key.name))
+    yield from _keys(deployments_of(cache, key.namespace, key.name))
+    yield from _keys(actions_on(cache, key))
+
+
+def _training_run(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
+    yield key
+    yield from _job_key(key.namespace, obj)
+
+
+def _model_version(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
+    yield key
+    yield from _job_key(key.namespace, obj)
+    job = training_job_of(obj)
+    if job is not None:
+        yield from _unfinished(runs_of(cache, key.namespace, job))
+        yield from _keys(deployments_of(cache, key.namespace, job))
+
+
+def _model_deployment(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
+    yield key
+    job = training_job_of(obj)
+    if job is not None:
+        yield from _keys(versions_of(cache, key.namespace, job))
+    yield from _keys(actions_on(cache, key))
+
+
+def _model_action(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
+    yield key
+    target = obj["spec"]["target"]
+    target_key = Key(_OWN_BY_KIND[target["kind"]], key.namespace, target["name"])
+    yield target_key
+    # The oldest ones leave when a new one is done.
+    yield from _keys(actions_on(cache, target_key))
+
+
+def _artifact_store(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
+    yield key
+    yield from _keys(cache.all(TRAINING_JOBS))
+    yield from _unfinished(cache.all(TRAINING_RUNS))
+    yield from _keys(cache.all(MODEL_DEPLOYMENTS))
+
+
+def _namespace(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
+    yield from _keys(in_namespace(cache, TRAINING_JOBS, key.name))
+    yield from _unfinished(in_namespace(cache, TRAINING_RUNS, key.name))
+    yield from _keys(in_namespace(cache, MODEL_DEPLOYMENTS, key.name))
+
+
+def _child(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
+    controller = controller_of(obj)
+    if controller is not None and controller["kind"] in _OWN_BY_KIND:
+        yield Key(_OWN_BY_KIND[controller["kind"]], key.namespace, controller["name"])
+    # Pods belong to a Job or a ReplicaSet; their labels name the object above it.
+    labels = obj["metadata"].get("labels", {})
+    if names.TRAINING_RUN in labels:
+        yield Key(TRAINING_RUNS, key.namespace, labels[names.TRAINING_RUN])
+    if names.MODEL_DEPLOYMENT in labels:
+        yield Key(MODEL_DEPLOYMENTS, key.namespace, labels[names.MODEL_DEPLOYMENT])
+
+
+def _service(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
+    yield from _child(cache, key, obj)
+    # A Service of somebody else's may stand where a ModelDeployment wants its own.
+    yield Key(MODEL_DEPLOYMENTS, key.namespace, key.name)
+
+
+def _keys(objects: Iterable[Mapping[str, Any]]) -> Iterator[Key]:
+    return (key_of(obj) for obj in objects)
+
+
+def _unfinished(runs: Iterable[Mapping[str, Any]]) -> Iterator[Key]:
+    return _keys(run for run in runs if not is_finished(run))
+
+
+def _job_key(namespace: str | None, obj: Mapping[str, Any]) -> Iterator[Key]:
+    job = training_job_of(obj)
+    if job is not None:
+        yield Key(TRAINING_JOBS, namespace, job)
+
+
+_CONCERNED: Mapping[Resource, Callable[[Cache, Key, JSONObject], Iterator[Key]]] = {
+    TRAINING_JOBS: _training_job,
+    TRAINING_RUNS: _training_run,
+    MODEL_VERSIONS: _model_version,
+    MODEL_DEPLOYMENTS: _model_deployment,
+    MODEL_ACTIONS: _model_action,
+    ARTIFACT_STORES: _artifact_store,
+    NAMESPACES: _namespace,
+    JOBS: _child,
+    PODS: _child,
+    DEPLOYMENTS: _child,
+    SERVICES: _service,
+}

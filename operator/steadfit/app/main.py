@@ -1,0 +1,168 @@
+"""The process: every replica serves intake, probes and metrics; the one that holds the Lease also works.
+
+A leader that loses its Lease exits. Everything worth keeping is in the API server, so a new process with an empty
+cache is the one safe way back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import partial
+from random import SystemRandom
+from typing import Any
+
+from kubernetes.aio.client import Configuration
+
+from steadfit import __version__
+from steadfit.core.types import Platform
+from steadfit.kube.api import APIServer
+from steadfit.kube.cache import JSONObject
+from steadfit.kube.lease import Election, LeaseLost, LeaseSettings
+from steadfit.kube.login import login
+
+from . import doorbell, metrics
+from .certificate import Certificate
+from .clock import SystemClock
+from .engine import Engine, EngineSettings
+from .health import Health, Vital
+from .intake import Intake
+from .planners import planners
+from .servers import listening, probes
+from .settings import Settings
+from .supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+
+class Operator:
+    """One replica."""
+
+    def __init__(self, settings: Settings, configuration: Configuration) -> None:
+        clock, rng = SystemClock(), SystemRandom()
+        identity = f"{settings.pod_name}_{uuid.uuid4().hex[:8]}"
+        self._settings = settings
+        self._client = APIServer(configuration)
+        self._certificate = Certificate(
+            self._client,
+            clock,
+            namespace=settings.namespace,
+            name=settings.certificate_secret,
+            hosts=(settings.service_host, f"{settings.service_host}.cluster.local", settings.service_name),
+            managed=settings.certificate_managed,
+            on_ca=self._trust,
+        )
+        self._intake = Intake(self._client)
+        lease = LeaseSettings(
+            name=settings.lease_name,
+            namespace=settings.namespace,
+            identity=identity,
+            duration_seconds=settings.lease_duration_seconds,
+            renew_seconds=settings.lease_renew_seconds,
+            retry_seconds=settings.lease_retry_seconds,
+        )
+        self._election = Election(self._client, clock, lease)
+        self._engine = Engine(
+            self._client,
+            clock,
+            rng,
+            Platform(settings.trainer_image, settings.server_image, __version__, settings.record_url, ca_bundle=""),
+            EngineSettings(settings.watch_namespaces, settings.workers, settings.resync_seconds, identity),
+            planners,
+        )
+        self._supervisor = Supervisor(
+            partial(doorbell.watch, configuration, settings.watch_namespaces, self._deliverer()),
+            rng,
+            self._engine.on_interruption,
+        )
+        self._health = Health(self._vital)
+
+    async def run(self) -> None:
+        """Serve, and lead when it is our turn, until cancelled.
+
+        Raises
+        ------
+        LeaseLost
+            When another replica may be leading.
+        """
+        settings = self._settings
+        try:
+            async with listening(probes(self._health, self._metrics), settings.health_port):
+                await self._certificate.load()
+                async with listening(self._intake.application(), settings.intake_port, self._certificate.context):
+                    self._health.ready = True
+                    logger.info("serving records on port %d", settings.intake_port)
+                    await _together(self._certificate.run, self._lead)
+        finally:
+            await self._election.release()
+            await self._client.close()
+
+    async def _lead(self) -> None:
+        await self._election.acquire()
+        await _together(self._election.hold, self._work)
+
+    async def _work(self) -> None:
+        await self._engine.prime()
+        await _together(self._engine.run, self._supervisor.run)
+
+    def _deliverer(self) -> doorbell.Deliver:
+        # kopf lives in another thread: events are handed over to this loop, which keeps their order.
+        loop = asyncio.get_running_loop()
+
+        def deliver(event_type: str | None, body: JSONObject) -> None:
+            loop.call_soon_threadsafe(self._engine.on_event, event_type, body)
+
+        return deliver
+
+    def _trust(self, ca_bundle: str) -> None:
+        self._engine.platform = replace(self._engine.platform, ca_bundle=ca_bundle)
+
+    def _vital(self) -> Vital:
+        resync = self._engine.statistics().resync
+        return Vital(
+            answer_age_seconds=self._client.statistics().answer_age_seconds,
+            leading=self._election.statistics().held,
+            stale_watches=resync.stale_watches,
+            resync_age_seconds=resync.age_seconds,
+            resync_interval_seconds=self._settings.resync_seconds,
+        )
+
+    def _metrics(self) -> bytes:
+        parts = (self._engine, self._client, self._election, self._certificate, self._intake, self._supervisor)
+        return metrics.exposition(*(part.statistics() for part in parts))
+
+
+async def _together(*parts: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run all parts; the first one that ends or fails ends all of them, and its exception is raised as it is."""
+    tasks = [asyncio.create_task(part()) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def main(settings: Settings) -> int:
+    """Run a replica until a signal or the loss of the Lease; return the process's exit code."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    operator = Operator(settings, await login())
+    try:
+        await _together(operator.run, partial(_until, stop))
+    except LeaseLost as error:
+        logger.error("lost the lease: %s; exiting", error)
+        return 1
+    logger.info("stopped")
+    return 0

@@ -1,0 +1,174 @@
+"""One pass over one object: observe, plan, write the status, and act only on what the status already says.
+
+A pass either writes status or acts, never both. So whatever is done follows from an intent that was stored first,
+and a crash anywhere leaves nothing, or an intent that the next pass finishes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from steadfit.core.types import Action, Apply, Create, Delete, Event, Plan
+from steadfit.kube.cache import Cache, JSONObject
+from steadfit.kube.client import APIError, Conflict, Forbidden, Invalid, KubeClient, NotFound
+from steadfit.kube.clock import Clock
+from steadfit.kube.events import Recorder
+from steadfit.kube.key import Key, key_of
+from steadfit.kube.merge import merge_patch
+from steadfit.kube.resources import Resource
+
+from .adopt import NameTaken, create_or_adopt
+from .plantable import Planner
+
+logger = logging.getLogger(__name__)
+
+SLOW_RETRY_SECONDS = 60.0
+SHORTEST_WAIT_SECONDS = 1.0
+
+Outcome = Literal["gone", "idle", "written", "acted", "conflict", "refused", "unavailable", "unstored", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a pass ended, and when the next one is due beside news.
+
+    `retry` means backoff: the pass has failed and comes back no sooner than `after` seconds.
+    """
+
+    outcome: Outcome
+    after: float | None = None
+    retry: bool = False
+
+
+class Reconciler:
+    """Makes passes. Calls for different keys may overlap; the work queue keeps those of one key apart."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        cache: Cache,
+        clock: Clock,
+        recorder: Recorder,
+        planners: Mapping[Resource, Planner],
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._clock = clock
+        self._recorder = recorder
+        self._planners = planners
+        self._outcomes: Counter[tuple[str, Outcome]] = Counter()
+
+    async def reconcile(self, key: Key) -> Result:
+        """Make one pass; failures of every sort are results, not exceptions."""
+        obj = self._cache.get(key)
+        if obj is None or "deletionTimestamp" in obj["metadata"]:
+            result = Result("gone")
+        else:
+            result = await self._guarded(key, obj)
+        self._outcomes[key.resource.kind, result.outcome] += 1
+        return result
+
+    def statistics(self) -> Mapping[tuple[str, Outcome], int]:
+        """Return the number of passes by kind and outcome."""
+        return dict(self._outcomes)
+
+    async def _guarded(self, key: Key, obj: JSONObject) -> Result:
+        try:
+            return await self._pass(key, obj)
+        except Conflict as error:
+            logger.info("somebody was faster: %s", error)
+            return Result("conflict", retry=True)
+        except (Invalid, Forbidden, NameTaken) as error:
+            logger.warning("refused: %s", error)
+            self._recorder.record(obj, Event("Warning", "Refused", str(error)))
+            return Result("refused", after=SLOW_RETRY_SECONDS, retry=True)
+        except APIError as error:
+            logger.warning("the API server did not do it: %s", error)
+            return Result("unavailable", after=error.retry_after, retry=True)
+        except ValidationError as error:
+            logger.exception("an object cannot be read")
+            self._recorder.record(obj, Event("Warning", "Unreadable", _first_error(error)))
+            return Result("failed", after=SLOW_RETRY_SECONDS, retry=True)
+        except Exception:
+            # A bug in one plan must not stop the passes over all other objects.
+            logger.exception("the pass failed")
+            return Result("failed", retry=True)
+
+    async def _pass(self, key: Key, obj: JSONObject) -> Result:
+        now = self._clock.now()
+        # Whole seconds: statuses are for people, and Kubernetes' own times have no fractions either.
+        plan = self._planners[key.resource](obj, now.replace(microsecond=0))
+        stored = obj.get("status", {})
+        if plan.status != stored:
+            return await self._write_status(obj, stored, plan)
+        for action in plan.actions:
+            await self._act(action)
+        return Result("acted" if plan.actions else "idle", after=_seconds_until(plan.requeue_at, now))
+
+    async def _write_status(self, obj: JSONObject, stored: Mapping[str, Any], plan: Plan) -> Result:
+        try:
+            reply = await self._client.patch_status(obj, merge_patch(stored, plan.status))
+        except NotFound:
+            await self._refresh(obj)
+            return Result("gone")
+        except Conflict:
+            await self._refresh(obj)
+            raise
+        self._cache.put(reply)
+        if reply.get("status", {}) != plan.status:
+            # Acting would be right for no status that is stored; repeating at once would go round for ever.
+            logger.error("the API server stored another status than was written: are the CRDs of this version?")
+            return Result("unstored", after=SLOW_RETRY_SECONDS, retry=True)
+        for event in plan.events:
+            self._recorder.record(reply, event)
+        return Result("written", after=0.0)
+
+    async def _act(self, action: Action) -> None:
+        try:
+            match action:
+                case Create(manifest):
+                    await create_or_adopt(self._client, self._cache, manifest)
+                case Apply(manifest, field_manager) if _is_fenced(manifest):
+                    self._cache.put(await self._client.apply(manifest, field_manager))
+                case Apply(manifest):
+                    # Unfenced, a forced apply would take over whatever stands there by now.
+                    await create_or_adopt(self._client, self._cache, manifest)
+                case Delete(manifest):
+                    await self._client.delete(manifest)
+        except (Conflict, NotFound):
+            await self._refresh(action.manifest)
+            raise
+
+    async def _refresh(self, manifest: Mapping[str, Any]) -> None:
+        """Read an object live after it turned out to be another than observed, in case its news was lost."""
+        key = key_of(manifest)
+        try:
+            self._cache.put(await self._client.get(key.resource, key.name, key.namespace))
+        except NotFound:
+            known = self._cache.get(key)
+            if known is not None:
+                self._cache.delete(known)
+        except APIError as error:
+            logger.info("cannot refresh %s: %s", key, error)
+
+
+def _is_fenced(manifest: Mapping[str, Any]) -> bool:
+    return "uid" in manifest["metadata"] and "resourceVersion" in manifest["metadata"]
+
+
+def _seconds_until(due: datetime | None, now: datetime) -> float | None:
+    if due is None:
+        return None
+    return max(SHORTEST_WAIT_SECONDS, (due - now).total_seconds())
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{error.title}.{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
