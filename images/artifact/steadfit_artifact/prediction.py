@@ -1,0 +1,96 @@
+"""What a model answers, and the checks that both formats share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steadfit_artifact.errors import ColumnError, ModelError
+from steadfit_artifact.signature import Feature, Signature
+
+Label = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for some rows.
+
+    Attributes:
+        labels: shape [rows]: the class of each row, or the value if the model is a regression (float64).
+        probabilities: shape [rows, classes], or None where the model gives none.
+        classes: which class each column of `probabilities` is, or None where it is not known.
+    """
+
+    labels: NDArray[Any]
+    probabilities: NDArray[np.float32] | None
+    classes: tuple[Label, ...] | None
+
+
+class Model(Protocol):
+    """A loaded model; predicting changes nothing in it, so several threads may."""
+
+    @property
+    def format(self) -> str:
+        """`onnx` or `skops`."""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The inputs in order."""
+
+    @property
+    def classes(self) -> tuple[Label, ...] | None:
+        """The classes in the order of the probabilities, where known."""
+
+    def predict(self, columns: Mapping[str, ArrayLike]) -> Prediction:
+        """Predict rows, given as one column of shape [rows] for each feature.
+
+        Numbers as numpy arrays, text as arrays of objects; missing is NaN or None.
+
+        Raises:
+            ColumnError: a column does not fit; it names the field.
+            ModelError: the model answers in a shape that no one can read.
+        """
+
+
+def values_of(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float64]:
+    """Return a regression's output as shape [rows].
+
+    Raises:
+        ModelError: it has more than one value for a row.
+    """
+    if values.size != rows or values.shape[0] != rows:
+        raise ModelError(
+            f"Output '{name}' has shape {list(values.shape)} for {rows} rows: a regression gives one value for each "
+            "row, and a classification needs classes.json to name the columns."
+        )
+    return values.reshape(rows).astype(np.float64)
+
+
+def probabilities_of(name: str, values: NDArray[Any], rows: int, classes: int | None) -> NDArray[np.float32]:
+    """Return probabilities as float32 of shape [rows, classes].
+
+    Raises:
+        ModelError: they have another shape.
+    """
+    if values.ndim != 2 or values.shape[0] != rows or (classes is not None and values.shape[1] != classes):
+        wanted = classes if classes is not None else "classes"
+        raise ModelError(
+            f"Output '{name}' has shape {list(values.shape)} for {rows} rows instead of [{rows}, {wanted}]."
+        )
+    return values.astype(np.float32, copy=False)
+
+
+def refuse_missing(signature: Signature, columns: Mapping[str, ArrayLike]) -> None:
+    """Name the first feature without a value, after a model showed that it can't do without.
+
+    Raises:
+        ColumnError: there is one; returns if there is none.
+    """
+    for feature in signature.features:
+        encoded = signature.encoded(feature, columns)
+        if np.isnan(encoded).any():
+            row = int(np.isnan(encoded).argmax())
+            what = "is missing or no known category" if feature.categories is not None else "is missing"
+            raise ColumnError(feature.name, f"{what} in row {row}, and this model needs a value.")

@@ -1,0 +1,164 @@
+"""A model's inputs (`signature.json`) and the way from columns to what the model takes.
+
+Encoding, the same in training, evaluation and serving: numbers and booleans as float32, text as the index of its
+category, a missing or unknown value as NaN.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from steadfit_artifact.errors import ColumnError, SignatureError
+
+SIGNATURE_NAME = "signature.json"
+MAX_SIGNATURE_BYTES = 1024 * 1024
+MAX_FEATURES = 2048
+MAX_CATEGORIES = 10_000
+
+# Datatypes of the Open Inference Protocol.
+Datatype = Literal[
+    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BYTES"
+]
+DATATYPES: tuple[str, ...] = get_args(Datatype)
+
+
+class Feature(BaseModel):
+    """One input of the model.
+
+    Attributes:
+        name: name of the column and of the input tensor.
+        datatype: in the words of the Open Inference Protocol.
+        categories: of a text feature (BYTES), in the order of their indices.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    datatype: Datatype
+    categories: Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_CATEGORIES)] | None = None
+
+    @model_validator(mode="after")
+    def _text_only(self) -> Self:
+        if self.categories is not None and self.datatype != "BYTES":
+            raise ValueError(f"categories belong to BYTES, not to {self.datatype}")
+        if self.categories is not None and len(set(self.categories)) < len(self.categories):
+            raise ValueError("a category is there twice")
+        return self
+
+    def document(self) -> dict[str, Any]:
+        """Return the feature as the JSON object of `signature.json`."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+_FEATURES = TypeAdapter(Annotated[tuple[Feature, ...], Field(min_length=1, max_length=MAX_FEATURES)])
+
+
+class Signature:
+    """The model's inputs in order.
+
+    Raises:
+        SignatureError: two features have the same name.
+    """
+
+    def __init__(self, features: tuple[Feature, ...]) -> None:
+        self.features = features
+        self._indices = {
+            feature.name: {category: float(index) for index, category in enumerate(feature.categories)}
+            for feature in features
+            if feature.categories is not None
+        }
+        names = [feature.name for feature in features]
+        for name in names:
+            if names.count(name) > 1:
+                raise SignatureError(f"{SIGNATURE_NAME} names '{name}' twice.")
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Read `signature.json`: a list of {name, datatype, categories?}.
+
+        Raises:
+            SignatureError: it is something else; the sentence says where.
+        """
+        if len(raw) > MAX_SIGNATURE_BYTES:
+            raise SignatureError(f"{SIGNATURE_NAME} is larger than {MAX_SIGNATURE_BYTES} bytes.")
+        try:
+            return cls(_FEATURES.validate_json(raw))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise SignatureError(
+                f"{SIGNATURE_NAME} is wrong{f' at {where}' if where else ''}: {first['msg']}."
+            ) from None
+
+    def dump(self) -> bytes:
+        """Return `signature.json`."""
+        return json.dumps([feature.document() for feature in self.features], indent=1, ensure_ascii=False).encode()
+
+    def require_numbers(self) -> None:
+        """Check that every feature can be a number.
+
+        Raises:
+            SignatureError: a text feature has no categories.
+        """
+        for feature in self.features:
+            if feature.datatype == "BYTES" and feature.categories is None:
+                raise SignatureError(
+                    f"{SIGNATURE_NAME}: '{feature.name}' is text without categories, but the model takes numbers."
+                )
+
+    def stacked(self, columns: Mapping[str, ArrayLike]) -> NDArray[np.float32]:
+        """Encode columns of shape [rows] as one array of shape [rows, features].
+
+        Raises:
+            ColumnError: a column is absent, has another length, or a value that does not fit.
+        """
+        arrays = [self.encoded(feature, columns) for feature in self.features]
+        matrix = np.empty((len(arrays[0]), len(arrays)), np.float32)
+        for index, (feature, array) in enumerate(zip(self.features, arrays, strict=True)):
+            if len(array) != len(matrix):
+                raise ColumnError(feature.name, f"has {len(array)} rows, but the first column has {len(matrix)}.")
+            matrix[:, index] = array
+        return matrix
+
+    def encoded(self, feature: Feature, columns: Mapping[str, ArrayLike]) -> NDArray[np.float32]:
+        """Encode one feature's column as float32 of shape [rows].
+
+        Raises:
+            ColumnError: the column is absent, or a value is no number, infinite, or too large for 32 bits.
+        """
+        values = column_of(feature, columns)
+        if feature.datatype == "BYTES":
+            indices = self._indices[feature.name]
+            return np.array([indices.get(value, np.nan) for value in values.tolist()], np.float32)
+        try:
+            with np.errstate(over="ignore"):
+                encoded = values.astype(np.float32)
+        except (TypeError, ValueError):
+            raise ColumnError(
+                feature.name, f"has a value that is no number; the model takes {feature.datatype}."
+            ) from None
+        if np.isinf(encoded).any():
+            row = int(np.isinf(encoded).argmax())
+            raise ColumnError(feature.name, f"is infinite or too large for 32-bit floating point in row {row}.")
+        return encoded
+
+
+def column_of(feature: Feature, columns: Mapping[str, ArrayLike]) -> NDArray[Any]:
+    """Return the feature's column as a numpy array of shape [rows].
+
+    Raises:
+        ColumnError: it is absent, or not one value for each row.
+    """
+    try:
+        values = np.asarray(columns[feature.name])
+    except KeyError:
+        raise ColumnError(feature.name, f"is missing; the model takes it as {feature.datatype}.") from None
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise ColumnError(feature.name, f"has shape {list(values.shape)}; one value for each row is needed.")
+    return values

@@ -1,0 +1,78 @@
+"""Estimators as bytes: ONNX and skops, the same bytes for the same estimator."""
+
+import io
+import json
+import warnings
+import zipfile
+from typing import Any
+
+import skops.io
+from sklearn.base import is_classifier
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # The earliest time a zip file can hold.
+
+
+class NotConvertibleError(Exception):
+    """The estimator has no ONNX form; the message is a sentence."""
+
+
+def onnx_bytes(estimator: Any, width: int) -> bytes:
+    """Return the estimator as ONNX with one float32 input [rows, width].
+
+    Raises:
+        NotConvertibleError: the converter refuses it.
+    """
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+
+    options = {id(estimator): {"zipmap": False}} if is_classifier(estimator) else None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = convert_sklearn(
+                estimator, initial_types=[("features", FloatTensorType([None, width]))], options=options
+            )
+    except Exception as error:  # Converters fail in as many ways as there are estimators.
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise NotConvertibleError(f"{type(estimator).__name__} does not convert: {first}") from error
+    # Names and versions of tools, and a graph's random name, say nothing about the model.
+    model.producer_name, model.producer_version, model.domain, model.doc_string = "steadfit", "", "", ""
+    model.graph.name, model.graph.doc_string = "model", ""
+    del model.metadata_props[:]
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def skops_bytes(estimator: Any) -> bytes:
+    """Return the estimator as a skops file.
+
+    skops names each part by its address in memory and stamps the time; here parts are numbered in the order they
+    are met, and the time is fixed.
+    """
+    numbers: dict[str, int] = {}
+
+    def renumber(node: Any) -> Any:
+        if isinstance(node, list):
+            return [renumber(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "__id__" in node:
+            number = numbers.setdefault(str(node["__id__"]), len(numbers))
+            node = {**node, "__id__": number}
+            if isinstance(node.get("file"), str):
+                node["file"] = f"{number}.{node['file'].rsplit('.', 1)[-1]}"
+        return {key: renumber(each) for key, each in node.items()}
+
+    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(estimator))) as archive:
+        schema = renumber(json.loads(archive.read("schema.json")))
+        files = {name: archive.read(name) for name in archive.namelist() if name != "schema.json"}
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("schema.json", _EPOCH), json.dumps(schema))
+        for name, content in sorted((_renamed(name, numbers), content) for name, content in files.items()):
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+    return target.getvalue()
+
+
+def _renamed(name: str, numbers: dict[str, int]) -> str:
+    stem, _, suffix = name.rpartition(".")
+    return f"{numbers[stem]}.{suffix}"

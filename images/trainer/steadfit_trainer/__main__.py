@@ -1,0 +1,67 @@
+"""The steps of a run that are ours: `python -m steadfit_trainer fetch|publish`, configured by the environment."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from steadfit_trainer import termination
+from steadfit_trainer.config import Config
+from steadfit_trainer.failures import Failure
+from steadfit_trainer.fetch import fetch
+from steadfit_trainer.paths import Paths
+from steadfit_trainer.patience import Patience
+from steadfit_trainer.publish import publish
+
+LOG = logging.getLogger(__name__)
+
+STEPS = ("fetch", "publish")
+# Not one of the classes of the user's world: the operator sees a failure of the step itself.
+INTERNAL_EXIT_CODE = 1
+
+
+def main(arguments: list[str], environment: Mapping[str, str]) -> int:
+    """Do one step; return the exit code: 0, 10 (Data), 11 (Store), 12 (UserError), else 1.
+
+    Variables: STEADFIT_CONFIG; STEADFIT_CA_FILE (certificates of the operator), STEADFIT_PUBLISH_DEADLINE
+    (seconds, default 1800), STEADFIT_ROOT (default /steadfit), STEADFIT_TERMINATION_LOG.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log = Path(environment.get("STEADFIT_TERMINATION_LOG", "/dev/termination-log"))
+    if len(arguments) != 1 or arguments[0] not in STEPS:
+        return _end(log, "Internal", f"Say which step to do: {' or '.join(STEPS)}.", INTERNAL_EXIT_CODE)
+    try:
+        config = Config.model_validate_json(environment.get("STEADFIT_CONFIG", ""))
+        paths = Paths(Path(environment.get("STEADFIT_ROOT", "/steadfit")))
+        if arguments[0] == "fetch":
+            fetch(config, paths)
+        else:
+            ca_file = environment.get("STEADFIT_CA_FILE")
+            patience = Patience(float(environment.get("STEADFIT_PUBLISH_DEADLINE", "1800")))
+            version = publish(config, paths, Path(ca_file) if ca_file else None, patience)
+            LOG.info("the version is %s", version)
+    except Failure as failure:
+        LOG.error("%s", failure, exc_info=failure.__cause__)
+        return _end(log, failure.failure_class, str(failure), failure.exit_code)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return _end(log, "Internal", f"STEADFIT_CONFIG is wrong at '{where}': {first['msg']}.", INTERNAL_EXIT_CODE)
+    except Exception as error:
+        LOG.exception("the step failed")
+        return _end(
+            log, "Internal", f"The {arguments[0]} step failed: {type(error).__name__}: {error}", INTERNAL_EXIT_CODE
+        )
+    return 0
+
+
+def _end(log: Path, failure_class: str, sentence: str, code: int) -> int:
+    LOG.error("%s", termination.write(log, failure_class, sentence))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,85 @@
+"""What a step is told: the JSON of `STEADFIT_CONFIG`, checked before anything is done."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from steadfit_artifact.store import StoreConfig
+
+Scalar = bool | int | float | str
+# Names become folders of the pod; the operator checks them too.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+Column = Annotated[str, Field(min_length=1, max_length=128)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+MetricName = Literal["roc_auc", "accuracy", "brier_score", "log_loss", "mae", "rmse"]
+
+
+class _Model(BaseModel):
+    # A newer operator may say more than this step knows.
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class Run(_Model):
+    """The attempt this step belongs to."""
+
+    namespace: Name
+    name: Name
+    uid: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+    attempt: Annotated[int, Field(ge=1)]
+    training_job: Name
+
+
+class Latest(_Model):
+    """The newest partitions by name."""
+
+    partitions: Annotated[int, Field(ge=1)]
+
+
+class Source(_Model):
+    """One data set and the store it lies in."""
+
+    name: Name
+    uri: str
+    format: Literal["Parquet", "CSV"]
+    digest: Digest | None = None
+    latest: Latest | None = None
+    time_column: Column | None = None
+    key_column: Column | None = None
+    store: StoreConfig
+
+
+class Holdout(_Model):
+    """How the rows that judge are split off."""
+
+    by: Literal["Time", "Hash"]
+    column: Column
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+
+class Metric(_Model):
+    """A number to compute on the holdout."""
+
+    name: MetricName
+
+
+class Evaluation(_Model):
+    """What is predicted, and how that is judged."""
+
+    target: Column
+    positive_class: str | None = None
+    holdout: Holdout
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)]
+
+
+class Config(_Model):
+    """The whole configuration of fetch and publish."""
+
+    run: Run
+    store: StoreConfig
+    data: Annotated[tuple[Source, ...], Field(min_length=1)]
+    evaluation: Evaluation
+    params: dict[str, Scalar] = {}
+    seed: int = 0
+    # A bearer token goes there: never in the clear.
+    record_url: Annotated[str, Field(pattern=r"^https://")]
+    lineage: dict[str, Any] = {}

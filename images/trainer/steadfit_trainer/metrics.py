@@ -1,0 +1,102 @@
+"""The metrics a version is judged by, as scikit-learn computes them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sklearn.metrics as sk
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A model's answers beside the truth.
+
+    Attributes:
+        truth: shape [rows]; for a classification the index of each row's class (-1 for a class the model does not
+            know), for a regression the value.
+        labels: shape [rows]; the same of the model's answers.
+        probabilities: shape [rows, classes], or None.
+        positive: index of the positive class of a binary classification.
+    """
+
+    truth: NDArray[Any]
+    labels: NDArray[Any]
+    probabilities: NDArray[np.float64] | None
+    positive: int
+
+
+class UndefinedMetricError(Exception):
+    """The metric has no value on these rows; the message is a sentence."""
+
+
+def roc_auc(judged: Judged) -> float:
+    """Area under the ROC curve: the chance that a positive row scores above a negative one, ties counting half.
+
+    Several classes: one against the rest, weighted by the class's share. Range [0, 1].
+    Source: Hanley and McNeil, Radiology 143 (1982); Fawcett, Pattern Recognition Letters 27 (2006) for the classes;
+    scikit-learn `roc_auc_score`.
+    """
+    probabilities = _known(judged)
+    if len(np.unique(judged.truth)) < probabilities.shape[1]:
+        raise UndefinedMetricError("roc_auc needs every class in the holdout.")
+    if probabilities.shape[1] == 2:
+        return float(sk.roc_auc_score(judged.truth == judged.positive, probabilities[:, judged.positive]))
+    return float(sk.roc_auc_score(judged.truth, probabilities, multi_class="ovr", average="weighted"))
+
+
+def accuracy(judged: Judged) -> float:
+    """Share of rows whose label is right. Range [0, 1]. Source: scikit-learn `accuracy_score`."""
+    return float(sk.accuracy_score(judged.truth, judged.labels))
+
+
+def brier_score(judged: Judged) -> float:
+    """Mean squared difference of probability and outcome; two classes: of the positive one, in [0, 1].
+
+    Several classes: summed over them, in [0, 2]. Source: Brier, Monthly Weather Review 78 (1950); scikit-learn
+    `brier_score_loss`.
+    """
+    probabilities = _known(judged)
+    if probabilities.shape[1] == 2:
+        positive = judged.truth == judged.positive
+        return float(sk.brier_score_loss(positive, probabilities[:, judged.positive], pos_label=True))
+    classes = np.arange(probabilities.shape[1])
+    return float(sk.brier_score_loss(judged.truth, probabilities, labels=classes, scale_by_half=False))
+
+
+def log_loss(judged: Judged) -> float:
+    """Mean negative logarithm (natural, in nats) of the probability of what happened.
+
+    Source: Good, Journal of the Royal Statistical Society B 14 (1952); scikit-learn `log_loss`, which keeps
+    probabilities off 0 by the machine's epsilon.
+    """
+    probabilities = _known(judged)
+    return float(sk.log_loss(judged.truth, probabilities, labels=np.arange(probabilities.shape[1])))
+
+
+def mae(judged: Judged) -> float:
+    """Mean absolute difference, in the target's unit. Source: scikit-learn `mean_absolute_error`."""
+    return float(sk.mean_absolute_error(judged.truth, judged.labels))
+
+
+def rmse(judged: Judged) -> float:
+    """Root of the mean squared difference, in the target's unit. Source: scikit-learn `root_mean_squared_error`."""
+    return float(sk.root_mean_squared_error(judged.truth, judged.labels))
+
+
+CLASSIFICATION: Mapping[str, Callable[[Judged], float]] = {
+    "roc_auc": roc_auc,
+    "accuracy": accuracy,
+    "brier_score": brier_score,
+    "log_loss": log_loss,
+}
+REGRESSION: Mapping[str, Callable[[Judged], float]] = {"mae": mae, "rmse": rmse}
+NEED_PROBABILITIES = frozenset({"roc_auc", "brier_score", "log_loss"})
+
+
+def _known(judged: Judged) -> NDArray[np.float64]:
+    """Return the probabilities, of rows that all have a class the model knows."""
+    if judged.probabilities is None or (judged.truth < 0).any():
+        raise UndefinedMetricError("The holdout has labels that the model does not know.")
+    return judged.probabilities

@@ -1,0 +1,99 @@
+"""Which objects a data source means, and their bytes on the disk, hashed on the way."""
+
+import hashlib
+import re
+from pathlib import Path
+
+from steadfit_artifact.digest import FileEntry, data_digest
+from steadfit_artifact.store import ObjectMissingError, Store, StoredObject
+
+from steadfit_trainer.config import Source
+from steadfit_trainer.failures import DataFailure
+
+_PARTITION = re.compile(r"[^/=]+=[^/]*")
+
+
+def resolve(store: Store, source: Source) -> list[StoredObject]:
+    """Return the objects of a source, sorted by path.
+
+    A URI names one object or a folder. Names that begin with `_` or `.` are markers of the tools that write
+    tables, and are left out.
+
+    Raises:
+        DataFailure: there is nothing.
+        StoreError: the store failed.
+    """
+    if source.latest is None and not source.uri.endswith("/"):
+        try:
+            size = store.size(source.uri)
+        except ObjectMissingError:
+            pass  # Then it is a folder without its slash.
+        else:
+            return [StoredObject(source.uri, source.uri.rsplit("/", 1)[-1], size)]
+    found = [each for each in store.list(source.uri) if _is_data(each.path)]
+    if source.latest is not None:
+        partitions = newest({_partition(each.path) for each in found} - {""}, source.latest.partitions)
+        if not partitions:
+            raise DataFailure(
+                f"There is no partition below {source.uri}; partitions are folders such as month=2026-01/."
+            )
+        found = [each for each in found if _partition(each.path) in partitions]
+    if not found:
+        raise DataFailure(f"There is nothing at {source.uri}.")
+    return found
+
+
+def newest(partitions: set[str], count: int) -> set[str]:
+    """Return the `count` newest partitions by name: numbers compare as numbers, so month=9 is before month=10."""
+    return set(sorted(partitions, key=_natural)[-count:])
+
+
+def fetch_object(store: Store, found: StoredObject, target: Path) -> FileEntry:
+    """Write an object's bytes to `target` and return its entry, hashed from the very bytes written.
+
+    Raises:
+        DataFailure: it vanished since it was listed.
+        StoreError: the store failed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sha256, size = hashlib.sha256(), 0
+    try:
+        with target.open("wb") as file:
+            for chunk in store.stream(found.uri):
+                sha256.update(chunk)
+                file.write(chunk)
+                size += len(chunk)
+    except ObjectMissingError:
+        raise DataFailure(f"{found.uri} vanished while it was read.") from None
+    return FileEntry(found.path, size, sha256.hexdigest())
+
+
+def check_digest(source: Source, entries: list[FileEntry]) -> str:
+    """Return the data digest of what was read, after comparing it with the one that was declared.
+
+    For a single object its plain SHA-256 is accepted as well: that is what other tools know.
+
+    Raises:
+        DataFailure: it is other data.
+    """
+    actual = data_digest(entries)
+    accepted = {actual} | ({f"sha256:{entries[0].sha256}"} if len(entries) == 1 else set())
+    if source.digest is not None and source.digest not in accepted:
+        shown = f"sha256:{entries[0].sha256}" if len(entries) == 1 else actual
+        raise DataFailure(f"The data at {source.uri} has digest {shown}, but {source.digest} is declared.")
+    return actual
+
+
+def _is_data(path: str) -> bool:
+    return bool(path) and not any(part.startswith(("_", ".")) for part in path.split("/"))
+
+
+def _partition(path: str) -> str:
+    """Return the folder of an object if all of its path's folders are `key=value`, else nothing."""
+    folders = path.split("/")[:-1]
+    return "/".join(folders) if folders and all(_PARTITION.fullmatch(folder) for folder in folders) else ""
+
+
+def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    parts = re.split(r"(\d+)", name)
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts], name

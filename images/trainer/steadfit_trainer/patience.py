@@ -1,0 +1,63 @@
+"""Trying again until a deadline."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from steadfit_trainer.failures import StoreFailure
+
+LOG = logging.getLogger(__name__)
+
+FIRST_SECONDS = 1.0
+MAX_SECONDS = 60.0
+T = TypeVar("T")
+
+
+class Patience:
+    """A deadline from now on, and growing pauses before it.
+
+    Args:
+        seconds: until the deadline.
+        sleep: waits for some seconds.
+        clock: seconds that only ever grow.
+    """
+
+    def __init__(
+        self, seconds: float, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._sleep, self._clock = sleep, clock
+        self._seconds = seconds
+        self._end = clock() + seconds
+
+    def pause(self, seconds: float, why: str) -> None:
+        """Wait.
+
+        Args:
+            seconds: how long.
+            why: what is waited for, as a sentence.
+
+        Raises:
+            StoreFailure: the deadline would pass.
+        """
+        if self._clock() + seconds > self._end:
+            raise StoreFailure(f"The result was not published within {self._seconds:g} s. {why}")
+        self._sleep(seconds)
+
+    def retry(self, work: Callable[[], T], healing: type[Exception]) -> T:
+        """Do `work` until it succeeds, pausing after each of the failures that may heal.
+
+        Raises:
+            StoreFailure: the deadline passed; the sentence ends with the last failure.
+        """
+        seconds = FIRST_SECONDS
+        while True:
+            try:
+                return work()
+            except healing as error:
+                why = str(error)
+                LOG.warning("%s Trying again.", why)
+            # Jitter: many runs may wait for the same store.
+            self.pause(seconds * random.uniform(0.5, 1.0), why)  # noqa: S311 — not for secrets
+            seconds = min(2 * seconds, MAX_SECONDS)

@@ -1,0 +1,129 @@
+"""The record of a run: complete for the store, and cut to what fits into an object's status for the operator."""
+
+import copy
+import json
+from typing import Any
+
+from steadfit_artifact.digest import Manifest
+
+from steadfit_trainer.config import Config
+
+# The operator refuses more.
+MAX_BYTES = 16 * 1024
+_OBJECTS = 8
+
+
+def complete(
+    config: Config,
+    uri: str,
+    manifest: Manifest,
+    resolved: dict[str, Any],
+    metrics: dict[str, float],
+    signature: list[dict[str, Any]],
+    environment: dict[str, Any],
+    reported: dict[str, Any],
+    parity: dict[str, Any],
+) -> dict[str, Any]:
+    """Return everything that is known of a run's result; the same for the same result, without a clock.
+
+    Args:
+        config: of the run.
+        uri: where the artifact lies.
+        manifest: of the artifact.
+        resolved: what fetch read and how it split.
+        metrics: on the holdout.
+        signature: the model's inputs.
+        environment: environment.json of the training container; its `source` becomes the record's.
+        reported: metrics.json of the training container.
+        parity: how far the formats differ; empty if there is one.
+    """
+    held = resolved["holdout"]
+    evaluation = {
+        "metrics": metrics,
+        "holdoutRows": held["rows"],
+        "holdoutDigest": held["digest"],
+        "by": held["by"],
+        "column": held["column"],
+    }
+    if "boundary" in held:
+        evaluation["boundary"] = held["boundary"]
+    source = environment.get("source")
+    return {
+        "schemaVersion": 1,
+        "run": config.run.model_dump(mode="json", by_alias=True),
+        "artifact": {
+            "uri": uri,
+            "digest": manifest.digest,
+            "size": manifest.size,
+            "files": [entry.document() for entry in manifest.files],
+        },
+        "data": resolved["data"],
+        "evaluation": evaluation,
+        "signature": signature,
+        "environment": {key: value for key, value in environment.items() if key != "source"},
+        "source": source_of(source if isinstance(source, dict) else {}),
+        "params": config.params,
+        "seed": config.seed,
+        "parity": parity,
+        "reported": reported,
+        "lineage": config.lineage,
+        "declared": config.evaluation.model_dump(mode="json", by_alias=True, exclude_none=True),
+    }
+
+
+def dump(record: dict[str, Any]) -> bytes:
+    """Return a record as JSON; equal records are equal bytes."""
+    return json.dumps(record, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def source_of(source: dict[str, Any]) -> dict[str, Any]:
+    """Return commit, dirty flag and URL of the training code, as far as they are well-formed."""
+    found: dict[str, Any] = {
+        key: source[key][:512] for key in ("commit", "url") if isinstance(source.get(key), str) and source[key]
+    }
+    if isinstance(source.get("dirty"), bool):
+        found["dirty"] = source["dirty"]
+    return found
+
+
+def posted(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the part for the operator, at most MAX_BYTES as JSON.
+
+    What is cut is in the store's record; the bulkiest and least asked for goes first.
+    """
+    short = copy.deepcopy({key: record[key] for key in record if key not in ("reported", "lineage", "declared")})
+    for each in short["data"]:
+        each.pop("droppedRows", None)
+    cuts = (_few_objects, _no_objects, _no_packages, _no_categories, _no_environment, _no_signature)
+    for cut in cuts:
+        if len(dump(short)) <= MAX_BYTES:
+            break
+        cut(short)
+    return short
+
+
+def _few_objects(record: dict[str, Any]) -> None:
+    for each in record["data"]:
+        each["objects"] = each["objects"][:_OBJECTS]
+
+
+def _no_objects(record: dict[str, Any]) -> None:
+    for each in record["data"]:
+        each["objects"] = []
+
+
+def _no_packages(record: dict[str, Any]) -> None:
+    record["environment"].pop("packages", None)
+
+
+def _no_categories(record: dict[str, Any]) -> None:
+    for feature in record["signature"]:
+        feature.pop("categories", None)
+
+
+def _no_environment(record: dict[str, Any]) -> None:
+    record["environment"] = {}
+
+
+def _no_signature(record: dict[str, Any]) -> None:
+    record["signature"] = []
