@@ -1,0 +1,89 @@
+"""Serve one version of one model: `python -m steadfit_server`, configured by the environment."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+from steadfit_artifact.store import StoreConfig
+
+from steadfit_server import logs
+from steadfit_server.app import App
+from steadfit_server.lifecycle import Lifecycle
+from steadfit_server.loader import Loader
+from steadfit_server.metrics import Metrics
+from steadfit_server.predictor import Predictor
+from steadfit_server.server import DrainingServer
+from steadfit_server.settings import Settings
+
+LOG = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Serve until told to stop; return the exit code: 0 after a drain, 1 when there is no model to serve."""
+    logs.configure()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        return _fail(_termination_log(), _sentence(error))
+    logs.configure(model=settings.model_name, version=settings.version, revision=settings.revision)
+    metrics = Metrics(settings.namespace, settings.model_name, settings.version, settings.revision)
+    lifecycle = Lifecycle()
+    server = DrainingServer(settings, App(settings, lifecycle, metrics), lifecycle)
+    code = 0
+
+    def failed(sentence: str) -> None:
+        nonlocal code
+        code = _fail(settings.termination_log, sentence)
+        server.should_exit = True
+
+    def loaded(predictor: Predictor) -> None:
+        metrics.loaded(settings.artifact.digest, predictor.model.format)
+
+    def load() -> Predictor:
+        # Here, in the loader's thread: importing the runtimes takes seconds, and the server is live before that.
+        from steadfit_server.artifact import load
+
+        return load(settings)
+
+    retry, patience = settings.retry_seconds, settings.store_patience_seconds
+    Loader(load, lifecycle, _called(settings.artifact.store), retry, patience, loaded, failed).start()
+    metrics.listen(settings.host, settings.metrics_port)
+    LOG.info("starting", extra={"fields": {"uri": settings.artifact.uri, "digest": settings.artifact.digest}})
+    server.run()
+    LOG.info("stopped", extra={"fields": {"code": code}})
+    return code
+
+
+def _fail(termination_log: Path, sentence: str) -> int:
+    """Leave the sentence where Kubernetes reads it; its fallback is the end of the log, so that has it as well."""
+    LOG.error("%s", sentence)
+    try:
+        termination_log.write_text(sentence[:4096])
+    except OSError as error:
+        LOG.warning("the termination log can't be written: %s", error)
+    return 1
+
+
+def _called(store: StoreConfig) -> str:
+    """Return what to call the store in a sentence: not every sentence about an object says where it was looked for."""
+    return f"The store {store.uri_prefix}" + (f" at {store.s3.endpoint}" if store.s3.endpoint else "")
+
+
+def _termination_log() -> Path:
+    return Path(os.environ.get("STEADFIT_TERMINATION_LOG", "/dev/termination-log"))
+
+
+def _sentence(error: ValidationError) -> str:
+    """Say which variables are wrong, without their values: one of them may hold a secret by mistake."""
+    problems = [(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors(include_input=False)]
+    return "The server's environment is wrong: " + "; ".join(f"STEADFIT_{at.upper()}: {why}" for at, why in problems)
+
+
+if __name__ == "__main__":
+    exit_code = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    # Not sys.exit: it would wait for the worker thread, that is for a prediction whose time is over.
+    os._exit(exit_code)

@@ -1,0 +1,162 @@
+"""From a request's body to the outputs of its answer, and in which thread that runs.
+
+A short prediction runs on the event loop, because handing it to another thread and back costs more than the
+prediction itself; a long one runs in one worker thread, so that health answers do not wait for it. What is
+short depends on the model (a linear model takes microseconds for a row, a forest milliseconds), so it is
+measured when the model is loaded. One worker, because a second one would compete with the first for the same
+processor: pods are scaled by replicas.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadfit_server.errors import InvalidInputError, RequestError, quoted
+from steadfit_server.protocol import Feature, InferRequest, parse
+from steadfit_server.tensors import DTYPES
+
+T = TypeVar("T")
+
+# The longest that one prediction may hold the event loop, in seconds.
+INLINE_SECONDS = 0.002
+# Above this size the parsing goes to the worker too: 64 KiB of numbers take about a millisecond.
+INLINE_BYTES = 64 * 1024
+# Rows of the second measurement; with fewer, the cost of a row drowns in the cost of a call.
+MEASURED_ROWS = 128
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output tensor.
+
+    Attributes:
+        name: `label`, `prediction` or `probabilities`.
+        datatype: in the protocol's words.
+        shape: [rows] or [rows, classes].
+        data: the elements in row-major order.
+        parameters: what belongs to the tensor but is not its data, e.g. the classes of the columns.
+    """
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[Any] | NDArray[Any]
+    parameters: Mapping[str, Any] | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return the tensor as the protocol's JSON object."""
+        document: dict[str, Any] = {
+            "name": self.name,
+            "datatype": self.datatype,
+            "shape": self.shape,
+            "data": self.data,
+        }
+        if self.parameters is not None:
+            document["parameters"] = self.parameters
+        return document
+
+
+class ServedModel(Protocol):
+    """What the server needs of a loaded model."""
+
+    @property
+    def features(self) -> Sequence[Feature]:
+        """The model's inputs."""
+
+    @property
+    def output_tensors(self) -> Sequence[Mapping[str, Any]]:
+        """Name, datatype and shape of each output (-1 = rows), for the model's metadata."""
+
+    @property
+    def format(self) -> str:
+        """The artifact's format: onnx or skops."""
+
+    def predict(self, columns: Mapping[str, NDArray[Any]]) -> Sequence[Output]:
+        """Return the outputs for columns of shape [rows]; raises InvalidInputError for rows it can't judge."""
+
+
+def example(features: Sequence[Feature], rows: int) -> dict[str, NDArray[Any]]:
+    """Return columns of plain values that every model has to take: 0, false, the first category."""
+    columns = {}
+    for feature in features:
+        value = (feature.categories or ("",))[0] if feature.datatype == "BYTES" else 0
+        columns[feature.name] = np.full(rows, value, dtype=DTYPES[feature.datatype])
+    return columns
+
+
+class Predictor:
+    """Answers inference requests with one model.
+
+    Raises:
+        Exception: whatever the model raises for an example row: such a model can't serve.
+    """
+
+    def __init__(self, model: ServedModel, max_rows: int, timeout_seconds: float) -> None:
+        self.model = model
+        self._max_rows = max_rows
+        self._timeout = timeout_seconds
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict")
+        self._outputs = [str(tensor["name"]) for tensor in model.output_tensors]
+        self.inline_rows = self._measure()
+
+    async def infer(self, body: bytes) -> dict[str, Any]:
+        """Return `outputs`, and `id` if the caller gave one.
+
+        Raises:
+            RequestError: 400 for wrong input, 504 when the prediction took too long.
+        """
+        if len(body) > INLINE_BYTES:
+            return await self._in_worker(lambda: self._answer(self._parse(body)))
+        request = self._parse(body)
+        if request.rows > self.inline_rows:
+            return await self._in_worker(lambda: self._answer(request))
+        return self._answer(request)
+
+    def _parse(self, body: bytes) -> InferRequest:
+        request = parse(body, self.model.features, self._max_rows)
+        for name in request.outputs or ():
+            if name not in self._outputs:
+                known = ", ".join(f"'{output}'" for output in self._outputs)
+                raise InvalidInputError(f"Unknown output {quoted(name)}; the model gives {known}.")
+        return request
+
+    def _answer(self, request: InferRequest) -> dict[str, Any]:
+        outputs = self.model.predict(request.columns)
+        answer: dict[str, Any] = {
+            "outputs": [
+                output.document() for output in outputs if request.outputs is None or output.name in request.outputs
+            ]
+        }
+        if request.id is not None:
+            answer["id"] = request.id
+        return answer
+
+    async def _in_worker(self, work: Callable[[], T]) -> T:
+        """Run in the worker thread; what has not begun when the time is over never runs."""
+        future = asyncio.get_running_loop().run_in_executor(self._worker, work)
+        try:
+            return await asyncio.wait_for(future, self._timeout)
+        except TimeoutError:
+            raise RequestError(504, f"The prediction took longer than {self._timeout:g} s.") from None
+
+    def _measure(self) -> int:
+        """Return how many rows the model predicts within INLINE_SECONDS; the calls also warm it up."""
+        one, many = self._time(1), self._time(MEASURED_ROWS)
+        per_row = max(many - one, 1e-9) / (MEASURED_ROWS - 1)
+        return min(max(int((INLINE_SECONDS - one) / per_row) + 1, 0), self._max_rows)
+
+    def _time(self, rows: int) -> float:
+        """Return the shortest of several predictions, in seconds: the longer ones measure the neighbours."""
+        columns = example(self.model.features, rows)
+        best = float("inf")
+        for _ in range(3):
+            start = time.perf_counter()
+            self.model.predict(columns)
+            best = min(best, time.perf_counter() - start)
+        return best

@@ -1,0 +1,51 @@
+"""What the server is told: environment variables `STEADFIT_*`, checked before anything starts."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, Json
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from steadfit_artifact.store import StoreConfig
+
+
+class Artifact(BaseModel):
+    """Which artifact to serve, and the store it lies in."""
+
+    model_config = ConfigDict(frozen=True)
+
+    uri: str
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    store: StoreConfig
+
+
+class Settings(BaseSettings):
+    """Settings of one server process. Times are seconds, sizes are bytes.
+
+    The first five come from the operator; the others have defaults that rarely need a change.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="STEADFIT_", frozen=True, protected_namespaces=())
+
+    namespace: str
+    model_name: str
+    version: str
+    revision: str
+    artifact: Json[Artifact]
+
+    model_dir: Path = Path("/steadfit/model")
+    termination_log: Path = Path("/dev/termination-log")
+    host: str = "0.0.0.0"  # noqa: S104 — a pod is reached from outside itself
+    port: int = Field(8080, ge=0, le=65535)
+    metrics_port: int = Field(9090, ge=0, le=65535)
+
+    max_body_bytes: int = Field(4 * 1024 * 1024, gt=0)
+    max_rows: int = Field(10_000, gt=0)
+    max_concurrent_requests: int = Field(128, gt=0)
+    request_timeout_seconds: float = Field(10.0, gt=0)
+    drain_seconds: float = Field(4.0, ge=0)
+    # Longer than the idle timeouts of common proxies and load balancers (60 s to 600 s), so that it is the
+    # client that closes an idle connection: a server that closes first resets whoever is just sending.
+    keep_alive_seconds: int = Field(620, gt=0)
+    retry_seconds: float = Field(1.0, gt=0, description="first pause after a failed download; doubles up to a minute")
+    # Long enough for a store that restarts, short enough that a person who waits for a rollout reads the cause.
+    store_patience_seconds: float = Field(60.0, ge=0)
