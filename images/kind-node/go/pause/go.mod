@@ -1,0 +1,3 @@
+module steadfit.dev/images/kind-node/pause
+
+go 1.26.0
