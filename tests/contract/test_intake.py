@@ -1,0 +1,399 @@
+"""The intake over HTTP, against the fake API server: who may post a record, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+from steadfit.app.intake import MAX_BODY, Intake
+from steadfit.app.servers import listening
+from steadfit.kube.api import APIServer
+from steadfit.kube.resources import JOBS, MODEL_VERSIONS, PODS, TRAINING_RUNS
+
+from .fakeapi import FakeAPI, Fault
+
+RUN = ("ns", "flights-abc")
+HEX = "a" * 64
+
+
+@dataclass
+class Answer:
+    status: int
+    body: dict[str, Any]
+    headers: Any
+
+
+class Bench:
+    """A run with an attempt, its Job and pod, a token for the pod, and the intake in front of it all."""
+
+    def __init__(self, fake: FakeAPI, intake: Intake, url: str) -> None:
+        self.fake = fake
+        self.intake = intake
+        self.url = url
+        store = fake.store
+        run = store.create(TRAINING_RUNS, RUN, {"spec": {"trainingJobRef": {"name": "flights", "uid": "tj"}}})
+        self.set_status(phase="Running", attempts=[{"number": 1, "job": "flights-abc-a1"}])
+        job = store.create(JOBS, ("ns", "flights-abc-a1"), owned("TrainingRun", run))
+        self.pod = store.create(PODS, ("ns", "flights-abc-a1-x"), owned("Job", job))
+        fake.tokens["good"] = review("ns", self.pod)
+        self.run_uid = run["metadata"]["uid"]
+
+    def set_status(self, **status: Any) -> None:
+        run = self.fake.store.get(TRAINING_RUNS, RUN)
+        self.fake.store.update(TRAINING_RUNS, RUN, {**run, "status": {**run["status"], **status}}, status=True)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return dict(self.fake.store.get(TRAINING_RUNS, RUN)["status"])
+
+    def record(self, **run: Any) -> dict[str, Any]:
+        return {
+            "schemaVersion": 1,
+            "run": {
+                "namespace": "ns", "name": "flights-abc", "uid": self.run_uid, "attempt": 1, "trainingJob": "flights",
+            } | run,
+            "artifact": {
+                "uri": f"s3://models/ns/flights/artifacts/sha256/{HEX}/",
+                "digest": f"sha256:{HEX}",
+                "size": 3,
+                "files": [{"path": "model.onnx", "size": 3, "sha256": HEX}],
+            },
+            "data": [],
+            "evaluation": {
+                "metrics": {"roc_auc": 0.7}, "holdoutRows": 10, "by": "Time", "column": "t", "boundary": None,
+            },
+        }  # fmt: skip
+
+    async def post(
+        self, body: Any = None, token: str | None = "good", path: str = "ns/trainingruns/flights-abc"
+    ) -> Answer:
+        data = body if isinstance(body, (bytes, str)) else json.dumps(body if body is not None else self.record())
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.url}/v1/namespaces/{path}/record", data=data, headers=headers) as response,
+        ):
+            return Answer(response.status, await response.json(), response.headers)
+
+
+def owned(kind: str, owner: dict[str, Any]) -> dict[str, Any]:
+    metadata = owner["metadata"]
+    reference = {"kind": kind, "name": metadata["name"], "uid": metadata["uid"], "controller": True}
+    return {"metadata": {"ownerReferences": [reference]}}
+
+
+def review(namespace: str, pod: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    extra = {
+        "authentication.kubernetes.io/pod-name": [pod["metadata"]["name"]],
+        "authentication.kubernetes.io/pod-uid": [pod["metadata"]["uid"]],
+    }
+    user = {"username": f"system:serviceaccount:{namespace}:default", "extra": extra}
+    return {"authenticated": True, "audiences": ["steadfit"], "user": user, **changes}
+
+
+def play(story: Callable[[Bench], Awaitable[None]]) -> None:
+    async def main() -> None:
+        fake = FakeAPI()
+        async with fake.running():
+            client = APIServer(fake.configuration)
+            intake = Intake(client)
+            async with listening(intake.application(), 0, host="127.0.0.1") as port:
+                await story(Bench(fake, intake, f"http://127.0.0.1:{port}"))
+            await client.close()
+
+    asyncio.run(main())
+
+
+def test_a_record_is_stored_and_answered_with_its_version_once_that_exists() -> None:
+    async def story(bench: Bench) -> None:
+        first = await bench.post()
+        assert (first.status, first.body) == (202, {"stored": True})
+        assert bench.status["record"]["evaluation"]["metrics"] == {"roc_auc": 0.7}
+        assert bench.status["phase"] == "Running"
+        assert (await bench.post()).status == 202
+        bench.set_status(version="flights-v1")
+        assert (await bench.post()).status == 202
+        bench.fake.store.create(MODEL_VERSIONS, ("ns", "flights-v1"), {})
+        bench.set_status(phase="Succeeded")
+        final = await bench.post()
+        assert (final.status, final.body) == (200, {"version": "flights-v1"})
+        assert bench.intake.statistics().answers == {202: 3, 200: 1}
+
+    play(story)
+
+
+def test_the_token_is_reviewed_for_our_audience() -> None:
+    async def story(bench: Bench) -> None:
+        await bench.post()
+        (request,) = bench.fake.seen("create", "tokenreviews")
+        assert request.body["spec"] == {"token": "good", "audiences": ["steadfit"]}
+
+    play(story)
+
+
+def test_a_request_without_a_valid_token_is_refused() -> None:
+    async def story(bench: Bench) -> None:
+        bench.fake.tokens["audience"] = review("ns", bench.pod, audiences=["other"])
+        for token in (None, "", "unknown", "audience", "x" * 5000):
+            answer = await bench.post(token=token)
+            assert answer.status == 401, token
+            assert answer.body["error"]
+        assert "record" not in bench.status
+
+    play(story)
+
+
+def test_a_token_that_was_made_for_no_pod_is_refused() -> None:
+    async def story(bench: Bench) -> None:
+        user = {"username": "system:serviceaccount:ns:default", "extra": {}}
+        bench.fake.tokens["kubectl"] = review("ns", bench.pod, user=user)
+        answer = await bench.post(token="kubectl")
+        assert answer.status == 403
+        assert "not made for a pod" in answer.body["error"]
+
+    play(story)
+
+
+def test_a_user_who_is_no_service_account_is_refused() -> None:
+    async def story(bench: Bench) -> None:
+        given = review("ns", bench.pod)
+        given["user"] = {**given["user"], "username": "admin"}
+        bench.fake.tokens["admin"] = given
+        assert (await bench.post(token="admin")).status == 403
+
+    play(story)
+
+
+def test_a_pod_of_another_namespace_is_refused() -> None:
+    async def story(bench: Bench) -> None:
+        bench.fake.tokens["stranger"] = review("other", bench.pod)
+        answer = await bench.post(token="stranger")
+        assert answer.status == 403
+        assert "other" in answer.body["error"]
+
+    play(story)
+
+
+def test_a_pod_that_is_gone_or_was_replaced_is_refused() -> None:
+    async def story(bench: Bench) -> None:
+        name = ("ns", bench.pod["metadata"]["name"])
+        bench.fake.store.delete(PODS, name)
+        assert (await bench.post()).status == 403
+        bench.fake.store.create(PODS, name, {"metadata": {"ownerReferences": bench.pod["metadata"]["ownerReferences"]}})
+        answer = await bench.post()
+        assert answer.status == 403
+        assert "another one of the same name" in answer.body["error"]
+
+    play(story)
+
+
+def test_a_pod_that_belongs_to_no_job_is_refused() -> None:
+    async def story(bench: Bench) -> None:
+        pod = bench.fake.store.create(PODS, ("ns", "loose"), {})
+        bench.fake.tokens["loose"] = review("ns", pod)
+        answer = await bench.post(token="loose")
+        assert answer.status == 403
+        assert "not controlled by a Job" in answer.body["error"]
+
+    play(story)
+
+
+def test_a_job_of_another_uid_breaks_the_chain() -> None:
+    async def story(bench: Bench) -> None:
+        run = bench.fake.store.get(TRAINING_RUNS, RUN)
+        bench.fake.store.delete(JOBS, ("ns", "flights-abc-a1"))
+        bench.fake.store.create(JOBS, ("ns", "flights-abc-a1"), owned("TrainingRun", run))
+        assert (await bench.post()).status == 403
+
+    play(story)
+
+
+def test_a_run_of_another_uid_breaks_the_chain() -> None:
+    async def story(bench: Bench) -> None:
+        bench.fake.store.delete(TRAINING_RUNS, RUN)
+        bench.fake.store.create(TRAINING_RUNS, RUN, {"spec": {"trainingJobRef": {"name": "flights"}}})
+        assert (await bench.post()).status == 403
+
+    play(story)
+
+
+def test_a_pod_may_post_for_its_own_run_only() -> None:
+    async def story(bench: Bench) -> None:
+        answer = await bench.post(path="ns/trainingruns/flights-other")
+        assert answer.status == 403
+        assert "flights-abc" in answer.body["error"]
+
+    play(story)
+
+
+def test_a_pod_of_an_earlier_attempt_is_refused() -> None:
+    async def story(bench: Bench) -> None:
+        bench.set_status(attempts=[{"number": 1, "job": "flights-abc-a1"}, {"number": 2, "job": "flights-abc-a2"}])
+        answer = await bench.post()
+        assert answer.status == 403
+        assert "not the current attempt" in answer.body["error"]
+
+    play(story)
+
+
+def test_a_pod_that_is_being_deleted_is_refused() -> None:
+    async def story(bench: Bench) -> None:
+        name = ("ns", bench.pod["metadata"]["name"])
+        bench.fake.store.objects[PODS][name]["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
+        assert (await bench.post()).status == 403
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    "change", [{"uid": "another"}, {"name": "other"}, {"namespace": "other"}, {"trainingJob": "other"}, {"attempt": 2}]
+)
+def test_a_record_that_speaks_of_something_else_is_refused(change: dict[str, Any]) -> None:
+    async def story(bench: Bench) -> None:
+        answer = await bench.post(bench.record(**change))
+        assert answer.status == 403
+        assert "the record speaks of" in answer.body["error"]
+        assert "record" not in bench.status
+
+    play(story)
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Superseded", "Succeeded"])
+def test_a_run_that_has_ended_takes_no_record(phase: str) -> None:
+    async def story(bench: Bench) -> None:
+        bench.set_status(phase=phase)
+        answer = await bench.post()
+        assert answer.status == 410
+        assert phase in answer.body["error"]
+        assert "record" not in bench.status
+
+    play(story)
+
+
+def test_a_second_record_of_the_run_is_refused() -> None:
+    async def story(bench: Bench) -> None:
+        assert (await bench.post()).status == 202
+        other = bench.record()
+        other["evaluation"]["metrics"]["roc_auc"] = 0.99
+        assert (await bench.post(other)).status == 410
+        assert bench.status["record"]["evaluation"]["metrics"] == {"roc_auc": 0.7}
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (b"", 400, "not JSON"),
+        (b"{", 400, "not JSON"),
+        (b"\xff\xfe", 400, "not JSON"),
+        (b"[" * 10_000, 400, "not JSON"),
+        (b"[]", 422, "not valid"),
+        (b'{"schemaVersion": 2}', 422, "schemaVersion"),
+        (b"x" * (MAX_BODY + 1), 413, "16384 bytes"),
+    ],
+    ids=["empty", "cut off", "not text", "too deep", "a list", "another schema", "too big"],
+)
+def test_a_body_that_is_no_record_is_refused_in_a_sentence(body: bytes, status: int, words: str) -> None:
+    async def story(bench: Bench) -> None:
+        answer = await bench.post(body)
+        assert answer.status == status
+        assert words in answer.body["error"]
+
+    play(story)
+
+
+def test_a_body_without_a_length_is_cut_off_at_the_cap() -> None:
+    async def story(bench: Bench) -> None:
+        async def endless() -> Any:
+            for _ in range(100):
+                yield b"x" * 4096
+
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"{bench.url}/v1/namespaces/ns/trainingruns/flights-abc/record",
+                data=endless(),
+                headers={"Authorization": "Bearer good"},
+            ) as response,
+        ):
+            assert response.status == 413
+
+    play(story)
+
+
+def test_a_write_that_meets_another_is_made_again_on_the_newer_status() -> None:
+    async def story(bench: Bench) -> None:
+        bench.fake.faults["patch", "trainingruns"] = Fault(times=2, code=409, reason="Conflict")
+        assert (await bench.post()).status == 202
+        assert "record" in bench.status
+
+    play(story)
+
+
+def test_endless_conflicts_are_answered_with_try_again() -> None:
+    async def story(bench: Bench) -> None:
+        bench.fake.faults["patch", "trainingruns"] = Fault(times=100, code=409, reason="Conflict")
+        answer = await bench.post()
+        assert answer.status == 409
+        assert "try again" in answer.body["error"]
+
+    play(story)
+
+
+def test_a_run_that_ends_while_its_record_is_written_takes_none() -> None:
+    async def story(bench: Bench) -> None:
+        stale = bench.fake.store.get(TRAINING_RUNS, RUN)
+        get = bench.fake.store.get
+        served: list[int] = []
+
+        def first_stale(resource: Any, name: Any) -> dict[str, Any]:
+            if resource == TRAINING_RUNS and not served:
+                served.append(1)
+                bench.set_status(phase="Failed")
+                return stale
+            return get(resource, name)
+
+        bench.fake.store.get = first_stale  # type: ignore[method-assign]
+        answer = await bench.post()
+        bench.fake.store.get = get  # type: ignore[method-assign]
+        assert answer.status == 410
+        assert "record" not in bench.status
+
+    play(story)
+
+
+def test_an_api_server_that_does_not_answer_is_a_503_with_retry_after() -> None:
+    async def story(bench: Bench) -> None:
+        bench.fake.faults["create", "tokenreviews"] = Fault(times=10, code=503)
+        answer = await bench.post()
+        assert answer.status == 503
+        assert answer.headers["Retry-After"] == "2"
+
+    play(story)
+
+
+def test_a_permission_that_the_operator_lacks_is_no_fault_of_the_caller() -> None:
+    async def story(bench: Bench) -> None:
+        bench.fake.faults["create", "tokenreviews"] = Fault(code=403, reason="Forbidden")
+        answer = await bench.post()
+        assert answer.status == 500
+        assert "injected" not in answer.body["error"]
+
+    play(story)
+
+
+def test_too_many_records_at_once_are_asked_to_come_again() -> None:
+    async def story(bench: Bench) -> None:
+        bench.fake.faults["create", "tokenreviews"] = Fault(times=100, hang=0.5)
+        answers = await asyncio.gather(*(bench.post() for _ in range(40)))
+        statuses = [answer.status for answer in answers]
+        assert statuses.count(429) == 8
+        assert bench.intake.statistics().busy == 0
+
+    play(story)

@@ -1,0 +1,165 @@
+"""The whole process, started as it is in production, against the fake API server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from steadfit.kube.resources import ARTIFACT_STORES, LEASES, SECRETS
+
+from .fakeapi import FakeAPI, Fault
+
+STORE = {"spec": {"uriPrefix": "s3://models/", "credentialsSecretName": "s3"}}
+
+
+class Replica:
+    """One operator process."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int, log: Path) -> None:
+        self.process = process
+        self._url = f"http://127.0.0.1:{port}"
+        self._log = log
+
+    async def get(self, path: str) -> tuple[int, str]:
+        try:
+            async with aiohttp.ClientSession() as session, session.get(self._url + path) as response:
+                return response.status, await response.text()
+        except aiohttp.ClientError as error:
+            return 0, str(error)
+
+    async def ready(self) -> bool:
+        return (await self.get("/readyz"))[0] == 200
+
+    async def leads(self) -> bool:
+        return "steadfit_operator_lease_held 1.0" in (await self.get("/metrics"))[1]
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+
+@asynccontextmanager
+async def replica(fake: FakeAPI, directory: Path, name: str) -> AsyncIterator[Replica]:
+    kubeconfig = {
+        "current-context": "fake",
+        "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "fake"}}],
+        "clusters": [{"name": "fake", "cluster": {"server": fake.url}}],
+        "users": [{"name": "fake", "user": {}}],
+    }
+    (directory / "kubeconfig").write_text(json.dumps(kubeconfig))
+    ports = free_ports()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("STEADFIT_", "KUBE"))}
+    environment |= {
+        "KUBECONFIG": str(directory / "kubeconfig"),
+        "STEADFIT_TRAINER_IMAGE": "trainer:1",
+        "STEADFIT_SERVER_IMAGE": "server:1",
+        "STEADFIT_POD_NAME": name,
+        "STEADFIT_HEALTH_PORT": str(ports[0]),
+        "STEADFIT_INTAKE_PORT": str(ports[1]),
+        "STEADFIT_LEASE_DURATION_SECONDS": "6",
+        "STEADFIT_LEASE_RENEW_SECONDS": "4",
+        "STEADFIT_LEASE_RETRY_SECONDS": "0.5",
+    }
+    log = directory / f"{name}.log"
+    with log.open("wb") as stream:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "steadfit", env=environment, stderr=stream)
+    try:
+        yield Replica(process, ports[0], log)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("", 0))
+        other.bind(("", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.1)
+
+
+def play(story: Callable[[FakeAPI], Awaitable[None]]) -> None:
+    async def main() -> None:
+        fake = FakeAPI()
+        async with fake.running():
+            await story(fake)
+
+    asyncio.run(main())
+
+
+def accepted(fake: FakeAPI, name: str) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        status = fake.store.get(ARTIFACT_STORES, (None, name))["status"]
+        return any(condition["type"] == "Ready" for condition in status.get("conditions", []))
+
+    return check
+
+
+def test_one_replica_leads_the_other_one_stands_by_and_takes_over(tmp_path: Path) -> None:
+    async def story(fake: FakeAPI) -> None:
+        async with replica(fake, tmp_path, "one") as one:
+            await until(one.leads)
+            async with replica(fake, tmp_path, "two") as two:
+                await until(two.ready)
+                assert not await two.leads()
+                fake.store.create(ARTIFACT_STORES, (None, "first"), STORE)
+                await until(accepted(fake, "first"))
+                assert (await two.get("/healthz"))[0] == 200
+                one.process.send_signal(signal.SIGTERM)
+                assert await one.process.wait() == 0
+                await until(two.leads)
+                fake.store.create(ARTIFACT_STORES, (None, "second"), STORE)
+                await until(accepted(fake, "second"))
+        assert len(fake.seen("create", "secrets")) == 1
+        assert fake.store.get(LEASES, ("steadfit-system", "steadfit-operator"))["spec"]["leaseTransitions"] >= 1
+        assert one.log[-1]["message"] == "stopped"
+
+    play(story)
+
+
+def test_a_leader_that_loses_its_lease_exits(tmp_path: Path) -> None:
+    async def story(fake: FakeAPI) -> None:
+        async with replica(fake, tmp_path, "one") as one:
+            await until(one.leads)
+            where = ("steadfit-system", "steadfit-operator")
+            lease = fake.store.get(LEASES, where)
+            del lease["metadata"]["resourceVersion"]
+            usurped = {**lease, "spec": {**lease["spec"], "holderIdentity": "usurper"}}
+            fake.store.update(LEASES, where, usurped, status=False)
+            async with asyncio.timeout(30):
+                assert await one.process.wait() == 1
+            assert "usurper holds it" in one.log[-1]["message"]
+            assert fake.store.get(LEASES, where)["spec"]["holderIdentity"] == "usurper"
+
+    play(story)
+
+
+def test_a_replica_that_starts_before_the_api_server_waits_for_it(tmp_path: Path) -> None:
+    async def story(fake: FakeAPI) -> None:
+        fake.faults["get", "secrets"] = Fault(times=1, code=503)
+        fake.faults["list", "trainingjobs"] = Fault(times=1, code=404, reason="NotFound")
+        async with replica(fake, tmp_path, "one") as one:
+            await until(one.leads)
+            assert (await one.get("/healthz"))[0] == 200
+            fake.store.create(ARTIFACT_STORES, (None, "first"), STORE)
+            await until(accepted(fake, "first"))
+            assert fake.store.get(SECRETS, ("steadfit-system", "steadfit-intake-tls"))["type"] == "kubernetes.io/tls"
+
+    play(story)

@@ -1,0 +1,46 @@
+"""What the simulated nodes do with a pod: scripts for one attempt of a run, and for the pods of one revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+TrainingOutcome = Literal[
+    "Success",
+    "TrainFails",
+    "TrainOutOfMemory",
+    "TrainHangs",
+    "FetchData",
+    "FetchStore",
+    "PublishStore",
+    "PublishUnreadable",
+    "ImageMissing",
+    "ImageLate",
+    "ImageNameInvalid",
+    "Unschedulable",
+    "Evicted",
+    "PodGone",
+    "NoPod",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One attempt of a run."""
+
+    outcome: TrainingOutcome = "Success"
+    seconds: float = 20.0
+    """How long the training container runs."""
+    roc_auc: float = 0.8
+    """What the version is worth."""
+    artifact: str | None = None
+    """What the artifact's digest is made of; the run's inputs and cause when absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The pods of one revision."""
+
+    outcome: Literal["Ready", "Crashes", "ImageMissing", "NeverReady"] = "Ready"
+    seconds: float = 4.0
+    """How long a pod takes to become ready."""

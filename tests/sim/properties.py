@@ -1,0 +1,249 @@
+"""What must hold at every commit, whatever crashes, faults and races there are. The store's truth is judged, not the
+operator's view of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from steadfit.core import names
+
+from tests.oracles import status as status_oracles
+
+from .client import MANAGER
+from .objects import JSON, Ref
+from .store import Change, Store
+
+GROUP = "steadfit.dev/v1alpha1"
+USERS_KINDS = ("TrainingJob", "ModelDeployment", "ModelAction", "ArtifactStore")
+FINAL = ("Succeeded", "Failed", "Superseded")
+MANAGERS = (MANAGER, "steadfit-scale")
+READINESS_MEMORY = 90.0
+"""A decision may rest on a readiness that is this old, in seconds: lag, a broken watch and a backoff add up."""
+
+Check = Callable[[Change], Iterator[str]]
+
+
+class Properties:
+    """Watches every commit; what was violated is in `violations`, in order."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.violations: list[str] = []
+        self.states: list[JSON] = []
+        """Every state of our kinds, for oracles that are too slow to ask each time."""
+        self.two_leaders = False
+        """Whether a process is at work that does not know yet that another one has taken over."""
+        self.stray: set[str] = set()
+        """Uids of Jobs that such a process made out of turn."""
+        self._attempts: dict[tuple[str, str], str] = {}
+        self._numbers: dict[tuple[str | None, str, int], str] = {}
+        self._versions_of: dict[str, set[str]] = defaultdict(set)
+        self._verified: set[str] = set()
+        self._complete_at: dict[tuple[str, str], float] = {}
+        self._final: dict[str, str] = {}
+        self._done: dict[str, JSON] = {}
+        self._checks: tuple[Check, ...] = (
+            self._statuses_can_be_read,
+            self._users_objects_are_left_alone,
+            self._one_run_in_flight,
+            self._one_job_an_attempt,
+            self._final_phases_are_final,
+            self._one_version_a_run,
+            self._only_verified_versions_go_live,
+            self._traffic_goes_where_it_may,
+            self._what_serves_keeps_its_pods,
+            self._actions_are_done_once,
+        )
+        store.listeners.append(self.on_change)
+
+    def on_change(self, change: Change) -> None:
+        """Judge one commit."""
+        if change.ref.kind == "Event":
+            return
+        for check in self._checks:
+            for sentence in check(change):
+                self.violations.append(f"at {change.at:.1f} s, {change.operation} of {change.ref}: {sentence}")
+
+    def _statuses_can_be_read(self, change: Change) -> Iterator[str]:
+        if change.ref.api_version == GROUP and change.type != "DELETED":
+            self.states.append(change.new)
+            yield from status_oracles.violations(change.new, change.old)
+
+    def _users_objects_are_left_alone(self, change: Change) -> Iterator[str]:
+        if change.manager not in MANAGERS or change.ref.kind not in USERS_KINDS:
+            return
+        if change.ref.api_version == GROUP and change.operation not in ("status", "delete"):
+            yield "the operator wrote to a user's object outside its status"
+        if change.operation == "delete" and change.ref.kind != "ModelAction":
+            yield "the operator deleted a user's object"
+
+    def _one_run_in_flight(self, change: Change) -> Iterator[str]:
+        if change.ref.kind != "TrainingRun" or change.type != "ADDED":
+            return
+        job = change.new["spec"]["trainingJobRef"]["uid"]
+        flying = [
+            run["metadata"]["name"]
+            for run in self._store.peek("TrainingRun", change.ref.namespace)
+            if run["spec"]["trainingJobRef"]["uid"] == job and run.get("status", {}).get("phase") not in FINAL
+        ]
+        if len(flying) > 1:
+            yield f"{len(flying)} runs are in flight: {flying}"
+
+    def _one_job_an_attempt(self, change: Change) -> Iterator[str]:
+        if change.ref.kind != "Job" or change.type != "ADDED":
+            return
+        labels = change.new["metadata"]["labels"]
+        (owner,) = change.new["metadata"]["ownerReferences"]
+        wrong = [*self._misplaced(change, owner["uid"], labels), *self._beside_others(change, labels)]
+        if wrong and self.two_leaders:
+            # No precondition of a create can fence it. It must be ended again at once.
+            self.stray.add(change.new["metadata"]["uid"])
+            return
+        yield from wrong
+
+    def _misplaced(self, change: Change, run_uid: str, labels: Mapping[str, str]) -> Iterator[str]:
+        attempt = (run_uid, labels[names.ATTEMPT])
+        if attempt in self._attempts:
+            yield f"attempt {attempt[1]} of the run has had the Job {self._attempts[attempt]} before"
+        self._attempts[attempt] = change.ref.name
+        run = self._store.find(Ref(GROUP, "TrainingRun", change.ref.namespace, labels[names.TRAINING_RUN]))
+        if run is None or run["metadata"]["uid"] != run_uid:
+            return
+        phase = run.get("status", {}).get("phase")
+        if phase in FINAL:
+            yield f"the run is {phase} and gets a Job"
+        if not any(known["job"] == change.ref.name for known in run["status"].get("attempts", ())):
+            yield "no status says that this Job is meant to be"
+
+    def _beside_others(self, change: Change, labels: Mapping[str, str]) -> Iterator[str]:
+        selector = f"{names.TRAINING_RUN}={labels[names.TRAINING_RUN]}"
+        others = [
+            job["metadata"]["name"]
+            for job in self._store.peek("Job", change.ref.namespace, selector)
+            if job["metadata"]["name"] != change.ref.name
+            and not _job_ended(job)
+            and "deletionTimestamp" not in job["metadata"]
+        ]
+        if others:
+            yield f"the Jobs {others} of the same run are still at work"
+
+    def strays(self) -> list[str]:
+        """Return the Jobs that a deposed leader made and nobody has ended."""
+        return [
+            job["metadata"]["name"]
+            for job in self._store.peek("Job")
+            if job["metadata"]["uid"] in self.stray and not _job_ended(job)
+        ]
+
+    def _final_phases_are_final(self, change: Change) -> Iterator[str]:
+        if change.ref.kind != "TrainingRun" or change.type == "DELETED":
+            return
+        uid, phase = change.new["metadata"]["uid"], change.new.get("status", {}).get("phase")
+        if uid in self._final and self._final[uid] != phase:
+            yield f"a run that was {self._final[uid]} is {phase}"
+        if phase in FINAL:
+            self._final.setdefault(uid, phase)
+
+    def _one_version_a_run(self, change: Change) -> Iterator[str]:
+        if change.ref.kind != "ModelVersion" or change.type == "DELETED":
+            return
+        spec = change.new["spec"]
+        if change.new.get("status", {}).get("phase") == "Verified":
+            self._verified.add(change.new["metadata"]["uid"])
+        if change.type != "ADDED":
+            return
+        runs = self._versions_of[spec["run"]["uid"]]
+        runs.add(change.ref.name)
+        if len(runs) > 1:
+            yield f"one run has brought the versions {sorted(runs)}"
+        number = (change.ref.namespace, spec["trainingJobRef"]["name"], spec["number"])
+        if self._numbers.setdefault(number, change.ref.name) != change.ref.name:
+            yield f"number {spec['number']} belongs to {self._numbers[number]}"
+        run = self._store.find(Ref(GROUP, "TrainingRun", change.ref.namespace, spec["run"]["name"]))
+        if run is not None and run["metadata"]["uid"] == spec["run"]["uid"]:
+            if run["status"].get("versionNumber") != spec["number"]:
+                yield "the run's status has not taken this number"
+            if run["status"].get("record", {}).get("artifact", {}).get("digest") != spec["artifact"]["digest"]:
+                yield "the artifact is not the one of the run's record"
+
+    def _only_verified_versions_go_live(self, change: Change) -> Iterator[str]:
+        if change.ref.kind != "ModelDeployment" or change.operation != "status":
+            return
+        live, old = change.new["status"].get("live"), (change.old or {}).get("status", {}).get("live")
+        if live is None or (old is not None and old["revision"] == live["revision"]):
+            return
+        version = self._store.find(Ref(GROUP, "ModelVersion", change.ref.namespace, live["version"]))
+        if version is None or version["metadata"]["uid"] not in self._verified:
+            yield f"{live['version']} goes live and was never verified"
+        if live["revision"] in _quarantined(change.new):
+            yield f"the revision {live['revision']} goes live and is in quarantine"
+
+    def _traffic_goes_where_it_may(self, change: Change) -> Iterator[str]:
+        if change.ref.kind == "Deployment" and change.type != "DELETED":
+            self._note_readiness(change)
+        if change.ref.kind != "Service" or change.type == "DELETED":
+            return
+        selector = change.new["spec"]["selector"]
+        unmoved = change.old is not None and change.old["spec"]["selector"] == selector
+        if unmoved or names.MODEL_DEPLOYMENT not in selector:
+            return
+        revision = selector[names.REVISION]
+        deployment = self._store.find(
+            Ref(GROUP, "ModelDeployment", change.ref.namespace, selector[names.MODEL_DEPLOYMENT])
+        )
+        if deployment is None:
+            return
+        status = deployment["status"]
+        if revision in _quarantined(deployment):
+            yield f"traffic goes to {revision}, which is in quarantine"
+        if status.get("live", {}).get("revision") != revision:
+            yield f"traffic goes to {revision}, which status does not call live"
+        uid = deployment["metadata"]["uid"]
+        seen = self._complete_at.get((uid, revision))
+        if seen is None or change.at - seen > READINESS_MEMORY:
+            yield f"traffic goes to {revision}, which was not ready at its target"
+
+    def _what_serves_keeps_its_pods(self, change: Change) -> Iterator[str]:
+        if change.ref.kind != "Deployment" or change.manager not in MANAGERS or change.type == "ADDED":
+            return
+        labels = change.new["metadata"]["labels"]
+        service = self._store.find(Ref("v1", "Service", change.ref.namespace, labels[names.MODEL_DEPLOYMENT]))
+        deployment = self._store.find(
+            Ref(GROUP, "ModelDeployment", change.ref.namespace, labels[names.MODEL_DEPLOYMENT])
+        )
+        if service is None or deployment is None:
+            return
+        if service["spec"]["selector"].get(names.REVISION) != labels[names.REVISION]:
+            return
+        wanted = deployment["spec"]["server"]["replicas"]
+        left = 0 if change.type == "DELETED" else change.new["spec"]["replicas"]
+        before = change.old["spec"]["replicas"] if change.old else 0
+        if left < min(before, wanted):
+            yield f"the revision that takes the traffic is left with {left} pods instead of {wanted}"
+
+    def _note_readiness(self, change: Change) -> None:
+        metadata, status = change.new["metadata"], change.new.get("status", {})
+        owner = metadata["ownerReferences"][0]["uid"]
+        for obj in (change.old, change.new):
+            status = (obj or {}).get("status", {})
+            wanted = obj["spec"]["replicas"] if obj else 0
+            if obj and 0 < wanted <= status.get("readyReplicas", 0):
+                self._complete_at[owner, metadata["labels"][names.REVISION]] = change.at
+
+    def _actions_are_done_once(self, change: Change) -> Iterator[str]:
+        if change.ref.kind not in ("TrainingJob", "ModelDeployment") or change.operation != "status":
+            return
+        for record in change.new["status"].get("actions", ()):
+            if record["phase"] != "Pending" and self._done.setdefault(record["uid"], record) != record:
+                yield f"the action {record['name']} was done: {self._done[record['uid']]}, and again: {record}"
+
+
+def _quarantined(deployment: Mapping[str, Any]) -> set[str]:
+    return {entry["revision"] for entry in deployment.get("status", {}).get("quarantine", ())}
+
+
+def _job_ended(job: Mapping[str, Any]) -> bool:
+    conditions = job.get("status", {}).get("conditions", ())
+    return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)

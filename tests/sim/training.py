@@ -1,0 +1,173 @@
+"""The Job controller and the nodes that run training pods, by the script of each attempt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from steadfit.app.recording import Refusal
+from steadfit.core import names
+from steadfit.kube.client import NotFound
+
+from . import podstatus
+from .behaviour import Training
+from .loop import SimLoop, time_text
+from .objects import JSON, Ref, stable_uid
+from .pod import MANAGER, Pod, PodEnded
+from .publish import Intake, record_of
+from .store import Change, Store
+
+Script = Callable[[Mapping[str, Any], int], Training]
+"""Says what happens to an attempt, given its run."""
+
+
+class TrainingNodes:
+    """Makes a pod of every Job and lets it walk through fetch, train and publish."""
+
+    def __init__(self, loop: SimLoop, store: Store, script: Script) -> None:
+        self._loop = loop
+        self._store = store
+        self._script = script
+        self._intake = Intake(store)
+        self._tasks: set[asyncio.Task[None]] = set()
+        store.listeners.append(self._on_change)
+
+    def _on_change(self, change: Change) -> None:
+        if change.ref.kind == "Job" and change.type == "ADDED":
+            task = self._loop.create_task(self._work(change.ref, change.new["metadata"]["uid"]))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, job: Ref, uid: str) -> None:
+        try:
+            await self._attempt(job, uid)
+        except (PodEnded, NotFound):
+            return
+
+    async def _attempt(self, job_ref: Ref, uid: str) -> None:
+        # Drawn from the name, so that what a pod does depends on nothing that a crash of the operator changes.
+        rng = Random(job_ref.name)
+        job = self._job(job_ref, uid)
+        labels = job["metadata"]["labels"]
+        run_ref = Ref("steadfit.dev/v1alpha1", "TrainingRun", job_ref.namespace, labels[names.TRAINING_RUN])
+        script = self._script(self._store.get(run_ref), int(labels[names.ATTEMPT]))
+        await asyncio.sleep(rng.uniform(0.1, 0.5))
+        self._job(job_ref, uid)
+        self._store.set_status(
+            job_ref, {"startTime": time_text(self._loop), "active": 1, "ready": 0, "terminating": 0}, "job-controller"
+        )
+        if script.outcome == "NoPod":
+            return
+        pod = Pod(self._loop, self._store, self._create_pod(job), rng)
+        try:
+            failed = await self._walk(pod, script, run_ref)
+        except PodEnded:
+            failed = "the pod is gone"
+        await asyncio.sleep(rng.uniform(0.1, 0.5))
+        self._job(job_ref, uid)
+        self._store.set_status(job_ref, self._ended(job_ref, failed), "job-controller")
+
+    async def _walk(self, pod: Pod, script: Training, run: Ref) -> str | None:
+        """Walk through the pod's life; return why it failed."""
+        outcome = script.outcome
+        await pod.sleep(0.1, 1.0)
+        if outcome == "Unschedulable":
+            pod.put(podstatus.unscheduled(time_text(self._loop), "0/2 nodes are available: 2 Insufficient cpu."))
+            await pod.forever()
+        pod.bind()
+        pod.show()
+        await pod.run("fetch", 1, 3)
+        if outcome in ("FetchData", "FetchStore"):
+            code = 10 if outcome == "FetchData" else 11
+            return pod.fail("fetch", code, "Error", "no object under s3://lake/flights/ has the declared digest")
+        pod.finish("fetch")
+        if outcome == "ImageNameInvalid":
+            pod.wait_for(
+                "train", "InvalidImageName", 'Failed to apply default image tag "Bad": invalid reference format'
+            )
+            await pod.forever()
+        for _ in range({"ImageMissing": 1000, "ImageLate": 1}.get(outcome, 0)):
+            why = "failed to pull and unpack image: not found"
+            pod.wait_for("train", "ErrImagePull", why)
+            await pod.sleep(5, 15)
+            backing_off = f'Back-off pulling image "{pod.image("train")}": ErrImagePull: {why}'
+            pod.wait_for("train", "ImagePullBackOff", backing_off)
+            await pod.sleep(20, 60)
+        await pod.run("train", script.seconds, script.seconds * 1.2)
+        match outcome:
+            case "TrainFails":
+                return pod.fail("train", 1, "Error", "ValueError: could not convert string to float: 'late'")
+            case "TrainOutOfMemory":
+                return pod.fail("train", 137, "OOMKilled")
+            case "TrainHangs":
+                await pod.forever()
+            case "Evicted":
+                return pod.evict()
+            case "PodGone":
+                self._store.purge(pod.ref, MANAGER)
+                raise PodEnded
+        pod.finish("train")
+        await pod.run("publish", 1, 2)
+        if outcome in ("PublishStore", "PublishUnreadable"):
+            code = 11 if outcome == "PublishStore" else 12
+            return pod.fail("publish", code, "Error", "cannot write s3://models/: connection refused")
+        record = record_of(self._store.get(run), int(pod.labels[names.ATTEMPT]), script)
+        while True:
+            try:
+                if await self._intake.post(pod.live(), run, record):
+                    break
+            except Refusal as refusal:
+                if refusal.status not in (401, 409, 429):
+                    return pod.fail("publish", 12, "Error", refusal.sentence)
+            await pod.sleep(1, 3)
+        pod.finish("publish")
+        return None
+
+    def _create_pod(self, job: JSON) -> JSON:
+        template = job["spec"]["template"]
+        suffix = stable_uid(job["metadata"]["uid"], "pod")[:5]
+        return self._store.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {
+                    **template["metadata"],
+                    "name": f"{job['metadata']['name']}-{suffix}",
+                    "namespace": job["metadata"]["namespace"],
+                    "ownerReferences": [
+                        {
+                            "apiVersion": "batch/v1",
+                            "kind": "Job",
+                            "name": job["metadata"]["name"],
+                            "uid": job["metadata"]["uid"],
+                            "controller": True,
+                            "blockOwnerDeletion": True,
+                        }
+                    ],
+                },
+                "spec": template["spec"],
+            },
+            "job-controller",
+        )
+
+    def _job(self, ref: Ref, uid: str) -> JSON:
+        job = self._store.get(ref)
+        if job["metadata"]["uid"] != uid or "deletionTimestamp" in job["metadata"]:
+            raise PodEnded
+        return job
+
+    def _ended(self, ref: Ref, failed: str | None) -> JSON:
+        now = time_text(self._loop)
+        begun = self._store.get(ref)["status"]["startTime"]
+        base: JSON = {"startTime": begun, "ready": 0, "terminating": 0, "uncountedTerminatedPods": {}}
+        if failed is None:
+            types, reason, message = ("SuccessCriteriaMet", "Complete"), "CompletionsReached", "Reached expected number"
+            base |= {"succeeded": 1, "completionTime": now}
+        else:
+            types, reason = ("FailureTarget", "Failed"), "BackoffLimitExceeded"
+            message = "Job has reached the specified backoff limit"
+            base |= {"failed": 1}
+        base["conditions"] = [podstatus.condition(type_, True, now, reason, message) for type_ in types]
+        return base

@@ -1,0 +1,97 @@
+"""The manifests give the operator what it needs and nothing more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from steadfit.api.kinds import DEFINITIONS
+from steadfit.app.settings import Settings
+from steadfit.kube.resources import OWN, WATCHED, Resource
+
+MANIFESTS = Path(__file__).parents[3] / "manifests"
+OPERATOR_ROLES = [("ClusterRole", "steadfit-operator"), ("Role", "steadfit-operator")]
+
+
+def load(name: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((MANIFESTS / name).read_text()))
+
+
+def find(file: str, kind: str, name: str) -> dict[str, Any]:
+    return next(item for item in load(file) if item["kind"] == kind and item["metadata"]["name"] == name)
+
+
+def verbs(role: dict[str, Any], group: str, resource: str) -> set[str]:
+    return {
+        verb
+        for rule in role["rules"]
+        if group in rule["apiGroups"] and resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+@pytest.mark.parametrize(("kind", "name"), OPERATOR_ROLES)
+def test_the_operator_has_no_wildcard_lists_no_secrets_and_cannot_exec(kind: str, name: str) -> None:
+    role = find("base/operator-rbac.yaml", kind, name)
+    for rule in role["rules"]:
+        assert "*" not in rule["apiGroups"] + rule["resources"] + rule["verbs"]
+        assert "pods/exec" not in rule["resources"]
+        if "secrets" in rule["resources"]:
+            assert kind == "Role"
+            assert not {"list", "watch"} & set(rule["verbs"])
+            assert "create" in rule["verbs"] or rule["resourceNames"] == [
+                Settings.model_fields["certificate_secret"].default
+            ]
+
+
+@pytest.mark.parametrize("resource", WATCHED, ids=lambda resource: resource.plural)
+def test_the_operator_may_watch_what_it_watches(resource: Resource) -> None:
+    role = find("base/operator-rbac.yaml", "ClusterRole", "steadfit-operator")
+    assert verbs(role, resource.group, resource.plural) >= {"get", "list", "watch"}
+
+
+@pytest.mark.parametrize("resource", OWN, ids=lambda resource: resource.plural)
+def test_the_operator_writes_the_status_of_its_kinds_and_no_spec(resource: Resource) -> None:
+    role = find("base/operator-rbac.yaml", "ClusterRole", "steadfit-operator")
+    assert verbs(role, resource.group, f"{resource.plural}/status") == {"patch"}
+    assert not verbs(role, resource.group, resource.plural) & {"update", "patch"}
+
+
+def test_the_operator_is_configured_by_variables_that_it_reads() -> None:
+    deployment = find("base/operator.yaml", "Deployment", "steadfit-operator")
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    known = {f"STEADFIT_{name.upper()}" for name in Settings.model_fields}
+    assert {entry["name"] for entry in container["env"]} <= known
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports["intake"] == Settings.model_fields["intake_port"].default
+    assert ports["metrics"] == Settings.model_fields["health_port"].default
+
+
+def test_runs_reach_the_intake_by_the_service() -> None:
+    service = find("base/operator.yaml", "Service", Settings.model_fields["service_name"].default)
+    assert service["metadata"]["namespace"] == Settings.model_fields["namespace"].default
+    ports = {port["name"]: port["port"] for port in service["spec"]["ports"]}
+    assert ports["intake"] == Settings.model_fields["intake_port"].default
+
+
+def test_who_edits_a_recipe_cannot_forge_runs_versions_or_actions() -> None:
+    role = find("base/user-roles.yaml", "ClusterRole", "steadfit-edit")
+    for resource in ("trainingruns", "modelversions", "modelactions", "trainingjobs/status", "modeldeployments/status"):
+        assert verbs(role, "steadfit.dev", resource) == set()
+
+
+def test_argo_cd_gets_a_health_check_for_every_kind() -> None:
+    (kustomization,) = load("argocd/kustomization.yaml")
+    files = kustomization["configMapGenerator"][0]["files"]
+    assert set(files) == {
+        f"resource.customizations.health.steadfit.dev_{definition.kind}=health.lua" for definition in DEFINITIONS
+    }
+
+
+def test_kustomize_installs_every_crd() -> None:
+    (kustomization,) = yaml.safe_load_all((MANIFESTS.parent / "crds" / "Kustomization").read_text())
+    assert sorted(kustomization["resources"]) == sorted(
+        f"steadfit.dev_{definition.plural}.yaml" for definition in DEFINITIONS
+    )

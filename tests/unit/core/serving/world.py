@@ -1,0 +1,384 @@
+"""A small world for the serving side: the objects, the engine's rules, and kubelets that do as they are told.
+
+`World.step()` is one pass of the engine: it writes the status if it differs, else it carries out the actions, each
+fenced as the API server would. Every action is checked against what must never happen.
+"""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.modelaction import ModelAction
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.trainingjob import TrainingJob
+from steadfit.core import names
+from steadfit.core.fleet import Fleet
+from steadfit.core.plans import model_deployment
+from steadfit.core.types import (
+    Action,
+    Apply,
+    Create,
+    Delete,
+    Event,
+    ObservedModelDeployment,
+    Plan,
+    Platform,
+    Stores,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NAMESPACE = "shop"
+PLATFORM = Platform(
+    trainer_image="steadfit/trainer:1",
+    server_image="steadfit/server:1",
+    operator_version="1.0.0",
+    record_url="https://steadfit-operator.steadfit-system.svc:8443",
+    ca_bundle="-----BEGIN CERTIFICATE-----",
+)
+
+
+def digest(number: int) -> str:
+    """Return a digest that tells versions apart."""
+    return f"sha256:{number:064x}"
+
+
+def store(name: str = "default", **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "uid": f"store-{name}"},
+        "spec": {
+            "uriPrefix": "s3://models",
+            "s3": {"endpoint": "http://store:7070", "forcePathStyle": True},
+            "credentialsSecretName": "store-credentials",
+            **spec,
+        },
+    }
+
+
+def version(number: int, phase: str | None = "Verified", **spec: Any) -> dict[str, Any]:
+    status = {"phase": phase} if phase else {}
+    return {
+        "metadata": {"name": f"flights-v{number}", "namespace": NAMESPACE, "uid": f"version-{number}"},
+        "spec": {
+            "trainingJobRef": {"name": "flights"},
+            "number": number,
+            "run": {"name": f"run-{number}", "uid": f"run-uid-{number}"},
+            "cause": {"type": "SpecChange", "key": str(number)},
+            "storeRef": {"name": "default"},
+            "artifact": {"uri": f"s3://models/{number}/", "digest": digest(number), "size": 1000},
+            "evaluation": {"metrics": [{"name": "roc_auc", "value": 0.7}]},
+            "lineage": {"image": "train:1"},
+            "recordUri": f"s3://models/records/{number}.json",
+            **spec,
+        },
+        "status": status,
+    }
+
+
+def job() -> dict[str, Any]:
+    return {
+        "metadata": {"name": "flights", "namespace": NAMESPACE, "uid": "job-1"},
+        "spec": {
+            "image": "train:1",
+            "data": [{"name": "flights", "uri": "s3://models/data/", "format": "Parquet"}],
+            "evaluation": {
+                "target": "late",
+                "holdout": {"by": "Hash", "column": "id"},
+                "metrics": [{"name": "roc_auc", "goal": "Maximize"}],
+            },
+        },
+    }
+
+
+class World:
+    """The objects of one ModelDeployment `flights`, by name."""
+
+    def __init__(self, replicas: int = 2, **spec: Any) -> None:
+        self.now = START
+        self.counter = 0
+        self.deployment: dict[str, Any] = {
+            "metadata": {
+                "name": "flights",
+                "namespace": NAMESPACE,
+                "uid": "mdep-1",
+                "generation": 1,
+                "resourceVersion": "1",
+                "creationTimestamp": START.isoformat(),
+            },
+            "spec": {"server": {"replicas": replicas}, **spec},
+            "status": {"observedGeneration": -1},
+        }
+        self.job: dict[str, Any] | None = job()
+        self.versions: dict[int, dict[str, Any]] = {}
+        self.actions: dict[str, dict[str, Any]] = {}
+        self.workloads: dict[str, dict[str, Any]] = {}
+        self.service: dict[str, Any] | None = None
+        self.stores = [store()]
+        self.platform = PLATFORM
+        self.broken: set[str] = set()
+        """Revisions whose pods crash."""
+        self.half: set[str] = set()
+        """Revisions of which one pod does not become ready."""
+        self.events: list[Event] = []
+        self.moves: list[str] = []
+        """Revisions that the Service was pointed at, in order."""
+
+    # What people and kubelets do
+
+    def add(self, number: int, phase: str | None = "Verified", **spec: Any) -> None:
+        self.versions[number] = version(number, phase, **spec)
+
+    def judge(self, number: int, phase: str) -> None:
+        self.versions[number]["status"]["phase"] = phase
+
+    def edit(self, **spec: Any) -> None:
+        """Change the spec; None takes a field away."""
+        merged = {**self.deployment["spec"], **spec}
+        self.deployment["spec"] = {key: value for key, value in merged.items() if value is not None}
+        self.deployment["metadata"]["generation"] += 1
+
+    def act(self, verb: str, number: int | None = None) -> str:
+        """Create a ModelAction and return its name."""
+        name = f"action-{len(self.actions) + 1}"
+        spec = {
+            "verb": verb,
+            "target": {"kind": "ModelDeployment", "name": "flights"},
+            "reason": "it is worse",
+            "requestedBy": "alice",
+        }
+        self.actions[name] = {
+            "metadata": {
+                "name": name,
+                "namespace": NAMESPACE,
+                "uid": f"uid-{name}",
+                "creationTimestamp": (START + timedelta(seconds=len(self.actions))).isoformat(),
+            },
+            "spec": spec | ({"version": number} if number is not None else {}),
+            "status": {"phase": "Pending"},
+        }
+        return name
+
+    def kubelet(self) -> None:
+        """Bring every Deployment's pods to where they can get."""
+        for workload in self.workloads.values():
+            replicas = workload["spec"]["replicas"]
+            revision = workload["metadata"]["labels"][names.REVISION]
+            ready = 0 if revision in self.broken else replicas
+            if revision in self.half and replicas:
+                ready = replicas - 1
+            workload["status"] = {
+                "observedGeneration": workload["metadata"]["generation"],
+                "replicas": replicas,
+                "readyReplicas": ready,
+            }
+            self._touch(workload)
+
+    def pods(self) -> list[dict[str, Any]]:
+        pods = []
+        for workload in self.workloads.values():
+            status, revision = workload.get("status", {}), workload["metadata"]["labels"][names.REVISION]
+            for index in range(status.get("replicas", 0)):
+                is_ready = index < status.get("readyReplicas", 0)
+                crashed = {"terminated": {"exitCode": 3, "message": "the digest does not match"}}
+                pods.append(
+                    {
+                        "metadata": {
+                            "name": f"{workload['metadata']['name']}-{index}",
+                            "labels": {names.MODEL_DEPLOYMENT: "flights", names.REVISION: revision},
+                        },
+                        "spec": {"containers": []},
+                        "status": {
+                            "phase": "Running",
+                            "conditions": [{"type": "Ready", "status": str(is_ready)}],
+                            "containerStatuses": [
+                                {
+                                    "name": "server",
+                                    "ready": is_ready,
+                                    "state": {"running": {}},
+                                    "lastState": {} if is_ready else crashed,
+                                }
+                            ],
+                        },
+                    }
+                )
+        return pods
+
+    # What is seen
+
+    def observe(self) -> ObservedModelDeployment:
+        return copy.deepcopy(
+            ObservedModelDeployment(
+                deployment=ModelDeployment.model_validate(self.deployment),
+                job=TrainingJob.model_validate(self.job) if self.job else None,
+                versions=[ModelVersion.model_validate(item) for item in self.versions.values()],
+                workloads=list(self.workloads.values()),
+                pods=self.pods(),
+                service=self.service,
+                actions=[ModelAction.model_validate(item) for item in self.actions.values()],
+                stores=Stores([ArtifactStore.model_validate(item) for item in self.stores]),
+                platform=self.platform,
+            )
+        )
+
+    @property
+    def status(self) -> ModelDeploymentStatus:
+        return ModelDeploymentStatus.model_validate(self.deployment["status"])
+
+    @property
+    def fleet(self) -> Fleet:
+        return Fleet(self.observe())
+
+    def condition(self, kind: str) -> tuple[str, str] | None:
+        """Return status and reason of a condition."""
+        found = [item for item in self.status.conditions if item.type == kind]
+        return (found[0].status, found[0].reason) if found else None
+
+    def message(self, kind: str) -> str:
+        return next(item.message for item in self.status.conditions if item.type == kind)
+
+    def record(self, action: str) -> tuple[str, str]:
+        """Return phase and message of an action's record."""
+        found = next(item for item in self.status.actions if item.name == action)
+        return found.phase, found.message
+
+    def live(self) -> int | None:
+        return self.status.live.number if self.status.live else None
+
+    def candidate(self) -> int | None:
+        return self.status.candidate.number if self.status.candidate else None
+
+    def selected(self) -> str | None:
+        return self.service["spec"]["selector"][names.REVISION] if self.service else None
+
+    def replicas(self) -> dict[int, int]:
+        """Return the pods that are asked for, by version number; of several revisions the most."""
+        found: dict[int, int] = {}
+        for workload in self.workloads.values():
+            number = int(workload["metadata"]["labels"][names.VERSION])
+            found[number] = max(found.get(number, 0), workload["spec"]["replicas"])
+        return found
+
+    def seen(self, reason: str) -> list[str]:
+        return [event.message for event in self.events if event.reason == reason]
+
+    # What the engine does
+
+    def plan(self) -> Plan:
+        return model_deployment.plan(self.observe(), self.now)
+
+    def step(self, crash_after: int | None = None) -> bool:
+        """Make one pass; return whether anything was done. A crash ends it after so many writes."""
+        self.now += timedelta(seconds=1)
+        self._copy_records()
+        plan = self.plan()
+        if plan.status != self.deployment["status"]:
+            if crash_after == 0:
+                return True
+            self.deployment["status"] = plan.status
+            self.events.extend(plan.events)
+            return True
+        done = False
+        for number, action in enumerate(plan.actions):
+            if crash_after is not None and number >= crash_after:
+                return True
+            done |= self._carry_out(action)
+        return done
+
+    def settle(self, passes: int = 60) -> None:
+        """Make passes, with kubelets in between, until nothing changes any more."""
+        for _ in range(passes):
+            did = self.step()
+            before = copy.deepcopy([workload.get("status") for workload in self.workloads.values()])
+            self.kubelet()
+            if not did and before == [workload.get("status") for workload in self.workloads.values()]:
+                return
+        raise AssertionError("the passes do not come to an end")
+
+    def _copy_records(self) -> None:
+        """Do what the plan of ModelAction does."""
+        for record in self.status.actions:
+            if record.name in self.actions and record.phase != "Pending":
+                self.actions[record.name]["status"]["phase"] = record.phase
+
+    def _touch(self, manifest: dict[str, Any]) -> None:
+        self.counter += 1
+        manifest["metadata"]["resourceVersion"] = str(self.counter)
+
+    def _carry_out(self, action: Action) -> bool:
+        manifest: dict[str, Any] = copy.deepcopy(dict(action.manifest))
+        kind, metadata = manifest["kind"], manifest["metadata"]
+        existing = self.service if kind == "Service" else self.workloads.get(metadata["name"])
+        if isinstance(action, Create):
+            assert existing is None, f"{metadata['name']} is created although it was observed"
+            self.counter += 1
+            metadata |= {"uid": f"uid-{self.counter}", "generation": 1}
+            self._touch(manifest)
+            self._put(kind, manifest)
+            return True
+        assert existing is not None
+        assert metadata["uid"] == existing["metadata"]["uid"]
+        if isinstance(action, Delete):
+            self._check_delete(existing)
+            del self.workloads[metadata["name"]]
+            return True
+        assert isinstance(action, Apply)
+        assert metadata["resourceVersion"] == existing["metadata"]["resourceVersion"]
+        annotations = {**existing["metadata"].get("annotations", {}), **metadata.get("annotations", {})}
+        existing["metadata"]["annotations"] = annotations
+        if kind == "Service":
+            self._put(kind, {**existing, "spec": manifest["spec"]})
+        else:
+            assert manifest["spec"].keys() == {"replicas"}, "a frozen template was touched"
+            replicas = manifest["spec"]["replicas"]
+            if replicas != existing["spec"]["replicas"]:
+                self._check_scale(existing, replicas)
+                existing["spec"]["replicas"] = replicas
+                existing["metadata"]["generation"] += 1
+        self._touch(existing if kind != "Service" else self.service or {})
+        return True
+
+    def _put(self, kind: str, manifest: dict[str, Any]) -> None:
+        if kind != "Service":
+            self.workloads[manifest["metadata"]["name"]] = manifest
+            return
+        revision = manifest["spec"]["selector"][names.REVISION]
+        if self.service is None or self.service["spec"]["selector"] != manifest["spec"]["selector"]:
+            self._check_move(revision)
+            self.moves.append(revision)
+        self.service = manifest
+
+    # What must never happen
+
+    def _check_move(self, revision: str) -> None:
+        assert self.status.live is not None
+        assert revision == self.status.live.revision, "the Service is pointed at something that is not live"
+        assert all(entry.revision != revision for entry in self.status.quarantine), "traffic to the quarantine"
+        before = self.selected()
+        if revision != before and self.fleet.ready(before) > 0:
+            assert self.fleet.complete(revision), "the Service moved before all pods were ready"
+
+    def _check_scale(self, existing: dict[str, Any], replicas: int) -> None:
+        revision = existing["metadata"]["labels"][names.REVISION]
+        if revision == self.selected():
+            target = self.deployment["spec"]["server"]["replicas"]
+            assert replicas >= target, "what serves was scaled down"
+
+    def _check_delete(self, existing: dict[str, Any]) -> None:
+        revision = existing["metadata"]["labels"][names.REVISION]
+        status = self.status
+        kept = [ref.revision for ref in (status.live, status.candidate, status.last_good) if ref]
+        assert revision not in kept, "a revision was deleted that is still needed"
+        assert revision != self.selected(), "the revision that serves was deleted"
+
+
+def serving(*numbers: int, **spec: Any) -> World:
+    """Return a world in which these versions were made and rolled out one after the other."""
+    world = World(**spec)
+    world.settle()
+    for number in numbers:
+        world.add(number)
+        world.settle()
+    return world

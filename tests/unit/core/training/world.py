@@ -1,0 +1,312 @@
+"""A small world for the training side: the objects, the engine's rules, a kubelet and an intake that do as told.
+
+`settle()` makes passes over every object until none has anything left to do. A pass writes the status if it differs,
+else carries out the actions, as the engine does. What must never happen is checked at every pass.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.modelaction import ModelAction
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.trainingjob import TrainingJob
+from steadfit.api.trainingrun import TrainingRun
+from steadfit.core.plans import model_version, training_job, training_run
+from steadfit.core.types import (
+    Action,
+    Create,
+    Delete,
+    Event,
+    ObservedModelVersion,
+    ObservedTrainingJob,
+    ObservedTrainingRun,
+    Plan,
+    Stores,
+)
+
+from tests.oracles import status as oracle
+
+from .builders import COMPLETE, FAILED, LAKE, NAMESPACE, NOW, PLATFORM, SPEC, STORE, ended, record, running, waits
+
+JSON = dict[str, Any]
+FINISHED = ("Succeeded", "Failed", "Superseded")
+
+
+class World:
+    """One namespace with one TrainingJob."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.now = NOW
+        self.stores: list[JSON] = [copy.deepcopy(STORE), copy.deepcopy(LAKE)]
+        self.objects: dict[tuple[str, str], JSON] = {}
+        self.events: list[tuple[str, str, str]] = []
+        self.requeue: dict[tuple[str, str], datetime | None] = {}
+        self.made = 0
+        self._add("TrainingJob", {"metadata": {"name": "orders"}, "spec": {**copy.deepcopy(SPEC), **spec}})
+
+    # What people do.
+
+    def edit(self, **spec: Any) -> None:
+        job = self.objects["TrainingJob", "orders"]
+        job["spec"].update(spec)
+        job["metadata"]["generation"] += 1
+
+    def retrain(self, name: str) -> None:
+        spec = {
+            "verb": "Retrain",
+            "target": {"kind": "TrainingJob", "name": "orders"},
+            "reason": "the labels were corrected",
+            "requestedBy": "ada",
+        }
+        self._add("ModelAction", {"metadata": {"name": name}, "spec": spec})
+
+    def advance(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+    # What the cluster does.
+
+    def pod(
+        self,
+        fetch: JSON | None = None,
+        train: JSON | None = None,
+        publish: JSON | None = None,
+        *,
+        phase: str = "Pending",
+        **status: Any,
+    ) -> JSON:
+        """Give the newest Job its pod, or the pod a new status."""
+        job = self.newest("Job")
+        name = f"{job['metadata']['name']}-pod"
+        if ("Pod", name) not in self.objects:
+            owner = {"kind": "Job", "name": job["metadata"]["name"], "uid": job["metadata"]["uid"], "controller": True}
+            spec = copy.deepcopy(job["spec"]["template"]["spec"])
+            self._add("Pod", {"metadata": {"name": name, "ownerReferences": [owner]}, "spec": spec})
+        pod = self.objects["Pod", name]
+        init = [{"name": step, **state} for step, state in (("fetch", fetch), ("train", train)) if state]
+        pod["status"] = {"phase": phase, "initContainerStatuses": init, **status}
+        if init:
+            pod["status"]["containerStatuses"] = [{"name": "publish", **(publish or waits())}]
+        return pod
+
+    def train_runs(self) -> None:
+        self.pod(ended(0), running(seconds=0))
+        self._stamp()
+
+    def end_job(self, condition: JSON) -> None:
+        ended_at = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.newest("Job")["status"] = {"conditions": [{**condition, "lastTransitionTime": ended_at}]}
+
+    def fail(self, code: int = 1, message: str = "boom", step: str = "train") -> None:
+        """Let the newest pod end with an exit code."""
+        states = {"fetch": ended(0), "train": ended(0), "publish": waits()}
+        for name in ("fetch", "train", "publish"):
+            if name == step:
+                states[name] = ended(code, message)
+                break
+        if step == "fetch":
+            states["train"] = waits()
+        self.pod(*states.values(), phase="Failed")
+        self.end_job(FAILED)
+
+    def post(self, digest: str | None = None, **changes: Any) -> None:
+        """Let publish post the record of the newest run."""
+        run = self.newest("TrainingRun")
+        number = len(run["status"]["attempts"])
+        posted = record(run=TrainingRun.model_validate(run), **changes)
+        posted["run"]["attempt"] = number
+        digest = digest or f"{self.made:064x}"
+        posted["artifact"]["digest"] = f"sha256:{digest}"
+        posted["artifact"]["uri"] = f"s3://models/{NAMESPACE}/orders/artifacts/sha256/{digest}/"
+        run["status"]["record"] = posted
+
+    def publish(self, **changes: Any) -> None:
+        """Let publish post and end well."""
+        self.pod(ended(0), ended(0), running(seconds=0), phase="Running")
+        self.settle()
+        self.post(**changes)
+        self.settle()
+        self.pod(ended(0), ended(0), ended(0), phase="Succeeded")
+        self.end_job(COMPLETE)
+        self.settle()
+
+    def run_well(self, **changes: Any) -> None:
+        """Let the newest run go from its Job to its version."""
+        self.settle()
+        self.train_runs()
+        self.settle()
+        self.publish(**changes)
+
+    def remove(self, kind: str, name: str) -> None:
+        """Delete an object with all that it owns."""
+        uid = self.objects.pop((kind, name))["metadata"]["uid"]
+        for key, obj in list(self.objects.items()):
+            if any(owner["uid"] == uid for owner in obj["metadata"].get("ownerReferences", [])) and key in self.objects:
+                self.remove(*key)
+
+    # What the engine does.
+
+    def settle(self) -> None:
+        """Make passes until nothing changes any more."""
+        for _ in range(40):
+            busy = [key for key in list(self.objects) if key[0] in PLANS and self.step(*key)]
+            if not busy:
+                return
+        raise AssertionError("the plans find no rest")
+
+    def run_until_due(self) -> None:
+        """Let time go on to the next time that a plan asked for."""
+        due = [at for at in self.requeue.values() if at is not None]
+        assert due, "nothing is due"
+        self.now = max(self.now, min(due))
+        self.settle()
+
+    def step(self, kind: str, name: str) -> bool:
+        """Make one pass; return whether anything was written or done."""
+        obj = self.objects.get((kind, name))
+        if obj is None:
+            return False
+        plan = PLANS[kind](self, obj)
+        self.requeue[kind, name] = plan.requeue_at
+        if plan.status != obj.get("status", {}):
+            before = copy.deepcopy(obj)
+            obj["status"] = copy.deepcopy(plan.status)
+            self._note(obj, before, plan.events)
+            again = PLANS[kind](self, obj)
+            assert again.status == plan.status, "a plan must rest on its own status"
+            assert again.events == (), "an event is told once"
+            return True
+        done = [action for action in plan.actions if self._act(action)]
+        return bool(done)
+
+    def _act(self, action: Action) -> bool:
+        manifest = copy.deepcopy(dict(action.manifest))
+        key = manifest["kind"], manifest["metadata"]["name"]
+        match action:
+            case Create():
+                if key in self.objects:
+                    return False
+                self._may_create(manifest)
+                self._add(manifest["kind"], manifest)
+            case Delete():
+                if key not in self.objects or self.objects[key]["metadata"]["uid"] != manifest["metadata"]["uid"]:
+                    return False
+                self.remove(*key)
+            case _:
+                raise AssertionError(f"training applies nothing: {action}")
+        return True
+
+    def _may_create(self, manifest: JSON) -> None:
+        if manifest["kind"] == "TrainingRun":
+            going = [run for run in self.every("TrainingRun") if run["status"].get("phase") not in FINISHED]
+            assert not going, "one run in flight"
+        if manifest["kind"] == "Job":
+            (owner,) = manifest["metadata"]["ownerReferences"]
+            run = self.objects["TrainingRun", owner["name"]]
+            assert run["status"]["phase"] not in FINISHED, "a finished run never gets a Job"
+            assert run["status"]["attempts"][-1]["job"] == manifest["metadata"]["name"], "an intent comes first"
+
+    def _note(self, obj: JSON, before: JSON, events: tuple[Event, ...]) -> None:
+        assert oracle.violations(obj, before) == []
+        self.events += [(obj["kind"], event.reason, event.message) for event in events]
+
+    def _add(self, kind: str, obj: JSON) -> None:
+        self.made += 1
+        metadata = obj["metadata"]
+        defaults = {
+            "namespace": NAMESPACE,
+            "uid": f"uid-{self.made}",
+            "generation": 1,
+            "creationTimestamp": self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        obj.setdefault("apiVersion", "steadfit.dev/v1alpha1")
+        obj.update(kind=kind, metadata={**defaults, **metadata})
+        obj.setdefault("status", {"observedGeneration": -1} if kind in PLANS else {})
+        self.objects[kind, metadata["name"]] = obj
+
+    def _stamp(self) -> None:
+        """Let the step that runs have started now."""
+        pod = self.newest("Pod")
+        for status in pod["status"]["initContainerStatuses"]:
+            if "running" in status["state"]:
+                status["state"]["running"]["startedAt"] = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    # What there is.
+
+    def every(self, kind: str) -> list[JSON]:
+        return [obj for (found, _), obj in self.objects.items() if found == kind]
+
+    def newest(self, kind: str) -> JSON:
+        return self.every(kind)[-1]
+
+    @property
+    def job(self) -> TrainingJob:
+        return TrainingJob.model_validate(self.objects["TrainingJob", "orders"])
+
+    @property
+    def run(self) -> TrainingRun:
+        return TrainingRun.model_validate(self.newest("TrainingRun"))
+
+    def runs(self) -> list[TrainingRun]:
+        return [TrainingRun.model_validate(obj) for obj in self.every("TrainingRun")]
+
+    def versions(self) -> list[ModelVersion]:
+        return [ModelVersion.model_validate(obj) for obj in self.every("ModelVersion")]
+
+    def condition(self, kind: str, name: str, condition_type: str = "Ready") -> tuple[str, str, str]:
+        conditions = self.objects[kind, name]["status"]["conditions"]
+        found = next(item for item in conditions if item["type"] == condition_type)
+        return found["status"], found["reason"], found["message"]
+
+    def reasons(self, kind: str) -> list[str]:
+        return [reason for found, reason, _ in self.events if found == kind]
+
+    def known_stores(self) -> Stores:
+        return Stores([ArtifactStore.model_validate(store) for store in self.stores])
+
+
+def _plan_job(world: World, obj: JSON) -> Plan:
+    actions = [ModelAction.model_validate(item) for item in world.every("ModelAction")]
+    job = TrainingJob.model_validate(obj)
+    return training_job.plan(
+        ObservedTrainingJob(job, world.runs(), world.versions(), actions, world.known_stores()), world.now
+    )
+
+
+def _plan_run(world: World, obj: JSON) -> Plan:
+    run = TrainingRun.model_validate(obj)
+    job = world.objects.get(("TrainingJob", "orders"))
+    jobs = [item for item in world.every("Job") if item["metadata"]["ownerReferences"][0]["uid"] == run.uid]
+    uids = {item["metadata"]["uid"] for item in jobs}
+    return training_run.plan(
+        ObservedTrainingRun(
+            run=run,
+            job=TrainingJob.model_validate(job) if job else None,
+            siblings=[item for item in world.runs() if item.uid != run.uid],
+            versions=world.versions(),
+            jobs=jobs,
+            pods=[item for item in world.every("Pod") if item["metadata"]["ownerReferences"][0]["uid"] in uids],
+            stores=world.known_stores(),
+            platform=PLATFORM,
+        ),
+        world.now,
+    )
+
+
+def _plan_version(world: World, obj: JSON) -> Plan:
+    job = world.objects.get(("TrainingJob", "orders"))
+    observed = ObservedModelVersion(
+        ModelVersion.model_validate(obj), TrainingJob.model_validate(job) if job else None, []
+    )
+    return model_version.plan(observed, world.now)
+
+
+PLANS: dict[str, Callable[[World, JSON], Plan]] = {
+    "TrainingJob": _plan_job,
+    "TrainingRun": _plan_run,
+    "ModelVersion": _plan_version,
+}

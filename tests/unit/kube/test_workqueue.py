@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from random import Random
+
+from steadfit.kube.workqueue import MAX_DELAY, WorkQueue
+
+from tests.support.virtual_time import run
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def test_a_key_waits_only_once() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        queue.add("a")
+        queue.add("a")
+        queue.add("b")
+        assert queue.statistics().depth == 2
+        assert [await queue.get(), await queue.get()] == ["a", "b"]
+
+    run(main())
+
+
+def test_a_key_added_while_it_is_handled_comes_again_and_never_to_two_workers() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        queue.add("a")
+        assert await queue.get() == "a"
+        queue.add("a")
+        queue.add("a")
+        assert queue.statistics().depth == 0
+        queue.done("a")
+        assert queue.statistics().depth == 1
+        assert await queue.get() == "a"
+        queue.done("a")
+        assert queue.statistics().depth == 0
+
+    run(main())
+
+
+def test_no_key_is_handled_twice_at_once_by_many_workers() -> None:
+    async def main() -> None:
+        queue: WorkQueue[int] = WorkQueue(Random(1))
+        busy: set[int] = set()
+        handled = 0
+
+        async def work() -> None:
+            nonlocal handled
+            while True:
+                key = await queue.get()
+                assert key not in busy
+                busy.add(key)
+                await asyncio.sleep(0.1)
+                busy.discard(key)
+                handled += 1
+                queue.done(key)
+
+        workers = [asyncio.create_task(work()) for _ in range(4)]
+        for step in range(200):
+            queue.add(step % 3)
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(5)
+        assert queue.statistics().depth == queue.statistics().processing == 0
+        assert handled > 10
+        for worker in workers:
+            assert not worker.done()
+            worker.cancel()
+
+    run(main())
+
+
+def test_the_earliest_of_several_delays_counts() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        queue.add_after("a", 60)
+        queue.add_after("a", 5)
+        queue.add_after("a", 30)
+        await queue.get()
+        assert now() == 5
+        queue.done("a")
+        await asyncio.sleep(100)
+        assert queue.statistics().depth == 0
+
+    run(main())
+
+
+def test_a_delay_of_nothing_queues_at_once() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        queue.add_after("a", 0)
+        await queue.get()
+        assert now() == 0
+
+    run(main())
+
+
+def test_backoff_doubles_up_to_a_cap_and_is_forgotten_after_success() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        waits = []
+        for _ in range(15):
+            before = now()
+            queue.add_rate_limited("a")
+            queue.done(await queue.get())
+            waits.append(now() - before)
+        assert all(later > earlier for earlier, later in pairwise(waits[:9]))
+        assert MAX_DELAY <= waits[-1] <= MAX_DELAY * 1.2
+        queue.forget("a")
+        before = now()
+        queue.add_rate_limited("a")
+        queue.done(await queue.get())
+        assert now() - before < 0.25
+
+    run(main())
+
+
+def test_backoff_is_never_shorter_than_the_server_asked_for() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        queue.add_rate_limited("a", at_least=30)
+        await queue.get()
+        assert now() >= 30
+
+    run(main())
+
+
+def test_statistics_tell_depth_retries_and_waiting() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        queue.add("a")
+        queue.add_after("b", 60)
+        await asyncio.sleep(3)
+        await queue.get()
+        queue.add_rate_limited("a")
+        statistics = queue.statistics()
+        assert (statistics.depth, statistics.processing, statistics.delayed) == (0, 1, 2)
+        assert (statistics.added, statistics.retried, statistics.failing) == (1, 1, 1)
+        assert statistics.waited_seconds == 3
+        queue.close()
+        assert queue.statistics().delayed == 0
+
+    run(main())

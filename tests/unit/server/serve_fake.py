@@ -1,0 +1,31 @@
+"""The real server on real sockets with a model that needs no artifact; started by the tests as a process."""
+
+import os
+import sys
+import time
+
+from steadfit_server import logs
+from steadfit_server.app import App
+from steadfit_server.lifecycle import Lifecycle
+from steadfit_server.metrics import Metrics
+from steadfit_server.predictor import Predictor
+from steadfit_server.server import DrainingServer
+from steadfit_server.settings import Settings
+
+from tests.unit.server.harness import FakeModel
+
+if __name__ == "__main__":
+    logs.configure()
+    settings = Settings()
+    lifecycle = Lifecycle()
+    metrics = Metrics(settings.namespace, settings.model_name, settings.version, settings.revision)
+    if os.environ.get("NEVER_READY") != "1":
+        model = FakeModel()
+        lifecycle.predictor = Predictor(model, settings.max_rows, settings.request_timeout_seconds)
+        slow = float(os.environ.get("PREDICTION_SECONDS", "0"))
+        if slow:
+            lifecycle.predictor.inline_rows = 0
+            model.act = lambda: time.sleep(slow)
+    metrics.listen(settings.host, settings.metrics_port)
+    DrainingServer(settings, App(settings, lifecycle, metrics), lifecycle).run()
+    sys.exit(0)

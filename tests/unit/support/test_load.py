@@ -1,0 +1,265 @@
+"""The load generator sees what it must: every failure, every revision, on its own schedule."""
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.load import Load, LoadProcess, Record, Report
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+BODIES = [b'{"inputs": []}']
+
+
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    """Return the head of a request, its body read too."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(len(BODIES[0]))
+    return head
+
+
+def ok(revision: str = "r1", extra: str = "") -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nSteadfit-Version: 7\r\nSteadfit-Revision: {revision}\r\n{extra}"
+    return (head + "Content-Length: 2\r\n\r\n{}").encode()
+
+
+def run(handler: Handler, seconds: float = 0.5, **options: float) -> Report:
+    """Load a server that handles each connection with `handler`."""
+
+    async def both() -> Report:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                await handler(reader, writer)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                pass
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(seconds, stop.set)
+        load = Load(f"http://127.0.0.1:{port}/infer", BODIES, **{"rate": 100.0, **options})  # type: ignore[arg-type]
+        report = await load.run(stop)
+        server.close()
+        return report
+
+    return asyncio.run(both())
+
+
+def answering(answer: Callable[[int], bytes], delay: float = 0.0) -> Handler:
+    """A handler that answers request i of a connection with `answer(i)`."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = 0
+        while True:
+            await read_request(reader)
+            await asyncio.sleep(delay)
+            writer.write(answer(number))
+            number += 1
+
+    return handle
+
+
+def test_a_good_server_has_no_failures_and_its_revision_is_counted() -> None:
+    report = run(answering(lambda _: ok()))
+    assert report.failed == 0
+    assert 45 <= report.requests <= 51
+    seen = report.by_revision["r1"]
+    assert (seen.version, seen.requests) == ("7", report.requests)
+    assert seen.first == report.records[0].at
+    assert seen.last == report.records[-1].at
+
+
+def test_a_slow_server_delays_no_request() -> None:
+    report = run(answering(lambda _: ok(), delay=0.6))
+    assert 45 <= report.requests <= 51
+    gaps = [later.at - earlier.at for earlier, later in zip(report.records, report.records[1:], strict=False)]
+    assert max(gaps) == pytest.approx(0.01, abs=1e-6)
+    assert report.latency_p50 >= 0.6
+
+
+def test_latency_counts_from_when_a_request_was_due() -> None:
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        time.sleep(0.3)  # noqa: ASYNC251 — server and generator share this thread: the generator stalls too
+        writer.write(ok())
+
+    report = run(stall, seconds=0.05, rate=20)
+    assert report.records[-1].latency >= 0.3
+    assert report.records[-1].client == "keep-alive"
+
+
+def test_how_late_the_generator_itself_was_is_reported() -> None:
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        time.sleep(0.1)  # noqa: ASYNC251
+        writer.write(ok())
+
+    assert run(stall, rate=50).max_lag >= 0.05
+    assert run(answering(lambda _: ok()), rate=50).max_lag < 0.05
+
+
+def test_a_reset_between_send_and_answer_is_a_failure_and_is_not_repeated() -> None:
+    received = 0
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal received
+        await read_request(reader)
+        received += 1
+        writer.transport.abort()
+
+    report = run(reset)
+    assert report.by_error == {"reset": report.requests}
+    assert received == report.requests
+
+
+def test_an_end_in_the_middle_of_an_answer_is_a_failure() -> None:
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(ok()[:-1])
+
+    report = run(half)
+    assert report.by_error == {"reset": report.requests}
+
+
+def test_a_connection_closed_while_idle_is_replaced() -> None:
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(ok())
+
+    report = run(once, keep_alive=2, fresh=0, rate=40)
+    assert report.failed == 0
+
+
+def test_an_answer_above_the_time_limit_is_a_failure() -> None:
+    report = run(answering(lambda _: ok(), delay=0.5), timeout=0.2)
+    assert report.by_error == {"timeout": report.requests}
+    assert report.latency_max < 0.4
+
+
+def test_an_answer_that_is_not_2xx_is_a_failure_with_its_status() -> None:
+    report = run(answering(lambda _: ok().replace(b"200 OK", b"503 Busy")))
+    assert report.by_error == {"status": report.requests}
+    assert {record.status for record in report.failures()} == {503}
+    assert report.by_revision == {}
+
+
+def test_an_answer_that_is_no_http_is_a_failure() -> None:
+    report = run(answering(lambda _: b"hello\r\n\r\n"))
+    assert report.by_error == {"protocol": report.requests}
+
+
+def test_a_refused_connection_is_a_failure() -> None:
+    async def nobody() -> Report:
+        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        server.close()
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.2, stop.set)
+        return await Load(f"http://127.0.0.1:{port}/", BODIES).run(stop)
+
+    report = asyncio.run(nobody())
+    assert report.by_error == {"connect": report.requests}
+
+
+def test_keep_alive_clients_keep_their_connections_and_fresh_clients_open_one_for_each_request() -> None:
+    heads: list[list[bytes]] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mine: list[bytes] = []
+        heads.append(mine)
+        while True:
+            mine.append(await read_request(reader))
+            writer.write(ok())
+
+    report = run(handle, keep_alive=4, fresh=4)
+    kept = [mine for mine in heads if b"Connection: close" not in mine[0]]
+    fresh = [mine for mine in heads if b"Connection: close" in mine[0]]
+    assert len(kept) == 4
+    assert all(len(mine) == 1 for mine in fresh)
+    assert sum(map(len, heads)) == report.requests
+
+
+def test_an_answer_that_closes_the_connection_moves_the_client_to_a_new_one() -> None:
+    connections = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await read_request(reader)
+        writer.write(ok(extra="Connection: close\r\n"))
+        await asyncio.sleep(1)
+
+    report = run(handle, keep_alive=4, fresh=0)
+    assert report.failed == 0
+    assert connections == report.requests
+
+
+def test_a_chunked_answer_is_read_to_its_end() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    assert run(answering(lambda _: chunked), keep_alive=2, fresh=0).failed == 0
+
+
+def test_an_answer_of_a_revision_that_should_not_answer_is_found() -> None:
+    report = run(answering(lambda number: ok("old" if number < 2 else "new")), keep_alive=1, fresh=0, rate=40)
+    assert set(report.by_revision) == {"old", "new"}
+    moved = report.by_revision["new"].first
+    assert report.not_allowed(lambda revision, at: revision == "new" or at < moved) == []
+    assert len(report.not_allowed(lambda revision, at: revision == "new")) == 2
+
+
+def test_a_report_of_nothing_is_empty() -> None:
+    assert Report.of([]).to_json()["requests"] == 0
+
+
+def test_records_sort_by_when_they_were_due() -> None:
+    records = [Record(float(at), 0.1, 200, "7", "r", "", "fresh") for at in (3, 1, 2)]
+    assert [record.at for record in Report.of(records).records] == [1.0, 2.0, 3.0]
+
+
+@contextmanager
+def threaded_server() -> Iterator[int]:
+    loop = asyncio.new_event_loop()
+
+    async def start() -> int:
+        server = await asyncio.start_server(answering(lambda _: ok()), "127.0.0.1", 0)
+        return int(server.sockets[0].getsockname()[1])
+
+    loop.set_exception_handler(lambda loop, context: None)
+    port = loop.run_until_complete(start())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield port
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+def test_it_runs_in_a_process_of_its_own_and_can_be_watched() -> None:
+    with threaded_server() as port:
+        with LoadProcess(f"http://127.0.0.1:{port}/x", BODIES, rate=100.0, keep_alive=3, fresh=2) as load:
+            time.sleep(1)
+            before = load.so_far()
+            report = load.finish()
+        assert 0 < before.requests <= report.requests
+        assert report.failed == 0
+        assert report.by_revision["r1"].requests == report.requests
+        assert 80 <= report.requests <= 160
+
+
+def test_the_file_alone_runs_with_nothing_but_the_standard_library() -> None:
+    import subprocess
+    from pathlib import Path
+
+    file = Path(__file__).parents[2] / "support" / "load.py"
+    with threaded_server() as port:
+        command = [sys.executable, "-I", "-S", str(file), "--url", f"http://127.0.0.1:{port}/x", "--seconds", "0.3"]
+        done = subprocess.run([*command, "--body", BODIES[0].decode()], capture_output=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    assert b'"failed": 0' in done.stdout

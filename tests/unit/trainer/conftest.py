@@ -1,0 +1,17 @@
+from pathlib import Path
+
+import pytest
+
+from tests.unit.trainer.training import trained
+from tests.unit.trainer.world import World
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("template") / "steadfit"
+
+
+@pytest.fixture
+def world(tmp_path: Path, template: Path) -> World:
+    """A run after fetch and train."""
+    return trained(tmp_path, template)
