@@ -1,0 +1,128 @@
+"""Traffic moves from version to version under load, and no request fails."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.kubectl import Kubectl, KubectlError, Manifest, ticks
+from tests.support.load import Record
+from tests.support.traffic import Traffic
+
+from .recipes import act, live, model_deployment, request, trained
+
+pytestmark = pytest.mark.disruptive
+
+SWAPS = int(os.environ.get("SWAPS", "10"))
+"""A minute of swaps with every test run; `SWAPS=50` takes five."""
+SECONDS_TO_MOVE = 5.0
+"""After this time nothing may answer that was replaced."""
+
+
+@contextmanager
+def reapplied(kubectl: Kubectl, manifest: Manifest, every: float = 3.0) -> Iterator[list[str]]:
+    """Apply the same manifest again and again by another field manager, as a GitOps tool does; yield its errors."""
+    errors: list[str] = []
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.wait(every):
+            try:
+                kubectl.apply(manifest, "--server-side", "--field-manager=argocd-controller", "--force-conflicts")
+            except KubectlError as error:
+                errors.append(str(error))
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield errors
+    finally:
+        stop.set()
+        thread.join()
+
+
+def candidate(kubectl: Kubectl) -> str | None:
+    """Wait shortly for a candidate and return its revision, None when it is live already."""
+    for _ in ticks(15, interval=0.2):
+        deployment = kubectl.get("modeldeployment", "model")
+        found = ((deployment or {}).get("status", {}).get("candidate") or {}).get("revision")
+        if found:
+            return str(found)
+    return None
+
+
+def pods_of(kubectl: Kubectl, revision: str) -> list[str]:
+    found = kubectl.list("pods", f"steadfit.dev/revision={revision}")
+    return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def disturb(kubectl: Kubectl, serving: str, swap: int) -> None:
+    """In turn kill a pod of the candidate, or delete one of those that serve."""
+    coming = candidate(kubectl)
+    if swap % 4 == 1 and coming:
+        for _ in ticks(10, interval=0.2):
+            if pods := pods_of(kubectl, coming):
+                kubectl.run("delete", "pod", pods[0], "--grace-period=0", "--force")
+                return
+    elif pods := pods_of(kubectl, serving):
+        kubectl.run("delete", "pod", pods[0], "--wait=false")
+
+
+def answers_out_of_turn(records: list[Record], turns: list[tuple[str, float, float]]) -> list[Record]:
+    """Return successful answers of a revision at a time at which it was not its turn."""
+
+    def allowed(record: Record) -> bool:
+        return any(record.revision == revision and since <= record.at <= until for revision, since, until in turns)
+
+    return [record for record in records if not record.error and not allowed(record)]
+
+
+@pytest.mark.timeout(1200)
+def test_no_request_fails_in_swaps_while_pods_die_and_git_is_reapplied(
+    namespace: Kubectl, store: str, images: dict[str, str]
+) -> None:
+    trained(namespace, images["flights-train"], store, 1.0, 0.1)
+    # Shares of the CPU follow requests: two versions at once and the load leave two cores little to spare.
+    resources = {"requests": {"cpu": "250m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+    manifest = model_deployment(server={"replicas": 2, "resources": resources})
+    namespace.apply(manifest)
+    serving = live(namespace, 2)["status"]["live"]["revision"]
+    turns: list[tuple[str, float, float]] = []
+    since = time.time()
+    url = f"http://model.{namespace.namespace}.svc/v2/models/model/infer"
+    traffic = Traffic.start(namespace, images["server"], url, request())
+    with reapplied(namespace, manifest) as errors:
+        for swap in range(SWAPS):
+            asked = time.time()
+            act(namespace, "Pin", version=swap % 2 + 1)
+            if swap % 2:
+                disturb(namespace, serving, swap)
+            moved = live(namespace, swap % 2 + 1, timeout=60)["status"]["live"]["revision"]
+            turns.append((serving, since, time.time() + SECONDS_TO_MOVE))
+            assert moved != serving
+            serving, since = moved, asked
+        asked = time.time()
+        act(namespace, "Unpin")
+        act(namespace, "Rollback")
+        rolled_back = live(namespace, 1, timeout=60)
+        turns.append((serving, since, time.time() + SECONDS_TO_MOVE))
+        turns.append((rolled_back["status"]["live"]["revision"], asked, time.time() + 600))
+        time.sleep(SECONDS_TO_MOVE)
+    records = traffic.records()
+    failures = [record for record in records if record.error]
+    report = traffic.stop()
+    after = namespace.get("modeldeployment", "model")
+
+    assert errors == []
+    assert failures == []
+    assert report["failed"] == 0, report
+    assert report["requests"] >= 0.99 * 300 * report["seconds"]
+    assert answers_out_of_turn(records, turns) == []
+    assert after is not None
+    assert after["metadata"]["generation"] == 1
+    assert [entry["number"] for entry in after["status"]["quarantine"]] == [2]
