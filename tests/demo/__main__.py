@@ -1,0 +1,88 @@
+"""`make demo`: the main job on a real cluster, told as it happens, with a report that can be checked."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from tests.support.kubectl import Kubectl, KubectlError, Manifest, TimedOut
+
+from . import ending, story
+from .lake import Lake
+from .timeline import Timeline
+
+OUTPUT = Path("build/demo")
+FEWEST_REQUESTS = 20_000
+
+
+def main() -> int:
+    """Run the demo; 0 when every step came in order and no request failed."""
+    images: dict[str, str] = json.loads(Path(os.environ["STEADFIT_IMAGES"]).read_text())
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    timeline = Timeline(Kubectl(story.NAME))
+    lake = Lake.from_environment()
+    print("\nSteadfit: from two objects to a model that is trained, recorded, served, retrained and rolled back\n")
+    _clean(timeline, lake)
+    try:
+        load = story.tell(timeline, lake, _overlay(images["flights-train"]), _secret(), images["server"])
+    except (TimedOut, KubectlError) as problem:
+        ending.show(timeline.kubectl)
+        print(f"\nThe demo stopped: {problem}", file=sys.stderr)
+        return 1
+    ending.show(timeline.kubectl)
+    print(ending.lineage(timeline.kubectl, story.NAME))
+    ending.dump(timeline.kubectl, OUTPUT / "objects.json")
+    report = ending.report(OUTPUT / "report.json", timeline.steps, load)
+    if report["failedRequests"]:
+        print(f"\nWhat the load generator saw: {json.dumps(load)}", file=sys.stderr)
+    print(
+        f"\n{report['requests']} requests, {report['failedRequests']} failed."
+        f" The report and the objects are in {OUTPUT}/."
+        '\nWhere to look next: eval "$(make -s env)"; kubectl -n flights describe mdep flights; docs/reading-status.md'
+    )
+    return 0 if report["failedRequests"] == 0 and report["requests"] >= FEWEST_REQUESTS else 1
+
+
+def _clean(timeline: Timeline, lake: Lake) -> None:
+    """Take away what an earlier demo left, so that the story begins in January."""
+    if Kubectl().get("namespace", story.NAME):
+        timeline.note("removing what an earlier demo left")
+        Kubectl().run("delete", "namespace", story.NAME, "--wait", "--timeout=120s")
+    lake.clear()
+
+
+def _overlay(image: str) -> Path:
+    """Write a kustomization over the example that names the training image by its digest."""
+    overlay = OUTPUT / "overlay"
+    overlay.mkdir(exist_ok=True)
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [os.path.relpath(story.EXAMPLE, overlay)],
+        "patches": [
+            {
+                "target": {"kind": "TrainingJob"},
+                "patch": json.dumps([{"op": "replace", "path": "/spec/image", "value": image}]),
+            }
+        ],
+    }
+    (overlay / "kustomization.yaml").write_text(json.dumps(kustomization))
+    return overlay
+
+
+def _secret() -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "store-credentials", "namespace": story.NAME},
+        "stringData": {
+            "AWS_ACCESS_KEY_ID": os.environ["STEADFIT_STORE_ACCESS_KEY_ID"],
+            "AWS_SECRET_ACCESS_KEY": os.environ["STEADFIT_STORE_SECRET_ACCESS_KEY"],
+        },
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The demo's side of the object store: buckets, and months that arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import obstore
+from obstore.store import S3Store
+
+from tests.support.buckets import bucket
+
+from .flights import month_as_parquet, partition
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The bucket that training data is read from, as the host reaches it."""
+
+    store: S3Store
+
+    @classmethod
+    def from_environment(cls) -> Lake:
+        """Connect with what `make -s env` exports."""
+        return cls(bucket("lake"))
+
+    def months(self) -> list[str]:
+        """Return the partitions that are there, oldest first."""
+        listed = obstore.list_with_delimiter(self.store, "flights/")
+        return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"])
+
+    def arrive(self, month: int) -> str:
+        """Put one month of flights into the lake and return the name of its partition."""
+        name = partition(month)
+        obstore.put(self.store, f"flights/{name}/part-0.parquet", month_as_parquet(month))
+        return name
+
+    def clear(self) -> None:
+        """Take all months out, so that the story begins in January."""
+        paths = [meta["path"] for batch in obstore.list(self.store, "flights/") for meta in batch]
+        if paths:
+            obstore.delete(self.store, paths)
