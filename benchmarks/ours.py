@@ -1,0 +1,33 @@
+"""The model server as it is, with a model from a directory instead of a store: `<directory> <port>`."""
+
+import os
+import sys
+from pathlib import Path
+
+from steadfit_artifact.model import load_model
+from steadfit_server.app import App
+from steadfit_server.artifact import ArtifactModel
+from steadfit_server.lifecycle import Lifecycle
+from steadfit_server.metrics import Metrics
+from steadfit_server.predictor import Predictor
+from steadfit_server.server import DrainingServer
+from steadfit_server.settings import Settings
+
+ENVIRONMENT = {
+    "NAMESPACE": "bench",
+    "MODEL_NAME": "bench",
+    "VERSION": "1",
+    "REVISION": "0000000000",
+    "ARTIFACT": '{"uri": "s3://b/a", "digest": "sha256:%s", "store": {"uriPrefix": "s3://bb/a", "credentials": "/"}}'
+    % ("0" * 64),
+    "HOST": "127.0.0.1",
+}
+
+if __name__ == "__main__":
+    directory, port = Path(sys.argv[1]), sys.argv[2]
+    os.environ.update({f"STEADFIT_{name}": value for name, value in ENVIRONMENT.items()} | {"STEADFIT_PORT": port})
+    settings = Settings()
+    model = ArtifactModel(load_model(directory))
+    lifecycle = Lifecycle(Predictor(model, settings.max_rows, settings.request_timeout_seconds))
+    metrics = Metrics(settings.namespace, settings.model_name, settings.version, settings.revision)
+    DrainingServer(settings, App(settings, lifecycle, metrics), lifecycle).run()
