@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Digest, Label, Model, cel, list_map, validations
+from .base import Digest, Duration, Label, Model, cel, list_map, validations
 
 Column = Annotated[str, Field(min_length=1, max_length=128)]
 """Name of a column."""
@@ -34,15 +34,27 @@ class Latest(Model):
     """How many of the newest partitions are read."""
 
 
+class Captured(Model):
+    """Requests that a ModelDeployment captured and whose outcome was posted back: labelled rows of the live model."""
+
+    deployment: Label
+    """Name of the ModelDeployment, in the same namespace and with the same store."""
+    window: Duration = "720h"
+    """How far back rows are read, counted from the newest captured one; there is no clock in it."""
+
+
 class DataSource(Model):
     """One data set, resolved once per run and recorded object by object."""
 
     name: Label
     """Name of the data set; the training container finds it under /steadfit/data/<name>/."""
-    uri: StoreURI
+    uri: StoreURI | None = None
     """Object or prefix to read. The ArtifactStore with the longest matching prefix says how."""
-    format: Literal["Parquet", "CSV"]
-    """Format of the objects."""
+    format: Literal["Parquet", "CSV"] | None = None
+    """Format of the objects below uri."""
+    captured: Captured | None = None
+    """Read the labelled rows that a ModelDeployment captured instead: its inputs, and the outcome under the name of
+    evaluation.target, with the request's time as column `captured_at`."""
     digest: Digest | None = None
     """What the data must be: the run fails with class Data when it is not."""
     latest: Latest | None = None
@@ -54,7 +66,13 @@ class DataSource(Model):
 
     model_config = {
         "json_schema_extra": validations(
+            cel("has(self.uri) != has(self.captured)", "set uri or captured: exactly one of them"),
+            cel("has(self.uri) == has(self.format)", "a uri needs its format, Parquet or CSV; captured rows have none"),
             cel("!(has(self.digest) && has(self.latest))", "set digest or latest, not both"),
+            cel(
+                "!has(self.captured) || !(has(self.digest) || has(self.latest))",
+                "digest and latest are for a uri; captured rows are chosen by captured.window",
+            ),
         )
     }
 
@@ -98,6 +116,14 @@ class Metric(Model):
     }
 
 
+class Champion(Model):
+    """How a version is compared with the one that serves: on the same holdout rows, by the first metric, paired."""
+
+    margin: Annotated[float, Field(ge=0, le=1)] = 0.005
+    """By how much a version may be worse at most, in the metric's unit. It passes when the 95 % interval of the
+    difference lies above -margin (non-inferiority)."""
+
+
 class Evaluation(Model):
     """How a version is judged."""
 
@@ -109,3 +135,8 @@ class Evaluation(Model):
     """How the holdout is split off."""
     metrics: Annotated[list[Metric], Field(min_length=1, max_length=8, json_schema_extra=list_map("name"))]
     """What is computed on the holdout; the first metric is the main one."""
+    champion: Champion = Champion()
+    """How it is compared with the version that serves."""
+    bootstrap: Literal["Thresholds", "Manual"] = "Thresholds"
+    """The first model has nothing to be compared with. Thresholds: it serves when it passes them. Manual: it is held
+    until somebody pins it."""

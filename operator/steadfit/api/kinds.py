@@ -1,6 +1,6 @@
 """All kinds, in the order in which a reader meets them."""
 
-from . import artifactstore, modelaction, modeldeployment, modelversion, trainingjob, trainingrun
+from . import artifactstore, metricsource, modelaction, modeldeployment, modelversion, trainingjob, trainingrun
 from .base import Definition
 
 DEFINITIONS: tuple[Definition, ...] = (
@@ -10,4 +10,5 @@ DEFINITIONS: tuple[Definition, ...] = (
     modeldeployment.DEFINITION,
     modelaction.DEFINITION,
     artifactstore.DEFINITION,
+    metricsource.DEFINITION,
 )

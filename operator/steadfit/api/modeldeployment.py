@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from .actionrecord import ActionRecords
 from .base import (
@@ -15,9 +15,12 @@ from .base import (
     REASON,
     Definition,
     Digest,
+    Duration,
     Image,
+    Label,
     Model,
     Object,
+    ObjectName,
     PrinterColumn,
     Status,
     cel,
@@ -60,6 +63,145 @@ class Pin(Model):
     }
 
 
+class Drift(Model):
+    """Inputs that no longer look like the training data, by bins frozen at training."""
+
+    statistic: Literal["PSI", "JS"] = "PSI"
+    """PSI: population stability index, less what chance alone gives (natural logarithm). JS: Jensen-Shannon distance
+    (base 2, from 0 to 1)."""
+    max: Annotated[float, Field(gt=0, le=100)]
+    """Fires above this value."""
+    features: Annotated[
+        Any,
+        WithJsonSchema(
+            {
+                "x-kubernetes-preserve-unknown-fields": True,
+                **validations(
+                    cel(
+                        "type(self) == string ? self in ['Weighted', 'Any']"
+                        " : type(self) == list && size(self) > 0 && size(self) <= 64",
+                        "must be Weighted (the mean by importance), Any (the largest), or a list of 1 to 64 features",
+                    )
+                ),
+            }
+        ),
+    ] = "Weighted"
+    """Weighted: the mean of all features by importance. Any: the largest one. Or a list of features: the largest of
+    these. `prediction` stands for the model's own answers."""
+
+
+class Quality(Model):
+    """How good the answers were, by outcomes that were posted back."""
+
+    metric: Literal["accuracy", "roc_auc", "brier_score", "calibration_error", "mae", "rmse"]
+    """Metric over the window."""
+    min: float | None = None
+    """Fires below this value."""
+    max: float | None = None
+    """Fires above this value."""
+
+    model_config = {
+        "json_schema_extra": validations(
+            cel("has(self.min) != has(self.max)", "a quality monitor needs a condition: set min or max"),
+            cel(
+                "has(self.min) == (self.metric in ['accuracy', 'roc_auc'])",
+                "accuracy and roc_auc are better when larger (set min); the others are better when smaller (set max)",
+            ),
+        )
+    }
+
+
+class ErrorRate(Model):
+    """Share of inference requests that the server failed (5xx)."""
+
+    max: Annotated[float, Field(gt=0, lt=1)]
+    """Fires above this share."""
+
+
+class Latency(Model):
+    """Time from an inference request to its answer."""
+
+    quantile: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Which quantile."""
+    max: Duration
+    """Fires above this time."""
+
+
+class Query(Model):
+    """A PromQL expression of one's own; it must give one number."""
+
+    source: ObjectName = "default"
+    """Name of the MetricSource."""
+    prom_ql: Annotated[str, Field(alias="promQL", min_length=1, max_length=4096)]
+    """Expression; its result must be a scalar or a vector of one series."""
+    min: float | None = None
+    """Fires below this value."""
+    max: float | None = None
+    """Fires above this value."""
+
+    model_config = {
+        "json_schema_extra": validations(
+            cel("has(self.min) != has(self.max)", "a query monitor needs a condition: set min or max")
+        )
+    }
+
+
+class Monitor(Model):
+    """One thing that is watched for as long as the ModelDeployment stands."""
+
+    name: Label
+    """Name of the monitor."""
+    drift: Drift | None = None
+    """Watch the inputs."""
+    quality: Quality | None = None
+    """Watch the outcomes."""
+    error_rate: ErrorRate | None = None
+    """Watch failed requests."""
+    latency: Latency | None = None
+    """Watch the time of answers."""
+    query: Query | None = None
+    """Watch an expression."""
+    window: Duration = "1h"
+    """Time that each value is taken over; for a query it is written in the expression."""
+    for_: Duration | None = Field(default=None, alias="for")
+    """How long the condition must hold before it fires; at once when absent."""
+    clear: float | None = None
+    """Level at which it stops firing (seconds for a latency); the level itself less a tenth of it when absent."""
+    min_samples: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    """Fewer samples in the window are no data: drift 500, quality 200, others 100 when absent."""
+    action: Literal["Retrain", "Alert"] = "Alert"
+    """Alert: an alerting rule for Prometheus. Retrain: the operator starts a run of the TrainingJob as well."""
+
+    model_config = {
+        "json_schema_extra": validations(
+            cel(
+                "[has(self.drift), has(self.quality), has(self.errorRate), has(self.latency), has(self.query)]"
+                ".filter(x, x).size() == 1",
+                "a monitor needs one kind: set drift, quality, errorRate, latency or query",
+            ),
+            cel(
+                "self.action == 'Alert' || has(self.drift) || has(self.quality) || has(self.query)",
+                "errorRate and latency can't be mended by training: their action is Alert",
+            ),
+            cel(
+                "!has(self.drift) || !has(self.minSamples) || self.minSamples >= 200",
+                "drift needs at least 200 samples: with fewer, chance alone passes the usual levels",
+            ),
+        )
+    }
+
+
+Monitors = Annotated[list[Monitor], Field(max_length=32, json_schema_extra=list_map("name"))]
+"""Monitors, at most one of a name."""
+
+
+class Capture(Model):
+    """Requests, answers and later outcomes that are kept in the store, to be learned from."""
+
+    sample: Annotated[float, Field(gt=0, le=1)]
+    """Share of requests that is kept."""
+
+
 class ModelDeploymentSpec(Model):
     """How versions are served."""
 
@@ -69,6 +211,10 @@ class ModelDeploymentSpec(Model):
     """The pods that answer."""
     pin: Pin | None = None
     """Serve this version; the newest verified one when absent."""
+    monitors: Monitors = []
+    """What is watched while it serves."""
+    capture: Capture | None = None
+    """Keep requests, answers and outcomes in the store; nothing is kept when absent."""
     ready_policy: Literal["Accepted", "FirstModel"] = "FirstModel"
     """FirstModel: Ready once a version serves. Accepted: Ready once the spec is valid."""
 
@@ -132,6 +278,26 @@ class Override(Model):
     """When."""
 
 
+MonitorPhase = Literal["NoData", "OK", "Pending", "Firing"]
+
+
+class MonitorState(Model):
+    """Where a monitor of action Retrain stands; those of action Alert stand in Prometheus."""
+
+    name: str
+    """Name of the monitor."""
+    phase: MonitorPhase
+    """NoData: no verdict, so nothing follows. Pending: the condition holds, but not for long enough."""
+    since: datetime
+    """Since when."""
+    value: float | None = None
+    """The value when this phase began."""
+    samples: int | None = None
+    """The samples it was taken from, then."""
+    message: Annotated[str, Field(max_length=1024)] = ""
+    """The phase in a sentence."""
+
+
 class ModelDeploymentStatus(Status):
     """What serves, and what is coming up."""
 
@@ -153,6 +319,8 @@ class ModelDeploymentStatus(Status):
     """What was rolled back."""
     override: Override | None = None
     """A pin set by a ModelAction."""
+    monitors: Annotated[list[MonitorState], Field(max_length=32, json_schema_extra=list_map("name"))] = []
+    """Where the monitors of action Retrain stand."""
     actions: ActionRecords = []
     """The newest ModelActions and what became of them."""
 

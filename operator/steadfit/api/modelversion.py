@@ -24,7 +24,7 @@ from .pod import LocalObjectReference
 from .run import Cause
 from .trainingjob import StoreRef
 
-VersionPhase = Literal["Verified", "Rejected"]
+VersionPhase = Literal["Verified", "Rejected", "Held"]
 
 
 class File(Model):
@@ -69,6 +69,31 @@ class MetricValue(Model):
     """Its value on the holdout."""
 
 
+class ChampionResult(Model):
+    """How a version compares with the one that served when it was made, on the same holdout rows."""
+
+    version: Annotated[str, Field(max_length=253)]
+    """Name of the champion's ModelVersion."""
+    digest: Digest
+    """Digest of the champion's artifact."""
+    metric: Annotated[str, Field(max_length=64)]
+    """The metric they are compared by."""
+    value: float | None = None
+    """The champion's value."""
+    difference: float | None = None
+    """How much better the version is; negative when it is worse, whichever way the metric goes."""
+    lower: float | None = None
+    """Lower end of the 95 % interval of the difference."""
+    upper: float | None = None
+    """Upper end of it."""
+    rows: int = 0
+    """Rows that both were judged by."""
+    method: Annotated[str, Field(max_length=64)] = ""
+    """How the interval was found, for example paired bootstrap."""
+    reason: Annotated[str, Field(max_length=1024)] = ""
+    """Why there is no comparison; empty when there is one."""
+
+
 class EvaluationResult(Model):
     """What was measured, and on what."""
 
@@ -84,6 +109,10 @@ class EvaluationResult(Model):
     """Column it was split by."""
     boundary: str | None = None
     """Smallest value of the holdout, for a split by time."""
+    fraction: float | None = None
+    """Share of the rows that was held out."""
+    champion: ChampionResult | None = None
+    """How it compares with the version that served; absent when none did."""
 
 
 class DataRecord(Model):
@@ -172,6 +201,21 @@ class Judgement(Model):
     """Whether the value is at least as good."""
 
 
+GateVerdict = Literal["Pass", "Fail", "NoData", "Bootstrap"]
+
+
+class Gate(Model):
+    """The comparison with the champion, judged by the recipe's margin."""
+
+    verdict: GateVerdict
+    """Pass: not worse than the champion beyond the margin. Fail: not shown to be as good. NoData: could not be
+    compared. Bootstrap: there was no champion."""
+    margin: float
+    """By how much it may be worse."""
+    message: Annotated[str, Field(max_length=1024)]
+    """The verdict in a sentence, with both values."""
+
+
 class Quarantine(Model):
     """Why a version is kept from traffic."""
 
@@ -191,9 +235,12 @@ class ModelVersionStatus(Status):
     """Where the version stands."""
 
     phase: VersionPhase | None = None
-    """Verified or Rejected by the thresholds."""
+    """Verified, Rejected by a threshold or by the comparison with the champion, or Held for a person because there was
+    no comparison."""
     judgements: Annotated[list[Judgement], Field(max_length=16, json_schema_extra=list_map("metric"))] = []
     """How it did at each threshold."""
+    gate: Gate | None = None
+    """How it did against the champion."""
     quarantine: Quarantine | None = None
     """Set once it was rolled back."""
 
@@ -212,9 +259,10 @@ DEFINITION = Definition(
     " Written by the operator.",
     short_names=("mv",),
     columns=(
-        PrinterColumn("Phase", ".status.phase", description="Verified or Rejected"),
+        PrinterColumn("Phase", ".status.phase", description="Verified, Rejected or Held"),
         PrinterColumn("Metric", ".spec.evaluation.metrics[0].name", description="The main metric"),
         PrinterColumn("Value", ".spec.evaluation.metrics[0].value", "number", description="Its value"),
+        PrinterColumn("Gate", ".status.gate.verdict", description="Against the version that served"),
         PrinterColumn("Cause", ".spec.cause.type", description="Why its run started"),
         PrinterColumn("Quarantined", ".status.quarantine.at", "date", description="Since when"),
         PrinterColumn("Digest", ".spec.artifact.digest", priority=1, description="Digest of the artifact"),

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from .base import Model
-from .modelversion import DataRecord, File
+from .modelversion import ChampionResult, DataRecord, File
 
 _DIGEST = r"^sha256:[0-9a-f]{64}$"
 _NESTING = 16
@@ -115,6 +115,23 @@ class DataSetRecord(DataRecord):
     """The first objects."""
 
 
+class RecordChampion(ChampionResult):
+    """How the result compares with the champion."""
+
+    digest: RecordDigest
+    """Digest of the champion's artifact."""
+    value: Number | None = None
+    """The champion's value."""
+    difference: Number | None = None
+    """How much better the result is."""
+    lower: Number | None = None
+    """Lower end of the 95 % interval of the difference."""
+    upper: Number | None = None
+    """Upper end of it."""
+    rows: Count = 0
+    """Rows that both were judged by."""
+
+
 class RecordEvaluation(Model):
     """What was measured on the holdout."""
 
@@ -132,6 +149,10 @@ class RecordEvaluation(Model):
     """Column it was split by."""
     boundary: Annotated[str, Field(max_length=128, coerce_numbers_to_str=True)] | None = None
     """Smallest value of the holdout, for a split by time."""
+    fraction: Number | None = None
+    """Share of the rows that was held out."""
+    champion: RecordChampion | None = None
+    """How the result compares with the champion; absent when there was none."""
 
 
 class RecordFeature(Model):

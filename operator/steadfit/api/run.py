@@ -8,7 +8,7 @@ from pydantic import Field
 
 from .base import Model
 
-CauseType = Literal["SpecChange", "Schedule", "Action"]
+CauseType = Literal["SpecChange", "Schedule", "Action", "Alert", "Monitor"]
 RunPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Superseded"]
 FailureClass = Literal[
     "OutOfMemory",
@@ -28,9 +28,12 @@ class Cause(Model):
     type: CauseType
     """What kind of cause it was."""
     key: Annotated[str, Field(max_length=256)]
-    """What makes it one of its kind: the input hash, the scheduled time (RFC 3339) or the action's uid."""
+    """What makes it one of its kind: the input hash, the scheduled time (RFC 3339), the action's uid, or for alerts and
+    monitors the trigger or monitor with the time of the decision."""
     trigger: str | None = None
-    """Name of the trigger, for a schedule."""
+    """Name of the trigger, for a schedule or an alert."""
+    monitor: str | None = None
+    """The ModelDeployment and its monitor as `<deployment>/<monitor>`, for a monitor."""
     action: str | None = None
     """Name of the ModelAction, for an action."""
     message: Annotated[str, Field(max_length=1024)] = ""

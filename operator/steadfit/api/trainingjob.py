@@ -83,6 +83,31 @@ class Schedule(Model):
     """Start no run by this schedule while true."""
 
 
+class AlertTrigger(Model):
+    """Alerts of Alertmanager that start a run."""
+
+    match_labels: Annotated[
+        dict[str, Annotated[str, Field(max_length=256)]],
+        Field(
+            min_length=1,
+            max_length=16,
+            json_schema_extra=validations(
+                cel(
+                    "self.all(k, k.matches('^[a-zA-Z_][a-zA-Z0-9_]*$'))",
+                    "must be labels as Prometheus knows them: letters, digits and '_', for example alertname",
+                ),
+                cel(
+                    "self.exists(k, !(k in ['namespace', 'model']))",
+                    "would match every alert of the model: name at least one label besides namespace and model,"
+                    " for example alertname: ModelInputDrift",
+                ),
+            ),
+        ),
+    ]
+    """Labels that an alert must have with these values. It must also carry the label `namespace` of this
+    TrainingJob, and `model` of its name unless `model` is among these labels."""
+
+
 class Trigger(Model):
     """Why a run starts, beside a change of the recipe."""
 
@@ -90,8 +115,14 @@ class Trigger(Model):
     """Name of the trigger."""
     schedule: Schedule | None = None
     """Start a run at these times."""
+    alert: AlertTrigger | None = None
+    """Start a run while such an alert fires."""
 
-    model_config = {"json_schema_extra": validations(cel("has(self.schedule)", "a trigger needs a kind: set schedule"))}
+    model_config = {
+        "json_schema_extra": validations(
+            cel("has(self.schedule) != has(self.alert)", "a trigger needs one kind: set schedule or alert, not both")
+        )
+    }
 
 
 class Limits(Model):
@@ -107,6 +138,14 @@ class Limits(Model):
     """How often a retryable failure is tried again: after 30s, doubling, at most 10m."""
     workspace: Quantity = "10Gi"
     """Size limit of the run's scratch volume (data and output)."""
+    cooldown: Duration = "1h"
+    """Time after a run, or after its version took over, in which alerts and monitors start none. What fires then is
+    looked at again when it ends. Make it longer than the windows of the monitors."""
+    max_runs_per_day: Annotated[int, Field(ge=1, le=48)] = 4
+    """How many runs alerts and monitors may start within 24 hours."""
+    break_after: Annotated[int, Field(ge=1, le=20)] = 3
+    """After this many runs in a row by alerts and monitors that brought no better version the cooldown doubles with
+    every further one, up to 24 hours."""
 
 
 class History(Model):
@@ -194,6 +233,69 @@ class TriggerState(Model):
     """Next time a run starts."""
 
 
+class AlertState(Model):
+    """One alert that matches a trigger, as Alertmanager last told it. Written by the intake."""
+
+    fingerprint: Annotated[str, Field(max_length=64)]
+    """Alertmanager's fingerprint of the alert's labels."""
+    alertname: Annotated[str, Field(max_length=256)]
+    """Name of the alert."""
+    status: Literal["firing", "resolved"]
+    """Whether it fires."""
+    trigger: str
+    """Name of the first trigger that it matches."""
+    starts_at: datetime
+    """When it began to fire, as Alertmanager says."""
+    received_at: datetime
+    """When it was last told."""
+    labels: Annotated[dict[str, Annotated[str, Field(max_length=256)]], Field(max_length=16)] = {}
+    """The labels that were matched."""
+
+
+Alerts = Annotated[list[AlertState], Field(max_length=64, json_schema_extra=list_map("fingerprint"))]
+"""Alerts, at most one of a fingerprint."""
+
+WaitReason = Literal["Suspended", "NotReady", "RunInFlight", "RolloutOpen", "Cooldown", "Budget", "Breaker"]
+RunOutcome = Literal["Open", "Better", "NotBetter", "Failed"]
+
+
+class Waiting(Model):
+    """Alerts and monitors that ask for a run, and why none starts now. There is at most one such run to come."""
+
+    reason: WaitReason
+    """Why they wait."""
+    message: Annotated[str, Field(max_length=1024)]
+    """The same in a sentence."""
+    since: datetime
+    """Since when they wait for this reason."""
+    until: datetime | None = None
+    """When they are looked at again, where a time is known."""
+    causes: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=16)] = []
+    """What asks: `alert <name>` or `monitor <deployment>/<monitor>`."""
+
+
+class AutomaticRun(Model):
+    """One run that alerts or monitors started, and what it brought."""
+
+    name: str
+    """Name of the TrainingRun."""
+    at: datetime
+    """When it was decided."""
+    outcome: RunOutcome = "Open"
+    """Better: its version was verified. NotBetter: it was rejected, held or a duplicate. Failed: there was none."""
+
+
+class Skipped(Model):
+    """How often alerts and monitors had to wait for a reason."""
+
+    reason: WaitReason
+    """The reason."""
+    count: int
+    """How often."""
+    last_at: datetime
+    """When last."""
+
+
 class VersionRef(Model):
     """A ModelVersion."""
 
@@ -220,6 +322,17 @@ class TrainingJobStatus(Status):
     """Where each schedule stands."""
     actions: ActionRecords = []
     """The newest ModelActions and what became of them."""
+    alerts: Alerts = []
+    """Alerts that match a trigger. Written by the intake on any replica; everything else here by the leader."""
+    alerts_dropped: int = 0
+    """How many alerts found no room in the list."""
+    waiting: Waiting | None = None
+    """Alerts and monitors that ask for a run that can't start now."""
+    automatic_runs: Annotated[list[AutomaticRun], Field(max_length=64, json_schema_extra=list_map("name"))] = []
+    """Runs that alerts and monitors started, oldest first: the newest in a row that brought nothing, and those of the
+    last 24 hours."""
+    skipped: Annotated[list[Skipped], Field(max_length=16, json_schema_extra=list_map("reason"))] = []
+    """How often alerts and monitors had to wait, by reason."""
 
 
 class TrainingJob(Object):

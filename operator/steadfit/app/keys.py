@@ -76,6 +76,8 @@ def _model_deployment(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield key
     job = training_job_of(obj)
     if job is not None:
+        # What serves is the champion, and a rollout or a monitor decides when the recipe trains again.
+        yield Key(TRAINING_JOBS, key.namespace, job)
         yield from _keys(versions_of(cache, key.namespace, job))
     yield from _keys(actions_on(cache, key))
 

@@ -66,6 +66,7 @@ class Observer:
             versions=self._many(ModelVersion, versions_of(self._cache, namespace, job.name)),
             actions=self._actions(Key(TRAINING_JOBS, namespace, job.name)),
             stores=self._stores(namespace),
+            deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, job.name)),
         )
 
     def training_run(self, obj: JSONObject) -> ObservedTrainingRun:
@@ -86,6 +87,7 @@ class Observer:
             pods=[pod for parent in jobs for pod in owned_by(self._cache, PODS, parent["metadata"]["uid"])],
             stores=self._stores(namespace),
             platform=self.platform,
+            deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, reference.name)),
         )
 
     def model_version(self, obj: JSONObject) -> ObservedModelVersion:

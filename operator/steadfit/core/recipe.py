@@ -54,7 +54,7 @@ def _store(job: TrainingJob, stores: Stores) -> Problem | None:
 
 def _data(job: TrainingJob, stores: Stores) -> Problem | None:
     for source in job.spec.data:
-        found = store_choice.for_uri(source.uri, stores)
+        found = store_choice.for_source(source, job.spec.store_ref.name, stores)
         if isinstance(found, str):
             return Problem("StoreNotUsable", f"spec.data[{source.name}]: {found}")
     return None

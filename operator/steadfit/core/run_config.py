@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.data import DataSource
 from steadfit.api.trainingrun import Attempt, TrainingRun
 
 from . import store_access, store_choice
@@ -32,10 +33,8 @@ def render(run: TrainingRun, attempt: Attempt, stores: Stores, platform: Platfor
             "attempt": attempt.number,
             "trainingJob": spec.training_job_ref.name,
         },
-        "store": _settings(store_choice.named(spec.store_ref.name, stores)),
-        "data": [
-            {**source.dump(), "store": _settings(store_choice.for_uri(source.uri, stores))} for source in spec.data
-        ],
+        "store": store_access.settings(_found(store_choice.named(spec.store_ref.name, stores))),
+        "data": [_source(source, run, stores) for source in spec.data],
         "evaluation": spec.evaluation.dump(),
         "params": spec.params,
         "seed": spec.seed,
@@ -45,7 +44,16 @@ def render(run: TrainingRun, attempt: Attempt, stores: Stores, platform: Platfor
     return json.dumps(config, sort_keys=True, separators=(",", ":"))
 
 
-def _settings(store: ArtifactStore | str) -> dict[str, Any]:
+def _source(source: DataSource, run: TrainingRun, stores: Stores) -> dict[str, Any]:
+    """Return a data source with its store, and with the place of captured rows."""
+    store = _found(store_choice.for_source(source, run.spec.store_ref.name, stores))
+    shape = {**source.dump(), "store": store_access.settings(store)}
+    if source.captured is not None:
+        shape["uri"] = store_choice.captures_uri(store, run.metadata.namespace, source.captured.deployment)
+    return shape
+
+
+def _found(store: ArtifactStore | str) -> ArtifactStore:
     if isinstance(store, str):
         raise ValueError(store)
-    return store_access.settings(store)
+    return store

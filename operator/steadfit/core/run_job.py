@@ -67,7 +67,7 @@ def render(run: TrainingRun, attempt: Attempt, stores: Stores, platform: Platfor
 def _stores(run: TrainingRun, stores: Stores) -> list[ArtifactStore] | str:
     """Return every store that the run needs, each once, or why one of them cannot be had."""
     wanted = [store_choice.named(run.spec.store_ref.name, stores)]
-    wanted += [store_choice.for_uri(source.uri, stores) for source in run.spec.data]
+    wanted += [store_choice.for_source(source, run.spec.store_ref.name, stores) for source in run.spec.data]
     found: dict[str, ArtifactStore] = {}
     for store in wanted:
         if isinstance(store, str):

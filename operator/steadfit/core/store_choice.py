@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from steadfit.api.artifactstore import ArtifactStore, LabelSelector, LabelSelectorRequirement
+from steadfit.api.data import DataSource
 
 from .types import Stores
 
@@ -37,6 +38,19 @@ def for_uri(uri: str, stores: Stores) -> ArtifactStore | str:
         return allowed[0]
     name = candidates[0].name
     return f"ArtifactStore {name}, which holds {uri}, is not allowed in this namespace (its allowedNamespaces)"
+
+
+def for_source(source: DataSource, store: str, stores: Stores) -> ArtifactStore | str:
+    """Return the store that a data source lies in, or a sentence that says why it cannot be read.
+
+    Captured rows lie in the store of the recipe, which is named `store`.
+    """
+    return for_uri(source.uri, stores) if source.uri is not None else named(store, stores)
+
+
+def captures_uri(store: ArtifactStore, namespace: str | None, deployment: str) -> str:
+    """Return where a ModelDeployment's captured rows lie. No TrainingJob's folder can have that name."""
+    return f"{_directory(store.spec.uri_prefix)}{namespace}/_captures/{deployment}/"
 
 
 def _directory(prefix: str) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.metricsource import MetricSource
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
@@ -100,6 +101,38 @@ class Stores:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """What a MetricSource said of one monitor, last.
+
+    Attributes
+    ----------
+    value
+        The monitored value over the window; None = no data.
+    samples
+        How many samples it was taken from; None where that is not known (a query).
+    reason
+        Why there is no value, in a sentence; empty when there is one.
+    """
+
+    value: float | None = None
+    samples: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """How a MetricSource answered last.
+
+    Attributes
+    ----------
+    problem
+        None before the first answer; empty when it was well; else what is wrong, in a sentence.
+    """
+
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedTrainingJob:
     """All that decides over a TrainingJob."""
 
@@ -108,6 +141,8 @@ class ObservedTrainingJob:
     versions: Sequence[ModelVersion]
     actions: Sequence[ModelAction]
     stores: Stores
+    deployments: Sequence[ModelDeployment] = ()
+    """The ModelDeployments that serve this TrainingJob's versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +160,8 @@ class ObservedTrainingRun:
     """The pods of those Jobs."""
     stores: Stores
     platform: Platform
+    deployments: Sequence[ModelDeployment] = ()
+    """The ModelDeployments that serve this TrainingJob's versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +190,8 @@ class ObservedModelDeployment:
     actions: Sequence[ModelAction]
     stores: Stores
     platform: Platform
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    """What was last measured, by the monitor's name; a monitor that is missing was not measured yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,3 +209,11 @@ class ObservedArtifactStore:
     """All that decides over an ArtifactStore."""
 
     store: ArtifactStore
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedMetricSource:
+    """All that decides over a MetricSource."""
+
+    source: MetricSource
+    health: SourceHealth = SourceHealth()
