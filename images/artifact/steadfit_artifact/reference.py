@@ -1,0 +1,304 @@
+"""What the training rows looked like, in bins that never move (`reference.json`), and how a value finds its bin.
+
+Publish writes the file with these classes and counts with these functions; the server reads and counts with the same.
+So both agree on every border, and the counters of all replicas and versions can be added up and compared.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from steadfit_artifact.errors import ArtifactError
+from steadfit_artifact.prediction import Label
+
+REFERENCE_NAME = "reference.json"
+MAX_REFERENCE_BYTES = 1024 * 1024
+MAX_COUNTED_FEATURES = 64
+MAX_EDGES = 9
+MAX_COUNTED_CATEGORIES = 10
+MAX_COUNTED_CLASSES = 11
+MAX_BIN_NAME = 64
+# Names of the bins that are no value's own; a category or class of such a name counts as other.
+OTHER, MISSING = "other", "missing"
+
+# Whole-number inputs keep all their digits; these are as short as the training data may have been (see `numbers`).
+_SHORT_FLOATS = ("FP16", "FP32")
+
+Task = Literal["binary", "multiclass", "regression"]
+Counts = tuple[Annotated[int, Field(ge=0)], ...]
+Edges = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], Field(max_length=MAX_EDGES)]
+
+
+class ReferenceFileError(ArtifactError):
+    """`reference.json` can't be read."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class _Binned(_Document):
+    """What all distributions have in common: one count for each position."""
+
+    counts: Counts
+
+    @property
+    def positions(self) -> tuple[str, ...]:
+        """The name of the bin that each count belongs to; a name may be there twice."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if len(self.counts) != len(self.positions):
+            raise ValueError(f"{len(self.counts)} counts for {len(self.positions)} bins")
+        return self
+
+
+class _Edged(_Binned):
+    edges: Edges
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if any(low >= high for low, high in pairwise(self.edges)):
+            raise ValueError("the edges do not rise")
+        return self
+
+
+class NumberFeature(_Edged):
+    """A number or boolean.
+
+    Attributes:
+        edges: strictly rising; x lies in the first bin whose edge is not below it.
+        counts: of the training rows: one for each bin, then those without a value.
+        importance: share of this feature in what the model makes of its inputs.
+    """
+
+    name: str
+    kind: Literal["number"] = "number"
+    importance: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+    @property
+    def positions(self) -> tuple[str, ...]:
+        """The bins' numbers and "missing"."""
+        return (*_numbered(self.edges), MISSING)
+
+
+class CategoryFeature(_Binned):
+    """A text.
+
+    Attributes:
+        categories: the most frequent ones of the training rows.
+        counts: one for each category, then all others, then those without a value.
+        importance: share of this feature in what the model makes of its inputs.
+    """
+
+    name: str
+    kind: Literal["category"] = "category"
+    categories: Annotated[tuple[str, ...], Field(max_length=MAX_COUNTED_CATEGORIES)]
+    importance: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+    @property
+    def positions(self) -> tuple[str, ...]:
+        """The categories' texts, "other" and "missing"."""
+        return (*_named(self.categories), OTHER, MISSING)
+
+
+class ScorePredictions(_Edged):
+    """A binary classifier's probability of the positive class."""
+
+    kind: Literal["score"] = "score"
+
+    @property
+    def positions(self) -> tuple[str, ...]:
+        """The bins' numbers."""
+        return _numbered(self.edges)
+
+
+class ValuePredictions(_Edged):
+    """A regression's value."""
+
+    kind: Literal["value"] = "value"
+
+    @property
+    def positions(self) -> tuple[str, ...]:
+        """The bins' numbers."""
+        return _numbered(self.edges)
+
+
+class ClassPredictions(_Binned):
+    """The predicted class, where there is no one score.
+
+    Attributes:
+        classes: the most frequent ones among the predictions.
+        counts: one for each class, then all others.
+    """
+
+    kind: Literal["class"] = "class"
+    classes: Annotated[tuple[Label, ...], Field(max_length=MAX_COUNTED_CLASSES)]
+
+    @property
+    def positions(self) -> tuple[str, ...]:
+        """The classes' texts and "other"."""
+        return (*_named(label_text(label) for label in self.classes), OTHER)
+
+
+ReferenceFeature = Annotated[NumberFeature | CategoryFeature, Field(discriminator="kind")]
+ReferencePredictions = Annotated[ScorePredictions | ClassPredictions | ValuePredictions, Field(discriminator="kind")]
+
+
+class Reference(_Document):
+    """The whole of `reference.json`.
+
+    Attributes:
+        task: what the model predicts.
+        rows: training rows that were counted.
+        features: those with the largest importance; each has counted `rows` values.
+        predictions: of the model for rows like the training rows.
+        positive: of a binary classification, the class whose probability is the score.
+        classes: of a classification, in the order of the probabilities.
+    """
+
+    schema_version: Literal[1] = 1
+    task: Task
+    rows: Annotated[int, Field(ge=1)]
+    features: Annotated[tuple[ReferenceFeature, ...], Field(max_length=MAX_COUNTED_FEATURES)]
+    predictions: ReferencePredictions
+    positive: Label | None = None
+    classes: tuple[Label, ...] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [feature.name for feature in self.features]
+        if len(set(names)) < len(names):
+            raise ValueError("a feature is there twice")
+        for feature in self.features:
+            if sum(feature.counts) != self.rows:
+                raise ValueError(f"'{feature.name}' counts {sum(feature.counts)} of {self.rows} rows")
+        if self.features and abs(sum(feature.importance for feature in self.features) - 1) > 0.01:
+            raise ValueError("the importances do not sum to 1")
+        if (self.task == "regression") != (self.classes is None):
+            raise ValueError("a classification has classes, and a regression has none")
+        if self.classes is not None and (len(self.classes) < 2 or len(set(self.classes)) < len(self.classes)):
+            raise ValueError("'classes' must be at least two different labels")
+        if (self.task == "binary") != (self.positive is not None):
+            raise ValueError("a binary classification has a positive class, and nothing else has one")
+        if self.task == "binary" and (self.classes is None or self.positive not in self.classes):
+            raise ValueError("the positive class is none of the classes")
+        return self
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Read `reference.json`.
+
+        Raises:
+            ReferenceFileError: it is something else; the sentence says where.
+        """
+        if len(raw) > MAX_REFERENCE_BYTES:
+            raise ReferenceFileError(f"{REFERENCE_NAME} is larger than {MAX_REFERENCE_BYTES} bytes.")
+        try:
+            return cls.model_validate_json(raw)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ReferenceFileError(
+                f"{REFERENCE_NAME} is wrong{f' at {where}' if where else ''}: {first['msg']}."
+            ) from None
+
+    def dump(self) -> bytes:
+        """Return `reference.json`; the same reference gives the same bytes."""
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+def read_reference(directory: Path) -> Reference | None:
+    """Return the reference of an artifact, or None if it has none: older releases wrote none.
+
+    Raises:
+        ReferenceFileError: it can't be read.
+    """
+    try:
+        raw = (directory / REFERENCE_NAME).read_bytes()
+    except FileNotFoundError:
+        return None
+    return Reference.parse(raw)
+
+
+def numbers(values: ArrayLike, datatype: str) -> NDArray[np.float64]:
+    """Return a column of numbers or booleans as its bins see it: float64, NaN where there is no value.
+
+    A 32-bit input is rounded to 32 bits first. Otherwise 0.7 of a caller's JSON would lie beyond the edge that the
+    same 0.7 made in a file of 32-bit numbers.
+    """
+    array = np.asarray(values)
+    if datatype in _SHORT_FLOATS:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
+    return array.astype(np.float64, copy=False)
+
+
+def count_numbers(edges: Sequence[float], values: NDArray[np.float64]) -> list[int]:
+    """Return how many values lie in each bin, and at the end how many are missing."""
+    missing = np.isnan(values)
+    found = values[~missing] if missing.any() else values
+    inside = np.bincount(np.searchsorted(np.asarray(edges, np.float64), found, side="left"), minlength=len(edges) + 1)
+    return [*inside.tolist(), len(values) - len(found)]
+
+
+def number_position(edges: Sequence[float], value: float) -> int:
+    """Return the position of one value, as `count_numbers` counts it."""
+    return len(edges) + 1 if value != value else bisect_left(edges, value)
+
+
+def count_categories(categories: Sequence[str], values: Iterable[Any]) -> list[int]:
+    """Return how many values are each category, how many another text, and how many are missing (None or NaN)."""
+    positions = {category: position for position, category in enumerate(categories)}
+    counts = [0] * (len(categories) + 2)
+    for value, times in Counter(values).items():
+        counts[category_position(positions, value)] += times
+    return counts
+
+
+def category_position(positions: dict[str, int], value: Any) -> int:
+    """Return the position of one value, as `count_categories` counts it."""
+    if isinstance(value, str):
+        return positions.get(value, len(positions))
+    return len(positions) + 1
+
+
+def count_scores(edges: Sequence[float], values: NDArray[np.float64]) -> list[int]:
+    """Return how many predictions lie in each bin; a prediction is never missing."""
+    return count_numbers(edges, values)[:-1]
+
+
+def count_classes(classes: Sequence[Label], labels: Iterable[Label]) -> list[int]:
+    """Return how many predictions are each class, and how many another one."""
+    positions = {label: position for position, label in enumerate(classes)}
+    counts = [0] * (len(classes) + 1)
+    for label, times in Counter(labels).items():
+        counts[positions.get(label, len(classes))] += times
+    return counts
+
+
+def label_text(label: Label) -> str:
+    """Return a class as the text that names its bin: 3, 2.5, true, late."""
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    return str(label)
+
+
+def _numbered(edges: Sequence[float]) -> tuple[str, ...]:
+    return tuple(str(position) for position in range(len(edges) + 1))
+
+
+def _named(texts: Iterable[str]) -> tuple[str, ...]:
+    """Two texts that are the same when cut share a bin."""
+    return tuple(OTHER if text in (OTHER, MISSING) else text[:MAX_BIN_NAME] for text in texts)
