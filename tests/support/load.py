@@ -9,6 +9,10 @@ next due time, it opens another one. A fresh client opens a connection for each 
 server closed while it was idle is replaced without ado; one that breaks between send and answer is a failed
 request and is not repeated, because a POST may not be.
 
+The name is resolved once, at the start: glibc asks for both address families at the same time from one socket, and
+now and then the kernel's connection tracking drops one of two such packets (the lookup then takes 5 s). A lookup for
+each connection, six packets with a cluster's search domains, would measure that.
+
 As a library:       `report = await Load(url, bodies).run(stop)`
 In another process: `with LoadProcess(url, bodies) as load: ...; report = load.finish()`
 By hand or in a pod (standard library only, one file):
@@ -20,6 +24,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -117,10 +122,13 @@ class Report:
         return document
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
+    """What a server answered; `keep` says whether the connection may be used again."""
+
     status: int
     headers: dict[str, str]
     keep: bool
+    body: bytes
 
 
 class _Connection:
@@ -132,22 +140,23 @@ class _Connection:
         """Whether the server has not closed it, as far as this side can know before it sends."""
         return not (self._reader.at_eof() or self._writer.is_closing())
 
-    async def ask(self, request: bytes) -> _Answer:
+    async def ask(self, request: bytes) -> Answer:
         self._writer.write(request)
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         protocol, status = head[0].split(" ")[:2]
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:-2])}
         keep = protocol == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
+        body = b""
         if "content-length" in headers:
-            await self._reader.readexactly(int(headers["content-length"]))
+            body = await self._reader.readexactly(int(headers["content-length"]))
         elif headers.get("transfer-encoding") == "chunked":
             while size := int(await self._reader.readuntil(b"\r\n"), 16):
-                await self._reader.readexactly(size + 2)
+                body += (await self._reader.readexactly(size + 2))[:size]
             await self._reader.readuntil(b"\r\n")
         else:
-            await self._reader.read()
+            body = await self._reader.read()
             keep = False
-        return _Answer(int(status), headers, keep)
+        return Answer(int(status), headers, keep, body)
 
     def close(self) -> None:
         self._writer.transport.abort()
@@ -181,14 +190,11 @@ class Load:
         if parts.scheme != "http" or parts.hostname is None:
             raise ValueError(f"The URL must be http://host:port/path, not {url!r}.")
         self._host, self._port = parts.hostname, parts.port or 80
+        self._address = self._host
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        head = f"POST {path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
-        lengths = [f"Content-Length: {len(body)}\r\n" for body in bodies]
-        self._kept = [(head + length + "\r\n").encode() + body for length, body in zip(lengths, bodies, strict=True)]
-        self._closed = [
-            (head + length + "Connection: close\r\n\r\n").encode() + body
-            for length, body in zip(lengths, bodies, strict=True)
-        ]
+        self._head = f"POST {path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        self._kept = [self.message(body, close=False) for body in bodies]
+        self._closed = [self.message(body, close=True) for body in bodies]
         self._pools: list[deque[_Connection]] = [deque() for _ in range(keep_alive)]
         self._clients = keep_alive + fresh
         self._rate, self._timeout = rate, timeout
@@ -201,9 +207,24 @@ class Load:
         """How late, at worst, a request was sent, in seconds."""
         return self._max_lag
 
+    def message(self, body: bytes, *, close: bool) -> bytes:
+        """Return a body as the request that a client sends; `close` for one that keeps no connection."""
+        last = "Connection: close\r\n\r\n" if close else "\r\n"
+        return f"{self._head}Content-Length: {len(body)}\r\n{last}".encode() + body
+
+    def request(self, number: int, *, close: bool) -> bytes:
+        """Return request `number`; a subclass may make it up only now."""
+        requests = self._closed if close else self._kept
+        return requests[number % len(requests)]
+
+    def answered(self, number: int, answer: Answer) -> None:
+        """Take notice of an answer, whatever its status; for subclasses."""
+
     async def run(self, stop: asyncio.Event) -> Report:
         """Send until `stop` is set, wait for what is under way, and report."""
         loop = asyncio.get_running_loop()
+        (*_, address), *_ = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        self._address = str(address[0])
         start, epoch = loop.time(), time.time()
         under_way: set[asyncio.Task[None]] = set()
         number = 0
@@ -231,15 +252,15 @@ class Load:
         self._max_lag = max(self._max_lag, loop.time() - due)
         client = number % self._clients
         pool = self._pools[client] if client < len(self._pools) else None
-        requests = self._closed if pool is None else self._kept
         status, version, revision = 0, "", ""
         try:
             async with asyncio.timeout_at(due + self._timeout):
-                answer = await self._ask(pool, requests[number % len(requests)])
+                answer = await self._ask(pool, self.request(number, close=pool is None))
             status = answer.status
             version = answer.headers.get("steadfit-version", "")
             revision = answer.headers.get("steadfit-revision", "")
             error = "" if 200 <= status < 300 else "status"
+            self.answered(number, answer)
         except TimeoutError:
             error = "timeout"
         except _ConnectError as problem:
@@ -255,7 +276,7 @@ class Load:
         if self._on_record is not None:
             self._on_record(record)
 
-    async def _ask(self, pool: deque[_Connection] | None, request: bytes) -> _Answer:
+    async def _ask(self, pool: deque[_Connection] | None, request: bytes) -> Answer:
         connection = self._idle(pool) or await self._connect()
         keep = False
         try:
@@ -278,7 +299,7 @@ class Load:
 
     async def _connect(self) -> _Connection:
         try:
-            return _Connection(*await asyncio.open_connection(self._host, self._port))
+            return _Connection(*await asyncio.open_connection(self._address, self._port))
         except TimeoutError:
             raise
         except OSError as error:
