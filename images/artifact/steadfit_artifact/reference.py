@@ -243,6 +243,17 @@ def numbers(values: ArrayLike, datatype: str) -> NDArray[np.float64]:
     return array.astype(np.float64, copy=False)
 
 
+def thresholds(edges: Sequence[float], datatype: str) -> tuple[float, ...]:
+    """Return edges that sort plain float64 values as `edges` sort the values that `numbers` rounded.
+
+    So a server that looks at one row need not round each value: the largest float64 that rounds to an edge or less
+    takes the edge's place.
+    """
+    if datatype not in _SHORT_FLOATS:
+        return tuple(edges)
+    return tuple(_largest_rounded_to(edge) for edge in edges)
+
+
 def count_numbers(edges: Sequence[float], values: NDArray[np.float64]) -> list[int]:
     """Return how many values lie in each bin, and at the end how many are missing."""
     missing = np.isnan(values)
@@ -293,6 +304,20 @@ def label_text(label: Label) -> str:
     if isinstance(label, float) and label.is_integer():
         return str(int(label))
     return str(label)
+
+
+def _largest_rounded_to(edge: float) -> float:
+    """Return the largest float64 that is not above `edge` when rounded to 32 bits, which is half-way to the next."""
+    with np.errstate(over="ignore"):
+        short = np.float32(edge)
+    if float(short) > edge:
+        short = np.nextafter(short, np.float32(-np.inf))
+    above = np.nextafter(short, np.float32(np.inf))
+    if not np.isfinite(short) or not np.isfinite(above):
+        return edge
+    middle = (float(short) + float(above)) / 2
+    # A value in the very middle is rounded to the even one of the two.
+    return middle if np.float32(middle) == short else float(np.nextafter(middle, -np.inf))
 
 
 def _numbered(edges: Sequence[float]) -> tuple[str, ...]:

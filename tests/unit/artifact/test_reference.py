@@ -23,6 +23,7 @@ from steadfit_artifact.reference import (
     number_position,
     numbers,
     read_reference,
+    thresholds,
 )
 
 DOCUMENT: dict[str, Any] = {
@@ -116,6 +117,16 @@ def test_a_number_of_a_32_bit_file_finds_its_bin_when_it_comes_as_json(written: 
     edges = sorted(set(numbers(column, "FP32").tolist()))[:9]
     sent = [float(str(value)) for value in column]
     assert count_numbers(edges, numbers(sent, "FP32")) == count_numbers(edges, numbers(column, "FP32"))
+
+
+@given(edges, st.lists(st.one_of(values, st.floats(-3, 3)), max_size=30))
+def test_thresholds_sort_values_as_they_come_as_the_edges_sort_them_rounded(
+    edges: list[float], values: list[float]
+) -> None:
+    on_edges = [value for edge in edges for value in (edge, float(np.float32(edge)), np.nextafter(edge, np.inf))]
+    halfway = [(float(np.float32(edge)) + float(np.nextafter(np.float32(edge), np.float32(9e9)))) / 2 for edge in edges]
+    given = np.array([*values, *on_edges, *halfway], np.float64)
+    assert count_numbers(thresholds(edges, "FP32"), given) == count_numbers(edges, numbers(given, "FP32"))
 
 
 def test_whole_numbers_keep_their_digits() -> None:
