@@ -7,6 +7,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus, RevisionRef
 
 from .conditions import STALLED
 from .fleet import Fleet
+from .monitor import FIRING
 from .quarantine import is_barred
 from .server_words import of_revision
 from .types import Event
@@ -20,6 +21,7 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *_candidate(before, after, fleet),
         *_live(before, after, fleet),
         *_stalled(before, after),
+        *_monitors(before, after),
     )
 
 
@@ -90,3 +92,16 @@ def _stalled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> lis
     if new is None or (old and (old.reason, old.message) == (new.reason, new.message)):
         return []
     return [Event("Warning", new.reason, new.message)]
+
+
+def _monitors(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    """Return what began and ceased to fire; a loss of data is told by the condition MetricsAvailable."""
+    phases = {state.name: state.phase for state in before.monitors}
+    told = []
+    for state in after.monitors:
+        was = phases.get(state.name)
+        if state.phase == FIRING and was != FIRING:
+            told.append(Event("Warning", "MonitorFiring", f"monitor {state.name}: {state.message}"))
+        elif was == FIRING and state.phase != FIRING:
+            told.append(Event("Normal", "MonitorCeased", f"monitor {state.name}: {state.message}"))
+    return told

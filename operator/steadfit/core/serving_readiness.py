@@ -6,14 +6,16 @@ does not come up, or a threshold edit after the fact have conditions of their ow
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeploymentStatus, RevisionRef
 
-from . import service
+from . import metrics_available, service
 from .conditions import Wish, merge, ready, reconciling, stalled
 from .fleet import Fleet
+from .monitor import Watched
 from .quarantine import is_barred
 from .server_words import of_revision
 from .target import Target
@@ -26,16 +28,19 @@ JOB_PATIENCE = timedelta(seconds=60)
 """How long after its creation a deployment may be without its TrainingJob: a sync applies them in its own order."""
 
 
-def conditions(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now: datetime) -> list[Condition]:
+def conditions(
+    status: ModelDeploymentStatus, target: Target, fleet: Fleet, watched: Sequence[Watched], now: datetime
+) -> list[Condition]:
     """Return all conditions. `Progressing` and `Overridden` are there only while there is something to tell."""
+    deployment = fleet.observed.deployment
     wishes = [
         *_readiness(status, target, fleet, now),
         _serving(status, fleet),
         *_progressing(status, target, fleet),
         *_pods_ready(status, fleet),
         *_overridden(status),
+        *metrics_available.wishes(watched, deployment.status.conditions),
     ]
-    deployment = fleet.observed.deployment
     return merge(deployment.status.conditions, wishes, deployment.metadata.generation, now)
 
 

@@ -112,11 +112,14 @@ class Signal:
         How many samples it was taken from; None where that is not known (a query).
     reason
         Why there is no value, in a sentence; empty when there is one.
+    code
+        The same for tools, in CamelCase.
     """
 
     value: float | None = None
     samples: float | None = None
     reason: str = ""
+    code: str = "NoData"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +130,15 @@ class SourceHealth:
     ----------
     problem
         None before the first answer; empty when it was well; else what is wrong, in a sentence.
+    code
+        What is wrong, for tools, in CamelCase.
+    warning
+        What the source itself warned of beside a good answer.
     """
 
     problem: str | None = None
+    code: str = "Unreachable"
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

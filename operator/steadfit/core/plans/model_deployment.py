@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.core import rollout, scaling, service, serving_readiness, target, verbs
+from steadfit.core import monitor, rollout, scaling, service, serving_readiness, target, verbs
 from steadfit.core.fleet import Fleet
 from steadfit.core.serving_events import events
 from steadfit.core.types import ObservedModelDeployment, Plan
@@ -21,18 +21,21 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     status = rollout.advance(status, wished, fleet, now)
     status = verbs.settle(status, fleet, now)
     status = _shown(status, fleet)
+    watched = monitor.watch(deployment, status, observed.signals, now)
     status = status.model_copy(
         update={
             "observed_generation": deployment.metadata.generation,
-            "conditions": serving_readiness.conditions(status, wished, fleet, now),
+            "monitors": [one.state for one in watched],
+            "conditions": serving_readiness.conditions(status, wished, fleet, watched, now),
         }
     )
+    dues = (serving_readiness.job_awaited_until(status, fleet, now), *(one.due for one in watched))
 
     return Plan(
         status=status.dump(),
         actions=(*service.point(status, fleet), *scaling.keep(status, fleet), *scaling.retire(status, fleet)),
         events=events(deployment.status, status, fleet),
-        requeue_at=serving_readiness.job_awaited_until(status, fleet, now),
+        requeue_at=min((due for due in dues if due), default=None),
     )
 
 

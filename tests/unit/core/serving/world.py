@@ -27,6 +27,7 @@ from steadfit.core.types import (
     ObservedModelDeployment,
     Plan,
     Platform,
+    Signal,
     Stores,
 )
 
@@ -118,6 +119,8 @@ class World:
         self.service: dict[str, Any] | None = None
         self.stores = [store()]
         self.platform = PLATFORM
+        self.signals: dict[str, Signal] = {}
+        """What was measured, by monitor."""
         self.broken: set[str] = set()
         """Revisions whose pods crash."""
         self.half: set[str] = set()
@@ -220,6 +223,7 @@ class World:
                 actions=[ModelAction.model_validate(item) for item in self.actions.values()],
                 stores=Stores([ArtifactStore.model_validate(item) for item in self.stores]),
                 platform=self.platform,
+                signals=self.signals,
             )
         )
 
