@@ -1,0 +1,69 @@
+"""Which alerts reach which TrainingJob, and by which of its triggers.
+
+An alert reaches TrainingJobs of the namespace it names and no others, so that nobody's alert trains another team's
+model. Every trigger asks for one value of the label `model` (the TrainingJob's own name unless it says otherwise):
+that is what TrainingJobs are found by, so that ten thousand alerts are ten thousand look-ups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from steadfit.api.trainingjob import Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One alert, as it was told."""
+
+    fingerprint: str
+    status: Literal["firing", "resolved"]
+    labels: Mapping[str, str]
+    starts_at: datetime
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A TrainingJob and its triggers."""
+
+    namespace: str
+    name: str
+    triggers: Sequence[Trigger]
+
+
+Listeners = Mapping[str, Sequence[Listener]]
+"""TrainingJobs of one namespace, by the value of the label `model` that one of their triggers asks for."""
+
+
+def by_model(listeners: Iterable[Listener]) -> dict[str, list[Listener]]:
+    """Return the TrainingJobs by the model that their triggers ask for; those that take no alerts are not there."""
+    found: dict[str, list[Listener]] = {}
+    for listener in listeners:
+        alerts = [trigger.alert for trigger in listener.triggers if trigger.alert is not None]
+        # A dict serves as an ordered set: a TrainingJob is reached once however many of its triggers match.
+        for model in dict.fromkeys(alert.match_labels.get("model", listener.name) for alert in alerts):
+            found.setdefault(model, []).append(listener)
+    return found
+
+
+def reached(told: Told, listeners: Listeners) -> list[Listener]:
+    """Return the TrainingJobs that an alert reaches."""
+    candidates = listeners.get(told.labels.get("model", ""), ())
+    return [listener for listener in candidates if trigger_for(told, listener) is not None]
+
+
+def trigger_for(told: Told, listener: Listener) -> Trigger | None:
+    """Return the first trigger of a TrainingJob that an alert matches, or None."""
+    if told.labels.get("namespace") != listener.namespace:
+        return None
+    for trigger in listener.triggers:
+        if trigger.alert is None:
+            continue
+        wanted = {"model": listener.name, **trigger.alert.match_labels}
+        if wanted.items() <= told.labels.items():
+            return trigger
+    return None
