@@ -4,13 +4,20 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.cluster.up import bringup, tools
+from tests.cluster.up import bringup, promtool, tools
 from tests.cluster.up.cache import exclusive
 from tests.cluster.up.settings import Settings
 from tests.cluster.up.shell import BringUpError, say
 
+
+def environment(settings: Settings) -> None:
+    """Make the environment in which everything else runs."""
+    tools.sync_environment(settings)
+    promtool.link(settings)
+
+
 COMMANDS: dict[str, tuple[Callable[[Settings], None], str]] = {
-    "venv": (tools.sync_environment, "make .venv hold what the lock file says"),
+    "venv": (environment, "make .venv hold what the lock file says, and promtool"),
     "lock": (tools.check_lock, "check that the lock file fits pyproject.toml"),
     "up": (bringup.up, "bring the cluster up, or use a healthy one again"),
     "images": (bringup.images_only, "build and push the images"),
