@@ -10,7 +10,7 @@ from steadfit.api.artifactstore import ArtifactStore
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 
-from . import names, pod_security
+from . import names, pod_security, store_choice
 from .store_access import mounts, settings, volumes
 from .types import Platform
 
@@ -66,7 +66,7 @@ def complete(base: Mapping[str, Any], version: ModelVersion, revision: str, stor
     source = {"uri": artifact.uri, "digest": artifact.digest, "store": settings(store)}
     env = [
         {"name": "STEADFIT_VERSION", "value": number},
-        {"name": "STEADFIT_ARTIFACT", "value": json.dumps(source, sort_keys=True)},
+        _plain("STEADFIT_ARTIFACT", json.dumps(source, sort_keys=True)),
     ]
     return {
         "metadata": {
@@ -107,13 +107,14 @@ def _container(deployment: ModelDeployment, store: ArtifactStore, platform: Plat
         "name": CONTAINER,
         "image": server.image or platform.server_image,
         "env": [
-            *[{"name": variable.name, "value": variable.value} for variable in server.env],
+            *[_plain(variable.name, variable.value) for variable in server.env],
             {"name": "STEADFIT_NAMESPACE", "value": deployment.metadata.namespace},
             {"name": "STEADFIT_MODEL_NAME", "value": deployment.name},
             {
                 "name": "STEADFIT_REVISION",
                 "valueFrom": {"fieldRef": {"fieldPath": f"metadata.labels['{names.REVISION}']"}},
             },
+            *_capture(deployment, store),
         ],
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT},
@@ -131,6 +132,20 @@ def _container(deployment: ModelDeployment, store: ArtifactStore, platform: Plat
             *mounts(store),
         ],
     }
+
+
+def _capture(deployment: ModelDeployment, store: ArtifactStore) -> list[dict[str, Any]]:
+    """Return where requests and outcomes are kept, if they are; a template without it stays what it was."""
+    capture = deployment.spec.capture
+    if capture is None:
+        return []
+    uri = store_choice.captures_uri(store, deployment.metadata.namespace, deployment.name)
+    return [_plain("STEADFIT_CAPTURE", json.dumps({"uri": uri, "sample": capture.sample}, sort_keys=True))]
+
+
+def _plain(name: str, value: str) -> dict[str, Any]:
+    """Return a variable with a dollar sign doubled, so that the kubelet expands nothing in its value."""
+    return {"name": name, "value": value.replace("$", "$$")}
 
 
 def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:

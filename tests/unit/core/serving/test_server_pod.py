@@ -194,3 +194,20 @@ def test_the_specs_pod_settings_reach_the_pod() -> None:
 
 def test_without_an_image_of_its_own_a_deployment_has_the_installations_server() -> None:
     assert container(serving(1))["image"] == "steadfit/server:1"
+
+
+def test_a_server_that_captures_is_told_where_to_and_how_much() -> None:
+    world = serving(1, capture={"sample": 0.25})
+    assert json.loads(env(world)["STEADFIT_CAPTURE"]) == {
+        "uri": "s3://models/shop/_captures/flights/",
+        "sample": 0.25,
+    }
+
+
+def test_a_server_that_captures_nothing_has_the_pods_it_had_before_there_was_capture() -> None:
+    assert "STEADFIT_CAPTURE" not in env(serving(1))
+
+
+def test_nothing_is_expanded_in_a_servers_variables() -> None:
+    world = serving(1, server={"replicas": 1, "env": [{"name": "PRICE", "value": "$(HOME) costs $5"}]})
+    assert env(world)["PRICE"] == "$$(HOME) costs $$5"
