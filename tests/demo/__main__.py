@@ -9,12 +9,13 @@ from pathlib import Path
 
 from tests.support.kubectl import Kubectl, KubectlError, Manifest, TimedOut
 
-from . import ending, story
+from . import ending, overlay, story
 from .lake import Lake
+from .monitoring import Monitoring
 from .timeline import Timeline
 
 OUTPUT = Path("build/demo")
-FEWEST_REQUESTS = 20_000
+FEWEST_REQUESTS = 30_000
 
 
 def main() -> int:
@@ -23,17 +24,22 @@ def main() -> int:
     OUTPUT.mkdir(parents=True, exist_ok=True)
     timeline = Timeline(Kubectl(story.NAME))
     lake = Lake.from_environment()
-    print("\nSteadfit: from two objects to a model that is trained, recorded, served, retrained and rolled back\n")
+    monitoring = Monitoring.from_environment()
+    print("\nSteadfit: a model that is trained, recorded and served, and a world that moves away from it\n")
     _clean(timeline, lake)
+    example = overlay.write(OUTPUT / "overlay", images["flights-train"])
     try:
-        load = story.tell(timeline, lake, _overlay(images["flights-train"]), _secret(), images["server"])
-    except (TimedOut, KubectlError) as problem:
+        load = story.tell(timeline, story.World(lake, monitoring, example, _secret(), images["trainer"]))
+    except (TimedOut, KubectlError, OSError) as problem:
         ending.show(timeline.kubectl)
+        ending.dump(timeline.kubectl, OUTPUT / "objects.json")
+        monitoring.write(OUTPUT / "alerts.json")
         print(f"\nThe demo stopped: {problem}", file=sys.stderr)
         return 1
     ending.show(timeline.kubectl)
     print(ending.lineage(timeline.kubectl, story.NAME))
     ending.dump(timeline.kubectl, OUTPUT / "objects.json")
+    monitoring.write(OUTPUT / "alerts.json")
     report = ending.report(OUTPUT / "report.json", timeline.steps, load)
     if report["failedRequests"]:
         print(f"\nWhat the load generator saw: {json.dumps(load)}", file=sys.stderr)
@@ -51,25 +57,6 @@ def _clean(timeline: Timeline, lake: Lake) -> None:
         timeline.note("removing what an earlier demo left")
         Kubectl().run("delete", "namespace", story.NAME, "--wait", "--timeout=120s")
     lake.clear()
-
-
-def _overlay(image: str) -> Path:
-    """Write a kustomization over the example that names the training image by its digest."""
-    overlay = OUTPUT / "overlay"
-    overlay.mkdir(exist_ok=True)
-    kustomization = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [os.path.relpath(story.EXAMPLE, overlay)],
-        "patches": [
-            {
-                "target": {"kind": "TrainingJob"},
-                "patch": json.dumps([{"op": "replace", "path": "/spec/image", "value": image}]),
-            }
-        ],
-    }
-    (overlay / "kustomization.yaml").write_text(json.dumps(kustomization))
-    return overlay
 
 
 def _secret() -> Manifest:

@@ -50,7 +50,7 @@ def lineage(kubectl: Kubectl, name: str) -> str:
 def dump(kubectl: Kubectl, path: Path) -> None:
     """Write all objects of the story, with those the operator made, as one List."""
     items: list[Manifest] = json.loads(kubectl.run("get", f"{KINDS},{CHILDREN}", "-o", "json"))["items"]
-    items += Kubectl().list("artifactstores")
+    items += Kubectl().list("artifactstores") + Kubectl().list("metricsources")
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=1))
 
 

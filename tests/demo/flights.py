@@ -69,10 +69,14 @@ def partition(month: int) -> str:
     return f"month=2013-{month:02d}"
 
 
-def month_as_parquet(month: int) -> bytes:
-    """Return one month of departures as a Parquet file; the same bytes for the same month."""
+def month_as_parquet(month: int, half: int | None = None) -> bytes:
+    """Return a month of departures, or its first (0) or second (1) half, as a Parquet file; always the same bytes."""
     frame = departures()
-    table = pa.Table.from_pandas(frame[frame["month"] == month].drop(columns="month"), preserve_index=False)
+    frame = frame[frame["month"] == month].drop(columns="month")
+    if half is not None:
+        middle = len(frame) // 2
+        frame = frame.iloc[middle:] if half else frame.iloc[:middle]
+    table = pa.Table.from_pandas(frame, preserve_index=False)
     buffer = io.BytesIO()
     pq.write_table(table.replace_schema_metadata(None), buffer, compression="zstd")
     return buffer.getvalue()

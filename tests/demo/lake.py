@@ -1,4 +1,7 @@
-"""The demo's side of the object store: buckets, and months that arrive."""
+"""The demo's side of the object store: months that arrive to be learned from, and months to be played as traffic.
+
+What is played lies beside what is learned from, with the outcomes: the replay's own book of the future.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,19 @@ class Lake:
         listed = obstore.list_with_delimiter(self.store, "flights/")
         return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"])
 
-    def arrive(self, month: int) -> str:
-        """Put one month of flights into the lake and return the name of its partition."""
+    def arrive(self, month: int, half: int | None = None) -> str:
+        """Put a month of flights, or one half of it, where it is learned from; return the name of its partition."""
         name = partition(month)
-        obstore.put(self.store, f"flights/{name}/part-0.parquet", month_as_parquet(month))
+        obstore.put(self.store, f"flights/{name}/part-{half or 0}.parquet", month_as_parquet(month, half))
         return name
+
+    def to_be_played(self, month: int) -> None:
+        """Put a month of flights where the replay reads it."""
+        obstore.put(self.store, f"traffic/{partition(month)}/part-0.parquet", month_as_parquet(month))
 
     def clear(self) -> None:
         """Take all months out, so that the story begins in January."""
-        paths = [meta["path"] for batch in obstore.list(self.store, "flights/") for meta in batch]
-        if paths:
-            obstore.delete(self.store, paths)
+        for folder in ("flights/", "traffic/"):
+            paths = [meta["path"] for batch in obstore.list(self.store, folder) for meta in batch]
+            if paths:
+                obstore.delete(self.store, paths)

@@ -28,9 +28,13 @@ class Timeline:
     steps: list[dict[str, Any]] = field(default_factory=list)
     _seen: set[tuple[str, int]] = field(default_factory=set)
 
+    def elapsed(self) -> float:
+        """Return the seconds since the start."""
+        return time.monotonic() - self.started
+
     def note(self, text: str) -> None:
         """Print one line with the time since the start."""
-        minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
+        minutes, seconds = divmod(int(self.elapsed()), 60)
         print(f"  {minutes:02d}:{seconds:02d}  {text}", flush=True)
 
     def step(self, name: str, text: str, **detail: Any) -> None:

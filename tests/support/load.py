@@ -395,7 +395,7 @@ def _bodies(arguments: argparse.Namespace) -> list[bytes]:
     return [arguments.body.encode()]
 
 
-async def _accepts(host: str, port: int, patience: float) -> None:
+async def accepts(host: str, port: int, patience: float) -> None:
     """Return once the address takes a connection, or after `patience` seconds: a new Service needs a moment."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(patience):
@@ -415,7 +415,7 @@ async def _main(arguments: argparse.Namespace) -> Report:
     if arguments.seconds:
         loop.call_later(arguments.seconds, stop.set)
     host, port = urlsplit(arguments.url).hostname or "", urlsplit(arguments.url).port or 80
-    await _accepts(host, port, arguments.patience)
+    await accepts(host, port, arguments.patience)
     with _writer(arguments.records) as write:
         load = Load(
             arguments.url,

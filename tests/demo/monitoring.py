@@ -1,0 +1,85 @@
+"""What Prometheus and Alertmanager say, asked as anybody would ask them."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Alert = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """The cluster's Prometheus and Alertmanager, as this machine reaches them.
+
+    Attributes
+    ----------
+    seen
+        Every alert that was asked for, by fingerprint, as it was told last.
+    """
+
+    prometheus: str
+    alertmanager: str
+    seen: dict[str, Alert] = field(default_factory=dict)
+
+    @classmethod
+    def from_environment(cls) -> Monitoring:
+        """Connect with what `make -s env` exports."""
+        return cls(os.environ["STEADFIT_PROMETHEUS_URL"], os.environ["STEADFIT_ALERTMANAGER_URL"])
+
+    def value(self, series: str, **labels: str) -> float | None:
+        """Return the value of one series, None while there is none (or several, or not a number)."""
+        answer = _get(f"{self.prometheus}/api/v1/query", query=selector(series, **labels))
+        return only_value(answer["data"]["result"])
+
+    def by(self, label: str, series: str, **labels: str) -> dict[str, float]:
+        """Return the values of several series by one of their labels, the largest first."""
+        answer = _get(f"{self.prometheus}/api/v1/query", query=selector(series, **labels))
+        found = {each["metric"].get(label, ""): float(each["value"][1]) for each in answer["data"]["result"]}
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+    def alert(self, **labels: str) -> Alert | None:
+        """Return the active alert with these labels, and remember it."""
+        filters = [f'{name}="{value}"' for name, value in labels.items()]
+        alerts: list[Alert] = _get(f"{self.alertmanager}/api/v2/alerts", filter=filters, active="true")
+        self.seen.update({each["fingerprint"]: each for each in alerts})
+        return alerts[0] if alerts else None
+
+    def notifications(self) -> int:
+        """Return how often Alertmanager posted to webhooks since it started."""
+        with urllib.request.urlopen(f"{self.alertmanager}/metrics", timeout=10) as response:
+            return count_of(response.read().decode(), "alertmanager_notifications_total", 'integration="webhook"')
+
+    def write(self, path: Path) -> None:
+        """Write the alerts that were seen, as Alertmanager told them."""
+        path.write_text(json.dumps(list(self.seen.values()), indent=1))
+
+
+def selector(series: str, **labels: str) -> str:
+    """Return a series by its labels in PromQL."""
+    return "%s{%s}" % (series, ",".join(f'{name}="{value}"' for name, value in labels.items()))  # noqa: UP031
+
+
+def only_value(result: list[dict[str, Any]]) -> float | None:
+    """Return the value of a vector of one, None for anything else."""
+    if len(result) != 1:
+        return None
+    value = float(result[0]["value"][1])
+    return value if math.isfinite(value) else None
+
+
+def count_of(text: str, name: str, label: str) -> int:
+    """Return the sum of a counter's series with a label, from a page of metrics."""
+    lines = [line for line in text.splitlines() if line.startswith(f"{name}{{") and label in line]
+    return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines))
+
+
+def _get(url: str, **query: Any) -> Any:
+    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query, doseq=True)}", timeout=10) as response:
+        return json.load(response)

@@ -1,0 +1,132 @@
+"""The pod that plays months as traffic, as the story sees it: which month, how far, and what came back."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support import load
+from tests.support.kubectl import Kubectl, Manifest
+from tests.support.traffic import Traffic
+
+from . import replay
+from .flights import partition
+
+POD = "replay"
+RATE = 250
+"""Requests a second. In 90 seconds they are fewer than any month's flights, so none is asked about twice."""
+MODULES = {
+    "load.py": ("tests/support/load.py", Path(load.__file__)),
+    "replay.py": ("tests/demo/replay.py", Path(replay.__file__)),
+}
+"""Key in the ConfigMap: path in the pod, so that imports are those of the repository, and the file here."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """Traffic from inside the cluster, month by month, until it is stopped."""
+
+    kubectl: Kubectl
+
+    @classmethod
+    def start(cls, kubectl: Kubectl, image: str, url: str, month: int) -> Player:
+        """Start playing a month.
+
+        Parameters
+        ----------
+        image
+            Image with a Python that has obstore and pyarrow.
+        url
+            Where inference is asked for.
+        """
+        kubectl.apply([_config(), _pod(image, url, month)])
+        kubectl.wait_for("pod", POD, lambda p: p["status"]["phase"] != "Pending", what="the replay runs")
+        player = cls(kubectl)
+        kubectl.wait_for("pod", POD, lambda _: player.state(), what="the first request is answered")
+        return player
+
+    def play(self, month: int) -> None:
+        """Go on with another month."""
+        self._python(f"open('{replay.COMMAND}', 'w').write('{partition(month)}')")
+
+    def played(self, month: int) -> float:
+        """Return how much of a month was played, 0 if another one still is; above 1 it is played again."""
+        state = self.state()
+        return float(state["played"]) if state.get("month") == partition(month) else 0.0
+
+    def state(self) -> dict[str, Any]:
+        """Return what the pod says of itself, nothing before it has begun."""
+        text = self._python(
+            f"import os; print(open('{replay.STATE}').read() if os.path.exists('{replay.STATE}') else '')"
+        )
+        found: dict[str, Any] = json.loads(text) if text.strip() else {}
+        return found
+
+    def stop(self) -> dict[str, Any]:
+        """Stop, and return the load generator's report with `feedback`; posts of outcomes count as requests."""
+        report = Traffic(self.kubectl, POD).stop()
+        report["requests"] += report["feedback"]["posts"]
+        report["failed"] += report["feedback"]["failed"]
+        return report
+
+    def _python(self, code: str) -> str:
+        return self.kubectl.run("exec", POD, "--", "python3", "-c", code)
+
+
+def _config() -> Manifest:
+    data = {key: path.read_text() for key, (_, path) in MODULES.items()}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": POD}, "data": data}
+
+
+def _pod(image: str, url: str, month: int) -> Manifest:
+    command = ["python3", "-m", "tests.demo.replay", "--url", url, "--month", partition(month), "--rate", str(RATE)]
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    env: list[Manifest] = [
+        {"name": "PYTHONPATH", "value": "/replay"},
+        {"name": "STEADFIT_STORE_ENDPOINT", "value": os.environ["STEADFIT_STORE_CLUSTER_ENDPOINT"]},
+    ]
+    env += [{"name": key, "valueFrom": {"secretKeyRef": {"name": "store-credentials", "key": key}}} for key in keys]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": POD},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 5,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": POD,
+                    "image": image,
+                    "command": command,
+                    "env": env,
+                    "resources": {"requests": {"cpu": "500m", "memory": "128Mi"}, "limits": {"memory": "768Mi"}},
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "volumeMounts": [{"name": POD, "mountPath": "/replay"}, {"name": "tmp", "mountPath": "/tmp"}],
+                }
+            ],
+            "volumes": [
+                {
+                    "name": POD,
+                    "configMap": {
+                        "name": POD,
+                        "items": [{"key": key, "path": path} for key, (path, _) in MODULES.items()],
+                    },
+                },
+                {"name": "tmp", "emptyDir": {}},
+            ],
+        },
+    }
