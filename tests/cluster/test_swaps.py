@@ -82,6 +82,17 @@ def answers_out_of_turn(records: list[Record], turns: list[tuple[str, float, flo
     return [record for record in records if not record.error and not allowed(record)]
 
 
+def in_context(failures: list[Record], records: list[Record], moments: list[tuple[float, str]]) -> list[str]:
+    """Say of each failed request how its neighbours fared and what had just happened."""
+    told = []
+    for failed in failures:
+        near = sorted(record.latency for record in records if abs(record.at - failed.at) < 0.5 and not record.error)
+        slow = f"{len(near)} others within 0.5 s took up to {near[-1]:.3f} s" if near else "no other was answered"
+        what = [f"{failed.at - at:.1f} s after {what}" for at, what in moments if 0 <= failed.at - at < 10]
+        told.append(f"{failed.error} of a {failed.client} client, {', '.join(what) or 'long after a swap'}; {slow}")
+    return told
+
+
 @pytest.mark.timeout(1200)
 def test_no_request_fails_in_swaps_while_pods_die_and_git_is_reapplied(
     namespace: Kubectl, store: str, images: dict[str, str]
@@ -96,13 +107,17 @@ def test_no_request_fails_in_swaps_while_pods_die_and_git_is_reapplied(
     since = time.time()
     url = f"http://model.{namespace.namespace}.svc/v2/models/model/infer"
     traffic = Traffic.start(namespace, images["server"], url, request())
+    moments: list[tuple[float, str]] = []
     with reapplied(namespace, manifest) as errors:
         for swap in range(SWAPS):
             asked = time.time()
+            moments.append((asked, f"pin {swap}"))
             act(namespace, "Pin", version=swap % 2 + 1)
             if swap % 2:
                 disturb(namespace, serving, swap)
+                moments.append((time.time(), f"losing a pod in swap {swap}"))
             moved = live(namespace, swap % 2 + 1, timeout=60)["status"]["live"]["revision"]
+            moments.append((time.time(), f"swap {swap} was done"))
             turns.append((serving, since, time.time() + SECONDS_TO_MOVE))
             assert moved != serving
             serving, since = moved, asked
@@ -119,7 +134,7 @@ def test_no_request_fails_in_swaps_while_pods_die_and_git_is_reapplied(
     after = namespace.get("modeldeployment", "model")
 
     assert errors == []
-    assert failures == []
+    assert in_context(failures, records, moments) == [], report
     assert report["failed"] == 0, report
     assert report["requests"] >= 0.99 * 300 * report["seconds"]
     assert answers_out_of_turn(records, turns) == []

@@ -103,9 +103,12 @@ def create(settings: Settings, engine: Engine, image: str) -> None:
         )  # fmt: skip
         # The control plane takes work too, so that a test can lose the worker.
         kubectl(settings, "taint", "nodes", NODES[0], "node-role.kubernetes.io/control-plane-")
+        # It asks for no CPU, so where two cores are busy it comes last: a Service then names pods that are long gone.
+        kubectl(settings, "set", "resources", "daemonset/kube-proxy", "-n", "kube-system", "--requests=cpu=100m")
     with step("waiting for the default service account and DNS"):
         wait_for("the default service account", lambda: succeeds(_get(settings, "serviceaccount/default")))
-        kubectl(settings, "rollout", "status", "deployment/coredns", "-n", "kube-system", timeout=180)
+        for what in ("deployment/coredns", "daemonset/kube-proxy"):
+            kubectl(settings, "rollout", "status", what, "-n", "kube-system", timeout=180)
 
 
 def _get(settings: Settings, what: str) -> list[str]:

@@ -13,7 +13,7 @@ from tests.cluster.up import binaries, kind
 from tests.cluster.up.engine import Engine
 from tests.cluster.up.scratch import import_binary
 from tests.cluster.up.settings import CLUSTER_NAME, Settings
-from tests.cluster.up.shell import step
+from tests.cluster.up.shell import BringUpError, step
 
 CONTAINER = f"{CLUSTER_NAME}-registry"
 PORT = 5001
@@ -67,7 +67,10 @@ def ensure(settings: Settings, engine: Engine) -> None:
                 "--volume", f"{storage}:/var/lib/registry", "--env", "OTEL_TRACES_EXPORTER=none",
                 "--volume", f"{_config(settings)}:/config.yml:ro", image, "serve", "/config.yml",
             )  # fmt: skip
-            kind.wait_for("the image registry", answers, 30)
+            try:
+                kind.wait_for("the image registry", answers, 30)
+            except BringUpError as error:
+                raise BringUpError(f"{error} {_state(engine)}") from None
     announce(engine)
 
 
@@ -78,6 +81,13 @@ def announce(engine: Engine) -> None:
         engine.docker(
             "exec", "-i", node, "sh", "-c", f"mkdir -p {directory} && cat > {directory}/hosts.toml", stdin=hosts_toml()
         )
+
+
+def _state(engine: Engine) -> str:
+    """What the container says of itself, for whoever reads why it did not answer."""
+    shown = "{{json .State}} {{json .NetworkSettings.Networks}} {{json .NetworkSettings.Ports}}"
+    state = engine.docker("inspect", "--format", shown, CONTAINER)
+    return f"Its container: {state}. Its log ends with:\n{engine.docker('logs', '--tail', '20', CONTAINER)}"
 
 
 def _config(settings: Settings) -> Path:
