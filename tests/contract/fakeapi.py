@@ -16,6 +16,7 @@ from steadfit.kube.resources import (
     LEASES,
     OWN,
     SECRETS,
+    SUBJECT_ACCESS_REVIEWS,
     TOKEN_REVIEWS,
     WATCHED,
     Resource,
@@ -24,7 +25,8 @@ from steadfit.kube.resources import (
 from .store import Change, JSONObject, Refused, Store, merge
 
 RESOURCES = {
-    (resource.group, resource.plural): resource for resource in (*WATCHED, SECRETS, EVENTS, LEASES, TOKEN_REVIEWS)
+    (resource.group, resource.plural): resource
+    for resource in (*WATCHED, SECRETS, EVENTS, LEASES, TOKEN_REVIEWS, SUBJECT_ACCESS_REVIEWS)
 }
 
 
@@ -69,6 +71,8 @@ class FakeAPI:
         self.requests: list[Request] = []
         self.tokens: dict[str, JSONObject] = {}
         """TokenReview status by token."""
+        self.allowed: set[tuple[str, str, str]] = set()
+        """User, verb and path of the SubjectAccessReviews that are allowed."""
         self.history_ends_at_page = 0
         """With a number: the continue token of this page has expired."""
         self.url = ""
@@ -140,6 +144,10 @@ class FakeAPI:
             return self._list(request, resource, namespace)
         if resource == TOKEN_REVIEWS:
             return {**body, "status": self.tokens.get(body["spec"]["token"], {"authenticated": False})}
+        if resource == SUBJECT_ACCESS_REVIEWS:
+            asked = body["spec"]["nonResourceAttributes"]
+            allowed = (body["spec"]["user"], asked["verb"], asked["path"]) in self.allowed
+            return {**body, "status": {"allowed": allowed}}
         if name is None:
             return self.store.create(resource, (namespace, body["metadata"]["name"]), body)
         where = (namespace, name)

@@ -26,6 +26,10 @@ from steadfit.kube.lease import Election, LeaseLost, LeaseSettings
 from steadfit.kube.login import login
 
 from . import doorbell, metrics
+from .alert_auth import Reviews, TokenFile
+from .alert_intake import AlertIntake
+from .alert_targets import Targets
+from .alert_writer import AlertWriter
 from .certificate import Certificate
 from .clock import SystemClock
 from .engine import Engine, EngineSettings
@@ -57,6 +61,13 @@ class Operator:
             on_ca=self._trust,
         )
         self._intake = Intake(self._client)
+        token_file = settings.alert_token_file
+        self._alerts = AlertIntake(
+            TokenFile(token_file) if token_file else Reviews(self._client),
+            Targets(self._client, settings.watch_namespaces),
+            AlertWriter(self._client, rng),
+            clock,
+        )
         lease = LeaseSettings(
             name=settings.lease_name,
             namespace=settings.namespace,
@@ -93,9 +104,11 @@ class Operator:
         try:
             async with listening(probes(self._health, self._metrics), settings.health_port):
                 await self._certificate.load()
-                async with listening(self._intake.application(), settings.intake_port, self._certificate.context):
+                application = self._intake.application()
+                self._alerts.join(application)
+                async with listening(application, settings.intake_port, self._certificate.context):
                     self._health.ready = True
-                    logger.info("serving records on port %d", settings.intake_port)
+                    logger.info("serving records and alerts on port %d", settings.intake_port)
                     await _together(self._certificate.run, self._lead)
         finally:
             await self._election.release()
@@ -132,7 +145,15 @@ class Operator:
         )
 
     def _metrics(self) -> bytes:
-        parts = (self._engine, self._client, self._election, self._certificate, self._intake, self._supervisor)
+        parts = (
+            self._engine,
+            self._client,
+            self._election,
+            self._certificate,
+            self._intake,
+            self._alerts,
+            self._supervisor,
+        )
         return metrics.exposition(*(part.statistics() for part in parts))
 
 

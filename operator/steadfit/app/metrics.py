@@ -16,6 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from steadfit.kube.api import ClientStatistics
 from steadfit.kube.lease import LeaseStatistics
 
+from .alert_intake import AlertStatistics
 from .certificate import CertificateStatistics
 from .engine import EngineStatistics
 from .intake import IntakeStatistics
@@ -30,6 +31,7 @@ Statistics = (
     | LeaseStatistics
     | CertificateStatistics
     | IntakeStatistics
+    | AlertStatistics
     | SupervisorStatistics
 )
 
@@ -69,6 +71,13 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
         case IntakeStatistics():
             answers = {(str(code),): count for code, count in part.answers.items()}
             yield _counter("intake_requests", "Records that were posted, by answer.", ("code",), answers)
+        case AlertStatistics():
+            answers = {(str(code),): count for code, count in part.answers.items()}
+            yield _counter("alert_requests", "Messages of alerts that were posted, by answer.", ("code",), answers)
+            alerts = CounterMetricFamily("steadfit_alerts", "Alerts, by what became of them.", labels=("result",))
+            for result, count in part.results.items():
+                alerts.add_metric((result,), count)
+            yield alerts
         case SupervisorStatistics():
             yield _count("watch_exits", "Times that watching ended and was started again.", part.exits)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -50,6 +51,9 @@ class Settings(BaseSettings):
     """Secret of the intake's certificate."""
     certificate_managed: bool = True
     """Whether the operator makes the certificate. False: somebody else does, for example cert-manager."""
+    alert_token_file: Path | None = None
+    """File with the token that alerts are posted with. Without one the API server is asked whose token it is, and
+    whether its holder may post to /v1/alerts."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least level that is logged."""
 

@@ -40,6 +40,7 @@ MODEL_VERSIONS = Resource(GROUP, VERSION, "modelversions", "ModelVersion")
 MODEL_DEPLOYMENTS = Resource(GROUP, VERSION, "modeldeployments", "ModelDeployment")
 MODEL_ACTIONS = Resource(GROUP, VERSION, "modelactions", "ModelAction")
 ARTIFACT_STORES = Resource(GROUP, VERSION, "artifactstores", "ArtifactStore", namespaced=False)
+METRIC_SOURCES = Resource(GROUP, VERSION, "metricsources", "MetricSource", namespaced=False)
 JOBS = Resource("batch", "v1", "jobs", "Job")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 PODS = Resource("", "v1", "pods", "Pod")
@@ -49,8 +50,19 @@ NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
+SUBJECT_ACCESS_REVIEWS = Resource(
+    "authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
+)
 
-OWN = (TRAINING_JOBS, TRAINING_RUNS, MODEL_VERSIONS, MODEL_DEPLOYMENTS, MODEL_ACTIONS, ARTIFACT_STORES)
+OWN = (
+    TRAINING_JOBS,
+    TRAINING_RUNS,
+    MODEL_VERSIONS,
+    MODEL_DEPLOYMENTS,
+    MODEL_ACTIONS,
+    ARTIFACT_STORES,
+    METRIC_SOURCES,
+)
 """Our kinds, watched whole."""
 CHILDREN = (JOBS, DEPLOYMENTS, PODS, SERVICES)
 """Kinds of which only objects labelled `app.kubernetes.io/managed-by=steadfit` are watched."""
@@ -58,7 +70,8 @@ WATCHED = (*OWN, *CHILDREN, NAMESPACES)
 """Everything in the cache."""
 
 _BY_KIND = {
-    (resource.api_version, resource.kind): resource for resource in (*WATCHED, SECRETS, EVENTS, LEASES, TOKEN_REVIEWS)
+    (resource.api_version, resource.kind): resource
+    for resource in (*WATCHED, SECRETS, EVENTS, LEASES, TOKEN_REVIEWS, SUBJECT_ACCESS_REVIEWS)
 }
 
 
