@@ -53,7 +53,7 @@ def rule_file(groups: Sequence[Group], interval_seconds: float, limit: int = MAX
     """Return the file of at most `limit` bytes."""
     interval = seconds(interval_seconds)
     sizes = {group.name: len(_text(group, interval)) + 2 for group in groups}
-    excess = sum(sizes.values()) + len('{"groups": [\n\n]}\n') - limit
+    excess = len(RuleFile(tuple(groups), interval).text) - limit
     refused: set[str] = set()
     by_name = sorted((group for group in groups if group.model is not None), key=lambda group: group.name, reverse=True)
     for group in sorted(by_name, key=lambda group: sizes[group.name], reverse=True):
