@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path("build/states")
-KINDS = ("trainingjobs", "trainingruns", "modelversions", "modeldeployments", "modelactions", "artifactstores")
+KINDS = (
+    "trainingjobs",
+    "trainingruns",
+    "modelversions",
+    "modeldeployments",
+    "modelactions",
+    "artifactstores",
+    "metricsources",
+)
 WATCH_SECONDS = 4 * 3600
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from steadfit.api.metricsource import MetricSource
 from steadfit.core.names import MANAGED_BY, MANAGER
 from steadfit.core.types import Platform
 from steadfit.kube.cache import Cache, CacheStatistics, JSONObject
@@ -25,6 +26,8 @@ from steadfit.kube.key import Key
 from steadfit.kube.resources import CHILDREN, OWN, WATCHED
 from steadfit.kube.resync import Resync, ResyncStatistics, Source
 from steadfit.kube.workqueue import QueueStatistics, WorkQueue
+from steadfit.metrics.live import Live
+from steadfit.metrics.signals import Signals
 
 from .indexes import INDEXES
 from .keys import keys_of
@@ -83,7 +86,10 @@ class Engine:
         self._cache = Cache(INDEXES)
         self._queue: WorkQueue[Key] = WorkQueue(rng)
         self._recorder = Recorder(client, clock, settings.identity)
-        self._observer = Observer(self._cache, platform)
+        self.signals = Signals()
+        """What is measured of the models that serve; the poller fills it."""
+        self.signals.listen(self._queue.add)
+        self._observer = Observer(self._cache, platform, self.signals)
         self._reconciler = Reconciler(client, self._cache, clock, self._recorder, plan_table(self._observer))
         self._resync = Resync(
             client, self._cache, sources(settings.namespaces), settings.resync_seconds, rng, self._enqueue_all
@@ -100,6 +106,14 @@ class Engine:
     @platform.setter
     def platform(self, platform: Platform) -> None:
         self._observer.platform = platform
+
+    def sources(self) -> list[MetricSource]:
+        """Return all MetricSources."""
+        return self._observer.sources()
+
+    def lives(self) -> list[Live]:
+        """Return what is to be measured of what serves."""
+        return self._observer.lives()
 
     async def prime(self) -> None:
         """Fill the cache before any pass is made; waits as long as the API server does not answer."""

@@ -16,6 +16,7 @@ from steadfit.kube.resources import (
     ARTIFACT_STORES,
     DEPLOYMENTS,
     JOBS,
+    METRIC_SOURCES,
     MODEL_ACTIONS,
     MODEL_DEPLOYMENTS,
     MODEL_VERSIONS,
@@ -98,6 +99,11 @@ def _artifact_store(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield from _keys(cache.all(MODEL_DEPLOYMENTS))
 
 
+def _metric_source(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
+    # ModelDeployments hear of it by what is measured through it.
+    yield key
+
+
 def _namespace(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield from _keys(in_namespace(cache, TRAINING_JOBS, key.name))
     yield from _unfinished(in_namespace(cache, TRAINING_RUNS, key.name))
@@ -143,6 +149,7 @@ _CONCERNED: Mapping[Resource, Callable[[Cache, Key, JSONObject], Iterator[Key]]]
     MODEL_DEPLOYMENTS: _model_deployment,
     MODEL_ACTIONS: _model_action,
     ARTIFACT_STORES: _artifact_store,
+    METRIC_SOURCES: _metric_source,
     NAMESPACES: _namespace,
     JOBS: _child,
     PODS: _child,

@@ -19,11 +19,15 @@ from typing import Any
 from kubernetes.aio.client import Configuration
 
 from steadfit import __version__
+from steadfit.api.metricsource import MetricSourceSpec
 from steadfit.core.types import Platform
 from steadfit.kube.api import APIServer
 from steadfit.kube.cache import JSONObject
 from steadfit.kube.lease import Election, LeaseLost, LeaseSettings
 from steadfit.kube.login import login
+from steadfit.metrics.client import SourceClient
+from steadfit.metrics.credentials import Credentials
+from steadfit.metrics.poller import Poller
 
 from . import doorbell, metrics
 from .alert_auth import Reviews, TokenFile
@@ -85,6 +89,7 @@ class Operator:
             EngineSettings(settings.watch_namespaces, settings.workers, settings.resync_seconds, identity),
             planners,
         )
+        self._poller = Poller(self._engine, self._engine.signals, self._connect, clock, rng)
         self._supervisor = Supervisor(
             partial(doorbell.watch, configuration, settings.watch_namespaces, self._deliverer()),
             rng,
@@ -120,7 +125,7 @@ class Operator:
 
     async def _work(self) -> None:
         await self._engine.prime()
-        await _together(self._engine.run, self._supervisor.run)
+        await _together(self._engine.run, self._supervisor.run, self._poller.run)
 
     def _deliverer(self) -> doorbell.Deliver:
         # kopf lives in another thread: events are handed over to this loop, which keeps their order.
@@ -130,6 +135,11 @@ class Operator:
             loop.call_soon_threadsafe(self._engine.on_event, event_type, body)
 
         return deliver
+
+    def _connect(self, spec: MetricSourceSpec) -> SourceClient:
+        name = spec.credentials_secret_name
+        secret = Credentials(self._client, self._settings.namespace, name) if name else None
+        return SourceClient(spec, secret.header if secret else None)
 
     def _trust(self, ca_bundle: str) -> None:
         self._engine.platform = replace(self._engine.platform, ca_bundle=ca_bundle)
@@ -153,6 +163,7 @@ class Operator:
             self._intake,
             self._alerts,
             self._supervisor,
+            self._poller,
         )
         return metrics.exposition(*(part.statistics() for part in parts))
 

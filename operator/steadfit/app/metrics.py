@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from steadfit.kube.api import ClientStatistics
 from steadfit.kube.lease import LeaseStatistics
+from steadfit.metrics.poller import PollerStatistics
 
 from .alert_intake import AlertStatistics
 from .certificate import CertificateStatistics
@@ -33,6 +34,7 @@ Statistics = (
     | IntakeStatistics
     | AlertStatistics
     | SupervisorStatistics
+    | PollerStatistics
 )
 
 
@@ -80,6 +82,9 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
             yield alerts
         case SupervisorStatistics():
             yield _count("watch_exits", "Times that watching ended and was started again.", part.exits)
+        case PollerStatistics():
+            text = "Queries to MetricSources, by result."
+            yield _counter("metric_queries", text, ("source", "result"), part.queries)
 
 
 def _engine(part: EngineStatistics) -> Iterator[Metric]:

@@ -7,18 +7,23 @@ are still there and plans see them: a Job that is going is not a Job that is gon
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar, cast
+
+from pydantic import ValidationError
 
 from steadfit.api.artifactstore import ArtifactStore
 from steadfit.api.base import Object
+from steadfit.api.metricsource import MetricSource
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
+from steadfit.core.monitor import retraining
 from steadfit.core.types import (
     ObservedArtifactStore,
+    ObservedMetricSource,
     ObservedModelAction,
     ObservedModelDeployment,
     ObservedModelVersion,
@@ -33,12 +38,16 @@ from steadfit.kube.resources import (
     ARTIFACT_STORES,
     DEPLOYMENTS,
     JOBS,
+    METRIC_SOURCES,
     MODEL_DEPLOYMENTS,
     NAMESPACES,
     PODS,
     SERVICES,
     TRAINING_JOBS,
+    Resource,
 )
+from steadfit.metrics.live import Live
+from steadfit.metrics.signals import Signals
 
 from .indexes import MODEL_DEPLOYMENT, actions_on, deployments_of, owned_by, runs_of, versions_of
 
@@ -50,8 +59,9 @@ REMEMBERED = 20_000
 class Observer:
     """Reads the cache for plans. Parsed objects are remembered by uid and resourceVersion."""
 
-    def __init__(self, cache: Cache, platform: Platform) -> None:
+    def __init__(self, cache: Cache, platform: Platform, signals: Signals | None = None) -> None:
         self._cache = cache
+        self._signals = signals or Signals()
         self.platform = platform
         self._parsed: OrderedDict[str, tuple[str, Object]] = OrderedDict()
 
@@ -117,6 +127,7 @@ class Observer:
             actions=self._actions(Key(MODEL_DEPLOYMENTS, namespace, deployment.name)),
             stores=self._stores(namespace),
             platform=self.platform,
+            signals=self._signals.of(deployment),
         )
 
     def model_action(self, obj: JSONObject) -> ObservedModelAction:
@@ -139,6 +150,26 @@ class Observer:
         """Observe an ArtifactStore."""
         return ObservedArtifactStore(store=self._one(ArtifactStore, obj))
 
+    def metric_source(self, obj: JSONObject) -> ObservedMetricSource:
+        """Observe a MetricSource."""
+        source = self._one(MetricSource, obj)
+        return ObservedMetricSource(source=source, health=self._signals.health(source))
+
+    def sources(self) -> list[MetricSource]:
+        """Return all MetricSources, for the poller."""
+        return self._readable(MetricSource, METRIC_SOURCES)
+
+    def lives(self) -> list[Live]:
+        """Return what is to be measured, for the poller: what serves, and what of it is watched."""
+        found = []
+        for deployment in self._readable(ModelDeployment, MODEL_DEPLOYMENTS):
+            live, monitors = deployment.status.live, retraining(deployment)
+            if live is not None and monitors:
+                namespace = deployment.metadata.namespace or ""
+                labels = self._namespace_labels(namespace)
+                found.append(Live(namespace, deployment.name, live.number, tuple(monitors), labels))
+        return found
+
     def _training_job(self, namespace: str | None, name: str) -> TrainingJob | None:
         obj = self._cache.get(Key(TRAINING_JOBS, namespace, name))
         return self._one(TrainingJob, obj) if obj is not None else None
@@ -147,11 +178,24 @@ class Observer:
         return self._many(ModelAction, actions_on(self._cache, key))
 
     def _stores(self, namespace: str | None) -> Stores:
-        obj = self._cache.get(Key(NAMESPACES, None, namespace or ""))
         return Stores(
             stores=self._many(ArtifactStore, self._cache.all(ARTIFACT_STORES)),
-            namespace_labels=obj["metadata"].get("labels", {}) if obj is not None else {},
+            namespace_labels=self._namespace_labels(namespace),
         )
+
+    def _namespace_labels(self, namespace: str | None) -> Mapping[str, str]:
+        obj = self._cache.get(Key(NAMESPACES, None, namespace or ""))
+        return obj["metadata"].get("labels", {}) if obj is not None else {}
+
+    def _readable(self, model: type[T], resource: Resource) -> list[T]:
+        """Return all objects of a resource but those that cannot be read: their own pass tells of it."""
+        found = []
+        for obj in self._cache.all(resource):
+            try:
+                found.append(self._one(model, obj))
+            except ValidationError:
+                continue
+        return found
 
     def _many(self, model: type[T], objects: Iterable[JSONObject]) -> list[T]:
         return [self._one(model, obj) for obj in objects]

@@ -8,6 +8,7 @@ from typing import Any
 
 from steadfit.core.plans import (
     artifact_store,
+    metric_source,
     model_action,
     model_deployment,
     model_version,
@@ -18,6 +19,7 @@ from steadfit.core.types import Plan
 from steadfit.kube.cache import JSONObject
 from steadfit.kube.resources import (
     ARTIFACT_STORES,
+    METRIC_SOURCES,
     MODEL_ACTIONS,
     MODEL_DEPLOYMENTS,
     MODEL_VERSIONS,
@@ -39,6 +41,7 @@ def planners(observer: Observer) -> Mapping[Resource, Planner]:
         MODEL_DEPLOYMENTS: _planner(observer.model_deployment, model_deployment.plan),
         MODEL_ACTIONS: _planner(observer.model_action, model_action.plan),
         ARTIFACT_STORES: _planner(observer.artifact_store, artifact_store.plan),
+        METRIC_SOURCES: _planner(observer.metric_source, metric_source.plan),
     }
 
 

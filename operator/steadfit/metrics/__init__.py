@@ -1,0 +1,1 @@
+"""What MetricSources say: asking them, reading their answers strictly, and keeping what they said last."""
