@@ -1,11 +1,15 @@
-"""The gate: whether a version is good enough, by the thresholds of its TrainingJob as they are now."""
+"""The gate: whether a version is good enough, by the thresholds and the margin of its TrainingJob as they are now.
+
+Every threshold must be met, and the version must not be worse than the one that served (`comparison`). What could not
+be compared is held for a person: it neither serves by itself nor is it called bad.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from steadfit.api.data import Evaluation, Metric
-from steadfit.api.modelversion import EvaluationResult, Judgement, VersionPhase
+from steadfit.api.modelversion import EvaluationResult, Gate, Judgement, VersionPhase
 
 
 def judge(result: EvaluationResult, evaluation: Evaluation) -> list[Judgement]:
@@ -23,18 +27,29 @@ def judge(result: EvaluationResult, evaluation: Evaluation) -> list[Judgement]:
     ]
 
 
-def verdict(judgements: Iterable[Judgement]) -> VersionPhase:
-    """Return Verified if every threshold was passed, also if there are none."""
-    return "Verified" if all(judgement.passed for judgement in judgements) else "Rejected"
+def verdict(judgements: Iterable[Judgement], compared: Gate, evaluation: Evaluation) -> VersionPhase:
+    """Return what becomes of a version, by its judgements at the thresholds and by the comparison."""
+    if compared.verdict == "Fail" or not all(judgement.passed for judgement in judgements):
+        return "Rejected"
+    if compared.verdict == "NoData":
+        return "Held"
+    return "Held" if compared.verdict == "Bootstrap" and evaluation.bootstrap == "Manual" else "Verified"
 
 
-def words(judgements: Iterable[Judgement]) -> str:
-    """Return the judgements that were not passed, or else all of them, in a sentence."""
+def words(judgements: Iterable[Judgement], compared: Gate | None, phase: VersionPhase | None) -> str:
+    """Return the verdict's reasons in a sentence: of a rejected version those that failed, else all of them."""
     everyone = list(judgements)
     failed = [judgement for judgement in everyone if not judgement.passed]
-    if not everyone:
-        return "the recipe has no thresholds"
-    return "; ".join(_words(judgement) for judgement in failed or everyone)
+    said = [] if compared is None else [compared.message]
+    if phase == "Held":
+        return "; ".join([*said, "it is held until somebody pins it"])
+    if phase == "Rejected" and failed:
+        return "; ".join([*map(_words, failed), *(said if compared and compared.verdict == "Fail" else [])])
+    if phase == "Rejected":
+        return "; ".join(said)
+    return (
+        "; ".join([*map(_words, everyone), *said]) if everyone else "; ".join(["the recipe has no thresholds", *said])
+    )
 
 
 def _passes(metric: Metric, threshold: float, value: float | None) -> bool:

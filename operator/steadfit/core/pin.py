@@ -34,7 +34,9 @@ def _in_words(pin: Pin) -> str:
 def resolve(pin: Pin, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | Problem:
     """Return the revision that serves what a pin names, or why it may not be served.
 
-    A version that serves already goes on when a threshold edit rejects it later: only a new rollout needs a verdict.
+    A pin is a person's word, so it may name a version that is held because it could not be compared, never one that was
+    rejected. A version that serves already goes on when an edit of the gate rejects it later: only a new rollout needs
+    a verdict.
     """
     version = find(pin, fleet)
     if version is None:
@@ -42,9 +44,11 @@ def resolve(pin: Pin, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
             "VersionNotFound", f"there is no {_in_words(pin)} of TrainingJob {fleet.observed.deployment.training_job}"
         )
     serves = status.live is not None and status.live.version == version.name
-    if version.status.phase != "Verified" and not serves:
-        verdict = "was rejected by its thresholds" if version.status.phase == "Rejected" else "has no verdict yet"
-        return Problem("VersionNotVerified", f"{_in_words(pin)} {verdict}; only verified versions are rolled out")
+    if version.status.phase not in ("Verified", "Held") and not serves:
+        verdict = "was rejected by its gate" if version.status.phase == "Rejected" else "has no verdict yet"
+        return Problem(
+            "VersionNotVerified", f"{_in_words(pin)} {verdict}; only verified and held versions can be pinned"
+        )
     revision = revision_of(version, status, fleet, now)
     if isinstance(revision, Problem) and revision.reason == "RevisionQuarantined":
         return Problem(

@@ -15,6 +15,7 @@ from steadfit.api.artifactstore import ArtifactStore
 from steadfit.api.trainingrun import Attempt, TrainingRun
 
 from . import names, pod_security, run_config, store_access, store_choice
+from .champion import Champion
 from .run_pod import FETCH, PUBLISH, TRAIN
 from .types import Platform, Stores
 
@@ -35,14 +36,16 @@ def missing(run: TrainingRun, stores: Stores) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def render(run: TrainingRun, attempt: Attempt, stores: Stores, platform: Platform) -> dict[str, Any] | None:
-    """Return the Job, or None while a store is missing."""
+def render(
+    run: TrainingRun, attempt: Attempt, stores: Stores, platform: Platform, champion: Champion | None = None
+) -> dict[str, Any] | None:
+    """Return the Job, or None while a store is missing. The champion's store alone holds no run back."""
     found = _stores(run, stores)
     if isinstance(found, str):
         return None
-    template = _template(run, attempt, found, platform)
+    template = _template(run, attempt, [*found, *_further(champion, found, stores)], platform)
     digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()
-    config = run_config.render(run, attempt, stores, platform, template)
+    config = run_config.render(run, attempt, stores, platform, template, champion)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -74,6 +77,13 @@ def _stores(run: TrainingRun, stores: Stores) -> list[ArtifactStore] | str:
             return store
         found[store.name] = store
     return list(found.values())
+
+
+def _further(champion: Champion | None, found: Sequence[ArtifactStore], stores: Stores) -> list[ArtifactStore]:
+    """Return the champion's store, if it is another one that may be used here."""
+    version = champion.version if champion else None
+    store = store_choice.named(version.spec.store_ref.name, stores) if version else None
+    return [store] if isinstance(store, ArtifactStore) and store.name not in {item.name for item in found} else []
 
 
 def _labels(run: TrainingRun, attempt: Attempt) -> dict[str, str]:

@@ -1,4 +1,8 @@
-"""Which revision is wished for: a pin's, else the newest version that was verified."""
+"""Which revision is wished for: a pin's, else the newest verified version that was compared with what serves here.
+
+Promotion is compare-and-swap: a version that was good enough against the champion of its time says nothing about
+another one, which a rollback, a pin or a rollout in between may have put in its place.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +49,14 @@ def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target
     if status.live and is_barred(status.live, status, fleet):
         return _finish_rollback(status, fleet, now)
     version = _newest(status, fleet) or _left_by_a_pin(status, fleet)
+    passed_over = _passed_over(version, status, fleet)
     if version is None:
-        return _stay(status, fleet, now)
+        stay = _stay(status, fleet, now)
+        return Target(stay.revision, passed_over or stay.problem)
     revision = revision_of(version, status, fleet, now)
     if isinstance(revision, Problem):
         return Target(_stay(status, fleet, now).revision, revision)
-    return Target(revision)
+    return Target(revision, passed_over)
 
 
 def _may_roll_out(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
@@ -63,17 +69,61 @@ def _may_roll_out(version: ModelVersion, status: ModelDeploymentStatus, fleet: F
 
 
 def _newest(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
-    """Return the newest verified version above all that served without a pin or were rolled back.
+    """Return the newest version that may replace what serves."""
+    fit = [version for version in _newer(status, fleet) if _compared_with_what_serves(version, status, fleet)]
+    return max(fit, key=lambda version: version.spec.number, default=None)
+
+
+def _newer(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
+    """Return the verified versions above all that served without a pin or were rolled back.
 
     Older ones never come back by themselves: neither after a rollback, nor when a threshold edit rejects what serves.
     """
     floor = max(status.automatic or 0, highest_number(status))
-    newer = [
+    return [
         version
         for version in fleet.observed.versions
         if version.spec.number > floor and _may_roll_out(version, status, fleet)
     ]
-    return max(newer, key=lambda version: version.spec.number, default=None)
+
+
+def _compared_with_what_serves(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether the champion that a version was compared with still is the one to beat here.
+
+    What has taken its place, and serves, has won already. While nothing good serves there is none, and any verified version is better than no answer; but to be as good as
+    one that was rolled back is no merit.
+    """
+    compared, live = version.spec.evaluation.champion, status.live
+    if live is not None and not is_barred(live, status, fleet):
+        serves = version.spec.artifact.digest == live.digest
+        return serves or (compared is not None and compared.digest == live.digest)
+    return compared is None or not _is_artifact_barred(compared.digest, status, fleet)
+
+
+def _is_artifact_barred(digest: str, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    same = [version for version in fleet.observed.versions if version.spec.artifact.digest == digest]
+    return any(entry.digest == digest for entry in status.quarantine) or any(
+        is_version_barred(version, status, fleet) for version in same
+    )
+
+
+def _passed_over(chosen: ModelVersion | None, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
+    """Return the sentence about the newest version that is not rolled out for want of a comparison, if there is one."""
+    newest = max(_newer(status, fleet), key=lambda version: version.spec.number, default=None)
+    if newest is None or (chosen is not None and chosen.spec.number >= newest.spec.number):
+        return None
+    compared, live, number = newest.spec.evaluation.champion, status.live, newest.spec.number
+    against = f"was compared with {compared.version}" if compared else "was not compared with any version"
+    serves = f"{live.version} serves here" if live else "that one was rolled back"
+    # Results are compared with what the deployment of the TrainingJob's own name serves: no other can ask for it anew.
+    anew = (
+        "a Retrain compares anew, " if fleet.observed.deployment.name == fleet.observed.deployment.training_job else ""
+    )
+    return Problem(
+        "ChampionChanged",
+        f"version {number} is not rolled out: it {against}, and {serves}; {anew}a Pin of version {number} serves it as"
+        " it is",
+    )
 
 
 def _left_by_a_pin(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:

@@ -1,23 +1,30 @@
-"""The plan of a ModelVersion: it is judged by the recipe's thresholds, and shows that it was rolled back."""
+"""The plan of a ModelVersion: it is judged by the recipe's thresholds and margin, and shows that it was rolled back."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from steadfit.api.modelversion import ModelVersionStatus, Quarantine
-from steadfit.core import gate
+from steadfit.core import comparison, gate
 from steadfit.core.conditions import Wish, merge, ready, reconciling, stalled
 from steadfit.core.types import Event, ObservedModelVersion, Plan
 
 
 def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
-    """Decide over a ModelVersion. An edit of a threshold judges it again; without its recipe the verdict stays."""
+    """Decide over a ModelVersion. An edit of a threshold or of the margin judges it again; without its recipe, no.
+
+    Only what may be rolled out by itself changes by that: what serves goes on.
+    """
     version, job = observed.version, observed.job
     before = version.status
     status = before.model_copy(update={"quarantine": before.quarantine or _quarantine(observed)})
     if job is not None:
-        judgements = gate.judge(version.spec.evaluation, job.spec.evaluation)
-        status = status.model_copy(update={"phase": gate.verdict(judgements), "judgements": judgements})
+        asked = job.spec.evaluation
+        judgements = gate.judge(version.spec.evaluation, asked)
+        compared = comparison.judge(version.spec.evaluation, asked)
+        phase = gate.verdict(judgements, compared, asked)
+        status = status.model_copy(update={"phase": phase, "judgements": judgements, "gate": compared})
     generation = version.metadata.generation
     status = status.model_copy(
         update={
@@ -47,20 +54,35 @@ def _conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> l
             "Quarantined", f"rolled back from ModelDeployment {entry.deployment} by {entry.by}: {entry.reason}"
         )
     if status.phase is None:
-        return reconciling("NotJudged", f"waits for the thresholds of TrainingJob {spec.training_job_ref.name}")
+        return reconciling("NotJudged", f"waits for the gate of TrainingJob {spec.training_job_ref.name}")
     if status.phase == "Rejected":
-        return stalled("Rejected", gate.words(status.judgements))
+        return stalled("Rejected", _words(status))
+    if status.phase == "Held":
+        return _held(status, observed)
     if spec.duplicate_of is not None:
         return ready("Duplicate", f"has the same artifact as {spec.duplicate_of}; it is not rolled out")
-    return ready("Verified", gate.words(status.judgements))
+    return ready("Verified", _words(status))
+
+
+def _held(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[Wish]:
+    """Return the conditions of a version that waits for a person, or that serves: pinned, or held after the fact."""
+    digest = observed.version.spec.artifact.digest
+    serving = [item.name for item in observed.deployments if item.status.live and item.status.live.digest == digest]
+    if not serving:
+        return stalled("Held", _words(status))
+    message = status.gate.message if status.gate else ""
+    return ready("HeldServes", f"{message}; ModelDeployment {', '.join(sorted(serving))} serves it all the same")
+
+
+def _words(status: ModelVersionStatus) -> str:
+    return gate.words(status.judgements, status.gate, status.phase)
 
 
 def _events(before: ModelVersionStatus, after: ModelVersionStatus) -> tuple[Event, ...]:
     told = []
-    if after.phase == "Verified" and before.phase != "Verified":
-        told.append(Event("Normal", "VersionVerified", gate.words(after.judgements)))
-    if after.phase == "Rejected" and before.phase != "Rejected":
-        told.append(Event("Warning", "VersionRejected", gate.words(after.judgements)))
+    if after.phase != before.phase and after.phase is not None:
+        kind: Literal["Normal", "Warning"] = "Normal" if after.phase == "Verified" else "Warning"
+        told.append(Event(kind, f"Version{after.phase}", _words(after)))
     if after.quarantine is not None and before.quarantine is None:
         told.append(Event("Warning", "VersionQuarantined", after.quarantine.reason))
     return tuple(told)

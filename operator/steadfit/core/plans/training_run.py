@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.trainingrun import TrainingRunStatus
-from steadfit.core import attempts, progress, run_events, run_job, run_outcome, run_readiness, version
+from steadfit.core import attempts, champion, progress, run_events, run_job, run_outcome, run_readiness, version
 from steadfit.core.conditions import merge
 from steadfit.core.problem import Problem
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedTrainingRun, Plan
@@ -64,7 +64,11 @@ def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Act
     attempt = status.attempts[-1]
     if attempt.finished_at is not None or attempt.job_uid is not None:
         return []
-    job = run_job.render(observed.run, attempt, observed.stores, observed.platform)
+    if observed.job is not None and any(item.status.phase is None for item in observed.versions):
+        # One of them may be the champion in a moment: without a verdict it would not be compared with.
+        return []
+    compared = champion.pick(observed.run.spec.training_job_ref.name, observed.versions, observed.deployments)
+    job = run_job.render(observed.run, attempt, observed.stores, observed.platform, compared)
     return [Create(job)] if job else []
 
 

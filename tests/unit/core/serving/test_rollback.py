@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from .world import World, serving
+from .world import World, digest, serving
 
 
 def test_rollback_restores_the_last_good_revision_and_bars_the_bad_one() -> None:
@@ -174,7 +174,7 @@ def test_a_newer_version_does_not_delay_a_rollback_and_comes_after_it() -> None:
     world.broken.add(world.moves[0])
     world.act("Rollback")
     world.settle()
-    world.add(3)
+    world.add(3, against=digest(1))
     world.settle()
     assert world.candidate() == 1
     world.broken.clear()
@@ -193,7 +193,24 @@ def test_a_candidate_in_flight_is_dropped_by_a_rollback_and_not_barred() -> None
     assert world.candidate() == 1
     world.settle()
     assert [entry.number for entry in world.status.quarantine] == [2]
-    assert world.live() == 3
+    assert all(entry.number != 3 for entry in world.status.quarantine)
+
+
+def test_what_was_compared_with_the_version_that_was_rolled_back_does_not_follow_it() -> None:
+    world = serving(1, 2)
+    world.add(3)
+    world.act("Rollback")
+    world.settle()
+    assert (world.live(), world.candidate()) == (1, None)
+    assert world.condition("Progressing") == ("False", "ChampionChanged")
+    assert world.message("Progressing") == (
+        "version 3 is not rolled out: it was compared with flights-v2, and flights-v1 serves here;"
+        " a Retrain compares anew, a Pin of version 3 serves it as it is"
+    )
+    world.add(4)
+    world.settle()
+    assert world.live() == 4
+    assert world.condition("Progressing") is None
 
 
 def test_a_rollback_whose_deployment_was_deleted_renders_the_good_version_anew() -> None:
@@ -237,7 +254,7 @@ def test_a_rollback_to_a_rejected_version_is_refused() -> None:
     action = world.act("Rollback", 1)
     world.settle()
     assert world.record(action)[0] == "Rejected"
-    assert "was rejected by its thresholds" in world.record(action)[1]
+    assert "was rejected by its gate" in world.record(action)[1]
 
 
 def test_a_rollback_of_what_the_spec_pins_serves_the_good_one_and_says_that_the_pin_is_in_quarantine() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.core import target
+from steadfit.core.fleet import Fleet
 
 from .world import World, digest, serving
 
@@ -311,3 +314,126 @@ def test_a_pin_together_with_a_change_of_the_server_is_rendered_anew() -> None:
     world.settle()
     assert world.live() == 1
     assert world.selected() not in world.moves[:2]
+
+
+# Promotion is compare-and-swap.
+
+
+def test_a_version_that_was_compared_with_another_one_than_what_serves_is_not_rolled_out() -> None:
+    world = serving(1, 2)
+    world.add(3, against=digest(1))
+    world.settle()
+    assert (world.live(), world.candidate()) == (2, None)
+    assert world.condition("Progressing") == ("False", "ChampionChanged")
+    assert world.condition("Ready") == ("True", "Serving")
+
+
+def test_a_version_that_was_compared_with_nothing_is_not_rolled_out_over_one_that_serves() -> None:
+    world = serving(1)
+    world.add(2, against=None)
+    world.settle()
+    assert world.live() == 1
+    assert "it was not compared with any version, and flights-v1 serves here" in world.message("Progressing")
+
+
+def test_an_older_version_that_was_compared_with_what_serves_comes_before_a_newer_one_that_was_not() -> None:
+    world = serving(1)
+    world.add(2)
+    world.add(3, against=digest(2))
+    world.step()
+    assert world.candidate() == 2
+    world.settle()
+    assert world.live() == 3, "and then the newer one, which was compared with it"
+
+
+def test_a_deployment_that_is_made_after_several_versions_comes_up_on_the_newest_verified_one() -> None:
+    world = World()
+    world.add(1, against=None)
+    world.add(2, against=digest(1))
+    world.add(3, against=digest(2))
+    world.add(4, "Held", against=digest(3))
+    world.add(5, "Rejected", against=digest(3))
+    world.settle()
+    assert world.live() == 3
+    assert world.condition("Progressing") is None
+
+
+def test_a_new_deployment_does_not_come_up_on_a_version_that_only_beat_one_that_was_rolled_back_here() -> None:
+    world = World()
+    world.add(1)
+    world.add(2, against=digest(1))
+    world.add(3, against=digest(2))
+    world.versions[2]["status"]["quarantine"] = {
+        "reason": "worse", "by": "ada", "at": "2026-01-01T00:00:00Z", "deployment": "flights", "revision": "x",
+    }  # fmt: skip
+    world.settle()
+    assert world.live() == 1
+
+
+def test_a_version_that_has_taken_the_place_of_its_champion_stays() -> None:
+    world = serving(1, 2)
+    assert world.live() == 2
+    world.settle()
+    assert len(world.moves) == 2
+
+
+def test_a_held_version_serves_when_it_is_pinned_and_never_by_itself() -> None:
+    world = serving(1)
+    world.add(2, "Held")
+    world.settle()
+    assert (world.live(), world.condition("Progressing")) == (1, None)
+    world.act("Pin", 2)
+    world.settle()
+    assert world.live() == 2
+    world.act("Unpin")
+    world.settle()
+    assert world.live() == 1
+
+
+def test_a_first_version_that_is_held_serves_by_a_pin_and_goes_on_without_it() -> None:
+    world = World()
+    world.add(1, "Held")
+    world.settle()
+    assert world.live() is None
+    world.act("Pin", 1)
+    world.settle()
+    world.act("Unpin")
+    world.settle()
+    assert world.live() == 1
+    world.add(2)
+    world.settle()
+    assert world.live() == 2
+
+
+def test_what_was_trained_under_a_pin_and_compared_with_the_pinned_version_follows_it() -> None:
+    world = serving(1, 2)
+    world.act("Pin", 1)
+    world.settle()
+    world.add(3)
+    world.act("Unpin")
+    world.settle()
+    assert world.live() == 3
+
+
+def test_what_was_compared_before_a_pin_follows_once_its_champion_is_back() -> None:
+    world = serving(1, 2)
+    world.act("Pin", 1)
+    world.settle()
+    world.add(3, against=digest(2))
+    world.settle()
+    assert world.live() == 1
+    world.act("Unpin")
+    world.settle()
+    assert world.live() == 3
+    assert [world.moves[index] for index in (0, 1)] == [world.moves[2], world.moves[3]]
+
+
+def test_a_deployment_of_another_name_is_told_that_only_a_pin_helps() -> None:
+    world = serving(1)
+    world.add(2, against=digest(9))
+    raw = {**world.deployment, "metadata": {**world.deployment["metadata"], "name": "elsewhere"}}
+    raw["spec"] = {**raw["spec"], "trainingJobRef": {"name": "flights"}}
+    observed = replace(world.observe(), deployment=ModelDeployment.model_validate(raw))
+    problem = target.choose(world.status, Fleet(observed), world.now).problem
+    assert problem is not None
+    assert problem.message.endswith("flights-v1 serves here; a Pin of version 2 serves it as it is")

@@ -72,7 +72,7 @@ def test_a_pin_action_on_a_rejected_version_is_refused() -> None:
     pin = world.act("Pin", 2)
     world.settle()
     assert world.record(pin)[0] == "Rejected"
-    assert "only verified versions are rolled out" in world.record(pin)[1]
+    assert "only verified and held versions can be pinned" in world.record(pin)[1]
 
 
 def test_unpin_without_a_pin_action_is_refused() -> None:

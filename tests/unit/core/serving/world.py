@@ -79,6 +79,13 @@ def version(number: int, phase: str | None = "Verified", **spec: Any) -> dict[st
     }
 
 
+def won(champion: str | None) -> dict[str, Any]:
+    """Return a comparison with the artifact of a digest that came out well."""
+    name = next((f"flights-v{number}" for number in range(100) if digest(number) == champion), "flights-v0")
+    numbers = {"value": 0.7, "difference": 0.0, "lower": -0.001, "upper": 0.001, "rows": 1000}
+    return {"version": name, "digest": champion, "metric": "roc_auc", "method": "paired bootstrap", **numbers}
+
+
 def job() -> dict[str, Any]:
     return {
         "metadata": {"name": "flights", "namespace": NAMESPACE, "uid": "job-1"},
@@ -131,7 +138,11 @@ class World:
 
     # What people and kubelets do
 
-    def add(self, number: int, phase: str | None = "Verified", **spec: Any) -> None:
+    def add(self, number: int, phase: str | None = "Verified", against: str | None = "live", **spec: Any) -> None:
+        """Make a version that was compared with what is live now, with the artifact of a digest, or with nothing."""
+        compared = self.status.live.digest if against == "live" and self.status.live else against
+        if compared not in (None, "live"):
+            spec = {"evaluation": {"metrics": [{"name": "roc_auc", "value": 0.7}], "champion": won(compared)}, **spec}
         self.versions[number] = version(number, phase, **spec)
 
     def judge(self, number: int, phase: str) -> None:

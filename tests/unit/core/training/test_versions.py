@@ -8,7 +8,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import EvaluationResult, ModelVersion
 from steadfit.api.record import Record
 from steadfit.api.trainingrun import TrainingRunStatus
-from steadfit.core import gate
+from steadfit.core import comparison, gate
 from steadfit.core import version as policy
 from steadfit.core.plans import artifact_store, model_version, training_run
 from steadfit.core.problem import Problem
@@ -162,14 +162,18 @@ EVALUATION = Evaluation.model_validate(
 )
 def test_a_version_is_verified_when_every_threshold_is_met(values: JSON, phase: str, words: str) -> None:
     measured = [{"name": name, "value": value} for name, value in values.items()]
-    judgements = gate.judge(EvaluationResult.model_validate({"metrics": measured}), EVALUATION)
-    assert gate.verdict(judgements) == phase
-    assert words in gate.words(judgements)
+    result = EvaluationResult.model_validate({"metrics": measured})
+    judgements, compared = gate.judge(result, EVALUATION), comparison.judge(result, EVALUATION)
+    found = gate.verdict(judgements, compared, EVALUATION)
+    assert found == phase
+    assert words in gate.words(judgements, compared, found)
 
 
 def test_without_thresholds_every_version_is_verified() -> None:
-    judgements = gate.judge(EvaluationResult(), EVALUATION.model_copy(update={"metrics": EVALUATION.metrics[2:]}))
-    assert (gate.verdict(judgements), gate.words(judgements)) == ("Verified", "the recipe has no thresholds")
+    asked = EVALUATION.model_copy(update={"metrics": EVALUATION.metrics[2:]})
+    judgements, compared = gate.judge(EvaluationResult(), asked), comparison.judge(EvaluationResult(), asked)
+    assert gate.verdict(judgements, compared, asked) == "Verified"
+    assert gate.words(judgements, compared, "Verified").startswith("the recipe has no thresholds; no version served")
 
 
 def judged(subject: ModelVersion, *deployments: ModelDeployment, orphan: bool = False, threshold: float = 0.6) -> Any:
