@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 MAX_BODY = 1024 * 1024
 MAX_CONCURRENT = 64
 MAX_BYTES = 8 * MAX_BODY
-"""Of all messages that are being handled: one of full size takes some twenty times as much to read."""
+"""Of all messages that are being handled, because what is read from them is several times as large."""
 READ_SECONDS = 10.0
 ANSWER_SECONDS = 9.0
 """Time from the message to the answer. Alertmanager waits 10 s."""
@@ -103,6 +103,7 @@ class AlertIntake:
         try:
             results = await self._handle(request, body)
         except Refusal as refusal:
+            logger.warning("refused a message: %d, %s", refusal.status, refusal.sentence)
             return self._answer(refusal.status, {"error": refusal.sentence})
         except (Unavailable, TimeoutError) as error:
             logger.warning("cannot take alerts now: %s", error or "the time is over")
@@ -182,9 +183,13 @@ class AlertIntake:
 
     async def _store(self, wanted: Mapping[tuple[str, str], _Wanted], results: Counter[str]) -> None:
         """Store all that can be stored, and only then raise what went wrong with the others."""
-        outcomes = await asyncio.gather(
-            *(self._writer.store(part.target, part.told) for part in wanted.values()), return_exceptions=True
-        )
+        writes = [self._writer.store(part.target, part.told) for part in wanted.values()]
+        try:
+            outcomes = await asyncio.gather(*writes, return_exceptions=True)
+        except asyncio.CancelledError:
+            # The time is over: what is not known to be stored counts as not stored.
+            self._results["failed"] += sum(len(part.told) for part in wanted.values())
+            raise
         errors = []
         for part, outcome in zip(wanted.values(), outcomes, strict=True):
             if isinstance(outcome, BaseException):

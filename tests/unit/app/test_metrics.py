@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from prometheus_client.parser import text_string_to_metric_families
+from steadfit.app.alert_intake import AlertStatistics
 from steadfit.app.certificate import CertificateStatistics
 from steadfit.app.engine import EngineStatistics
 from steadfit.app.intake import IntakeStatistics
@@ -44,6 +45,7 @@ def test_every_part_is_on_the_page() -> None:
             LeaseStatistics(True, 30, 1, 0.5),
             CertificateStatistics(datetime(2026, 3, 1, tzinfo=UTC), 1),
             IntakeStatistics({202: 2, 403: 1}, 0),
+            AlertStatistics({200: 4, 503: 1}, {"stored": 3, "no_match": 0}, 0),
             SupervisorStatistics(True, 3),
         )
     )
@@ -76,9 +78,15 @@ def test_every_part_is_on_the_page() -> None:
         "certificate_renewals_total": 1,
         "intake_requests_total{code=202}": 2,
         "intake_requests_total{code=403}": 1,
+        "alert_requests_total{code=200}": 4,
+        "alert_requests_total{code=503}": 1,
+        "steadfit_alerts_total{result=stored}": 3,
+        "steadfit_alerts_total{result=no_match}": 0,
         "watch_exits_total": 3,
     }
-    assert all(name.startswith("steadfit_operator_") for name in found)
+    # Alerts are counted for those who write alert rules: they need not know who counts.
+    ours = {name for name in found if not name.startswith("steadfit_alerts_total")}
+    assert all(name.startswith("steadfit_operator_") for name in ours)
 
 
 def test_nothing_is_carried_over_from_one_page_to_the_next() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 from steadfit.app.settings import Settings
@@ -29,6 +31,12 @@ def test_runs_reach_the_intake_by_its_service_unless_told_otherwise(monkeypatch:
     assert Settings().record_url == "https://steadfit-operator.steadfit-system.svc:8443"
     monkeypatch.setenv("STEADFIT_INTAKE_URL", "https://10.0.0.1:8443")
     assert Settings().record_url == "https://10.0.0.1:8443"
+
+
+def test_alerts_are_admitted_by_the_api_server_unless_a_token_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().alert_token_file is None
+    monkeypatch.setenv("STEADFIT_ALERT_TOKEN_FILE", "/var/run/steadfit/alert-token")
+    assert Settings().alert_token_file == Path("/var/run/steadfit/alert-token")
 
 
 def test_a_missing_image_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
