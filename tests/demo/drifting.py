@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tests.support.kubectl import Manifest, TimedOut, ticks
 
 from .flights import partition
 from .lake import Lake
-from .monitoring import Alert, Monitoring
+from .monitoring import Alert, Monitoring, selector
 from .overlay import WINDOW
 from .player import Player
 from .replay import DELAY, SECONDS
@@ -67,8 +68,8 @@ class Months:
         self.lake.to_be_played(month)
         self.player.play(month)
         self.timeline.note(f"traffic: the flights of {partition(month)}; outcomes are posted back after {DELAY:.0f} s")
-        labelled, drifted, alert = False, False, None
-        for _ in ticks(SECONDS + PATIENCE, interval=2.0):
+        labelled, drifted, alert, value = False, False, None, None
+        for _ in ticks(SECONDS + PATIENCE, interval=3.0):
             self.timeline.tell_events()
             played = self.player.played(month)
             if not labelled and played >= LABELLED:
@@ -84,8 +85,10 @@ class Months:
             run = self._started()
             if alert is not None and run is not None:
                 return self._judged(alert, run)
-            if played >= 1 and not drifted:
-                break
+            if played >= 1 and value is not None and not drifted:
+                return None
+        if value is None:
+            raise TimedOut(f"Prometheus has no {selector(PSI + ':weighted', **self._labels())}")
         return None
 
     def _drift(self) -> tuple[float | None, float | None]:
@@ -105,6 +108,7 @@ class Months:
             self._told = elapsed
             self.timeline.note(f"  drift of {self.live['version']}'s inputs: {value:.2f} ({samples or 0:.0f} flights)")
 
+    @cached_property
     def _monitor(self) -> Manifest:
         deployment = self.timeline.kubectl.get("modeldeployment", self.name)
         assert deployment is not None
@@ -114,14 +118,14 @@ class Months:
     def _above(self, value: float | None, samples: float | None) -> bool:
         if value is None or samples is None:
             return False
-        monitor = self._monitor()
+        monitor = self._monitor
         return bool(value > monitor["drift"]["max"] and samples >= monitor["minSamples"])
 
     def _step_drifted(self, month: int, value: float | None, samples: float | None) -> None:
         labels = self._labels()
         features = self.monitoring.by("feature", PSI, **labels)
         auc = self.monitoring.value("steadfit:quality_roc_auc", **labels)
-        level = self._monitor()["drift"]["max"]
+        level = self._monitor["drift"]["max"]
         self.timeline.step(
             "drifted",
             f"{value:.2f} is above {level}: the flights of {partition(month)} are not those that"

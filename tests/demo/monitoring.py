@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 Alert = dict[str, Any]
+TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -81,5 +83,16 @@ def count_of(text: str, name: str, label: str) -> int:
 
 
 def _get(url: str, **query: Any) -> Any:
-    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query, doseq=True)}", timeout=10) as response:
+    """Ask, and ask again: a busy machine may let one question in a hundred wait too long."""
+    asked = f"{url}?{urllib.parse.urlencode(query, doseq=True)}"
+    for _ in range(TRIES - 1):
+        try:
+            return _once(asked)
+        except OSError:
+            time.sleep(1)
+    return _once(asked)
+
+
+def _once(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=10) as response:
         return json.load(response)

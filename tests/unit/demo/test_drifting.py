@@ -32,6 +32,7 @@ class World:
         self.at_the_start: list[list[tuple[int, int | None]]] = []
         self.runs: list[Manifest] = []
         self.alerting = False
+        self.mute = False
 
     # The player.
     def play(self, month: int) -> None:
@@ -51,6 +52,8 @@ class World:
 
     # Prometheus and Alertmanager.
     def value(self, series: str, **labels: str) -> float | None:
+        if self.mute:
+            return None
         if series == "steadfit:predictions_count":
             return 22_000.0
         return self.drift[self.month] if self.looks >= 5 else QUIET
@@ -151,3 +154,10 @@ def test_two_runs_for_one_alert_stop_the_story() -> None:
 def test_a_year_without_a_better_version_stops_the_story() -> None:
     with pytest.raises(TimedOut, match="brought a better version"):
         told(World({3: QUIET, 4: QUIET}, []), range(3, 5))
+
+
+def test_a_prometheus_without_rules_stops_the_story_in_a_sentence() -> None:
+    world = World({3: MOVED}, [])
+    world.mute = True
+    with pytest.raises(TimedOut, match=r'Prometheus has no steadfit:drift_psi:weighted{namespace="flights"'):
+        told(world, range(3, 5))
