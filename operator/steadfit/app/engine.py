@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from steadfit.api.metricsource import MetricSource
+from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core.names import MANAGED_BY, MANAGER
 from steadfit.core.types import Platform
 from steadfit.kube.cache import Cache, CacheStatistics, JSONObject
@@ -114,6 +115,10 @@ class Engine:
     def lives(self) -> list[Live]:
         """Return what is to be measured of what serves."""
         return self._observer.lives()
+
+    def model_deployments(self) -> list[ModelDeployment]:
+        """Return all ModelDeployments, to be read only."""
+        return self._observer.model_deployments()
 
     async def prime(self) -> None:
         """Fill the cache before any pass is made; waits as long as the API server does not answer."""

@@ -40,6 +40,7 @@ from .engine import Engine, EngineSettings
 from .health import Health, Vital
 from .intake import Intake
 from .planners import planners
+from .rules_publisher import RulesPublisher
 from .servers import listening, probes
 from .settings import Settings
 from .supervisor import Supervisor
@@ -90,6 +91,13 @@ class Operator:
             planners,
         )
         self._poller = Poller(self._engine, self._engine.signals, self._connect, clock, rng)
+        self._rules = RulesPublisher(
+            self._client,
+            self._engine.model_deployments,
+            namespace=settings.namespace,
+            form=settings.rules,
+            interval_seconds=settings.rules_interval_seconds,
+        )
         self._supervisor = Supervisor(
             partial(doorbell.watch, configuration, settings.watch_namespaces, self._deliverer()),
             rng,
@@ -125,7 +133,7 @@ class Operator:
 
     async def _work(self) -> None:
         await self._engine.prime()
-        await _together(self._engine.run, self._supervisor.run, self._poller.run)
+        await _together(self._engine.run, self._supervisor.run, self._poller.run, self._rules.run)
 
     def _deliverer(self) -> doorbell.Deliver:
         # kopf lives in another thread: events are handed over to this loop, which keeps their order.
@@ -164,6 +172,7 @@ class Operator:
             self._alerts,
             self._supervisor,
             self._poller,
+            self._rules,
         )
         return metrics.exposition(*(part.statistics() for part in parts))
 

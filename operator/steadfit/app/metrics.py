@@ -21,6 +21,7 @@ from .alert_intake import AlertStatistics
 from .certificate import CertificateStatistics
 from .engine import EngineStatistics
 from .intake import IntakeStatistics
+from .rules_publisher import RulesStatistics
 from .supervisor import SupervisorStatistics
 
 PREFIX = "steadfit_operator"
@@ -35,6 +36,7 @@ Statistics = (
     | AlertStatistics
     | SupervisorStatistics
     | PollerStatistics
+    | RulesStatistics
 )
 
 
@@ -85,6 +87,11 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
         case PollerStatistics():
             text = "Queries to MetricSources, by result."
             yield _counter("metric_queries", text, ("source", "result"), part.queries)
+        case RulesStatistics():
+            yield _gauge("rules", "Rules published for Prometheus.", part.rules)
+            yield _gauge("rules_refused_models", "ModelDeployments whose alerts had no room.", part.refused)
+            yield _count("rules_writes", "Times that the rules were written.", part.writes)
+            yield _count("rules_failures", "Times that the rules could not be written.", part.failures)
 
 
 def _engine(part: EngineStatistics) -> Iterator[Metric]:

@@ -159,6 +159,10 @@ class Observer:
         """Return all MetricSources, for the poller."""
         return self._readable(MetricSource, METRIC_SOURCES)
 
+    def model_deployments(self) -> list[ModelDeployment]:
+        """Return all ModelDeployments, for the rules."""
+        return self._many(ModelDeployment, self._cache.all(MODEL_DEPLOYMENTS))
+
     def lives(self) -> list[Live]:
         """Return what is to be measured, for the poller: what serves, and what of it is watched."""
         found = []

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least level that is logged."""
 
+    rules: Literal["ConfigMap", "PrometheusRule", "Off"] = "ConfigMap"
+    """As what the rules for Prometheus are published in the operator's namespace, under the name `steadfit-rules`."""
+    rules_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    """Time between two evaluations of the rules."""
+
     @field_validator("watch_namespaces", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

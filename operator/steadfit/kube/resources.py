@@ -46,6 +46,8 @@ DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 PODS = Resource("", "v1", "pods", "Pod")
 SERVICES = Resource("", "v1", "services", "Service")
 SECRETS = Resource("", "v1", "secrets", "Secret")
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
+PROMETHEUS_RULES = Resource("monitoring.coreos.com", "v1", "prometheusrules", "PrometheusRule")
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
@@ -71,7 +73,16 @@ WATCHED = (*OWN, *CHILDREN, NAMESPACES)
 
 _BY_KIND = {
     (resource.api_version, resource.kind): resource
-    for resource in (*WATCHED, SECRETS, EVENTS, LEASES, TOKEN_REVIEWS, SUBJECT_ACCESS_REVIEWS)
+    for resource in (
+        *WATCHED,
+        SECRETS,
+        CONFIG_MAPS,
+        PROMETHEUS_RULES,
+        EVENTS,
+        LEASES,
+        TOKEN_REVIEWS,
+        SUBJECT_ACCESS_REVIEWS,
+    )
 }
 
 

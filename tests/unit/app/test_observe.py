@@ -119,3 +119,8 @@ def test_an_object_that_has_changed_is_read_anew() -> None:
     second = {**first, "metadata": {**first["metadata"], "resourceVersion": "2"}, "spec": {**first["spec"]}}
     second["spec"]["uriPrefix"] = "s3://elsewhere/"
     assert seen.artifact_store(second).store.spec.uri_prefix == "s3://elsewhere/"
+
+
+def test_the_rules_see_every_model_deployment() -> None:
+    seen = observer(samples.model_deployment("a"), samples.model_deployment("b"), samples.training_job())
+    assert [deployment.name for deployment in seen.model_deployments()] == ["a", "b"]
