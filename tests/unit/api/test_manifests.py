@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from steadfit.api.kinds import DEFINITIONS
+from steadfit.app.alert_auth import PATH
 from steadfit.app.settings import Settings
-from steadfit.kube.resources import OWN, WATCHED, Resource
+from steadfit.kube.resources import OWN, SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS, WATCHED, Resource
 
 MANIFESTS = Path(__file__).parents[3] / "manifests"
 OPERATOR_ROLES = [("ClusterRole", "steadfit-operator"), ("Role", "steadfit-operator")]
@@ -80,6 +81,27 @@ def test_who_edits_a_recipe_cannot_forge_runs_versions_or_actions() -> None:
     role = find("base/user-roles.yaml", "ClusterRole", "steadfit-edit")
     for resource in ("trainingruns", "modelversions", "modelactions", "trainingjobs/status", "modeldeployments/status"):
         assert verbs(role, "steadfit.dev", resource) == set()
+
+
+def test_the_operator_may_ask_who_sends_alerts_and_whether_they_may() -> None:
+    role = find("base/operator-rbac.yaml", "ClusterRole", "steadfit-operator")
+    for resource in (TOKEN_REVIEWS, SUBJECT_ACCESS_REVIEWS):
+        assert verbs(role, resource.group, resource.plural) == {"create"}
+
+
+def test_the_sender_of_alerts_may_post_where_alerts_are_taken_and_nothing_else() -> None:
+    role = find("base/user-roles.yaml", "ClusterRole", "steadfit-alert-sender")
+    assert role["rules"] == [{"nonResourceURLs": [PATH], "verbs": ["post"]}]
+    assert "labels" not in role["metadata"]
+
+
+def test_alertmanager_and_runs_reach_the_intake_and_no_other_pods() -> None:
+    policy = find("base/network-policy.yaml", "NetworkPolicy", "steadfit-operator")
+    (rule,) = [rule for rule in policy["spec"]["ingress"] if rule["ports"] == [{"port": "intake"}]]
+    assert [source["podSelector"]["matchLabels"] for source in rule["from"]] == [
+        {"app.kubernetes.io/managed-by": "steadfit"},
+        {"app.kubernetes.io/name": "alertmanager"},
+    ]
 
 
 def test_argo_cd_gets_a_health_check_for_every_kind() -> None:
