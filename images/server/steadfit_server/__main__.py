@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 from pydantic import ValidationError
-from steadfit_artifact.store import StoreConfig
+from steadfit_artifact.store import Store, StoreConfig
 
 from steadfit_server import logs
 from steadfit_server.app import App
+from steadfit_server.capture import Capture
 from steadfit_server.lifecycle import Lifecycle
 from steadfit_server.loader import Loader
 from steadfit_server.metrics import Metrics
@@ -31,6 +32,7 @@ def main() -> int:
     metrics = Metrics(settings.namespace, settings.model_name, settings.version, settings.revision)
     lifecycle = Lifecycle()
     server = DrainingServer(settings, App(settings, lifecycle, metrics), lifecycle)
+    capture = _capture(settings)
     code = 0
 
     def failed(sentence: str) -> None:
@@ -40,20 +42,34 @@ def main() -> int:
 
     def loaded(predictor: Predictor) -> None:
         metrics.loaded(settings.artifact.digest, predictor.model.format)
+        if predictor.signals is not None:
+            metrics.watch(predictor.signals)
+        if capture is not None:
+            capture.start()
 
     def load() -> Predictor:
         # Here, in the loader's thread: importing the runtimes takes seconds, and the server is live before that.
         from steadfit_server.artifact import load
 
-        return load(settings)
+        return load(settings, capture)
 
     retry, patience = settings.retry_seconds, settings.store_patience_seconds
     Loader(load, lifecycle, _called(settings.artifact.store), retry, patience, loaded, failed).start()
     metrics.listen(settings.host, settings.metrics_port)
     LOG.info("starting", extra={"fields": {"uri": settings.artifact.uri, "digest": settings.artifact.digest}})
     server.run()
+    if capture is not None:
+        capture.stop()
     LOG.info("stopped", extra={"fields": {"code": code}})
     return code
+
+
+def _capture(settings: Settings) -> Capture | None:
+    """Return what keeps requests in the artifact's store, if that is asked for."""
+    if settings.capture is None:
+        return None
+    store, wanted = settings.artifact.store, settings.capture
+    return Capture(wanted.uri, wanted.sample, settings.version, lambda: Store.connect(store))
 
 
 def _fail(termination_log: Path, sentence: str) -> int:

@@ -8,7 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -26,6 +26,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Document = dict[str, Any]
+T = TypeVar("T")
 
 READ = ("GET", "HEAD")
 # Where the protocol implementation tells which requests of this connection wait for their answer (server.py).
@@ -33,7 +34,7 @@ PIPELINED = "steadfit.pipelined"
 
 
 class App:
-    """Answers health, metadata and inference for one version of one model."""
+    """Answers health, metadata, inference and feedback for one version of one model."""
 
     def __init__(self, settings: Settings, lifecycle: Lifecycle, metrics: Metrics) -> None:
         self._settings = settings
@@ -56,6 +57,8 @@ class App:
             self._reads[path] = self._metadata
             self._reads[f"{path}/ready"] = self._ready
         self._infer_paths = frozenset(f"{path}/infer" for path in (self._model_path, self._version_path))
+        # Without a version: an outcome belongs to the version that its token names.
+        self._feedback_path = f"{model}/feedback"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing but the client's going away ends without an answer."""
@@ -66,6 +69,8 @@ class App:
         try:
             if inference:
                 status, document = 200, await self._infer(scope, receive)
+            elif path == self._feedback_path and method == "POST":
+                status, document = await self._feedback(scope, receive)
             elif path in self._reads and method in READ:
                 status, document = self._reads[path]()
             else:
@@ -84,6 +89,16 @@ class App:
         await self._send(scope, send, status, document, headers)
 
     async def _infer(self, scope: Scope, receive: Receive) -> Document:
+        answer = await self._posted(scope, receive, Predictor.infer)
+        answer["parameters"] = self._identity["parameters"] | answer.get("parameters", {})
+        return self._identity | answer
+
+    async def _feedback(self, scope: Scope, receive: Receive) -> tuple[int, Document]:
+        received = await self._posted(scope, receive, Predictor.feedback)
+        return received.status, self._identity | received.document()
+
+    async def _posted(self, scope: Scope, receive: Receive, answer: Callable[[Predictor, bytes], Awaitable[T]]) -> T:
+        """Read a body and answer it, within the caps that all bodies share."""
         predictor = self._loaded()
         if self._inferring >= self._settings.max_concurrent_requests:
             raise RequestError(
@@ -96,7 +111,7 @@ class App:
             body = await read_json_body(
                 scope["headers"], receive, self._settings.max_body_bytes, self._settings.request_timeout_seconds
             )
-            return self._identity | await predictor.infer(body)
+            return await answer(predictor, body)
         finally:
             self._inferring -= 1
 
@@ -132,6 +147,8 @@ class App:
         """Say which part of the path or method is wrong."""
         if path in self._infer_paths:
             return RequestError(405, f"Inference takes POST, not {quoted(method)}.", {b"allow": b"POST"})
+        if path == self._feedback_path:
+            return RequestError(405, f"Feedback takes POST, not {quoted(method)}.", {b"allow": b"POST"})
         if path in self._reads:
             return RequestError(405, f"This path takes GET, not {quoted(method)}.", {b"allow": b"GET, HEAD"})
         parts = path.strip("/").split("/")

@@ -1,5 +1,6 @@
 """The artifact package's model as the server needs it: fetched, verified, loaded, its answers as tensors."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from steadfit_artifact.errors import ColumnError, ModelError
 from steadfit_artifact.model import load_model
-from steadfit_artifact.prediction import Model, Prediction
+from steadfit_artifact.prediction import Label, Model, Prediction
+from steadfit_artifact.reference import read_reference
 from steadfit_artifact.store import Store
 from steadfit_artifact.transfer import download
 
@@ -15,13 +17,20 @@ from steadfit_server.errors import InvalidInputError
 from steadfit_server.predictor import Output, Predictor, example
 from steadfit_server.protocol import Feature
 from steadfit_server.settings import Settings
+from steadfit_server.signals import Capture, Signals
+
+LOG = logging.getLogger(__name__)
 
 # A numpy array's kind to the protocol's datatype; what is not here are objects and strings.
 _DATATYPES = {"b": "BOOL", "i": "INT64", "u": "UINT64", "f": "FP64"}
 
 
-def load(settings: Settings) -> Predictor:
+def load(settings: Settings, capture: Capture | None = None) -> Predictor:
     """Fetch the artifact, check every byte against its digest, and only then load the model.
+
+    Args:
+        settings: which artifact, and the limits.
+        capture: gets what is answered and posted back.
 
     Raises:
         StoreError: the store can't give the artifact now.
@@ -30,7 +39,12 @@ def load(settings: Settings) -> Predictor:
     artifact = settings.artifact
     download(Store.connect(artifact.store), artifact.uri, artifact.digest, settings.model_dir)
     model = ArtifactModel(load_model(settings.model_dir))
-    return Predictor(model, settings.max_rows, settings.request_timeout_seconds)
+    reference = read_reference(settings.model_dir)
+    if reference is None:
+        LOG.warning("the artifact has no reference.json, so nothing is counted by bin")
+    secret = (artifact.store.credentials / "AWS_SECRET_ACCESS_KEY").read_bytes().strip()
+    signals = Signals(settings, secret, model, model.classes, reference, capture)
+    return Predictor(model, settings.max_rows, settings.request_timeout_seconds, signals)
 
 
 class ArtifactModel:
@@ -42,6 +56,7 @@ class ArtifactModel:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self.classes: tuple[Label, ...] | None = model.classes
         try:
             outputs = self.predict(example(model.features, 1))
         except InvalidInputError as error:

@@ -5,6 +5,9 @@ from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from steadfit_server.exposition import SignalsCollector
+from steadfit_server.signals import Signals
+
 LABELS = ("namespace", "model", "version", "revision")
 # Series that exist from the start, so that a rate over them is right from the first error on.
 KNOWN_CODES = (200, 400, 413, 500, 503)
@@ -53,6 +56,10 @@ class Metrics:
     def loaded(self, digest: str, model_format: str) -> None:
         """Export which model is loaded."""
         self._info.labels(*self._labels, digest, model_format).set(1)
+
+    def watch(self, signals: Signals) -> None:
+        """Export the signals of the loaded model as well."""
+        self.registry.register(SignalsCollector(signals, LABELS, self._labels))
 
     def listen(self, host: str, port: int) -> tuple[WSGIServer, Thread]:
         """Answer `/metrics` from a thread of its own: a scrape never waits for a prediction or the reverse."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ from numpy.typing import NDArray
 from steadfit_server.errors import InvalidInputError, RequestError, quoted
 from steadfit_server.protocol import Feature, InferRequest, parse
 from steadfit_server.tensors import DTYPES
+
+if TYPE_CHECKING:
+    from steadfit_server.feedback import Received
+    from steadfit_server.signals import Signals
 
 T = TypeVar("T")
 
@@ -91,14 +95,23 @@ def example(features: Sequence[Feature], rows: int) -> dict[str, NDArray[Any]]:
 
 
 class Predictor:
-    """Answers inference requests with one model.
+    """Answers inference requests with one model, and takes what is posted back about its answers.
+
+    Args:
+        model: what predicts.
+        max_rows: most rows of a request.
+        timeout_seconds: longest time in the worker thread, waiting included.
+        signals: what hears of every answer; None to serve without.
 
     Raises:
         Exception: whatever the model raises for an example row: such a model can't serve.
     """
 
-    def __init__(self, model: ServedModel, max_rows: int, timeout_seconds: float) -> None:
+    def __init__(
+        self, model: ServedModel, max_rows: int, timeout_seconds: float, signals: "Signals | None" = None
+    ) -> None:
         self.model = model
+        self.signals = signals
         self._max_rows = max_rows
         self._timeout = timeout_seconds
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict")
@@ -106,7 +119,7 @@ class Predictor:
         self.inline_rows = self._measure()
 
     async def infer(self, body: bytes) -> dict[str, Any]:
-        """Return `outputs`, and `id` if the caller gave one.
+        """Return `outputs`, `parameters` that name the prediction, and `id` if the caller gave one.
 
         Raises:
             RequestError: 400 for wrong input, 504 when the prediction took too long.
@@ -117,6 +130,17 @@ class Predictor:
         if request.rows > self.inline_rows:
             return await self._in_worker(lambda: self._answer(request))
         return self._answer(request)
+
+    async def feedback(self, body: bytes) -> "Received":
+        """Take outcomes of earlier predictions.
+
+        Raises:
+            RequestError: 400 for a wrong body, 504 when it took too long.
+        """
+        if self.signals is None:
+            raise RequestError(404, "This server takes no feedback.")
+        receive = self.signals.feedback.receive
+        return await self._in_worker(lambda: receive(body)) if len(body) > INLINE_BYTES else receive(body)
 
     def _parse(self, body: bytes) -> InferRequest:
         request = parse(body, self.model.features, self._max_rows)
@@ -133,6 +157,8 @@ class Predictor:
                 output.document() for output in outputs if request.outputs is None or output.name in request.outputs
             ]
         }
+        if self.signals is not None:
+            answer["parameters"] = self.signals.predicted(request.columns, request.rows, outputs)
         if request.id is not None:
             answer["id"] = request.id
         return answer

@@ -18,10 +18,19 @@ class Artifact(BaseModel):
     store: StoreConfig
 
 
+class CaptureSettings(BaseModel):
+    """Where answered requests are kept, and which share of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    uri: str
+    sample: Annotated[float, Field(gt=0, le=1)]
+
+
 class Settings(BaseSettings):
     """Settings of one server process. Times are seconds, sizes are bytes.
 
-    The first five come from the operator; the others have defaults that rarely need a change.
+    The first six come from the operator; the others have defaults that rarely need a change.
     """
 
     model_config = SettingsConfigDict(env_prefix="STEADFIT_", frozen=True, protected_namespaces=())
@@ -31,6 +40,7 @@ class Settings(BaseSettings):
     version: str
     revision: str
     artifact: Json[Artifact]
+    capture: Json[CaptureSettings] | None = None
 
     model_dir: Path = Path("/steadfit/model")
     termination_log: Path = Path("/dev/termination-log")
@@ -42,6 +52,7 @@ class Settings(BaseSettings):
     max_rows: int = Field(10_000, gt=0)
     max_concurrent_requests: int = Field(128, gt=0)
     request_timeout_seconds: float = Field(10.0, gt=0)
+    feedback_max_age_seconds: float = Field(30 * 86400.0, gt=0)
     drain_seconds: float = Field(4.0, ge=0)
     # Longer than the idle timeouts of common proxies and load balancers (60 s to 600 s), so that it is the
     # client that closes an idle connection: a server that closes first resets whoever is just sending.

@@ -19,6 +19,23 @@ FEATURES = [
     {"name": "holiday", "datatype": "BOOL"},
     {"name": "carrier", "datatype": "BYTES", "categories": ["UA", "DL", "AA"]},
 ]
+# What publish would have written beside the classifier: 200 rows, half of them late.
+REFERENCE = {
+    "schemaVersion": 1,
+    "task": "binary",
+    "rows": 200,
+    "features": [
+        {"name": "hour", "kind": "number", "edges": [6.0, 12.0], "counts": [60, 50, 90, 0], "importance": 0.9},
+        {
+            "name": "carrier",
+            "kind": "category",
+            "categories": ["UA", "DL"],
+            "counts": [70, 70, 60, 0],
+            "importance": 0.1,
+        },
+    ],
+    "predictions": {"kind": "score", "edges": [0.5], "counts": [110, 90]},
+}
 URI = "s3://bucket/prefix/artifacts"
 KINDS: dict[str, Any] = {"classifier": LogisticRegression, "regressor": LinearRegression, "margin": LinearSVC}
 
@@ -41,6 +58,8 @@ def write(directory: Path, model_format: str = "onnx", kind: str = "classifier",
     if kind == "classifier":
         classes = [label.item() for label in estimator.classes_]
         (directory / "classes.json").write_text(json.dumps(classes))
+        reference = REFERENCE | {"classes": classes, "positive": classes[1]}
+        (directory / "reference.json").write_text(json.dumps(reference))
     return directory
 
 

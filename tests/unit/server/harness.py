@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from steadfit_artifact.prediction import Label
+from steadfit_artifact.reference import Reference
 from steadfit_server.app import App
 from steadfit_server.lifecycle import Lifecycle
 from steadfit_server.metrics import Metrics
 from steadfit_server.predictor import Output, Predictor, ServedModel
 from steadfit_server.settings import Settings
+from steadfit_server.signals import Capture, Signals
 
 INFER = "/v2/models/flights/infer"
+FEEDBACK = "/v2/models/flights/feedback"
+SECRET = b"the store's secret access key"
 ARTIFACT = {
     "uri": "s3://bucket/prefix/artifacts/",
     "digest": "sha256:" + "0" * 64,
@@ -32,6 +37,21 @@ class Feature:
 
 MIXED = (Feature("hour", "INT64"), Feature("wind", "FP64"), Feature("holiday", "BOOL"), Feature("carrier", "BYTES"))
 NUMBERS = (Feature("hour", "INT64"), Feature("wind", "FP64"))
+# Of a fake model with the features MIXED.
+REFERENCE: dict[str, Any] = {
+    "schemaVersion": 1,
+    "task": "binary",
+    "rows": 10,
+    "features": [
+        {"name": "hour", "kind": "number", "edges": [6.0, 12.0], "counts": [4, 3, 3, 0], "importance": 0.5},
+        {"name": "wind", "kind": "number", "edges": [3.5], "counts": [5, 3, 2], "importance": 0.25},
+        {"name": "holiday", "kind": "number", "edges": [0.0], "counts": [8, 2, 0], "importance": 0.0},
+        {"name": "carrier", "kind": "category", "categories": ["UA", "DL"], "counts": [4, 3, 2, 1], "importance": 0.25},
+    ],
+    "predictions": {"kind": "score", "edges": [0.25, 0.5], "counts": [2, 4, 4]},
+    "positive": 1,
+    "classes": [0, 1],
+}
 
 
 @dataclass
@@ -83,14 +103,34 @@ class Answer:
 class Caller:
     """Calls the application as an ASGI server would, one request at a time or several at once."""
 
-    def __init__(self, model: ServedModel | None = None, **changes: Any) -> None:
+    def __init__(
+        self,
+        model: ServedModel | None = None,
+        reference: Mapping[str, Any] | None = None,
+        classes: Sequence[Label] | None = (0, 1),
+        capture: Capture | None = None,
+        **changes: Any,
+    ) -> None:
         self.settings = settings(**changes)
         self.fake = model if isinstance(model, FakeModel) else FakeModel()
+        self.now = 1_800_000_000.0
+        self.signals = Signals(
+            self.settings,
+            SECRET,
+            model or self.fake,
+            classes,
+            Reference.parse(orjson.dumps(reference)) if reference is not None else None,
+            capture,
+            clock=lambda: self.now,
+        )
         self.lifecycle = Lifecycle()
         self.lifecycle.predictor = Predictor(
-            model or self.fake, self.settings.max_rows, self.settings.request_timeout_seconds
+            model or self.fake, self.settings.max_rows, self.settings.request_timeout_seconds, self.signals
         )
-        self.metrics = Metrics("team", "flights", "7", "0a1b2c3d4e")
+        self.metrics = Metrics(
+            self.settings.namespace, self.settings.model_name, self.settings.version, self.settings.revision
+        )
+        self.metrics.watch(self.signals)
         self.app = App(self.settings, self.lifecycle, self.metrics)
 
     async def ask(
@@ -131,6 +171,19 @@ class Caller:
 
     def infer(self, *inputs: dict[str, Any], **fields: Any) -> Answer:
         return self.post({"inputs": list(inputs), **fields})
+
+    def feedback(self, *entries: Any) -> Answer:
+        return self.post({"feedback": list(entries)}, FEEDBACK)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Return a series of the next scrape, by default of the version that is served."""
+        own = {
+            "namespace": self.settings.namespace,
+            "model": self.settings.model_name,
+            "version": self.settings.version,
+            "revision": self.settings.revision,
+        }
+        return self.metrics.registry.get_sample_value(name, own | labels)
 
 
 def tensor(name: str, datatype: str, data: list[Any], shape: list[int] | None = None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ def test_an_answer_names_model_version_revision_and_the_callers_id() -> None:
     assert answer.status == 200
     assert answer.body["model_name"] == "flights"
     assert answer.body["model_version"] == "7"
-    assert answer.body["parameters"] == {"revision": "0a1b2c3d4e"}
+    assert answer.body["parameters"]["revision"] == "0a1b2c3d4e"
     assert answer.body["id"] == "request-1"
 
 

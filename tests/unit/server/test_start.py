@@ -42,8 +42,15 @@ def test_a_good_artifact_is_fetched_verified_loaded_and_served(tmp_path: Path, e
         assert (label["name"], label["datatype"], label["shape"]) == ("label", "INT64", [2])
         assert probabilities["parameters"] == {"classes": [0, 1]}
         assert sum(probabilities["data"]) == pytest.approx(2)
+        token = answer.body["parameters"]["prediction_token"]
+        outcome = {"feedback": [{"token": token, "row": 0, "outcome": 1}]}
+        assert server.ask(request(outcome, "/v2/models/flights/feedback")).body["counted"] == 1
         with urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics") as metrics:
-            assert b'format="onnx"' in metrics.read()
+            series = metrics.read().decode()
+        labels = 'model="flights",namespace="team",revision="aaaaaaaaaa",version="7"'
+        assert 'format="onnx"' in series
+        assert f'steadfit_feature_bin_total{{bin="UA",feature="carrier",{labels}}} 2.0' in series
+        assert f"steadfit_predicted_rows_total{{{labels}}} 2.0" in series
         server.terminate()
         assert server.exit_code() == 0
         log = {line["message"]: line for line in server.log_lines()}
@@ -163,7 +170,8 @@ def test_nothing_but_the_model_directory_is_written_and_what_was_left_in_it_is_g
         assert server.exit_code() == 0
     assert list(home.rglob("*")) == []
     assert not server.termination_log.exists()
-    assert sorted(os.listdir(model_dir)) == ["classes.json", "manifest.json", "model.onnx", "signature.json"]
+    files = ["classes.json", "manifest.json", "model.onnx", "reference.json", "signature.json"]
+    assert sorted(os.listdir(model_dir)) == files
 
 
 def flip(s3: S3, name: str) -> None:
