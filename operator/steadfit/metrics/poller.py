@@ -94,7 +94,10 @@ class Poller:
                 for identity, source in sources.items():
                     if identity not in loops:
                         loops[identity] = asyncio.create_task(self._ask_for_ever(source))
-                self.sweep()
+                try:
+                    self.sweep()
+                except Exception:
+                    logger.exception("sweeping the signals failed")
                 await asyncio.sleep(SWEEP_SECONDS)
         finally:
             for task in loops.values():
