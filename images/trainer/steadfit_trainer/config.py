@@ -35,12 +35,25 @@ class Latest(_Model):
     partitions: Annotated[int, Field(ge=1)]
 
 
+class Captured(_Model):
+    """Labelled rows that a ModelDeployment captured."""
+
+    deployment: Name
+    window: Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(ms|h|m|s))+$")] = "720h"
+
+
 class Source(_Model):
-    """One data set and the store it lies in."""
+    """One data set and the store it lies in.
+
+    Attributes:
+        uri: object or folder; of captured rows the place of captures.
+        format: of the objects; captured rows are Parquet.
+    """
 
     name: Name
     uri: str
-    format: Literal["Parquet", "CSV"]
+    format: Literal["Parquet", "CSV"] = "Parquet"
+    captured: Captured | None = None
     digest: Digest | None = None
     latest: Latest | None = None
     time_column: Column | None = None
@@ -71,6 +84,38 @@ class Evaluation(_Model):
     metrics: Annotated[tuple[Metric, ...], Field(min_length=1)]
 
 
+class Accepted(_Model):
+    """The record of the last accepted run, whose data is what data should look like."""
+
+    record_uri: str
+    store: StoreConfig
+
+
+class ChampionArtifact(_Model):
+    """Where the champion's files lie; without a place they can't be had."""
+
+    digest: Digest
+    uri: str | None = None
+
+
+class Champion(_Model):
+    """The version that serves, and how the rows it was not trained on were split off.
+
+    Attributes:
+        problem: why it can't be compared with, known before anything was tried.
+        fraction: absent of versions of older releases.
+    """
+
+    version: Annotated[str, Field(max_length=253)]
+    artifact: ChampionArtifact
+    store: StoreConfig | None = None
+    problem: str | None = None
+    by: str | None = None
+    column: str | None = None
+    boundary: str | None = None
+    fraction: float | None = None
+
+
 class Config(_Model):
     """The whole configuration of fetch and publish."""
 
@@ -78,6 +123,8 @@ class Config(_Model):
     store: StoreConfig
     data: Annotated[tuple[Source, ...], Field(min_length=1)]
     evaluation: Evaluation
+    accepted: Accepted | None = None
+    champion: Champion | None = None
     params: dict[str, Scalar] = {}
     seed: int = 0
     # A bearer token goes there: never in the clear.

@@ -19,10 +19,11 @@ import pyarrow.compute as pc
 from steadfit_artifact.digest import FileEntry, data_digest, hash_file
 from steadfit_artifact.store import Store, StoreConfig, StoreError, under
 
-from steadfit_trainer import holdout, objects, tables
+from steadfit_trainer import captured, checks, holdout, objects, tables
 from steadfit_trainer.config import Config, Evaluation, Source
 from steadfit_trainer.failures import DataFailure, StoreFailure
 from steadfit_trainer.paths import Paths
+from steadfit_trainer.profile import Profile
 
 LOG = logging.getLogger(__name__)
 # More different labels than that are values of a regression.
@@ -41,6 +42,10 @@ class Fetched:
     rows: int = 0
     holdout_rows: int = 0
     dropped_rows: int = 0
+    profile: Profile = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.profile = Profile(self.schema)
 
     def split(self, target: str) -> bool:
         """Tell whether the source has rows that can judge."""
@@ -48,6 +53,8 @@ class Fetched:
 
     def uri(self, index: int) -> str:
         """Return the URI of one object, for sentences."""
+        if self.source.captured is not None:
+            return self.source.uri  # Its objects were joined to one file.
         path = self.entries[index].path
         return self.source.uri if self.source.uri.endswith(path) else under(self.source.uri, path)
 
@@ -84,8 +91,9 @@ def fetch(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store] 
     for folder in (paths.data, paths.output, paths.holdout.parent):
         _empty(folder)
     try:
-        fetched = [_download(connect(source.store), source, paths) for source in config.data]
+        fetched = _all(config, paths, connect)
         _split(config, fetched, paths)
+        checks.check(config, [(each.source, each.profile) for each in fetched], connect)
     except StoreError as error:
         raise StoreFailure(str(error)) from error
     except OSError as error:
@@ -120,9 +128,31 @@ def _split(config: Config, fetched: list[Fetched], paths: Paths) -> None:
     if boundary is not None:
         rule["boundary"] = holdout.text_of(boundary)
     labels = sorted(survey.labels) if survey.labels is not None else None
-    resolved = {"data": [each.document() for each in fetched], "labels": labels, "holdout": rule}
+    resolved = {
+        "data": [each.document() for each in fetched],
+        "labels": labels,
+        "holdout": rule,
+        "profile": [checks.document(each.source, each.profile) for each in fetched],
+    }
     paths.resolved.write_text(json.dumps(resolved))
     LOG.info("%d rows to train on, %d to judge by", trained, held)
+
+
+def _all(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store]) -> list[Fetched]:
+    """Download all sources; the captured ones last, because they take the types of the others over."""
+    found: dict[str, Fetched] = {}
+    for source in sorted(config.data, key=lambda source: source.captured is not None):
+        store = connect(source.store)
+        if source.captured is None:
+            found[source.name] = _download(store, source, paths)
+        else:
+            others = [each.schema for each in found.values() if each.source.captured is None]
+            wanted = captured.Wanted(source, source.captured, config.evaluation, others)
+            joined = captured.join(store, wanted, paths.downloads / source.name)
+            digest = objects.check_digest(source, joined.entries)
+            found[source.name] = Fetched(source, joined.entries, [joined.file], digest, joined.schema)
+        _check_columns(found[source.name])
+    return [found[source.name] for source in config.data]
 
 
 def _download(store: Store, source: Source, paths: Paths) -> Fetched:
@@ -136,14 +166,15 @@ def _download(store: Store, source: Source, paths: Paths) -> Fetched:
     digest = objects.check_digest(source, entries)
     for each, file in zip(found, files, strict=True):
         schemas[each.uri] = tables.schema_of(file, each.uri, source.format)
-    schema = tables.unify(schemas)
-    for what, column in (("timeColumn", source.time_column), ("keyColumn", source.key_column)):
-        if column is not None and column not in schema.names:
-            raise DataFailure(
-                f"'{source.name}' has no column '{column}', its {what}; it has {holdout.listed(schema.names)}."
-            )
     LOG.info("read %s: %d objects, %s", source.uri, len(found), digest)
-    return Fetched(source, entries, files, digest, schema)
+    return Fetched(source, entries, files, digest, tables.unify(schemas))
+
+
+def _check_columns(each: Fetched) -> None:
+    source, names = each.source, each.schema.names
+    for what, column in (("timeColumn", source.time_column), ("keyColumn", source.key_column)):
+        if column is not None and column not in names:
+            raise DataFailure(f"'{source.name}' has no column '{column}', its {what}; it has {holdout.listed(names)}.")
 
 
 def _survey(split: list[Fetched], evaluation: Evaluation) -> _Survey:
@@ -228,6 +259,7 @@ def _write(
         first = index == 0  # An empty source still has its columns.
         part = tables.Writer(paths.data / name / f"part-{index:05d}.parquet", each.schema, always=first)
         for table in tables.batches(file, each.uri(index), each.source.format, each.schema):
+            each.profile.add(table)
             train = table
             if splitter is not None and judges is not None:
                 judging = holdout.judging(table, target, splitter)

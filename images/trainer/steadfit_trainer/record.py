@@ -58,6 +58,7 @@ def complete(
             "files": [entry.document() for entry in manifest.files],
         },
         "data": resolved["data"],
+        "profile": resolved["profile"],
         "evaluation": evaluation,
         "signature": signature,
         "environment": {key: value for key, value in environment.items() if key != "source"},
@@ -91,7 +92,9 @@ def posted(record: dict[str, Any]) -> dict[str, Any]:
 
     What is cut is in the store's record; the bulkiest and least asked for goes first.
     """
-    short = copy.deepcopy({key: record[key] for key in record if key not in ("reported", "lineage", "declared")})
+    short = copy.deepcopy(
+        {key: record[key] for key in record if key not in ("reported", "lineage", "declared", "profile")}
+    )
     for each in short["data"]:
         each.pop("droppedRows", None)
     cuts = (_few_objects, _no_objects, _no_packages, _no_categories, _no_environment, _no_signature)
