@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from steadfit.kube.resources import ARTIFACT_STORES, LEASES, SECRETS
+from steadfit.kube.resources import ARTIFACT_STORES, LEASES, SECRETS, TRAINING_JOBS
 
 from .fakeapi import FakeAPI, Fault
 
@@ -24,9 +26,10 @@ STORE = {"spec": {"uriPrefix": "s3://models/", "credentialsSecretName": "s3"}}
 class Replica:
     """One operator process."""
 
-    def __init__(self, process: asyncio.subprocess.Process, port: int, log: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, ports: tuple[int, int], log: Path) -> None:
         self.process = process
-        self._url = f"http://127.0.0.1:{port}"
+        self.intake_port = ports[1]
+        self._url = f"http://127.0.0.1:{ports[0]}"
         self._log = log
 
     async def get(self, path: str) -> tuple[int, str]:
@@ -73,7 +76,7 @@ async def replica(fake: FakeAPI, directory: Path, name: str) -> AsyncIterator[Re
     with log.open("wb") as stream:
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "steadfit", env=environment, stderr=stream)
     try:
-        yield Replica(process, ports[0], log)
+        yield Replica(process, ports, log)
     finally:
         if process.returncode is None:
             process.kill()
@@ -161,5 +164,38 @@ def test_a_replica_that_starts_before_the_api_server_waits_for_it(tmp_path: Path
             fake.store.create(ARTIFACT_STORES, (None, "first"), STORE)
             await until(accepted(fake, "first"))
             assert fake.store.get(SECRETS, ("steadfit-system", "steadfit-intake-tls"))["type"] == "kubernetes.io/tls"
+
+    play(story)
+
+
+def test_a_replica_that_does_not_lead_takes_alerts_over_tls(tmp_path: Path) -> None:
+    async def story(fake: FakeAPI) -> None:
+        fake.tokens["good"] = {"authenticated": True, "user": {"username": "alertmanager"}}
+        fake.allowed.add(("alertmanager", "post", "/v1/alerts"))
+        trigger = {"name": "drift", "alert": {"matchLabels": {"alertname": "ModelInputDrift"}}}
+        fake.store.create(TRAINING_JOBS, ("shop", "flights"), {"spec": {"suspend": True, "triggers": [trigger]}})
+        labels = {"alertname": "ModelInputDrift", "namespace": "shop", "model": "flights"}
+        alert = {"status": "firing", "labels": labels, "startsAt": "2026-03-01T12:00:00Z", "fingerprint": "a1"}
+        async with replica(fake, tmp_path, "one") as one:
+            await until(one.leads)
+            async with replica(fake, tmp_path, "two") as two:
+                await until(two.ready)
+                secret = fake.store.get(SECRETS, ("steadfit-system", "steadfit-intake-tls"))
+                ca = base64.b64decode(secret["data"]["ca.crt"]).decode()
+                async with (
+                    aiohttp.ClientSession() as session,
+                    session.post(
+                        f"https://127.0.0.1:{two.intake_port}/v1/alerts",
+                        json={"version": "4", "alerts": [alert]},
+                        headers={"Authorization": "Bearer good"},
+                        ssl=ssl.create_default_context(cadata=ca),
+                        server_hostname="steadfit-operator.steadfit-system.svc",
+                    ) as response,
+                ):
+                    assert (response.status, await response.json()) == (200, {"alerts": {"stored": 1}})
+                assert not await two.leads()
+                (stored,) = fake.store.get(TRAINING_JOBS, ("shop", "flights"))["status"]["alerts"]
+                assert stored["fingerprint"] == "a1"
+                assert 'steadfit_alerts_total{result="stored"} 1.0' in (await two.get("/metrics"))[1]
 
     play(story)
