@@ -245,10 +245,22 @@ def test_the_trainer_reads_the_configuration_and_its_record_is_taken_at_the_inta
     manifest = Manifest((FileEntry("model.onnx", 10, HEX),))
     held = {"rows": 20, "digest": f"sha256:{HEX}", "by": "Time", "column": "at", "boundary": "2026-01-01"}
     uri = f"s3://models/shop/orders/artifacts/sha256/{manifest.digest.removeprefix('sha256:')}/"
-    resolved = {"data": [{**record()["data"][0], "droppedRows": 1}], "holdout": held}
+    resolved = {"data": [{**record()["data"][0], "droppedRows": 1}], "holdout": held, "profile": [{"name": "orders"}]}
     inputs = [{"name": "distance", "datatype": "FP64"}]
     whole = complete(told, uri, manifest, resolved, {"roc_auc": 0.7}, inputs, {"python": None}, {}, {})
+    assert whole["profile"] == resolved["profile"]
     sent = json.loads(dump(posted(whole)))
     taken = Record.model_validate(sent)
     assert (taken.run.attempt, taken.artifact.uri) == (2, uri)
     assert Record.model_validate(taken.dump()) == taken
+
+
+def test_the_trainer_is_told_where_the_captured_rows_of_a_deployment_lie() -> None:
+    captured = {"name": "live", "captured": {"deployment": "orders", "window": "24h"}}
+    told = Config.model_validate(config(template(data=[*SPEC["data"], captured])))
+    source = told.data[1]
+    assert (source.uri, source.format) == ("s3://models/shop/_captures/orders/", "Parquet")
+    assert source.captured is not None
+    assert (source.captured.deployment, source.captured.window) == ("orders", "24h")
+    assert source.store == told.store
+    assert told.data[0].captured is None
