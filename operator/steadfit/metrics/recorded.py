@@ -5,21 +5,18 @@ A query selects by window and feature only, so 1,500 models cost as many queries
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from steadfit.api.modeldeployment import Drift, Monitor
 from steadfit.core.monitor import enough
+from steadfit.core.rules_promql import PREDICTION, one_of
 from steadfit.core.types import Signal
 
 from .answer import Answer, NoAnswer
 from .live import Live
 
-PREDICTION = "prediction"
-"""The feature that stands for the model's own answers."""
 PREDICTIONS = "steadfit:predictions_count"
 FEEDBACK = "steadfit:feedback_count"
 
@@ -65,10 +62,10 @@ def queries(monitors: Iterable[Monitor], fresh_seconds: float) -> list[RecordedQ
     found = []
     for series in sorted(windows):
         labels = ["namespace", "model", "version", "window"]
-        selector = [_one_of("window", windows[series])]
+        selector = [f"window{one_of(sorted(windows[series]))}"]
         if series in features:
             labels.append("feature")
-            selector.append(_one_of("feature", features[series]))
+            selector.append(f"feature{one_of(sorted(features[series]))}")
         selected = f"{series}{{{','.join(selector)}}}"
         fresh = f"{selected} and (time() - timestamp({selected}) < {fresh_seconds:g})"
         # Copies of one Prometheus record the same value each; their own labels fall away.
@@ -152,8 +149,3 @@ def _unseen(series: str, live: Live, monitor: Monitor) -> Signal:
         " Prometheus does not scrape the servers or has not loaded the operator's rules",
         code="NoSeries",
     )
-
-
-def _one_of(label: str, values: Iterable[str]) -> str:
-    pattern = "|".join(map(re.escape, sorted(values)))
-    return f"{label}=~{json.dumps(pattern, ensure_ascii=False)}"

@@ -9,6 +9,7 @@ from steadfit.kube.resources import (
     ARTIFACT_STORES,
     DEPLOYMENTS,
     JOBS,
+    METRIC_SOURCES,
     MODEL_ACTIONS,
     MODEL_DEPLOYMENTS,
     MODEL_VERSIONS,
@@ -90,6 +91,10 @@ def model_action(name: str, kind: str = "TrainingJob", target: str = "flights", 
 
 def artifact_store(name: str = "default") -> JSONObject:
     return obj(ARTIFACT_STORES, name, spec={"uriPrefix": "s3://models/", "credentialsSecretName": "s3"})
+
+
+def metric_source(name: str = "default") -> JSONObject:
+    return obj(METRIC_SOURCES, name, spec={"url": "http://prometheus:9090"})
 
 
 def namespace(name: str = "ns", **labels: str) -> JSONObject:

@@ -15,6 +15,7 @@ from steadfit.kube.events import RecorderStatistics
 from steadfit.kube.lease import LeaseStatistics
 from steadfit.kube.resync import ResyncStatistics
 from steadfit.kube.workqueue import QueueStatistics
+from steadfit.metrics.poller import PollerStatistics
 
 ENGINE = EngineStatistics(
     queue=QueueStatistics(3, 1, 2, 1, 10, 4, 2.5),
@@ -47,6 +48,7 @@ def test_every_part_is_on_the_page() -> None:
             IntakeStatistics({202: 2, 403: 1}, 0),
             AlertStatistics({200: 4, 503: 1}, {"stored": 3, "no_match": 0}, 0),
             SupervisorStatistics(True, 3),
+            PollerStatistics({("default", "Answered"): 4}),
         )
     )
     assert {name.removeprefix("steadfit_operator_"): value for name, value in found.items()} == {
@@ -83,6 +85,7 @@ def test_every_part_is_on_the_page() -> None:
         "steadfit_alerts_total{result=stored}": 3,
         "steadfit_alerts_total{result=no_match}": 0,
         "watch_exits_total": 3,
+        "metric_queries_total{result=Answered,source=default}": 4,
     }
     # Alerts are counted for those who write alert rules: they need not know who counts.
     ours = {name for name in found if not name.startswith("steadfit_alerts_total")}

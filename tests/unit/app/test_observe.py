@@ -3,8 +3,9 @@ from __future__ import annotations
 from steadfit.app.indexes import INDEXES
 from steadfit.app.observe import Observer
 from steadfit.core import names
-from steadfit.core.types import Platform
+from steadfit.core.types import Platform, Signal, SourceHealth
 from steadfit.kube.cache import Cache, JSONObject
+from steadfit.metrics.signals import Signals
 
 from . import samples
 
@@ -124,3 +125,48 @@ def test_an_object_that_has_changed_is_read_anew() -> None:
 def test_the_rules_see_every_model_deployment() -> None:
     seen = observer(samples.model_deployment("a"), samples.model_deployment("b"), samples.training_job())
     assert [deployment.name for deployment in seen.model_deployments()] == ["a", "b"]
+
+
+LIVE = {
+    "revision": "r", "version": "flights-v3", "number": 3, "digest": "d", "templateDigest": "t",
+    "since": "2026-01-01T00:00:00Z",
+}  # fmt: skip
+MONITORS = [
+    {"name": "drift", "drift": {"max": 0.2}, "action": "Retrain"},
+    {"name": "errors", "errorRate": {"max": 0.1}},
+]
+
+
+def watched(name: str, **status: object) -> JSONObject:
+    deployment = samples.model_deployment(name)
+    return {**deployment, "spec": {"monitors": MONITORS}, "status": status}
+
+
+def test_what_serves_and_is_watched_by_the_operator_is_to_be_measured() -> None:
+    unreadable = {**watched("unreadable", live=LIVE), "spec": {"monitors": "none"}}
+    seen = observer(
+        samples.namespace(team="ml"),
+        watched("flights", live=LIVE),
+        watched("without-a-version"),
+        unreadable,
+        {**watched("unwatched", live=LIVE), "spec": {"monitors": MONITORS[1:]}},
+        samples.metric_source(),
+    )
+    (live,) = seen.lives()
+    assert (live.namespace, live.name, live.version) == ("ns", "flights", 3)
+    assert [monitor.name for monitor in live.monitors] == ["drift"]
+    assert live.namespace_labels == {"team": "ml"}
+    assert [source.name for source in seen.sources()] == ["default"]
+
+
+def test_a_model_deployment_sees_its_signals_and_a_metric_source_its_health() -> None:
+    deployment, source = watched("flights", live=LIVE), samples.metric_source()
+    cache, signals = Cache(INDEXES), Signals()
+    for obj in (deployment, source):
+        cache.put(obj)
+    seen = Observer(cache, PLATFORM, signals)
+    (live,) = seen.lives()
+    signals.tell(live, live.monitors[0], Signal(0.3, 1000), 0)
+    signals.tell_health(seen.sources()[0], SourceHealth(""))
+    assert seen.model_deployment(deployment).signals == {"drift": Signal(0.3, 1000)}
+    assert seen.metric_source(source).health == SourceHealth("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -63,8 +64,8 @@ def says(body: Any, status: int = 200, headers: Mapping[str, str] | None = None)
 
 
 @asynccontextmanager
-async def prometheus(handler: Handler) -> AsyncIterator[Prometheus]:
-    """Serve on a free port of this machine."""
+async def prometheus(handler: Handler, context: ssl.SSLContext | None = None) -> AsyncIterator[Prometheus]:
+    """Serve on a free port of this machine; with a context, by TLS."""
     server = Prometheus("", handler)
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -81,20 +82,22 @@ async def prometheus(handler: Handler) -> AsyncIterator[Prometheus]:
     application.router.add_post("/api/v1/query", handle)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
     await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    server.url = f"http{'s' if context else ''}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield server
     finally:
         await runner.cleanup()
 
 
-def play(handler: Handler, story: Callable[[Prometheus], Awaitable[None]]) -> None:
+def play(
+    handler: Handler, story: Callable[[Prometheus], Awaitable[None]], context: ssl.SSLContext | None = None
+) -> None:
     """Run a story with a server in an event loop of its own."""
 
     async def main() -> None:
-        async with prometheus(handler) as server:
+        async with prometheus(handler, context) as server:
             await story(server)
 
     asyncio.run(main())

@@ -9,6 +9,7 @@ import socket
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from steadfit.metrics.answer import Answer, NoAnswer
 from steadfit.metrics.client import SourceClient
+
+from tests.unit.trainer.tls import Authority
 
 from .prometheus import Handler, Prometheus, play, says, scalar, vector
 
@@ -353,3 +356,13 @@ def test_credentials_are_sent_to_this_machine_or_by_tls_only() -> None:
         assert len(server.asked) == 1
 
     play(says(scalar("1")), story)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    async def story(server: Prometheus) -> None:
+        with pytest.raises(NoAnswer) as caught:
+            await ask(server)
+        assert caught.value.code == "CertificateRefused"
+        assert not server.asked
+
+    play(says(scalar("1")), story, Authority(tmp_path).context)

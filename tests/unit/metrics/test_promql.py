@@ -1,0 +1,74 @@
+"""The grouped queries, asked of Prometheus' own code over what the operator's own rules record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from steadfit.api.modeldeployment import Monitor
+from steadfit.metrics.recorded import queries
+
+from tests.support.promtool import Scene
+from tests.unit.rules.model import WINDOW, deployment, drift, feature, psi, scene, serve
+
+from .recordings import monitor
+
+REFERENCE = [1000] * 10
+SHIFTED = [50, 60, 70, 80, 90, 110, 120, 130, 140, 150]
+FRESH = 90.0
+
+
+def asked(*monitors: Monitor) -> dict[str, str]:
+    return {query.series: query.expression for query in queries(monitors, FRESH)}
+
+
+def test_every_grouped_query_finds_what_the_rules_record(tmp_path: Path) -> None:
+    odd = 'a.b"} or {x="|ü'
+    a = scene(tmp_path, deployment(drift()))
+    serve(a, rows=1000)
+    feature(a, "distance", SHIFTED, REFERENCE, importance=0.5)
+    bias = 9 * (1 / 1000 + 1 / 10_000)
+    shifted = psi(SHIFTED, REFERENCE, corrected=False) - bias
+    alike = psi([100] * 10, REFERENCE, corrected=False) - bias
+    feature(a, odd, [100] * 10, REFERENCE, importance=0.5)
+    found = asked(
+        monitor({"name": "w", "window": WINDOW, "drift": {"max": 1}}),
+        monitor({"name": "l", "window": WINDOW, "drift": {"max": 1, "features": ["distance", odd]}}),
+    )
+    a.expect(found["steadfit:drift_psi:weighted"], 25, (shifted + alike) / 2)
+    a.expect(found["steadfit:drift_psi:max"], 25, shifted)
+    a.expect(f"max({found['steadfit:drift_psi']})", 25, shifted)
+    a.expect(f"min({found['steadfit:drift_psi']})", 25, alike)
+    a.expect(found["steadfit:predictions_count"], 25, 1000)
+    a.play()
+
+
+@pytest.mark.parametrize("feature_name", [r"a\d+", "a|b", 'say "no"', "newline\nhere", "naïve", "b" * 300])
+def test_any_name_of_a_feature_is_matched_as_it_is(tmp_path: Path, feature_name: str) -> None:
+    labels = {"namespace": "ns", "model": "flights", "version": "3", "window": "1h"}
+    a = Scene(tmp_path, "groups: []")
+    a.scrape("steadfit:drift_psi", {**labels, "feature": feature_name}, [0.25] * 10)
+    a.scrape("steadfit:drift_psi", {**labels, "feature": "a1"}, [0.5] * 10)
+    found = asked(monitor({"name": "l", "drift": {"max": 1, "features": [feature_name, "other"]}}))
+    a.expect(found["steadfit:drift_psi"], 4, 0.25)
+    a.play()
+
+
+def test_a_value_that_is_not_recorded_any_more_is_not_found_although_prometheus_repeats_it(tmp_path: Path) -> None:
+    labels = {"namespace": "ns", "model": "flights", "version": "3", "window": "1h"}
+    a = Scene(tmp_path, "groups: []")
+    a.scrape("steadfit:drift_psi:weighted", labels, [0.25] * 3)
+    expression = asked(monitor({"name": "w", "drift": {"max": 1}}))["steadfit:drift_psi:weighted"]
+    a.expect(expression, 2, 0.25)
+    a.expect('steadfit:drift_psi:weighted{window="1h"}', 4, 0.25)
+    a.expect(expression, 4, None)
+    a.play()
+
+
+def test_copies_of_one_prometheus_count_once(tmp_path: Path) -> None:
+    labels = {"namespace": "ns", "model": "flights", "version": "3", "window": "1h"}
+    a = Scene(tmp_path, "groups: []")
+    for copy in ("a", "b"):
+        a.scrape("steadfit:drift_psi:weighted", {**labels, "prometheus_replica": copy}, [0.25] * 10)
+    a.expect(asked(monitor({"name": "w", "drift": {"max": 1}}))["steadfit:drift_psi:weighted"], 4, 0.25)
+    a.play()
