@@ -355,6 +355,7 @@ DEFINITION = Definition(
         PrinterColumn("Last", ".status.lastRun.phase", description="How the newest finished run ended"),
         PrinterColumn("Failure", ".status.lastRun.failure.class", description="Why it failed"),
         PrinterColumn("Version", ".status.latestVersion.name", description="Newest version"),
+        PrinterColumn("Waiting", ".status.waiting.reason", description="What alerts and monitors wait for"),
         PrinterColumn("Next", ".status.nextRunAt", priority=1, description="Next scheduled run"),
         MESSAGE,
         AGE,

@@ -1,7 +1,7 @@
 """Why a run starts now: all causes that are due, taken together into one.
 
-A Retrain action comes first, then a change of the inputs, then a schedule. The first gives the run its name; the
-others are named in its message, because the one run serves them all.
+A Retrain action comes first, then a change of the inputs, then alerts and monitors, then a schedule. The first gives
+the run its name; the others are named in its message, because the one run serves them all.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from steadfit.api.trainingrun import TrainingRun
 from . import names, schedule
 from .input_hash import changed, input_hash
 from .run_outcome import FINISHED
+from .time_text import time_text
 
 PURPOSE = "Train"
 
@@ -26,16 +27,19 @@ def due(
     trained: str | None,
     runs: Sequence[TrainingRun],
     actions: Sequence[ModelAction],
+    signals: Sequence[Cause],
     schedules: Sequence[TriggerState],
     now: datetime,
 ) -> Cause | None:
     """Return the cause of the run to start, or None while nothing is due.
 
-    `trained` is the hash of the inputs that the newest run was started with.
+    `trained` is the hash of the inputs that the newest run was started with, `signals` are the alerts and monitors that
+    fire and are not held back.
     """
     causes = [
         *[_action(action) for action in actions],
         *_change(job, trained, runs),
+        *signals,
         *[_time(job, state, now) for state in schedules],
     ]
     if not causes:
@@ -81,5 +85,5 @@ def _change(job: TrainingJob, trained: str | None, runs: Sequence[TrainingRun]) 
 def _time(job: TrainingJob, state: TriggerState, now: datetime) -> Cause:
     times = next(trigger.schedule for trigger in job.spec.triggers if trigger.name == state.name)
     newest = schedule.newest_until(times, now) if times else state.next_scheduled_at
-    at = newest.strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = time_text(newest)
     return Cause(type="Schedule", key=at, trigger=state.name, message=f"schedule {state.name} was due at {at}")

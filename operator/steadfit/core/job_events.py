@@ -1,4 +1,4 @@
-"""What is told when a TrainingJob's status changes: one Event for each transition."""
+"""What is told when a TrainingJob's status changes: one Event for each transition, and for each wait that begins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from steadfit.api.base import Condition
 from steadfit.api.trainingjob import LastRun, TrainingJobStatus
 
 from .conditions import STALLED
+from .job_readiness import RETRAINING_PAUSED
+from .skipped import began
 from .types import Event
+from .waits import words
 
 
 def events(before: TrainingJobStatus, after: TrainingJobStatus) -> tuple[Event, ...]:
@@ -18,7 +21,9 @@ def events(before: TrainingJobStatus, after: TrainingJobStatus) -> tuple[Event, 
     active = after.active_run
     if active is not None and (before.active_run is None or before.active_run.name != active.name):
         told.append(Event("Normal", "RunStarted", f"run {active.name}: {active.cause.message}"))
-    return (*told, *_stalled(before, after))
+    if after.waiting is not None and began(before.waiting, after.waiting):
+        told.append(Event("Normal", "RetrainingWaits", words(after.waiting)))
+    return (*told, *_paused(before, after), *_stalled(before, after))
 
 
 def _ended(last: LastRun) -> Event:
@@ -29,11 +34,20 @@ def _ended(last: LastRun) -> Event:
     return Event("Normal", "RunSuperseded", f"run {last.name} was overtaken by a new recipe")
 
 
-def _stalled(before: TrainingJobStatus, after: TrainingJobStatus) -> list[Event]:
-    def of(status: TrainingJobStatus) -> Condition | None:
-        return next((condition for condition in status.conditions if condition.type == STALLED), None)
+def _paused(before: TrainingJobStatus, after: TrainingJobStatus) -> list[Event]:
+    """Return the Event of the breaker that opens; that its end moves is no news."""
+    new = _condition(after, RETRAINING_PAUSED)
+    return (
+        [Event("Warning", RETRAINING_PAUSED, new.message)] if new and not _condition(before, RETRAINING_PAUSED) else []
+    )
 
-    old, new = of(before), of(after)
+
+def _stalled(before: TrainingJobStatus, after: TrainingJobStatus) -> list[Event]:
+    old, new = _condition(before, STALLED), _condition(after, STALLED)
     if new is None or (old is not None and (old.reason, old.message) == (new.reason, new.message)):
         return []
     return [Event("Warning", new.reason, new.message)]
+
+
+def _condition(status: TrainingJobStatus, condition_type: str) -> Condition | None:
+    return next((condition for condition in status.conditions if condition.type == condition_type), None)

@@ -1,7 +1,8 @@
 """The conditions of a TrainingJob: whether the recipe is followed, whether a run is in flight, how the last one ended.
 
 `Ready` says that the recipe is accepted and kept; a retrain or a run that failed does not turn it. Only while there
-is no version at all does a run that failed for good stall it: then a person is needed.
+is no version at all does a run that failed for good stall it: then a person is needed. `RetrainingPaused` is there only
+while it is true: runs by alerts and monitors brought nothing and are held back for longer.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from steadfit.api.run import FailureRecord
 from steadfit.api.trainingjob import TrainingJob, TrainingJobStatus
 from steadfit.api.trainingrun import TrainingRun
 
+from . import waits
 from .conditions import READY, Wish, ready, reconciling, stalled
+from .hold import Hold
 from .in_flight import named
 from .problem import Problem
 
 TRAINING = "Training"
 LAST_RUN_SUCCEEDED = "LastRunSucceeded"
+RETRAINING_PAUSED = "RetrainingPaused"
 
 
 def wishes(
@@ -27,10 +31,16 @@ def wishes(
     job: TrainingJob,
     runs: Sequence[TrainingRun],
     versions: Sequence[ModelVersion],
+    breaker: Hold | None,
 ) -> list[Wish]:
     """Return the conditions."""
     run = named(status.active_run.name, runs) if status.active_run else None
-    return [*_ready(status, problem, job, versions), _training(status, run), *_last_run(status, run)]
+    return [
+        *_ready(status, problem, job, versions),
+        _training(status, run),
+        *_last_run(status, run),
+        *([Wish(RETRAINING_PAUSED, "True", breaker.reason, breaker.message)] if breaker else []),
+    ]
 
 
 def _ready(
@@ -60,13 +70,14 @@ def _awaiting(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> li
 
 
 def _training(status: TrainingJobStatus, run: TrainingRun | None) -> Wish:
-    active = status.active_run
+    active, waiting = status.active_run, status.waiting
+    rest = f"; {waits.words(waiting)}" if waiting else ""
     if active is None:
-        return Wish(TRAINING, "False", "Idle", "no run is in flight")
+        return Wish(TRAINING, "False", waiting.reason if waiting else "Idle", f"no run is in flight{rest}")
     if run is None:
-        return Wish(TRAINING, "True", "RunStarting", f"run {active.name} is being created")
+        return Wish(TRAINING, "True", "RunStarting", f"run {active.name} is being created{rest}")
     said = next((item for item in run.status.conditions if item.type == READY), None)
-    return Wish(TRAINING, "True", "RunInFlight", f"run {active.name}: {said.message if said else 'it starts'}")
+    return Wish(TRAINING, "True", "RunInFlight", f"run {active.name}: {said.message if said else 'it starts'}{rest}")
 
 
 def _last_run(status: TrainingJobStatus, run: TrainingRun | None) -> list[Wish]:

@@ -5,9 +5,31 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.base import API_VERSION
+from steadfit.api.run import Cause
 from steadfit.api.trainingjob import TrainingJobStatus
-from steadfit.core import cause, in_flight, job_events, job_readiness, recipe, retention, retrain, run_manifest, trigger
+from steadfit.core import (
+    alert_causes,
+    automatic,
+    breaker,
+    budget,
+    cause,
+    cooldown,
+    hold,
+    in_flight,
+    job_events,
+    job_readiness,
+    monitor_causes,
+    open_rollout,
+    recipe,
+    retention,
+    retrain,
+    run_manifest,
+    skipped,
+    trigger,
+    waits,
+)
 from steadfit.core.conditions import merge
+from steadfit.core.hold import Hold
 from steadfit.core.input_hash import input_hash
 from steadfit.core.problem import Problem
 from steadfit.core.types import Action, Create, Delete, ObservedTrainingJob, Plan
@@ -15,12 +37,22 @@ from steadfit.core.types import Action, Create, Delete, ObservedTrainingJob, Pla
 
 def plan(observed: ObservedTrainingJob, now: datetime) -> Plan:
     """Decide over a TrainingJob."""
-    job = observed.job
+    job, runs, versions = observed.job, observed.runs, observed.versions
     problem = recipe.problem(job, observed.stores)
-    status = in_flight.settle(job.status, observed.runs, observed.versions, input_hash(job.spec))
-    status = _decided(status, _held(status, problem, observed), observed, now)
+    status = in_flight.settle(job.status, runs, versions, input_hash(job.spec))
+    status = status.model_copy(
+        update={
+            "alerts": alert_causes.kept(job, now),
+            "automatic_runs": automatic.follow(status, runs, versions, now),
+        }
+    )
+    held = hold.of_every_cause(status, problem, job)
+    limit, paused = _limits(status, observed, now)
+    status = _decided(status, held, limit, observed, now)
+    held = hold.of_every_cause(status, problem, job)
+    status = _with_wait(status, held or limit, observed, now)
     generation = job.metadata.generation
-    wishes = job_readiness.wishes(status, problem, job, observed.runs, observed.versions)
+    wishes = job_readiness.wishes(status, problem, job, runs, versions, paused)
     status = status.model_copy(
         update={
             "next_run_at": min((state.next_scheduled_at for state in status.triggers), default=None),
@@ -28,37 +60,38 @@ def plan(observed: ObservedTrainingJob, now: datetime) -> Plan:
             "conditions": merge(job.status.conditions, wishes, generation, now),
         }
     )
-    held = _held(status, problem, observed)
     return Plan(
         status=status.dump(),
         actions=(*_start(status, problem, observed), *_put_away(status, observed)),
         events=job_events.events(job.status, status),
-        requeue_at=None if held else status.next_run_at,
+        requeue_at=_again(status, held, paused, now),
     )
 
 
-def _held(status: TrainingJobStatus, problem: Problem | None, observed: ObservedTrainingJob) -> str | None:
-    """Return what every cause has to wait for, in words, or None when a run may start."""
-    if status.active_run is not None:
-        return f"waits until run {status.active_run.name} has ended"
-    if observed.job.spec.suspend:
-        return "waits until spec.suspend is false"
-    return f"waits until the recipe can be followed: {problem.message}" if problem else None
+def _limits(status: TrainingJobStatus, observed: ObservedTrainingJob, now: datetime) -> tuple[Hold | None, Hold | None]:
+    """Return what alerts and monitors alone have to wait for, and the breaker, which shows also when nothing asks."""
+    limits = observed.job.spec.limits
+    begun = cooldown.start(status, observed.deployments)
+    barren = automatic.barren(status.automatic_runs, observed.versions)
+    paused = breaker.hold(barren, begun, limits, now)
+    timed = [paused, cooldown.hold(begun, limits, now), budget.hold(status.automatic_runs, limits, now)]
+    return hold.shown(timed, open_rollout.hold(observed.versions, observed.deployments)), paused
 
 
 def _decided(
-    status: TrainingJobStatus, held: str | None, observed: ObservedTrainingJob, now: datetime
+    status: TrainingJobStatus, held: Hold | None, limit: Hold | None, observed: ObservedTrainingJob, now: datetime
 ) -> TrainingJobStatus:
     """Return the status with the run that all due causes lead to, and with what became of each cause."""
     job, runs = observed.job, observed.runs
     schedules = trigger.track(job, now)
     waiting = retrain.pending(status.actions, observed.actions)
-    records = retrain.note(status.actions, waiting, observed.actions, "Pending", held or "", now)
+    records = retrain.note(status.actions, waiting, observed.actions, "Pending", held.message if held else "", now)
     status = status.model_copy(update={"triggers": schedules, "actions": records})
     if held:
         return status
     waiting = retrain.admitted(records, waiting)
-    found = cause.due(job, status.input_hash, runs, waiting, trigger.due(schedules, now), now)
+    signals = [] if limit else _signals(status, observed, now)
+    found = cause.due(job, status.input_hash, runs, waiting, signals, trigger.due(schedules, now), now)
     if found is None:
         return status
     active = cause.as_run(job, found, runs)
@@ -69,8 +102,38 @@ def _decided(
             "input_hash": active.input_hash,
             "triggers": trigger.honour(job, schedules, now),
             "actions": retrain.note(records, waiting, observed.actions, "Succeeded", started, now),
+            "automatic_runs": automatic.begin(status.automatic_runs, active.name, found, now),
         }
     )
+
+
+def _signals(status: TrainingJobStatus, observed: ObservedTrainingJob, now: datetime) -> list[Cause]:
+    """Return the causes of the alerts and monitors that fire."""
+    alerts = alert_causes.firing(observed.job, status.alerts, now)
+    return [*alert_causes.causes(alerts, now), *monitor_causes.causes(monitor_causes.firing(observed.deployments), now)]
+
+
+def _with_wait(
+    status: TrainingJobStatus, held: Hold | None, observed: ObservedTrainingJob, now: datetime
+) -> TrainingJobStatus:
+    """Return the status with what the alerts and monitors that still ask wait for."""
+    alerts = alert_causes.firing(observed.job, status.alerts, now)
+    asked = waits.asking(alerts, monitor_causes.firing(observed.deployments))
+    before = status.waiting
+    after = waits.wait(before, waits.unserved(asked, status.active_run, observed.runs), held, now)
+    return status.model_copy(update={"waiting": after, "skipped": skipped.count(status.skipped, before, after, now)})
+
+
+def _again(status: TrainingJobStatus, held: Hold | None, paused: Hold | None, now: datetime) -> datetime | None:
+    """Return the next time at which something changes without any news."""
+    times = [
+        None if held else status.next_run_at,
+        status.waiting.until if status.waiting else None,
+        paused.until if paused else None,
+        *alert_causes.changes_at(status.alerts),
+        *automatic.changes_at(status.automatic_runs),
+    ]
+    return min((at for at in times if at is not None and at > now), default=None)
 
 
 def _start(status: TrainingJobStatus, problem: Problem | None, observed: ObservedTrainingJob) -> list[Action]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from steadfit.api.artifactstore import ArtifactStore
 from steadfit.api.modelaction import ModelAction
+from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
@@ -185,6 +186,46 @@ def retrain(uid: str = "action-1", created: str | None = None, phase: str = "Pen
     )
 
 
+DRIFT: JSON = {"name": "drift", "alert": {"matchLabels": {"alertname": "ModelInputDrift"}}}
+"""A trigger by alert."""
+
+
+def alert(fingerprint: str = "3f2a9c1b44d05e77", status: str = "firing", **changes: Any) -> JSON:
+    """Return an alert as the intake keeps it."""
+    return {
+        "fingerprint": fingerprint,
+        "alertname": "ModelInputDrift",
+        "status": status,
+        "trigger": "drift",
+        "startsAt": at(minutes=10),
+        "receivedAt": at(minutes=1),
+        "labels": {"alertname": "ModelInputDrift"},
+        **changes,
+    }
+
+
+def deployment(name: str = "orders", status: JSON | None = None, **spec: Any) -> ModelDeployment:
+    return ModelDeployment.model_validate(
+        {
+            "metadata": {"name": name, "namespace": NAMESPACE, "uid": f"uid-of-{name}", "generation": 1},
+            "spec": {"trainingJobRef": {"name": "orders"}, **spec},
+            "status": status or {},
+        }
+    )
+
+
+def revision(number: int, since: str) -> JSON:
+    """Return what a ModelDeployment says of a revision that is live or coming up."""
+    return {
+        "revision": f"r{number}",
+        "version": f"orders-v{number}",
+        "number": number,
+        "digest": f"sha256:{number:064x}",
+        "templateDigest": "t",
+        "since": since,
+    }
+
+
 def record(**changes: Any) -> JSON:
     run = changes.pop("run", training_run())
     return {
@@ -356,8 +397,9 @@ def observed_job(
     versions: Sequence[ModelVersion] = (),
     actions: Sequence[ModelAction] = (),
     stores: Stores = STORES,
+    deployments: Sequence[ModelDeployment] = (),
 ) -> ObservedTrainingJob:
-    return ObservedTrainingJob(job or training_job(), runs, versions, actions, stores)
+    return ObservedTrainingJob(job or training_job(), runs, versions, actions, stores, deployments)
 
 
 def observed_run(

@@ -13,6 +13,7 @@ from typing import Any
 
 from steadfit.api.artifactstore import ArtifactStore
 from steadfit.api.modelaction import ModelAction
+from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
@@ -31,7 +32,21 @@ from steadfit.core.types import (
 
 from tests.oracles import status as oracle
 
-from .builders import COMPLETE, FAILED, LAKE, NAMESPACE, NOW, PLATFORM, SPEC, STORE, ended, record, running, waits
+from .builders import (
+    COMPLETE,
+    FAILED,
+    LAKE,
+    NAMESPACE,
+    NOW,
+    PLATFORM,
+    SPEC,
+    STORE,
+    alert,
+    ended,
+    record,
+    running,
+    waits,
+)
 
 JSON = dict[str, Any]
 FINISHED = ("Succeeded", "Failed", "Superseded")
@@ -64,6 +79,29 @@ class World:
             "requestedBy": "ada",
         }
         self._add("ModelAction", {"metadata": {"name": name}, "spec": spec})
+
+    def tell(self, fingerprint: str = "3f2a9c1b44d05e77", status: str = "firing", **changes: Any) -> None:
+        """Let the intake keep an alert that it was told now."""
+        now = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        alerts = self.objects["TrainingJob", "orders"]["status"].setdefault("alerts", [])
+        known = next((entry for entry in alerts if entry["fingerprint"] == fingerprint), None)
+        told = alert(
+            fingerprint, status, **{"startsAt": known["startsAt"] if known else now, "receivedAt": now, **changes}
+        )
+        if known is None:
+            alerts.append(told)
+        else:
+            known.update(told)
+
+    def serve(self, name: str = "orders", **status: Any) -> JSON:
+        """Let a ModelDeployment stand, with this in its status."""
+        if ("ModelDeployment", name) not in self.objects:
+            monitors = [{"name": "drift", "drift": {"max": 0.2}, "action": "Retrain"}]
+            spec = {"trainingJobRef": {"name": "orders"}, "monitors": monitors}
+            self._add("ModelDeployment", {"metadata": {"name": name}, "spec": spec})
+        deployment = self.objects["ModelDeployment", name]
+        deployment["status"] = {**deployment["status"], **status}
+        return deployment
 
     def advance(self, **by: float) -> None:
         self.now += timedelta(**by)
@@ -272,8 +310,9 @@ class World:
 def _plan_job(world: World, obj: JSON) -> Plan:
     actions = [ModelAction.model_validate(item) for item in world.every("ModelAction")]
     job = TrainingJob.model_validate(obj)
+    deployments = [ModelDeployment.model_validate(item) for item in world.every("ModelDeployment")]
     return training_job.plan(
-        ObservedTrainingJob(job, world.runs(), world.versions(), actions, world.known_stores()), world.now
+        ObservedTrainingJob(job, world.runs(), world.versions(), actions, world.known_stores(), deployments), world.now
     )
 
 
