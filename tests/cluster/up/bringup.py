@@ -10,6 +10,7 @@ from tests.cluster.up import (
     engine,
     images,
     kind,
+    monitoring,
     node_image,
     pull,
     registry,
@@ -76,11 +77,13 @@ def images_only(settings: Settings) -> None:
 
 
 def install(settings: Settings) -> None:
-    """Install CRDs and operator with images built here, then build those of the examples and the tests."""
+    """Install CRDs, operator and monitoring with images built here, then build those of the examples and the tests."""
     if not settings.existing and kind.problem(settings):
         raise BringUpError("There is no healthy cluster: run `make cluster-up` first.")
     docker = _docker(settings)
-    installation.install(settings, images.build_all(settings, docker, images.PRODUCT))
+    built = images.build_all(settings, docker, (*images.PRODUCT, *images.DEVELOPMENT))
+    installation.install(settings, built)
+    monitoring.install(settings, built["monitoring"])
     images.build_all(settings, docker)
 
 
@@ -94,6 +97,8 @@ def environment(settings: Settings, path: str) -> dict[str, str]:
         "STEADFIT_STORE_CLUSTER_ENDPOINT": store.IN_CLUSTER_ENDPOINT,
         "STEADFIT_STORE_ACCESS_KEY_ID": store.ACCESS_KEY,
         "STEADFIT_STORE_SECRET_ACCESS_KEY": store.SECRET_KEY,
+        "STEADFIT_PROMETHEUS_URL": monitoring.endpoint(settings, monitoring.PROMETHEUS_PORT),
+        "STEADFIT_ALERTMANAGER_URL": monitoring.endpoint(settings, monitoring.ALERTMANAGER_PORT),
     }
     if not settings.existing:
         values["KUBECONFIG"] = str(settings.kubeconfig)
@@ -116,14 +121,13 @@ def down(settings: Settings) -> None:
     # Only a running engine can take its containers away, so ours is started once more if it was killed.
     docker = engine.ensure(settings) if own else engine.running(settings)
     if docker is not None:
-        interfaces = engine.links(docker) if own else []
         kind.link_programs(settings)
         kind.delete(settings, docker)
         registry.remove(docker)
         if docker.has("network", "inspect", CLUSTER_NAME):
             docker.docker("network", "rm", CLUSTER_NAME)
         if own:
-            engine.stop_own(settings, interfaces)
+            engine.stop_own(settings)
     if settings.state.exists():
         shutil.rmtree(settings.state)
     say("The cluster is gone.")

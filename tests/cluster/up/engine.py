@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TypedDict
 
@@ -18,6 +19,7 @@ from tests.cluster.up.shell import BringUpError, run, say, step, succeeds
 BRIDGE_ADDRESS = "198.18.128.1/24"
 ADDRESS_POOL = "base=198.18.132.0/22,size=24"
 NETWORK_SUBNET = "198.18.133.0/24"
+BRIDGES = ip_network("198.18.128.0/21")  # where the two before lie
 CGROUP = CLUSTER_NAME
 BUILD_CACHE_AGE = "12h"
 # What a daemon and its containerd make outside their directories.
@@ -159,35 +161,43 @@ def _put_back(before: Before) -> None:
 def _end(settings: Settings) -> None:
     """End every process of our daemon, dead or alive, and what it mounted.
 
-    What a killed daemon leaves would otherwise live on beside the new one: a network namespace with the
-    address that the next container gets, for one.
+    What a killed daemon leaves would otherwise live on beside the new one. A network namespace stays for up to two
+    minutes while the kernel has bytes to deliver to a peer that is gone, and answers at the address that the next
+    container gets; without its interface it can't.
     """
     directory = settings.state / "engine"
     processes.stop(directory / "pid", directory / "exec", CGROUP)
+    for link in links():
+        processes.delete_link(link)
     processes.unmount(settings.state)
     processes.unmount(settings.cache / "docker")
     shutil.rmtree(directory / "exec", ignore_errors=True)
     (directory / "pid").unlink(missing_ok=True)
 
 
-def links(engine: Engine) -> list[str]:
-    """Network interfaces of an engine of ours: its bridges, and what hangs on them.
+def bridges(addresses: str) -> list[str]:
+    """Names of our bridges in what ``ip -json -4 address show`` prints: those with an address of our range."""
+    return [
+        str(link["ifname"])
+        for link in json.loads(addresses)
+        if any(ip_address(each["local"]) in BRIDGES for each in link.get("addr_info", ()))
+    ]
 
-    A killed daemon forgets the interfaces of its containers, but they stay on the bridges.
+
+def links() -> list[str]:
+    """Network interfaces of an engine of ours: what hangs on its bridges, then these.
+
+    They are found by their addresses, because a killed daemon forgets the interfaces of its containers.
     """
-    bridges = ["docker0"]
-    if engine.has("network", "inspect", CLUSTER_NAME):
-        bridges.append(f"br-{engine.docker('network', 'inspect', '--format', '{{.Id}}', CLUSTER_NAME)[:12]}")
-    members = [member.name for bridge in bridges for member in sorted(Path(f"/sys/class/net/{bridge}/brif").glob("*"))]
-    return members + bridges
+    ours = bridges(run(["ip", "-json", "-4", "address", "show"]))
+    members = [member.name for bridge in ours for member in sorted(Path(f"/sys/class/net/{bridge}/brif").glob("*"))]
+    return members + ours
 
 
-def stop_own(settings: Settings, interfaces: list[str]) -> None:
+def stop_own(settings: Settings) -> None:
     """Stop our daemon and remove what it set up on the machine; its image store stays in the cache."""
     directory = settings.state / "engine"
     with step("stopping our Docker daemon"):
         _end(settings)
-        for interface in interfaces:
-            processes.delete_link(interface)
         _put_back(json.loads((directory / "before.json").read_text()))
     say(f"Kept the cache {settings.cache}; remove the directory to free its space.")

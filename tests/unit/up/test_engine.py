@@ -43,6 +43,17 @@ def test_every_address_lies_in_the_range_reserved_for_benchmarks() -> None:
     assert not any(a.overlaps(b) for i, a in enumerate(apart) for b in apart[:i])
 
 
+def test_our_bridges_are_known_by_their_addresses() -> None:
+    shown = [
+        {"ifname": "lo", "addr_info": [{"local": "127.0.0.1"}]},
+        {"ifname": "docker0", "addr_info": [{"local": "172.17.0.1"}]},
+        {"ifname": "veth1"},
+        {"ifname": "br-c8c16215d5df", "addr_info": [{"local": str(ipaddress.ip_network(engine.NETWORK_SUBNET)[1])}]},
+        {"ifname": "docker1", "addr_info": [{"local": engine.BRIDGE_ADDRESS.partition("/")[0]}]},
+    ]
+    assert engine.bridges(json.dumps(shown)) == ["br-c8c16215d5df", "docker1"]
+
+
 def test_our_daemon_keeps_to_its_own_directories() -> None:
     command = options(engine.dockerd_command(Path("/state/engine"), Path("/cache/docker"), wrap_runc=False))
     assert command["--data-root"] == "/cache/docker"
