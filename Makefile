@@ -32,7 +32,7 @@ test: check ## Every test: formats and types, then unit, simulation, contract, t
 check: environment ## Formats, lint, types, import contracts, generated files, lock file
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m ruff check
-	$(PYTHON) -m mypy operator/steadfit images/artifact images/trainer images/server images/sdk tests
+	$(PYTHON) -m mypy operator/steadfit images/artifact images/trainer images/server images/sdk images/monitoring tests
 	.venv/bin/lint-imports
 	$(PYTHON) -m steadfit.api.crd --check
 	$(UP) lock

@@ -44,6 +44,9 @@ PRODUCT = (
     ),
 )
 
+# What the local cluster runs beside the product.
+DEVELOPMENT = (Image("monitoring", "images/monitoring/Dockerfile", ("images/monitoring/sidecar.py",)),)
+
 
 def examples(root: Path) -> tuple[Image, ...]:
     """Training images of the examples and of the cluster tests: each directory with a Dockerfile is one.
@@ -64,7 +67,7 @@ def examples(root: Path) -> tuple[Image, ...]:
 
 def table(root: Path) -> dict[str, Image]:
     """Every image by name."""
-    return {image.name: image for image in (*PRODUCT, *examples(root))}
+    return {image.name: image for image in (*PRODUCT, *DEVELOPMENT, *examples(root))}
 
 
 def content_key(root: Path, image: Image, base: str) -> str:

@@ -12,7 +12,8 @@ from tests.cluster.up.shell import BringUpError, CommandError, run, step, succee
 
 POD_SUBNET = "198.18.64.0/19"
 SERVICE_SUBNET = "198.18.96.0/20"
-# Node ports that this machine reaches at 127.0.0.1 on any engine: 30070 is the store, the others are free.
+# Node ports that this machine reaches at 127.0.0.1 on any engine: 30070 is the store, 30080 Prometheus, 30081
+# Alertmanager, the others are free.
 NODE_PORTS = (30070, *range(30080, 30086))
 NODES = (f"{CLUSTER_NAME}-control-plane", f"{CLUSTER_NAME}-worker")
 

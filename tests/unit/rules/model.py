@@ -83,7 +83,8 @@ def feature(
 def smoothed(counts: Counts) -> NDArray[np.float64]:
     """Shares with half a sample more in each bin."""
     array = np.asarray(counts, dtype=np.float64)
-    return (array + 0.5) / (array.sum() + 0.5 * array.size)
+    shares: NDArray[np.float64] = (array + 0.5) / (array.sum() + 0.5 * array.size)
+    return shares
 
 
 def psi(counts: Counts, reference: Counts, *, corrected: bool = True) -> float:

@@ -21,12 +21,12 @@ def post(a: Scene, name: str, total: float, **labels: str) -> None:
 
 def binary(a: Scene, scores: NDArray[np.float64], outcomes: NDArray[np.int64]) -> NDArray[np.float64]:
     """Post outcomes back as a server counts them; returns the scores as bins, 0 to 19."""
-    bins = np.minimum((scores * 20).astype(int), 19)
+    bins: NDArray[np.float64] = np.minimum(np.floor(scores * 20), 19)
     for index in range(20):
         for outcome, value in (("negative", 0), ("positive", 1)):
             post(a, "", int(np.sum((bins == index) & (outcomes == value))), bin=str(index), outcome=outcome)
     post(a, "_squared_error", float(np.sum((scores - outcomes) ** 2)))
-    return bins.astype(np.float64)
+    return bins
 
 
 def drawn(seed: int, rows: int = 1000) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

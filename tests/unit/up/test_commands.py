@@ -38,6 +38,8 @@ def test_an_existing_cluster_keeps_the_kubeconfig_of_its_user_and_has_the_store_
     assert "KUBECONFIG" not in exports
     assert exports["STEADFIT_REGISTRY"] == "r.example/p"
     assert exports["STEADFIT_STORE_ENDPOINT"] == "http://192.0.2.7:30070"
+    assert exports["STEADFIT_PROMETHEUS_URL"] == "http://192.0.2.7:30080"
+    assert exports["STEADFIT_ALERTMANAGER_URL"] == "http://192.0.2.7:30081"
 
 
 def test_an_existing_cluster_is_never_taken_down(tmp_path: Path) -> None:

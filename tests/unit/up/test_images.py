@@ -23,11 +23,11 @@ def copied(image: images.Image) -> list[str]:
     return [source for line in lines for source in line.split()[:-1]]
 
 
-def test_the_product_has_three_images_and_examples_are_found_by_their_dockerfile(tmp_path: Path) -> None:
+def test_the_images_are_product_and_monitoring_and_the_examples_are_found_by_their_dockerfile(tmp_path: Path) -> None:
     for path in ("manifests/examples/flights/image", "tests/cluster/images/liar"):
         (tmp_path / path).mkdir(parents=True)
         (tmp_path / path / "Dockerfile").touch()
-    assert list(images.table(tmp_path)) == ["operator", "trainer", "server", "flights-train", "test-liar"]
+    assert list(images.table(tmp_path)) == ["operator", "trainer", "server", "monitoring", "flights-train", "test-liar"]
 
 
 @pytest.mark.parametrize("name", TABLE)
