@@ -22,7 +22,7 @@ PSI = "steadfit:drift_psi"
 LABELLED = 0.5
 """Share of a month after which its first half is in the lake with outcomes."""
 PATIENCE = 2 * SECONDS
-"""How long a month is played again while an alert fires but nothing has started yet (a cooldown)."""
+"""How long after a month an alert may fire while nothing starts yet (a cooldown)."""
 
 
 @dataclass
@@ -47,7 +47,9 @@ class Months:
     _told: float = 0.0
 
     def play(self, months: range) -> Manifest:
-        """Play month after month; return the version that passed the gate.
+        """Let month follow month; return the version that passed the gate.
+
+        The first one is being played already. Each is followed by the next without a pause, whatever comes of it.
 
         Raises
         ------
@@ -64,9 +66,7 @@ class Months:
         raise TimedOut(f"no month from {partition(months[0])} to {partition(months[-1])} brought a better version")
 
     def _month(self, month: int) -> Manifest | None:
-        """Play one month; return the version that a run of it brought, None if none started."""
-        self.lake.to_be_played(month)
-        self.player.play(month)
+        """Watch one month; return the version that a run of it brought, None if none started."""
         self.timeline.note(f"traffic: the flights of {partition(month)}; outcomes are posted back after {DELAY:.0f} s")
         labelled, drifted, alert, value = False, False, None, None
         for _ in ticks(SECONDS + PATIENCE, interval=3.0):
@@ -75,6 +75,8 @@ class Months:
             if not labelled and played >= LABELLED:
                 self.timeline.note(f"the first half of {self.lake.arrive(month, half=0)} is in the lake")
                 labelled = True
+                self.lake.to_be_played(month + 1)
+                self.player.play(month + 1)
             value, samples = self._drift()
             self._tell(value, samples)
             if not drifted and self._above(value, samples):

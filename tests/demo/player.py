@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,13 +50,12 @@ class Player:
         return player
 
     def play(self, month: int) -> None:
-        """Go on with another month."""
+        """Go on with another month when the present one is over."""
         self._python(f"open('{replay.COMMAND}', 'w').write('{partition(month)}')")
 
     def played(self, month: int) -> float:
-        """Return how much of a month was played, 0 if another one still is; above 1 it is played again."""
-        state = self.state()
-        return float(state["played"]) if state.get("month") == partition(month) else 0.0
+        """Return how much of a month was played: 0 while an earlier one is, at least 1 once it is over."""
+        return played(self.state(), month)
 
     def state(self) -> dict[str, Any]:
         """Return what the pod says of itself, nothing before it has begun."""
@@ -74,6 +74,14 @@ class Player:
 
     def _python(self, code: str) -> str:
         return self.kubectl.run("exec", POD, "--", "python3", "-c", code)
+
+
+def played(state: Mapping[str, Any], month: int) -> float:
+    """Return how much of a month was played, by what the pod says of itself."""
+    present, asked = state["month"], partition(month)
+    if present == asked:
+        return float(state["played"])
+    return 1.0 if present > asked else 0.0
 
 
 def _config() -> Manifest:

@@ -2,10 +2,11 @@
 
 Runs in a pod of its own, beside nothing but `tests/support/load.py`: the same open-loop generator, which here takes
 its requests from the month that is being played. Rows come in the order of time and evenly: a month is played in
-`SECONDS`, whatever its length, and once more from its beginning until the next one is asked for, so that traffic
-never stops. A flight's outcome is known `DELAY` seconds after it was asked about; it goes back with the answer's token.
+`SECONDS`, whatever its length; then comes the one that was asked for meanwhile, without a pause, or the same once more
+if there is none, so that traffic never stops. A flight's outcome is known `DELAY` seconds after it was asked about; it
+goes back with the answer's token.
 
-The month is asked for by writing its partition's name to `COMMAND`; what was done so far is in `STATE`.
+The next month is asked for by writing its partition's name to `COMMAND`; what was done so far is in `STATE`.
 """
 
 from __future__ import annotations
@@ -112,17 +113,20 @@ class Replay(Load):
         self._feedback_url = url.removesuffix("/infer") + "/feedback"
         self._asked: dict[int, tuple[Month, int]] = {}
         self._known: deque[Outcome] = deque()
-        self._sent = 0
+        self._sent, self._first = 0, 0
+        self.month, self.place = month, Place(0, 0)
+        self._next: Month | None = None
         self.feedback = Feedback()
-        self.play(month)
 
     def play(self, month: Month) -> None:
-        """Ask about this month's flights from the next request on."""
-        self.month, self._first, self.place = month, self._sent, Place(0, 0)
+        """Go on with this month when the one that is being played is over."""
+        self._next = month
 
     def request(self, number: int, *, close: bool) -> bytes:
-        """Return the next flight of the month."""
+        """Return the next flight."""
         self.place = place_of(self._sent - self._first, self.month.rows, self._rate)
+        if self._next is not None and self.place.round:
+            self.month, self._next, self._first, self.place = self._next, None, self._sent, Place(0, 0)
         self._sent += 1
         self._asked[number] = (self.month, self.place.row)
         return self.message(self.month.body(self.place.row), close=close)
@@ -196,10 +200,12 @@ def read_month(name: str) -> Month:
 
 async def _follow(replay: Replay) -> None:
     """Play what is asked for, post outcomes, and tell, for ever."""
+    heard = replay.month.name
     while True:
         asked = _asked_for()
-        if asked and asked != replay.month.name:
+        if asked and asked != heard:
             replay.play(await asyncio.to_thread(read_month, asked))
+            heard = asked
         await replay.post_outcomes()
         _tell(replay.state())
         await asyncio.sleep(0.5)

@@ -27,7 +27,8 @@ class World:
     def __init__(self, drift: dict[int, float], verdicts: list[str], runs_for_an_alert: int = 1) -> None:
         self.namespace = "flights"
         self.drift, self.verdicts, self.runs_for_an_alert = drift, verdicts, runs_for_an_alert
-        self.month, self.looks = 0, 0
+        self.month, self.looks = min(drift), 0
+        self.asked_for = 0
         self.landed: list[tuple[int, int | None]] = []
         self.at_the_start: list[list[tuple[int, int | None]]] = []
         self.runs: list[Manifest] = []
@@ -36,11 +37,13 @@ class World:
 
     # The player.
     def play(self, month: int) -> None:
-        self.month, self.looks = month, 0
+        self.asked_for = month
 
     def played(self, month: int) -> float:
+        if self.looks == 8 and self.asked_for > self.month:
+            self.month, self.looks = self.asked_for, 0
         self.looks += 1
-        return self.looks / 8
+        return self.looks / 8 + self.month - month
 
     # The lake.
     def to_be_played(self, month: int) -> None:
@@ -56,7 +59,7 @@ class World:
             return None
         if series == "steadfit:predictions_count":
             return 22_000.0
-        return self.drift[self.month] if self.looks >= 5 else QUIET
+        return self.drift.get(self.month, QUIET) if self.looks >= 5 else QUIET
 
     def by(self, label: str, series: str, **labels: str) -> dict[str, float]:
         return {"temp": 1.0}

@@ -34,3 +34,8 @@ def test_the_pod_is_given_these_modules_at_these_paths(monkeypatch: pytest.Monke
     assert items == {key: path for key, (path, _) in player.MODULES.items()}
     assert config["data"].keys() == items.keys()
     assert sum(map(len, config["data"].values())) < 1024 * 1024
+
+
+@pytest.mark.parametrize(("month", "share"), [(2, 1.0), (3, 0.25), (4, 0.0)])
+def test_a_month_that_another_has_followed_is_over(month: int, share: float) -> None:
+    assert player.played({"month": "month=2013-03", "played": 0.25}, month) == share

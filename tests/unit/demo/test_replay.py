@@ -146,14 +146,14 @@ def test_each_answers_token_goes_back_once_with_that_flights_outcome() -> None:
     assert len({entry["token"] for entry in world.posted}) == len(world.posted)
 
 
-def test_another_month_takes_over_without_a_pause_and_keeps_its_own_outcomes() -> None:
+def test_another_month_waits_for_the_end_of_the_present_one_and_keeps_its_own_outcomes() -> None:
     world = World()
     other = Month("two", {**month("two").columns, "x": [row + 100.0 for row in range(40)], "late": [1] * 40})
     each = played(world, seconds=0.6, then=lambda replayed: replayed.play(other))
     assert each.state()["month"] == "two"
+    assert sorted(x for x in world.asked if x < 100) == [float(row) for row in range(40)]
+    assert sorted(x for x in world.asked if x >= 100) == [row + 100.0 for row in range(len(world.asked) - 40)]
     late = {entry["token"]: entry["outcome"] for entry in world.posted}
-    assert any(x < 100 for x in world.asked)
-    assert any(x >= 100 for x in world.asked)
     assert all(outcome == 1 for token, outcome in late.items() if int(token.removeprefix("token-")) >= 100)
     assert late["token-1"] == 0
 
