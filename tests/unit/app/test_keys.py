@@ -50,8 +50,17 @@ WORLD = [
                 "ModelDeployment ns/flights", "ModelDeployment ns/shadow",
             },
         ),
-        (DEPLOYMENT, {"ModelDeployment ns/flights", "ModelVersion ns/flights-v1", "ModelAction ns/back"}),
-        (samples.model_deployment("shadow", "flights"), {"ModelDeployment ns/shadow", "ModelVersion ns/flights-v1"}),
+        (
+            DEPLOYMENT,
+            {
+                "ModelDeployment ns/flights", "TrainingJob ns/flights", "ModelVersion ns/flights-v1",
+                "ModelAction ns/back",
+            },
+        ),
+        (
+            samples.model_deployment("shadow", "flights"),
+            {"ModelDeployment ns/shadow", "TrainingJob ns/flights", "ModelVersion ns/flights-v1"},
+        ),
         (samples.model_action("again"), {"ModelAction ns/again", "TrainingJob ns/flights"}),
         (
             samples.model_action("new", "ModelDeployment"),
