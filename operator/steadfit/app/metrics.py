@@ -87,6 +87,12 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
         case PollerStatistics():
             text = "Queries to MetricSources, by result."
             yield _counter("metric_queries", text, ("source", "result"), part.queries)
+            # Named like the servers' series: alerts of queries are made of it.
+            labels = ("namespace", "model", "version", "monitor")
+            values = GaugeMetricFamily("steadfit_monitor_value", "What a monitor measured last.", labels=labels)
+            for place, value in part.values.items():
+                values.add_metric(place, value)
+            yield values
         case RulesStatistics():
             yield _gauge("rules", "Rules published for Prometheus.", part.rules)
             yield _gauge("rules_refused_models", "ModelDeployments whose alerts had no room.", part.refused)

@@ -20,7 +20,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
-from steadfit.core.monitor import retraining
+from steadfit.core.monitor import measured
 from steadfit.core.types import (
     ObservedArtifactStore,
     ObservedMetricSource,
@@ -167,7 +167,7 @@ class Observer:
         """Return what is to be measured, for the poller: what serves, and what of it is watched."""
         found = []
         for deployment in self._readable(ModelDeployment, MODEL_DEPLOYMENTS):
-            live, monitors = deployment.status.live, retraining(deployment)
+            live, monitors = deployment.status.live, measured(deployment)
             if live is not None and monitors:
                 namespace = deployment.metadata.namespace or ""
                 labels = self._namespace_labels(namespace)

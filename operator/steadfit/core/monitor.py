@@ -47,6 +47,15 @@ def retraining(deployment: ModelDeployment) -> list[Monitor]:
     return [monitor for monitor in deployment.spec.monitors if monitor.action == "Retrain"]
 
 
+def measured(deployment: ModelDeployment) -> list[Monitor]:
+    """Return the monitors that the operator measures: those it acts on, and every query.
+
+    A query may be for another source than the Prometheus that evaluates rules, so its alert is made of what the
+    operator exports of it.
+    """
+    return [monitor for monitor in deployment.spec.monitors if monitor.action == "Retrain" or monitor.query]
+
+
 def question(monitor: Monitor) -> tuple[object, ...]:
     """Return what a monitor asks of its source. Equal questions have equal values, whatever the levels are."""
     drift, quality, query = monitor.drift, monitor.quality, monitor.query

@@ -13,7 +13,7 @@ DEFAULT_SOURCE = "default"
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A ModelDeployment that serves, and its monitors of action Retrain."""
+    """A ModelDeployment that serves, and its monitors that the operator measures."""
 
     namespace: str
     name: str

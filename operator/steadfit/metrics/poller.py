@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
@@ -44,7 +44,7 @@ class World(Protocol):
         """Return all MetricSources."""
 
     def lives(self) -> Sequence[Live]:
-        """Return the ModelDeployments that serve and have monitors of action Retrain."""
+        """Return the ModelDeployments that serve and have monitors that the operator measures."""
 
 
 class Source(Protocol):
@@ -63,6 +63,8 @@ class PollerStatistics:
 
     queries: Mapping[tuple[str, str], int]
     """Queries by MetricSource and result: `Answered`, or why not."""
+    values: Mapping[tuple[str, str, str, str], float] = field(default_factory=dict)
+    """What was measured last, by namespace, model, version and monitor."""
 
 
 class Poller:
@@ -106,7 +108,7 @@ class Poller:
 
     def statistics(self) -> PollerStatistics:
         """Return what was asked so far."""
-        return PollerStatistics(dict(self._queries))
+        return PollerStatistics(dict(self._queries), self._signals.values())
 
     def sweep(self) -> None:
         """Forget what is gone, and tell the monitors whose source does not exist."""

@@ -51,6 +51,15 @@ class Signals:
             and (entry.version, entry.question) == (live.number, question(monitor))
         }
 
+    def values(self) -> Mapping[tuple[str, str, str, str], float]:
+        """Return the numbers among the signals, by namespace, model, version and monitor."""
+        return {
+            (namespace or "", model, str(entry.version), monitor): entry.signal.value
+            for (namespace, model), entries in self._measured.items()
+            for monitor, entry in entries.items()
+            if entry.signal.value is not None
+        }
+
     def health(self, source: MetricSource) -> SourceHealth:
         """Return how a source answered last, by its spec as it is now."""
         known = self._health.get(source.name)

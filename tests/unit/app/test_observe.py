@@ -170,3 +170,16 @@ def test_a_model_deployment_sees_its_signals_and_a_metric_source_its_health() ->
     signals.tell_health(seen.sources()[0], SourceHealth(""))
     assert seen.model_deployment(deployment).signals == {"drift": Signal(0.3, 1000)}
     assert seen.metric_source(source).health == SourceHealth("")
+
+
+def test_the_poller_measures_what_the_operator_acts_on_and_every_query() -> None:
+    monitors = [
+        {"name": "left-to-prometheus", "errorRate": {"max": 0.1}},
+        {"name": "drift", "drift": {"max": 0.2}, "action": "Retrain"},
+        {"name": "query", "query": {"promQL": "vector(1)", "max": 1}},
+    ]
+    reference = {"revision": "r", "version": "v", "number": 3, "digest": "d", "templateDigest": "t"}
+    status = {"live": {**reference, "since": "2026-01-01T00:00:00Z"}}
+    deployment = {**samples.model_deployment(), "spec": {"monitors": monitors}, "status": status}
+    (live,) = observer(deployment, samples.namespace()).lives()
+    assert [monitor.name for monitor in live.monitors] == ["drift", "query"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from steadfit.api.metricsource import MetricSource, MetricSourceSpec
 from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.app.metrics import exposition
 from steadfit.core.types import Signal
 from steadfit.metrics.answer import NoAnswer
 from steadfit.metrics.live import Live
@@ -305,6 +306,26 @@ def test_warnings_of_the_source_are_kept() -> None:
     async def story() -> None:
         await bench.round()
         assert bench.signals.health(bench.sources[0]).warning == "one store did not answer"
+
+    play(story)
+
+
+def test_a_query_whose_action_is_alert_is_measured_and_exported_but_never_decides_over_the_deployment() -> None:
+    one = live({**query("vector(7)", "fuel"), "action": "Alert"}, {**query("broken", "other"), "action": "Alert"})
+    bench = Bench(one)
+    bench.recordings.expressions["vector(7)"] = 7.0
+    bench.recordings.expressions["broken"] = NoAnswer("QueryRefused", "no")
+
+    async def story() -> None:
+        await bench.round()
+        statistics = bench.poller.statistics()
+        assert statistics.values == {("shop", "flights", "3", "fuel"): 7.0}
+        line = 'steadfit_monitor_value{model="flights",monitor="fuel",namespace="shop",version="3"} 7.0'
+        assert line in exposition(statistics).decode().splitlines()
+        assert bench.of(one, "fuel") is None
+        bench.recordings.expressions["vector(7)"] = NoAnswer("QueryRefused", "no")
+        await bench.round()
+        assert bench.poller.statistics().values == {}
 
     play(story)
 
