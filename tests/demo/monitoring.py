@@ -37,13 +37,12 @@ class Monitoring:
 
     def value(self, series: str, **labels: str) -> float | None:
         """Return the value of one series, None while there is none (or several, or not a number)."""
-        answer = _get(f"{self.prometheus}/api/v1/query", query=selector(series, **labels))
-        return only_value(answer["data"]["result"])
+        return only_value(self._ask(selector(series, **labels)))
 
     def by(self, label: str, series: str, **labels: str) -> dict[str, float]:
         """Return the values of several series by one of their labels, the largest first."""
-        answer = _get(f"{self.prometheus}/api/v1/query", query=selector(series, **labels))
-        found = {each["metric"].get(label, ""): float(each["value"][1]) for each in answer["data"]["result"]}
+        result = self._ask(selector(series, **labels))
+        found = {each["metric"].get(label, ""): float(each["value"][1]) for each in result}
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def alert(self, **labels: str) -> Alert | None:
@@ -54,9 +53,13 @@ class Monitoring:
         return alerts[0] if alerts else None
 
     def notifications(self) -> int:
-        """Return how often Alertmanager posted to webhooks since it started."""
-        with urllib.request.urlopen(f"{self.alertmanager}/metrics", timeout=10) as response:
-            return count_of(response.read().decode(), "alertmanager_notifications_total", 'integration="webhook"')
+        """Return how often all copies of Alertmanager have posted to webhooks."""
+        expression = f"sum({selector('alertmanager_notifications_total', integration='webhook')})"
+        return int(only_value(self._ask(expression)) or 0)
+
+    def _ask(self, expression: str) -> list[dict[str, Any]]:
+        result: list[dict[str, Any]] = _get(f"{self.prometheus}/api/v1/query", query=expression)["data"]["result"]
+        return result
 
     def write(self, path: Path) -> None:
         """Write the alerts that were seen, as Alertmanager told them."""
@@ -74,12 +77,6 @@ def only_value(result: list[dict[str, Any]]) -> float | None:
         return None
     value = float(result[0]["value"][1])
     return value if math.isfinite(value) else None
-
-
-def count_of(text: str, name: str, label: str) -> int:
-    """Return the sum of a counter's series with a label, from a page of metrics."""
-    lines = [line for line in text.splitlines() if line.startswith(f"{name}{{") and label in line]
-    return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines))
 
 
 def _get(url: str, **query: Any) -> Any:

@@ -4,15 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.demo.monitoring import Monitoring, count_of, only_value, selector
-
-METRICS = """
-# TYPE alertmanager_notifications_total counter
-alertmanager_notifications_total{integration="email",reason=""} 7
-alertmanager_notifications_total{integration="webhook",receiver_name="a"} 3
-alertmanager_notifications_total{integration="webhook",receiver_name="b"} 2
-alertmanager_notifications_failed_total{integration="webhook"} 1
-"""
+from tests.demo.monitoring import Monitoring, only_value, selector
 
 
 def sample(value: str) -> dict[str, Any]:
@@ -33,8 +25,17 @@ def test_a_series_is_asked_for_by_its_labels() -> None:
     )
 
 
-def test_posts_to_all_webhooks_are_counted_and_failures_are_not() -> None:
-    assert count_of(METRICS, "alertmanager_notifications_total", 'integration="webhook"') == 5
+def test_posts_of_all_copies_of_alertmanager_are_added_up_and_none_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def get(url: str, query: str) -> Any:
+        asked.append(query)
+        return {"data": {"result": [sample("5")] if len(asked) == 1 else []}}
+
+    monkeypatch.setattr("tests.demo.monitoring._get", get)
+    monitoring = Monitoring("http://p", "http://a")
+    assert (monitoring.notifications(), monitoring.notifications()) == (5, 0)
+    assert asked[0] == 'sum(alertmanager_notifications_total{integration="webhook"})'
 
 
 def test_every_alert_that_was_seen_is_written_once_as_it_was_last(
