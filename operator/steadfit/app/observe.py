@@ -161,7 +161,7 @@ class Observer:
 
     def model_deployments(self) -> list[ModelDeployment]:
         """Return all ModelDeployments, for the rules."""
-        return self._many(ModelDeployment, self._cache.all(MODEL_DEPLOYMENTS))
+        return self._readable(ModelDeployment, MODEL_DEPLOYMENTS)
 
     def lives(self) -> list[Live]:
         """Return what is to be measured, for the poller: what serves, and what of it is watched."""

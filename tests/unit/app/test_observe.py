@@ -122,8 +122,9 @@ def test_an_object_that_has_changed_is_read_anew() -> None:
     assert seen.artifact_store(second).store.spec.uri_prefix == "s3://elsewhere/"
 
 
-def test_the_rules_see_every_model_deployment() -> None:
-    seen = observer(samples.model_deployment("a"), samples.model_deployment("b"), samples.training_job())
+def test_the_rules_see_every_model_deployment_that_can_be_read() -> None:
+    unreadable = {**samples.model_deployment("c"), "spec": {"monitors": "none"}}
+    seen = observer(samples.model_deployment("a"), samples.model_deployment("b"), unreadable, samples.training_job())
     assert [deployment.name for deployment in seen.model_deployments()] == ["a", "b"]
 
 
