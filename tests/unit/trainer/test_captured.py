@@ -12,7 +12,7 @@ from steadfit_artifact.captures import OUTCOMES, REQUESTS, Request, path_of
 from steadfit_artifact.digest import FileEntry, data_digest
 from steadfit_server.capture import Capture
 from steadfit_server.predictor import Output
-from steadfit_trainer import captured
+from steadfit_trainer import captured, tables
 from steadfit_trainer.failures import DataFailure
 
 from tests.unit.trainer.flights import flights
@@ -119,12 +119,16 @@ def test_every_object_that_was_read_is_recorded_and_digested(tmp_path: Path) -> 
     assert world.fetch()["data"][0]["digest"] != entry["digest"]
 
 
-def test_the_newest_outcome_of_a_row_counts_and_a_row_counts_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [1, 65_536])
+def test_the_newest_outcome_of_a_row_counts_and_a_row_counts_once(
+    tmp_path: Path, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "BATCH_ROWS", at_once)
     world = world_of(tmp_path)
     hourly(world)
-    later = NINE + timedelta(days=9)
-    put_outcomes(world, ("r3", 0, later, "0"), ("r4", 0, later, "1"), part="other-replica")
-    put_outcomes(world, ("r3", 0, NINE + timedelta(hours=4), "1"), part="an-early-guess")
+    later = NINE + timedelta(days=9, minutes=1)
+    put_outcomes(world, ("r3", 0, later, "0"), ("r4", 0, later, "1"), part="a-replica")
+    put_outcomes(world, ("r3", 0, later - timedelta(seconds=1), "1"), part="b-replica")
     put_requests(world, request("r3", NINE + timedelta(hours=3), wind=[3.0]), part="the-same-again")
     world.fetch()
     rows = rows_of(world)
