@@ -101,7 +101,25 @@ def predict(model: Model, columns: Mapping[str, NDArray[Any]], rows: int) -> Pre
 def judge(
     evaluation: Evaluation, prediction: Prediction, truth: list[Any], classes: tuple[Label, ...] | None
 ) -> dict[str, float]:
-    """Return the metrics that have a value on these rows.
+    """Return the metrics that have a value on these rows; see `judged` for the arguments."""
+    return measure(evaluation, judged(evaluation, prediction, truth, classes))
+
+
+def measure(evaluation: Evaluation, answers: metrics.Judged) -> dict[str, float]:
+    """Return the metrics that have a value on these rows."""
+    values: dict[str, float] = {}
+    for name in (metric.name for metric in evaluation.metrics):
+        try:
+            values[name] = {**metrics.CLASSIFICATION, **metrics.REGRESSION}[name](answers)
+        except metrics.UndefinedMetricError as error:
+            LOG.warning("%s has no value: %s", name, error)
+    return values
+
+
+def judged(
+    evaluation: Evaluation, prediction: Prediction, truth: list[Any], classes: tuple[Label, ...] | None
+) -> metrics.Judged:
+    """Return a model's answers beside the truth, as the metrics take them.
 
     Args:
         evaluation: what is asked.
@@ -112,9 +130,8 @@ def judge(
     Raises:
         UserFailure: the model gives something else than the metrics need.
     """
-    asked = [metric.name for metric in evaluation.metrics]
     known = metrics.REGRESSION if classes is None else metrics.CLASSIFICATION
-    for name in asked:
+    for name in (metric.name for metric in evaluation.metrics):
         if name not in known:
             kind, other = ("value", "classes") if classes is None else ("class", "a value")
             raise UserFailure(f"The metric {name} needs {other}, but the model predicts a {kind}.")
@@ -122,17 +139,10 @@ def judge(
             raise UserFailure(
                 f"The metric {name} needs probabilities, which the model does not give as a tensor [rows, classes]."
             )
-    judged = _judged(evaluation, prediction, truth, classes)
-    values: dict[str, float] = {}
-    for name in asked:
-        try:
-            values[name] = known[name](judged)
-        except metrics.UndefinedMetricError as error:
-            LOG.warning("%s has no value: %s", name, error)
-    return values
+    return _beside(evaluation, prediction, truth, classes)
 
 
-def _judged(
+def _beside(
     evaluation: Evaluation, prediction: Prediction, truth: list[Any], classes: tuple[Label, ...] | None
 ) -> metrics.Judged:
     if classes is None:

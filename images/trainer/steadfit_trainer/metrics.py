@@ -93,6 +93,8 @@ CLASSIFICATION: Mapping[str, Callable[[Judged], float]] = {
 }
 REGRESSION: Mapping[str, Callable[[Judged], float]] = {"mae": mae, "rmse": rmse}
 NEED_PROBABILITIES = frozenset({"roc_auc", "brier_score", "log_loss"})
+# Of all others less is better.
+MAXIMIZED = frozenset({"roc_auc", "accuracy"})
 
 
 def _known(judged: Judged) -> NDArray[np.float64]:

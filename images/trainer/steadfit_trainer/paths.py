@@ -50,6 +50,11 @@ class Paths:
         return self.root / "handover" / "artifact"
 
     @property
+    def champion(self) -> Path:
+        """The artifact of the version that serves, while the result is compared with it."""
+        return self.root / "handover" / "champion"
+
+    @property
     def token(self) -> Path:
         """The pod's projected token for the operator."""
         return self.root / "token" / "token"

@@ -22,14 +22,23 @@ class Patience:
         seconds: until the deadline.
         sleep: waits for some seconds.
         clock: seconds that only ever grow.
+        what: what did not happen when the deadline passes, for a sentence.
     """
 
     def __init__(
-        self, seconds: float, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic
+        self,
+        seconds: float,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        what: str = "The result was not published",
     ) -> None:
-        self._sleep, self._clock = sleep, clock
+        self._sleep, self._clock, self._what = sleep, clock, what
         self._seconds = seconds
         self._end = clock() + seconds
+
+    def part(self, share: float, what: str) -> "Patience":
+        """Return a patience with a share of the time that is left, for something that may fail."""
+        return Patience(share * max(0.0, self._end - self._clock()), self._sleep, self._clock, what)
 
     def pause(self, seconds: float, why: str) -> None:
         """Wait.
@@ -42,7 +51,7 @@ class Patience:
             StoreFailure: the deadline would pass.
         """
         if self._clock() + seconds > self._end:
-            raise StoreFailure(f"The result was not published within {self._seconds:g} s. {why}")
+            raise StoreFailure(f"{self._what} within {self._seconds:g} s. {why}")
         self._sleep(seconds)
 
     def retry(self, work: Callable[[], T], healing: type[Exception]) -> T:

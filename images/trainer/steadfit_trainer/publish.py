@@ -15,12 +15,14 @@ from steadfit_artifact.digest import Manifest, manifest_of
 from steadfit_artifact.errors import ArtifactError
 from steadfit_artifact.model import CLASSES_NAME, Label, Model, Prediction, load_model
 from steadfit_artifact.parity import SAMPLE_ROWS, compare
+from steadfit_artifact.reference import REFERENCE_NAME
 from steadfit_artifact.store import ObjectExistsError, Store, StoreConfig, StoreError, under
 from steadfit_artifact.transfer import artifact_uri, upload
 
-from steadfit_trainer import evaluate, output, record
+from steadfit_trainer import champion, evaluate, output, record, reference
 from steadfit_trainer.config import Config
 from steadfit_trainer.failures import StoreFailure, UserFailure
+from steadfit_trainer.importance import importances
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.patience import Patience
 from steadfit_trainer.report import Operator, OperatorUnavailableError, wait_for_version
@@ -42,7 +44,7 @@ def publish(
         StoreFailure: store or operator could not be reached until the deadline.
     """
     folder = under(config.store.uri_prefix, config.run.namespace, config.run.training_job)
-    manifest, result = assess(config, paths, folder)
+    manifest, result = assess(config, paths, folder, connect, patience)
     operator = Operator(config.record_url, paths.token, ca_file)
     uri, record_uri = result["artifact"]["uri"], under(folder, "records", f"{config.run.uid}.json")
     # Connected anew for each try: credentials and CA bundle may have been put right meanwhile.
@@ -52,8 +54,12 @@ def publish(
     return patience.retry(lambda: wait_for_version(operator, body, patience.pause), OperatorUnavailableError)
 
 
-def assess(config: Config, paths: Paths, folder: str) -> tuple[Manifest, dict[str, Any]]:
+def assess(
+    config: Config, paths: Paths, folder: str, connect: Callable[[StoreConfig], Store], patience: Patience
+) -> tuple[Manifest, dict[str, Any]]:
     """Take over and judge the training container's output; return the artifact's manifest and the record.
+
+    The champion is compared with last, and whatever is wrong with it is no failure.
 
     Raises:
         UserFailure: it is absent, unreadable, or does not predict.
@@ -70,10 +76,16 @@ def assess(config: Config, paths: Paths, folder: str) -> tuple[Manifest, dict[st
     if classes is not None and model.classes is None:
         # The server has no training data to know them from.
         (paths.staging / CLASSES_NAME).write_bytes(rfc8785.dumps(list(classes)))
-    values = evaluate.judge(config.evaluation, prediction, truth, classes)
+    answers = evaluate.judged(config.evaluation, prediction, truth, classes)
+    values = evaluate.measure(config.evaluation, answers)
     parity = _parity(model, paths.staging, {name: column[:SAMPLE_ROWS] for name, column in columns.items()})
+    shares = importances(model, columns, answers, classes, config.seed)
+    described = reference.describe(model, paths, prediction, answers, classes, shares)
+    if described is not None:
+        (paths.staging / REFERENCE_NAME).write_bytes(described.dump())
     manifest = manifest_of(paths.staging)
     LOG.info("%s on %d rows: %s", manifest.digest, len(truth), values)
+    compared = champion.compare(config, paths, answers, resolved["holdout"].get("boundary"), connect, patience)
     return manifest, record.complete(
         config,
         artifact_uri(folder, manifest.digest),
@@ -84,6 +96,7 @@ def assess(config: Config, paths: Paths, folder: str) -> tuple[Manifest, dict[st
         output.document(paths.output, output.ENVIRONMENT_NAME),
         output.document(paths.output, output.METRICS_NAME),
         parity,
+        compared,
     )
 
 

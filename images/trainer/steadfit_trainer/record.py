@@ -23,6 +23,7 @@ def complete(
     environment: dict[str, Any],
     reported: dict[str, Any],
     parity: dict[str, Any],
+    champion: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return everything that is known of a run's result; the same for the same result, without a clock.
 
@@ -36,6 +37,7 @@ def complete(
         environment: environment.json of the training container; its `source` becomes the record's.
         reported: metrics.json of the training container.
         parity: how far the formats differ; empty if there is one.
+        champion: how the result compares with what serves; None if nothing does.
     """
     held = resolved["holdout"]
     evaluation = {
@@ -44,9 +46,12 @@ def complete(
         "holdoutDigest": held["digest"],
         "by": held["by"],
         "column": held["column"],
+        "fraction": config.evaluation.holdout.fraction,
     }
     if "boundary" in held:
         evaluation["boundary"] = held["boundary"]
+    if champion is not None:
+        evaluation["champion"] = champion
     source = environment.get("source")
     return {
         "schemaVersion": 1,

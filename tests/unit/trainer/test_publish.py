@@ -52,7 +52,7 @@ def test_the_record_says_what_the_version_is_made_of(world: World, tmp_path: Pat
     hexes = posted["artifact"]["digest"].removeprefix("sha256:")
     assert posted["artifact"]["uri"] == f"s3://models/team/ns/flights/artifacts/sha256/{hexes}/"
     names = [file["path"] for file in posted["artifact"]["files"]]
-    assert names == ["classes.json", "model.onnx", "model.skops", "signature.json"]
+    assert names == ["classes.json", "model.onnx", "model.skops", "reference.json", "signature.json"]
     assert posted["artifact"]["size"] == sum(file["size"] for file in posted["artifact"]["files"])
     assert posted["data"][0] | {"digest": "", "objects": []} == {
         "name": "flights", "uri": "s3://lake/flights/", "digest": "", "rows": 480, "holdoutRows": 120,
@@ -60,6 +60,8 @@ def test_the_record_says_what_the_version_is_made_of(world: World, tmp_path: Pat
     }  # fmt: skip
     evaluation = posted["evaluation"]
     assert (evaluation["by"], evaluation["column"], evaluation["holdoutRows"]) == ("Time", "time", 120)
+    assert evaluation["fraction"] == 0.2
+    assert "champion" not in evaluation, "nothing served"
     assert evaluation["boundary"] == "2026-01-06T00:00:00Z"
     assert posted["signature"] == json.loads((world.paths.output / "signature.json").read_text())
     assert posted["source"] == {"commit": "c0ffee", "dirty": False}
