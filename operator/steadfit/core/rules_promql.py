@@ -48,8 +48,8 @@ def one_of(values: Iterable[str]) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number so that it is read back exactly, and as people write it: 0.99, 500."""
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
+    """Return a number as people write it, to twelve digits: 0.99, 500; a level less a tenth is 0.18."""
+    return f"{value:.12g}"
 
 
 def record(name: str, expression: str, **labels: str) -> Rule:
