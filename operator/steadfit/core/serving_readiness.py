@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from steadfit.api.base import Condition
-from steadfit.api.modeldeployment import ModelDeploymentStatus, RevisionRef
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus, RevisionRef
 
 from . import metrics_available, service
 from .conditions import Wish, merge, ready, reconciling, stalled
@@ -71,6 +71,8 @@ def _readiness(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now:
             f"a Service {observed.deployment.name} that belongs to someone else has the name this deployment needs;"
             " delete or rename it",
         )
+    if problem and problem.reason == "VersionNotFound" and job_awaited_until(status, fleet, now):
+        return _job_awaited(observed.deployment)
     if problem and (target.pinned or live is None):
         return stalled(problem.reason, problem.message)
     if live is None:
@@ -98,7 +100,7 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     name = observed.deployment.training_job
     if observed.job is None and not observed.versions:
         if job_awaited_until(status, fleet, now):
-            return reconciling("AwaitingTrainingJob", f"TrainingJob {name} is not there yet")
+            return _job_awaited(observed.deployment)
         return stalled("TrainingJobNotFound", f"there is no TrainingJob {name} in this namespace, and no version of it")
     candidate = status.candidate
     if candidate:
@@ -109,6 +111,11 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     if observed.deployment.spec.ready_policy == "Accepted":
         return ready("Accepted", message)
     return reconciling("FirstRollout" if candidate else "AwaitingFirstModel", message)
+
+
+def _job_awaited(deployment: ModelDeployment) -> list[Wish]:
+    """Return the conditions for the first minute: tools that apply a directory order its objects by name or kind."""
+    return reconciling("AwaitingTrainingJob", f"TrainingJob {deployment.training_job} is not there yet")
 
 
 def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> Wish:

@@ -59,6 +59,16 @@ def test_a_missing_training_job_is_awaited_for_a_minute_and_then_stalled(
     assert {RECONCILING, STALLED} - {kind} == {other for other in (RECONCILING, STALLED) if not world.condition(other)}
 
 
+def test_a_pin_awaits_the_missing_training_job_for_the_same_minute() -> None:
+    world = World(pin={"version": 1})
+    world.job = None
+    world.settle()
+    assert world.condition(RECONCILING) == ("True", "AwaitingTrainingJob")
+    world.now = DUE
+    world.settle()
+    assert world.condition(STALLED) == ("True", "VersionNotFound")
+
+
 def test_while_a_missing_training_job_is_awaited_the_status_rests_until_its_time() -> None:
     world = World()
     world.job = None
