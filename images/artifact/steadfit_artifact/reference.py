@@ -4,7 +4,6 @@ Publish writes the file with these classes and counts with these functions; the 
 So both agree on every border, and the counters of all replicas and versions can be added up and compared.
 """
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -243,28 +242,12 @@ def numbers(values: ArrayLike, datatype: str) -> NDArray[np.float64]:
     return array.astype(np.float64, copy=False)
 
 
-def thresholds(edges: Sequence[float], datatype: str) -> tuple[float, ...]:
-    """Return edges that sort plain float64 values as `edges` sort the values that `numbers` rounded.
-
-    So a server that looks at one row need not round each value: the largest float64 that rounds to an edge or less
-    takes the edge's place.
-    """
-    if datatype not in _SHORT_FLOATS:
-        return tuple(edges)
-    return tuple(_largest_rounded_to(edge) for edge in edges)
-
-
 def count_numbers(edges: Sequence[float], values: NDArray[np.float64]) -> list[int]:
     """Return how many values lie in each bin, and at the end how many are missing."""
-    missing = np.isnan(values)
-    found = values[~missing] if missing.any() else values
-    inside = np.bincount(np.searchsorted(np.asarray(edges, np.float64), found, side="left"), minlength=len(edges) + 1)
-    return [*inside.tolist(), len(values) - len(found)]
-
-
-def number_position(edges: Sequence[float], value: float) -> int:
-    """Return the position of one value, as `count_numbers` counts it."""
-    return len(edges) + 1 if value != value else bisect_left(edges, value)
+    # NaN is sorted behind infinity, so one more edge gives it a bin of its own.
+    positions = np.searchsorted(np.array([*edges, np.inf]), values, side="left")
+    counts: list[int] = np.bincount(positions, minlength=len(edges) + 2).tolist()
+    return counts
 
 
 def count_categories(categories: Sequence[str], values: Iterable[Any]) -> list[int]:
@@ -272,15 +255,8 @@ def count_categories(categories: Sequence[str], values: Iterable[Any]) -> list[i
     positions = {category: position for position, category in enumerate(categories)}
     counts = [0] * (len(categories) + 2)
     for value, times in Counter(values).items():
-        counts[category_position(positions, value)] += times
+        counts[positions.get(value, -2) if isinstance(value, str) else -1] += times
     return counts
-
-
-def category_position(positions: dict[str, int], value: Any) -> int:
-    """Return the position of one value, as `count_categories` counts it."""
-    if isinstance(value, str):
-        return positions.get(value, len(positions))
-    return len(positions) + 1
 
 
 def count_scores(edges: Sequence[float], values: NDArray[np.float64]) -> list[int]:
@@ -293,7 +269,7 @@ def count_classes(classes: Sequence[Label], labels: Iterable[Label]) -> list[int
     positions = {label: position for position, label in enumerate(classes)}
     counts = [0] * (len(classes) + 1)
     for label, times in Counter(labels).items():
-        counts[positions.get(label, len(classes))] += times
+        counts[positions.get(label, -1)] += times
     return counts
 
 
@@ -304,20 +280,6 @@ def label_text(label: Label) -> str:
     if isinstance(label, float) and label.is_integer():
         return str(int(label))
     return str(label)
-
-
-def _largest_rounded_to(edge: float) -> float:
-    """Return the largest float64 that is not above `edge` when rounded to 32 bits, which is half-way to the next."""
-    with np.errstate(over="ignore"):
-        short = np.float32(edge)
-    if float(short) > edge:
-        short = np.nextafter(short, np.float32(-np.inf))
-    above = np.nextafter(short, np.float32(np.inf))
-    if not np.isfinite(short) or not np.isfinite(above):
-        return edge
-    middle = (float(short) + float(above)) / 2
-    # A value in the very middle is rounded to the even one of the two.
-    return middle if np.float32(middle) == short else float(np.nextafter(middle, -np.inf))
 
 
 def _numbered(edges: Sequence[float]) -> tuple[str, ...]:

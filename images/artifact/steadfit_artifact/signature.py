@@ -116,7 +116,9 @@ class Signature:
         Raises:
             ColumnError: a column is absent, has another length, or a value that does not fit.
         """
-        arrays = [self.encoded(feature, columns) for feature in self.features]
+        # Once for all features: entering it costs as much as encoding one row of one.
+        with np.errstate(over="ignore"):
+            arrays = [self._encoded(feature, columns) for feature in self.features]
         matrix = np.empty((len(arrays[0]), len(arrays)), np.float32)
         for index, (feature, array) in enumerate(zip(self.features, arrays, strict=True)):
             if len(array) != len(matrix):
@@ -130,13 +132,16 @@ class Signature:
         Raises:
             ColumnError: the column is absent, or a value is no number, infinite, or too large for 32 bits.
         """
+        with np.errstate(over="ignore"):
+            return self._encoded(feature, columns)
+
+    def _encoded(self, feature: Feature, columns: Mapping[str, ArrayLike]) -> NDArray[np.float32]:
         values = column_of(feature, columns)
         if feature.datatype == "BYTES":
             indices = self._indices[feature.name]
             return np.array([indices.get(value, np.nan) for value in values.tolist()], np.float32)
         try:
-            with np.errstate(over="ignore"):
-                encoded = values.astype(np.float32)
+            encoded = values.astype(np.float32)
         except (TypeError, ValueError):
             raise ColumnError(
                 feature.name, f"has a value that is no number; the model takes {feature.datatype}."

@@ -1,13 +1,11 @@
 """Counts, for each input and for the answer, in which of the reference's bins the rows fall.
 
-This is paid by every request, so a row costs one bisection and one addition for each feature, into plain lists; the
-series are made of them only when somebody scrapes (exposition.py). The bins are the reference's and never move, so the
-counts of all replicas can be added (docs/design/0060).
+Every request pays for this, so it only leaves its columns here; they are counted together when there are enough of
+them that numpy's fixed costs do not matter, or when somebody scrapes. The bins are the reference's and never move, so
+the counts of all replicas can be added (docs/design/0060).
 """
 
 import threading
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,15 +19,17 @@ from steadfit_artifact.reference import (
     Reference,
     ReferenceFileError,
     ReferencePredictions,
-    category_position,
+    count_categories,
+    count_classes,
     count_numbers,
-    thresholds,
+    count_scores,
+    numbers,
 )
 
 from steadfit_server.protocol import Feature
 
-# With more rows than this the arrays' fixed costs are less than the cost of one row after the other.
-FEW_ROWS = 24
+# Values, that is rows times features, that may wait to be counted: counting them takes less than a millisecond.
+MAX_WAITING = 4096
 
 
 @dataclass
@@ -81,8 +81,10 @@ class Counting:
         self.importances = {feature.name: feature.importance for feature in reference.features}
         self.features: dict[str, Tally] = {}
         self.predictions = Tally.of(reference.predictions.positions, reference.predictions.counts)
-        self._numbers: list[tuple[str, tuple[float, ...], list[int]]] = []
-        self._categories: list[tuple[str, dict[str, int], list[int]]] = []
+        self._counters: list[tuple[str, Callable[[NDArray[Any]], list[int]], list[int]]] = []
+        self._waiting: list[tuple[Mapping[str, NDArray[Any]], NDArray[Any]]] = []
+        self._waiting_rows = 0
+        self._max_rows = MAX_WAITING // max(len(reference.features), 1)
         datatypes = {feature.name: feature.datatype for feature in features}
         for feature in reference.features:
             datatype = datatypes.get(feature.name)
@@ -90,61 +92,51 @@ class Counting:
                 raise ReferenceFileError(
                     f"reference.json counts '{feature.name}' as a {feature.kind}, which the model's inputs don't have."
                 )
-            self._add(feature, datatype)
-        self._count_predictions = _counter(reference.predictions, self.predictions.counts)
+            tally = self.features[feature.name] = Tally.of(feature.positions, feature.counts)
+            self._counters.append((feature.name, _feature_counter(feature, datatype), tally.counts))
+        self._count_predictions = _prediction_counter(reference.predictions)
         self._lock = threading.Lock()
 
-    def add(self, columns: Mapping[str, NDArray[Any]], predicted: list[Any]) -> None:
+    def add(self, columns: Mapping[str, NDArray[Any]], predicted: NDArray[Any]) -> None:
         """Count rows that were answered; `predicted` is what `Meaning.predicted` returns."""
-        few = len(predicted) <= FEW_ROWS
         with self._lock:
-            for name, edges, counts in self._numbers:
-                if few:
-                    for value in columns[name].tolist():
-                        number = float(value)
-                        # NaN is the one number that differs from itself.
-                        counts[bisect_left(edges, number) if number == number else -1] += 1
-                else:
-                    _add(counts, count_numbers(edges, columns[name].astype(np.float64, copy=False)))
-            for name, positions, counts in self._categories:
-                for text, times in Counter(columns[name].tolist()).items():
-                    counts[category_position(positions, text)] += times
-            self._count_predictions(predicted)
+            self._waiting.append((columns, predicted))
+            self._waiting_rows += len(predicted)
+            if self._waiting_rows >= self._max_rows:
+                self._count()
 
     def snapshot(self) -> tuple[dict[str, list[int]], list[int]]:
         """Return the counts by bin of one moment: of each feature, and of the answers."""
         with self._lock:
+            self._count()
             return {name: tally.by_bin() for name, tally in self.features.items()}, self.predictions.by_bin()
 
-    def _add(self, feature: NumberFeature | CategoryFeature, datatype: str) -> None:
-        tally = self.features[feature.name] = Tally.of(feature.positions, feature.counts)
-        if isinstance(feature, NumberFeature):
-            self._numbers.append((feature.name, thresholds(feature.edges, datatype), tally.counts))
-        else:
-            positions = {category: position for position, category in enumerate(feature.categories)}
-            self._categories.append((feature.name, positions, tally.counts))
+    def _count(self) -> None:
+        """Count what waits; the lock is held."""
+        waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
+        if not waiting:
+            return
+        for name, counted, counts in self._counters:
+            _add(counts, counted(np.concatenate([columns[name] for columns, _ in waiting])))
+        _add(self.predictions.counts, self._count_predictions(np.concatenate([predicted for _, predicted in waiting])))
 
 
-def _counter(predictions: ReferencePredictions, counts: list[int]) -> Callable[[list[Any]], None]:
-    """Return what counts a list of predictions into `counts`."""
+def _feature_counter(feature: NumberFeature | CategoryFeature, datatype: str) -> Callable[[NDArray[Any]], list[int]]:
+    """Return what counts a column by position."""
+    if isinstance(feature, NumberFeature):
+        edges = feature.edges
+        return lambda column: count_numbers(edges, numbers(column, datatype))
+    categories = feature.categories
+    return lambda column: count_categories(categories, column.tolist())
+
+
+def _prediction_counter(predictions: ReferencePredictions) -> Callable[[NDArray[Any]], list[int]]:
+    """Return what counts predictions by position."""
     if isinstance(predictions, ClassPredictions):
-        positions = {label: position for position, label in enumerate(predictions.classes)}
-
-        def count_classes(predicted: list[Any]) -> None:
-            for label, times in Counter(predicted).items():
-                counts[positions.get(label, -1)] += times
-
-        return count_classes
+        classes = predictions.classes
+        return lambda predicted: count_classes(classes, predicted.tolist())
     edges = predictions.edges
-
-    def count_numbers_(predicted: list[Any]) -> None:
-        if len(predicted) <= FEW_ROWS:
-            for number in predicted:
-                counts[bisect_left(edges, number)] += 1
-        else:
-            _add(counts, count_numbers(edges, np.array(predicted, np.float64))[:-1])
-
-    return count_numbers_
+    return lambda predicted: count_scores(edges, predicted.astype(np.float64, copy=False))
 
 
 def _add(counts: list[int], more: Sequence[int]) -> None:

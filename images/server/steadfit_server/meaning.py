@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from steadfit_artifact.prediction import Label
 from steadfit_artifact.reference import Reference, ReferenceFileError, Task, label_text
 
@@ -26,19 +27,18 @@ class Meaning:
     classes: tuple[Label, ...] = ()
     positive: int = 0
 
-    def predicted(self, outputs: Sequence[Output]) -> list[Any]:
-        """Return for each row the score (binary), the class (multiclass) or the value (regression).
+    def predicted(self, outputs: Sequence[Output]) -> NDArray[Any]:
+        """Return for each row the score (binary), the class (multiclass; objects) or the value (regression).
 
         A binary classifier without probabilities has the scores 0 and 1.
         """
         first, last = outputs[0], outputs[-1]
-        data = first.data.tolist() if isinstance(first.data, np.ndarray) else first.data
-        if self.task != "binary":
-            return data
-        if last.name == "probabilities" and last.shape[1:] == [len(self.classes)]:
-            scores: list[float] = np.asarray(last.data)[self.positive :: len(self.classes)].tolist()
-            return scores
-        return [1.0 if label == self.classes[self.positive] else 0.0 for label in data]
+        if self.task == "regression":
+            return np.asarray(first.data, np.float64)
+        if self.task == "binary" and last.name == "probabilities" and last.shape[1:] == [len(self.classes)]:
+            return np.asarray(last.data)[self.positive :: len(self.classes)]
+        labels = np.asarray(first.data, object)
+        return labels if self.task == "multiclass" else (labels == self.classes[self.positive]).astype(np.float64)
 
 
 def meaning_of(

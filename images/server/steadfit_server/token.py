@@ -130,22 +130,23 @@ class Signer:
         self._dtype = dtype
         self._identities = {label: identity(label) for label in meaning.classes}
 
-    def sign(self, prediction_id: bytes, at: float, predicted: list[Any]) -> str:
+    def sign(self, prediction_id: bytes, at: float, predicted: NDArray[Any]) -> str:
         """Return the token of one answer; `predicted` is what `Meaning.predicted` returns."""
         body = self._prefix + _EVENT.pack(int(at), prediction_id) + self._rows(predicted)
         return base64.urlsafe_b64encode(body + hmac.digest(self._key, body, "sha256")[:MAC_BYTES]).rstrip(b"=").decode()
 
-    def _rows(self, predicted: list[Any]) -> bytes:
+    def _rows(self, predicted: NDArray[Any]) -> bytes:
         if self._task == "binary":
             # A probability may be above 1 by the last digit of a float.
             if len(predicted) == 1:
-                return int(min(max(predicted[0], 0.0), 1.0) * SCORE_STEPS + 0.5).to_bytes(2, "little")
-            scores = np.clip(np.array(predicted, np.float64), 0, 1) * SCORE_STEPS + 0.5
+                return int(min(max(predicted.item(), 0.0), 1.0) * SCORE_STEPS + 0.5).to_bytes(2, "little")
+            scores = np.minimum(np.maximum(predicted.astype(np.float64), 0), 1) * SCORE_STEPS + 0.5
             return scores.astype(self._dtype).tobytes()
         if self._task == "multiclass":
             known = self._identities
-            predicted = [known.get(label) or identity(label) for label in predicted]
-        return np.array(predicted, self._dtype).tobytes()
+            labels = predicted.tolist()
+            return np.array([known.get(label) or identity(label) for label in labels], self._dtype).tobytes()
+        return predicted.astype(self._dtype).tobytes()
 
 
 def new_prediction_id() -> bytes:

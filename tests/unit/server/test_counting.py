@@ -9,7 +9,7 @@ import orjson
 import pytest
 from numpy.typing import NDArray
 from steadfit_artifact.reference import Reference, ReferenceFileError
-from steadfit_server.counting import FEW_ROWS, Counting
+from steadfit_server.counting import MAX_WAITING, Counting
 from steadfit_server.predictor import Output
 
 from tests.unit.server.harness import MIXED, REFERENCE, Caller, FakeModel, Feature, mixed, replaced, tensor
@@ -100,14 +100,14 @@ def test_a_row_is_counted_once_for_each_feature_and_once_for_its_answer() -> Non
 
 def test_many_rows_are_counted_as_one_after_the_other() -> None:
     random = np.random.default_rng(1)
-    rows = 4 * FEW_ROWS
+    rows = MAX_WAITING // len(MIXED) * 5 // 2
     columns: dict[str, NDArray[Any]] = {
         "hour": random.integers(0, 24, rows),
         "wind": np.where(random.random(rows) < 0.2, np.nan, random.normal(3, 2, rows)),
         "holiday": random.random(rows) < 0.5,
         "carrier": np.array(random.choice(["UA", "DL", "AA"], rows).tolist(), object),
     }
-    scores = random.random(rows).tolist()
+    scores = random.random(rows)
     together, each = (Counting(Reference.parse(orjson.dumps(REFERENCE)), MIXED) for _ in range(2))
     together.add(columns, scores)
     for row in range(rows):
@@ -183,7 +183,7 @@ def test_a_model_with_several_classes_is_counted_by_class_and_other() -> None:
     assert samples(caller, "steadfit_prediction_bin_total") == {"early": 2, "late": 1, "other": 1}
 
 
-@pytest.mark.parametrize("rows", [3, 3 * FEW_ROWS])
+@pytest.mark.parametrize("rows", [3, 3000])
 def test_a_regressions_values_are_counted_by_their_edges(rows: int) -> None:
     caller = Caller(Values(), VALUES, None)
     caller.infer(

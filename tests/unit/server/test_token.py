@@ -26,7 +26,9 @@ def tokens(
 
 
 def signed(meaning: Meaning = BINARY, predicted: list[Any] | None = None, by: Tokens | None = None) -> str:
-    return (by or tokens()).signer(meaning).sign(ID, 1_800_000_000.9, [0.5] if predicted is None else predicted)
+    return (
+        (by or tokens()).signer(meaning).sign(ID, 1_800_000_000.9, np.array([0.5] if predicted is None else predicted))
+    )
 
 
 def reason(text: str, by: Tokens | None = None) -> str:
@@ -112,9 +114,9 @@ def test_prediction_ids_differ() -> None:
 
 
 def test_signing_takes_little_of_a_request() -> None:
-    signer, best = tokens().signer(BINARY), 1.0
+    signer, best, score = tokens().signer(BINARY), 1.0, np.array([0.5])
     for _ in range(200):
         start = time.perf_counter()
-        signer.sign(ID, 0, [0.5])
+        signer.sign(ID, 0, score)
         best = min(best, time.perf_counter() - start)
     assert best < 50e-6
