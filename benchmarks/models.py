@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skops import io as skops_io
+from steadfit_artifact.reference import NumberFeature, Reference, ScorePredictions, count_numbers, numbers
 
 FEATURES = 10
 
@@ -31,7 +32,7 @@ def estimators() -> dict[str, BaseEstimator]:
 
 
 def write_artifact(directory: Path, estimator: BaseEstimator, model_format: str) -> None:
-    """Write what a training container leaves: the model and its signature."""
+    """Write what a training container and publish leave: the model, its signature and the reference."""
     directory.mkdir(parents=True)
     if model_format == "onnx":
         graph = to_onnx(estimator, rows(1), options={"zipmap": False})
@@ -41,3 +42,30 @@ def write_artifact(directory: Path, estimator: BaseEstimator, model_format: str)
     signature = [{"name": f"x{index}", "datatype": "FP32"} for index in range(FEATURES)]
     (directory / "signature.json").write_text(json.dumps(signature))
     (directory / "environment.json").write_text("{}")
+    (directory / "reference.json").write_bytes(_reference(estimator).dump())
+
+
+def _reference(estimator: BaseEstimator) -> Reference:
+    """Return ten bins of each feature and of the score."""
+    inputs = rows(2000)
+    scores = estimator.predict_proba(inputs)[:, 1].astype(np.float64)
+    features = []
+    for index in range(FEATURES):
+        column = numbers(inputs[:, index], "FP32")
+        edges = _deciles(column)
+        counts = tuple(count_numbers(edges, column))
+        features.append(NumberFeature(name=f"x{index}", edges=edges, counts=counts, importance=1 / FEATURES))
+    edges = _deciles(scores)
+    predictions = ScorePredictions(edges=edges, counts=tuple(count_numbers(edges, scores)[:-1]))
+    return Reference(
+        task="binary",
+        rows=len(inputs),
+        features=tuple(features),
+        predictions=predictions,
+        positive=1,
+        classes=(0, 1),
+    )
+
+
+def _deciles(values: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(np.unique(np.quantile(values, np.arange(1, 10) / 10)).tolist())

@@ -1,10 +1,16 @@
-"""The model server as it is, with a model from a directory instead of a store: `<directory> <port>`."""
+"""The model server as it is, with a model from a directory instead of a store.
+
+    <directory> [--without-signals] <port>
+
+`--without-signals` leaves out counting and prediction tokens, to measure what they cost.
+"""
 
 import os
 import sys
 from pathlib import Path
 
 from steadfit_artifact.model import load_model
+from steadfit_artifact.reference import read_reference
 from steadfit_server.app import App
 from steadfit_server.artifact import ArtifactModel
 from steadfit_server.lifecycle import Lifecycle
@@ -12,6 +18,7 @@ from steadfit_server.metrics import Metrics
 from steadfit_server.predictor import Predictor
 from steadfit_server.server import DrainingServer
 from steadfit_server.settings import Settings
+from steadfit_server.signals import Signals
 
 ENVIRONMENT = {
     "NAMESPACE": "bench",
@@ -24,10 +31,13 @@ ENVIRONMENT = {
 }
 
 if __name__ == "__main__":
-    directory, port = Path(sys.argv[1]), sys.argv[2]
+    directory, port = Path(sys.argv[1]), sys.argv[-1]
     os.environ.update({f"STEADFIT_{name}": value for name, value in ENVIRONMENT.items()} | {"STEADFIT_PORT": port})
     settings = Settings()
     model = ArtifactModel(load_model(directory))
-    lifecycle = Lifecycle(Predictor(model, settings.max_rows, settings.request_timeout_seconds))
+    signals = None
+    if "--without-signals" not in sys.argv:
+        signals = Signals(settings, b"secret", model, model.classes, read_reference(directory))
+    lifecycle = Lifecycle(Predictor(model, settings.max_rows, settings.request_timeout_seconds, signals))
     metrics = Metrics(settings.namespace, settings.model_name, settings.version, settings.revision)
     DrainingServer(settings, App(settings, lifecycle, metrics), lifecycle).run()

@@ -122,12 +122,15 @@ def main() -> None:
             for model, model_format in served:
                 name = f"{model}, {model_format}"
                 servers.append(Server.start(name, "benchmarks.ours", str(directory / f"{model}-{model_format}")))
+            bare = ["benchmarks.ours", str(directory / "linear-onnx"), "--without-signals"]
+            servers.append(Server.start("linear, no signals", *bare))
             keys = [(1, 1), (1, 16), (100, 16)]
             for key in keys:
                 for _ in range(ROUNDS):
                     for server in servers:
                         server.measure(bodies[key[0]], key)
             report(servers, keys)
+            report_signals(servers[1], servers[-1], keys)
         finally:
             for server in servers:
                 server.process.kill()
@@ -160,6 +163,16 @@ def report(servers: list[Server], keys: list[tuple[int, int]]) -> None:
             rate, p50, p99, cpu = server.median(key)
             ratio, cpu_ratio = rate / floor[0], cpu / floor[3]
             print(f"{server.name:20}{rate:12.0f}{ratio:10.2f}{p50:9.2f}{p99:9.2f}{cpu:9.0f}{cpu_ratio:10.2f}")
+
+
+def report_signals(counted: Server, bare: Server, keys: list[tuple[int, int]]) -> None:
+    """Print what counting and tokens add: the median over the rounds, each round a ratio of neighbours in time."""
+    print("\ncounting and prediction tokens, of the CPU time of a request without them")
+    for key in keys:
+        ratios = [
+            with_[3] / without[3] - 1 for with_, without in zip(counted.rounds[key], bare.rounds[key], strict=True)
+        ]
+        print(f"{key[0]:4} rows, {key[1]:2} connections {statistics.median(ratios):+8.1%}")
 
 
 if __name__ == "__main__":
