@@ -161,7 +161,7 @@ def test_what_begins_during_a_run_waits_for_its_end_and_then_for_the_cooldown() 
 def test_the_breaker_makes_runs_that_bring_nothing_rarer_and_says_so() -> None:
     world = trained(limits={"breakAfter": 2, "maxRunsPerDay": 48})
     world.tell()
-    gaps = []
+    gaps: list[float] = []
     ended = world.now
     for _ in range(7):
         while len(world.runs()) == 1 + len(gaps):
