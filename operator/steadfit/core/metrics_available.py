@@ -1,4 +1,4 @@
-"""The condition MetricsAvailable: whether the monitors of action Retrain have data.
+"""The condition MetricsAvailable: whether what the operator measures has data.
 
 It does not touch `Ready`: a model serves as well without being watched. It is there only where something is watched.
 """

@@ -101,6 +101,19 @@ def watch(
     return watched
 
 
+def alerting(deployment: ModelDeployment, signals: Mapping[str, Signal], now: datetime) -> Sequence[Watched]:
+    """Return where the queries of action Alert stand, as far as they were measured.
+
+    Their alerts are Prometheus's, and none of it is kept; but who wrote an expression looks here for what is wrong.
+    """
+    retrained = {monitor.name for monitor in retraining(deployment)}
+    return [
+        judge(monitor, None, signals[monitor.name], now)
+        for monitor in measured(deployment)
+        if monitor.name not in retrained and monitor.name in signals
+    ]
+
+
 def judge(monitor: Monitor, before: MonitorState | None, signal: Signal | None, now: datetime) -> Watched:
     """Return where a monitor stands after a signal; None = this process has not measured it yet."""
     if signal is None:

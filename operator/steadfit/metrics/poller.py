@@ -255,6 +255,7 @@ class _Round:
                 try:
                     self._tell(live, monitor, Signal(one_number(answer)))
                 except NoAnswer as error:
+                    self._counts[self._source.name, error.code] += 1
                     self._tell(live, monitor, Signal(reason=str(error), code=error.code))
 
     def health(self) -> SourceHealth:

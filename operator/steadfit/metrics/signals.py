@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from steadfit.api.metricsource import MetricSource
 from steadfit.api.modeldeployment import ModelDeployment, Monitor
-from steadfit.core.monitor import question, retraining, standing
+from steadfit.core.monitor import measured, question, standing
 from steadfit.core.types import Signal, SourceHealth
 from steadfit.kube.key import Key
 from steadfit.kube.resources import METRIC_SOURCES, MODEL_DEPLOYMENTS
@@ -45,7 +45,7 @@ class Signals:
         entries = self._measured.get((deployment.metadata.namespace, deployment.name), {})
         return {
             monitor.name: entry.signal
-            for monitor in retraining(deployment)
+            for monitor in measured(deployment)
             if (entry := entries.get(monitor.name)) is not None
             and live is not None
             and (entry.version, entry.question) == (live.number, question(monitor))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
@@ -310,7 +311,7 @@ def test_warnings_of_the_source_are_kept() -> None:
     play(story)
 
 
-def test_a_query_whose_action_is_alert_is_measured_and_exported_but_never_decides_over_the_deployment() -> None:
+def test_a_query_whose_action_is_alert_is_measured_and_exported() -> None:
     one = live({**query("vector(7)", "fuel"), "action": "Alert"}, {**query("broken", "other"), "action": "Alert"})
     bench = Bench(one)
     bench.recordings.expressions["vector(7)"] = 7.0
@@ -322,7 +323,7 @@ def test_a_query_whose_action_is_alert_is_measured_and_exported_but_never_decide
         assert statistics.values == {("shop", "flights", "3", "fuel"): 7.0}
         line = 'steadfit_monitor_value{model="flights",monitor="fuel",namespace="shop",version="3"} 7.0'
         assert line in exposition(statistics).decode().splitlines()
-        assert bench.of(one, "fuel") is None
+        assert bench.code(one, "other") == "QueryRefused"
         bench.recordings.expressions["vector(7)"] = NoAnswer("QueryRefused", "no")
         await bench.round()
         assert bench.poller.statistics().values == {}
@@ -424,5 +425,19 @@ def test_a_bug_over_one_source_ends_neither_the_leader_nor_the_asking() -> None:
         await until(lambda: bench.problem == "")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+    play(story)
+
+
+def test_an_expression_without_one_number_is_counted_by_what_is_wrong() -> None:
+    one = live(query("nan"))
+    bench = Bench(one)
+    bench.recordings.expressions["nan"] = math.nan
+
+    async def story() -> None:
+        await bench.round()
+        assert bench.code(one, "query") == "NotANumber"
+        assert bench.poller.statistics().queries["default", "NotANumber"] == 1
+        assert bench.problem == ""
 
     play(story)

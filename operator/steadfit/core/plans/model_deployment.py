@@ -22,11 +22,12 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     status = verbs.settle(status, fleet, now)
     status = _shown(status, fleet)
     watched = monitor.watch(deployment, status, observed.signals, now)
+    measured = [*watched, *monitor.alerting(deployment, observed.signals, now)]
     status = status.model_copy(
         update={
             "observed_generation": deployment.metadata.generation,
             "monitors": [one.state for one in watched],
-            "conditions": serving_readiness.conditions(status, wished, fleet, watched, now),
+            "conditions": serving_readiness.conditions(status, wished, fleet, measured, now),
         }
     )
     dues = (serving_readiness.job_awaited_until(status, fleet, now), *(one.due for one in watched))

@@ -258,3 +258,16 @@ def test_a_restarted_operator_that_has_not_measured_yet_writes_nothing_over_miss
     stored = world.deployment["status"]
     world.signals = {}
     assert world.plan().status == stored
+
+
+def test_a_query_of_action_alert_decides_nothing_and_without_a_number_is_named_where_its_author_looks() -> None:
+    world = watching({"name": "mine", "query": {"promQL": "up", "max": 1}})
+    assert world.condition("MetricsAvailable") is None
+    world.signals = {"mine": Signal(reason="the expression gives a matrix", code="WrongType")}
+    world.settle()
+    assert world.condition("MetricsAvailable") == ("False", "WrongType")
+    assert world.message("MetricsAvailable") == "mine: the expression gives a matrix"
+    world.signals = {"mine": Signal(5.0)}
+    world.settle()
+    assert world.condition("MetricsAvailable") == ("True", "Available")
+    assert world.status.monitors == []
