@@ -256,6 +256,19 @@ def test_an_alert_for_a_namespace_that_is_not_watched_is_not_acted_on() -> None:
     play(story, watched=("shop",))
 
 
+def test_an_operator_of_some_namespaces_never_lists_all() -> None:
+    watched = tuple(f"n{number}" for number in range(20))
+
+    async def story(bench: Bench) -> None:
+        alerts = [alert(name, namespace=name) for name in watched]
+        assert (await bench.post(message(*alerts))).body == {"alerts": {"no_match": 20}}
+        paths = {request.path for request in bench.fake.seen("list", "trainingjobs")}
+        assert len(paths) == 20
+        assert all("/namespaces/" in path for path in paths)
+
+    play(story, watched=watched)
+
+
 def test_an_alert_reaches_no_training_job_of_another_namespace() -> None:
     async def story(bench: Bench) -> None:
         bench.job("flights", "bank")
@@ -403,6 +416,19 @@ def test_a_message_above_the_cap_is_refused_before_it_is_read() -> None:
         assert answer.status == 413
         assert str(MAX_BODY) in answer.body["error"]
         assert (await bench.post(json.dumps(message(alert())).encode().ljust(MAX_BODY))).status == 200
+
+    play(story)
+
+
+def test_a_message_that_announces_more_than_the_cap_is_not_waited_for() -> None:
+    async def story(bench: Bench) -> None:
+        host, _, port = bench.urls[0].removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        lines = ("POST /v1/alerts HTTP/1.1", f"Host: {host}", "Authorization: Bearer good", f"Content-Length: {2**31}")
+        writer.write("\r\n".join((*lines, "", "")).encode())
+        async with asyncio.timeout(5):
+            assert b" 413 " in await reader.readline()
+        writer.close()
 
     play(story)
 
