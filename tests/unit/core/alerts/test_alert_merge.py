@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
-from steadfit.api.trainingjob import AlertState, AlertTrigger, Trigger
+from steadfit.api.trainingjob import Alerts, AlertState, AlertTrigger, Trigger
 from steadfit.core.alert_match import Listener, Told
 from steadfit.core.alert_merge import MAX_ALERTS, OVERTAKEN, REFRESH, STALE, merge
 
@@ -119,6 +119,11 @@ def test_a_long_name_is_cut_to_what_the_schema_takes() -> None:
     loud = Listener("shop", "flights", [Trigger(name="loud", alert=AlertTrigger(match_labels={"severity": "warning"}))])
     (stored,) = merge([], [told(alertname="x" * 1000)], loud).alerts
     assert stored.alertname == "x" * 256
+
+
+def test_the_list_is_as_long_as_the_schema_allows() -> None:
+    field = TypeAdapter(Alerts).json_schema()
+    assert field["maxItems"] == MAX_ALERTS
 
 
 def full(**changes: AlertState) -> list[AlertState]:
