@@ -78,6 +78,7 @@ class Counting:
 
     def __init__(self, reference: Reference, features: Sequence[Feature]) -> None:
         self.rows = reference.rows
+        self.by_class = isinstance(reference.predictions, ClassPredictions)
         self.importances = {feature.name: feature.importance for feature in reference.features}
         self.features: dict[str, Tally] = {}
         self.predictions = Tally.of(reference.predictions.positions, reference.predictions.counts)
@@ -98,7 +99,7 @@ class Counting:
         self._lock = threading.Lock()
 
     def add(self, columns: Mapping[str, NDArray[Any]], predicted: NDArray[Any]) -> None:
-        """Count rows that were answered; `predicted` is what `Meaning.predicted` returns."""
+        """Count rows that were answered; `predicted` are their classes if `by_class`, else scores or values."""
         with self._lock:
             self._waiting.append((columns, predicted))
             self._waiting_rows += len(predicted)

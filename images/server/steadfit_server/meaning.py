@@ -37,8 +37,12 @@ class Meaning:
             return np.asarray(first.data, np.float64)
         if self.task == "binary" and last.name == "probabilities" and last.shape[1:] == [len(self.classes)]:
             return np.asarray(last.data)[self.positive :: len(self.classes)]
-        labels = np.asarray(first.data, object)
+        labels = self.labels(outputs)
         return labels if self.task == "multiclass" else (labels == self.classes[self.positive]).astype(np.float64)
+
+    def labels(self, outputs: Sequence[Output]) -> NDArray[Any]:
+        """Return for each row the class, as objects."""
+        return np.asarray(outputs[0].data, object)
 
 
 def meaning_of(

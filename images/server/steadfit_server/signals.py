@@ -106,7 +106,8 @@ class Signals:
             predicted = self._meaning.predicted(outputs)
             parameters["prediction_token"] = self._signer.sign(prediction_id, at, predicted)
             if self.counting is not None:
-                self.counting.add(columns, predicted)
+                binary_classes = self.counting.by_class and self._meaning.task == "binary"
+                self.counting.add(columns, self._meaning.labels(outputs) if binary_classes else predicted)
         if self.capture is not None:
             self.capture.request(parameters["prediction_id"], at, columns, outputs)
         return parameters

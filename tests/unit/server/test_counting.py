@@ -183,6 +183,22 @@ def test_a_model_with_several_classes_is_counted_by_class_and_other() -> None:
     assert samples(caller, "steadfit_prediction_bin_total") == {"early": 2, "late": 1, "other": 1}
 
 
+def test_a_binary_model_without_probabilities_is_counted_by_class() -> None:
+    class Labels(Scores):
+        def predict(self, columns: Any) -> Sequence[Output]:
+            return super().predict(columns)[:1]
+
+    classes = ["early", "late"]
+    reference = REFERENCE | {
+        "classes": classes,
+        "positive": "late",
+        "predictions": {"kind": "class", "classes": classes, "counts": [6, 4, 0]},
+    }
+    caller = Caller(Labels([[0, 1]], ["early", "late", "late"]), reference, classes)
+    caller.infer(*mixed(3))
+    assert samples(caller, "steadfit_prediction_bin_total") == {"early": 1, "late": 2, "other": 0}
+
+
 @pytest.mark.parametrize("rows", [3, 3000])
 def test_a_regressions_values_are_counted_by_their_edges(rows: int) -> None:
     caller = Caller(Values(), VALUES, None)
