@@ -41,6 +41,7 @@ class Properties:
         self._numbers: dict[tuple[str | None, str, int], str] = {}
         self._versions_of: dict[str, set[str]] = defaultdict(set)
         self._verified: set[str] = set()
+        self._passed: set[str] = set()
         self._complete_at: dict[tuple[str, str], float] = {}
         self._final: dict[str, str] = {}
         self._done: dict[str, JSON] = {}
@@ -52,6 +53,7 @@ class Properties:
             self._final_phases_are_final,
             self._one_version_a_run,
             self._only_verified_versions_go_live,
+            self._nothing_replaces_what_serves_that_was_not_compared_with_it,
             self._traffic_goes_where_it_may,
             self._what_serves_keeps_its_pods,
             self._actions_are_done_once,
@@ -175,10 +177,34 @@ class Properties:
         if live is None or (old is not None and old["revision"] == live["revision"]):
             return
         version = self._store.find(Ref(GROUP, "ModelVersion", change.ref.namespace, live["version"]))
-        if version is None or version["metadata"]["uid"] not in self._verified:
+        pinned = "pin" in change.new["spec"] or "override" in change.new["status"]
+        if version is None or (version["metadata"]["uid"] not in self._verified and not pinned):
             yield f"{live['version']} goes live and was never verified"
         if live["revision"] in _quarantined(change.new):
             yield f"the revision {live['revision']} goes live and is in quarantine"
+
+    def _nothing_replaces_what_serves_that_was_not_compared_with_it(self, change: Change) -> Iterator[str]:
+        if change.ref.kind == "ModelVersion" and change.type != "DELETED":
+            if change.new.get("status", {}).get("gate", {}).get("verdict") == "Pass":
+                self._passed.add(change.new["metadata"]["uid"])
+            return
+        if change.ref.kind != "ModelDeployment" or change.operation != "status" or change.old is None:
+            return
+        status, before = change.new["status"], change.old.get("status", {})
+        live, old = status.get("live"), before.get("live")
+        if (
+            live is None
+            or old is None
+            or live["digest"] == old["digest"]
+            or old["revision"] in _quarantined(change.new)
+        ):
+            return
+        if "pin" in change.new["spec"] or "override" in status or live["number"] == before.get("automatic"):
+            return
+        version = self._store.find(Ref(GROUP, "ModelVersion", change.ref.namespace, live["version"]))
+        compared = version["spec"]["evaluation"].get("champion", {}) if version else {}
+        if version is None or version["metadata"]["uid"] not in self._passed or compared.get("digest") != old["digest"]:
+            yield f"{live['version']} replaces {old['version']} and was not shown to be as good"
 
     def _traffic_goes_where_it_may(self, change: Change) -> Iterator[str]:
         if change.ref.kind == "Deployment" and change.type != "DELETED":

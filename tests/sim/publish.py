@@ -37,7 +37,30 @@ class Intake:
         return await store(self._client, live, Record.model_validate(record))
 
 
-def record_of(run: Mapping[str, Any], attempt: int, script: Training) -> JSON:
+def configuration(pod: Mapping[str, Any]) -> JSON:
+    """Return the configuration that the operator gave to the publish step of a pod."""
+    (publish,) = pod["spec"]["containers"]
+    env = {item["name"]: item["value"] for item in publish["env"]}
+    found: JSON = json.loads(env["STEADFIT_CONFIG"].replace("$$", "$"))
+    return found
+
+
+def compared(config: Mapping[str, Any], script: Training, store: Store, namespace: str) -> JSON:
+    """Return the comparison with the champion that the configuration names: by the values, and as certain as can be."""
+    named = config.get("champion")
+    if named is None:
+        return {}
+    found: JSON = {"version": named["version"], "digest": named["artifact"]["digest"], "metric": "roc_auc"}
+    version = store.find(Ref("steadfit.dev/v1alpha1", "ModelVersion", namespace, named["version"]))
+    if "problem" in named or version is None:
+        return {"champion": {**found, "rows": 0, "method": "", "reason": named.get("problem", "its artifact is gone")}}
+    value = version["spec"]["evaluation"]["metrics"][0]["value"]
+    difference = round(script.roc_auc - value, 6)
+    numbers = {"value": value, "difference": difference, "lower": difference - 0.001, "upper": difference + 0.001}
+    return {"champion": {**found, **numbers, "rows": 200, "method": "paired bootstrap", "reason": ""}}
+
+
+def record_of(run: Mapping[str, Any], attempt: int, script: Training, comparison: Mapping[str, Any]) -> JSON:
     """Return what publish posts for an attempt."""
     spec, metadata = run["spec"], run["metadata"]
     made_of = script.artifact or json.dumps([spec["inputHash"], spec["cause"]["type"], spec["cause"]["key"]])
@@ -76,6 +99,8 @@ def record_of(run: Mapping[str, Any], attempt: int, script: Training) -> JSON:
             "holdoutDigest": f"sha256:{'0' * 64}",
             "by": spec["evaluation"]["holdout"]["by"],
             "column": spec["evaluation"]["holdout"]["column"],
+            "fraction": spec["evaluation"]["holdout"].get("fraction", 0.2),
+            **comparison,
         },
         "signature": [{"name": "distance", "datatype": "FP32"}],
         "environment": {"python": "3.13.5"},

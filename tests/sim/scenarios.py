@@ -302,10 +302,63 @@ async def a_rejected_version_does_not_serve_until_the_threshold_lets_it(world: W
 
     def lower(job: JSON) -> None:
         job["spec"]["evaluation"]["metrics"][0]["threshold"] = 0.5
+        job["spec"]["evaluation"]["champion"] = {"margin": 0.5}
 
     world.edit("TrainingJob", NAME, lower)
     await world.until(lambda: serves(world, 2), say="version 2 serves once the threshold lets it")
     assert len(phases(world)) == 2
+
+
+async def a_version_that_is_worse_than_what_serves_does_not_serve_until_the_margin_lets_it(world: World) -> None:
+    await first_version_serves(world)
+    world.training = lambda run, attempt: Training(roc_auc=0.78)
+    set_param(world, "depth", 6)
+    await world.until(
+        lambda: world.status("ModelVersion", f"{NAME}-v2").get("gate", {}).get("verdict") == "Fail", say="it fails"
+    )
+    assert world.status("ModelVersion", f"{NAME}-v2")["phase"] == "Rejected"
+    await asyncio.sleep(300)
+    assert serves(world, 1)
+    world.edit("TrainingJob", NAME, lambda job: job["spec"]["evaluation"].update(champion={"margin": 0.1}))
+    await world.until(lambda: serves(world, 2), say="version 2 serves once the margin lets it")
+    assert len(phases(world)) == 2
+
+
+async def a_first_version_is_held_until_it_is_pinned_and_the_next_one_follows_by_itself(world: World) -> None:
+    installation(world)
+    recipe = training_job(limits=LIMITS)
+    recipe["spec"]["evaluation"]["bootstrap"] = "Manual"
+    world.create(recipe)
+    world.create(model_deployment())
+    await world.until(lambda: world.status("ModelVersion", f"{NAME}-v1").get("phase") == "Held", say="it is held")
+    await asyncio.sleep(300)
+    assert live(world) is None
+    world.create(action("pin-1", "Pin", version=1))
+    await world.until(lambda: serves(world, 1), say="version 1 serves by the pin")
+    set_param(world, "depth", 6)
+    await world.until(lambda: world.status("ModelVersion", f"{NAME}-v2").get("phase") == "Verified", say="2 is good")
+    world.create(action("unpin-1", "Unpin"))
+    await world.until(lambda: serves(world, 2), say="version 2 serves")
+
+
+async def what_was_compared_with_a_version_that_is_rolled_back_meanwhile_does_not_follow_it(world: World) -> None:
+    await first_version_serves(world)
+    set_param(world, "depth", 6)
+    await world.until(lambda: serves(world, 2), say="version 2 serves")
+    world.training = lambda run, attempt: Training(seconds=800)
+    set_param(world, "depth", 7)
+    await world.until(
+        lambda: any(job.get("status", {}).get("active") for job in world.objects("Job")),
+        say="the next run has its champion",
+    )
+    world.create(action("rollback-1", "Rollback"))
+    await world.until(lambda: serves(world, 1), say="version 1 serves again")
+    await world.until(lambda: world.status("ModelVersion", f"{NAME}-v3").get("phase") == "Verified", say="3 is good")
+    await asyncio.sleep(300)
+    assert serves(world, 1)
+    assert condition(world.status("ModelDeployment", NAME), "Progressing") == "False"
+    world.create(action("retrain-1", "Retrain"))
+    await world.until(lambda: serves(world, 4), say="version 4, which was compared with version 1, serves")
 
 
 async def a_candidate_that_never_gets_ready_takes_no_traffic(world: World) -> None:
@@ -404,6 +457,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     suspending_holds_runs_back,
     only_so_many_finished_runs_are_kept,
     a_rejected_version_does_not_serve_until_the_threshold_lets_it,
+    a_version_that_is_worse_than_what_serves_does_not_serve_until_the_margin_lets_it,
+    a_first_version_is_held_until_it_is_pinned_and_the_next_one_follows_by_itself,
+    what_was_compared_with_a_version_that_is_rolled_back_meanwhile_does_not_follow_it,
     a_candidate_that_never_gets_ready_takes_no_traffic,
     an_identical_result_is_a_duplicate_and_rolls_nothing_out,
     children_deleted_by_hand_come_back,

@@ -13,13 +13,14 @@ from steadfit.app import adopt, reconcile
 from steadfit.app.observe import Observer
 from steadfit.app.planners import planners
 from steadfit.app.plantable import Planner
-from steadfit.core import quarantine, run_outcome
+from steadfit.core import gate, quarantine, run_outcome, target
 from steadfit.core.fleet import Fleet
 from steadfit.core.types import Create, Plan
 from steadfit.kube.cache import JSONObject
 from steadfit.kube.resources import JOBS, MODEL_DEPLOYMENTS, TRAINING_JOBS, TRAINING_RUNS, Resource
 
 from . import client
+from .behaviour import Training
 from .client import CrashPlan
 from .harness import play
 from .objects import JSON, clone
@@ -28,11 +29,15 @@ from .scenarios import (
     a_change_in_the_middle_of_a_run_supersedes_it,
     a_changed_recipe_is_retrained_and_traffic_moves,
     actions_retrain_pin_roll_back_and_unpin,
+    first_version_serves,
     retryable_failures_are_retried,
+    serves,
+    set_param,
+    what_was_compared_with_a_version_that_is_rolled_back_meanwhile_does_not_follow_it,
 )
 from .store import Store
 from .test_two_leaders import test_a_thawed_leader_cannot_scale_what_belongs_to_the_next_one as stale_scaling
-from .world import Conditions
+from .world import Conditions, World
 
 PlanEdit = Callable[[Plan, JSONObject, datetime], Plan]
 
@@ -99,6 +104,22 @@ def test_moving_traffic_before_the_pods_are_ready_is_caught(monkeypatch: pytest.
 def test_forgetting_the_quarantine_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quarantine, "enter", lambda status, bad, good, **_: status)
     caught(actions_retrain_pin_roll_back_and_unpin)
+
+
+def test_forgetting_what_a_version_was_compared_with_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target, "_compared_with_what_serves", lambda *_: True)
+    caught(what_was_compared_with_a_version_that_is_rolled_back_meanwhile_does_not_follow_it)
+
+
+def test_taking_a_worse_version_for_one_that_is_as_good_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def a_worse_version_is_trained(world: World) -> None:
+        await first_version_serves(world)
+        world.training = lambda run, attempt: Training(roc_auc=0.78)
+        set_param(world, "depth", 6)
+        await world.until(lambda: serves(world, 2), say="version 2 serves")
+
+    monkeypatch.setattr(gate, "verdict", lambda *_: "Verified")
+    caught(a_worse_version_is_trained, match="flights-v2 replaces flights-v1 and was not shown to be as good")
 
 
 def test_a_job_for_a_finished_run_is_caught() -> None:

@@ -16,7 +16,7 @@ from .behaviour import Training
 from .loop import SimLoop, time_text
 from .objects import JSON, Ref, stable_uid
 from .pod import MANAGER, Pod, PodEnded
-from .publish import Intake, record_of
+from .publish import Intake, compared, configuration, record_of
 from .store import Change, Store
 
 Script = Callable[[Mapping[str, Any], int], Training]
@@ -113,7 +113,8 @@ class TrainingNodes:
         if outcome in ("PublishStore", "PublishUnreadable"):
             code = 11 if outcome == "PublishStore" else 12
             return pod.fail("publish", code, "Error", "cannot write s3://models/: connection refused")
-        record = record_of(self._store.get(run), int(pod.labels[names.ATTEMPT]), script)
+        comparison = compared(configuration(pod.live()), script, self._store, str(run.namespace))
+        record = record_of(self._store.get(run), int(pod.labels[names.ATTEMPT]), script, comparison)
         while True:
             try:
                 if await self._intake.post(pod.live(), run, record):

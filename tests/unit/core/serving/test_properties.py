@@ -15,7 +15,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core.plans import model_deployment
 from steadfit.core.quarantine import is_barred
 
-from .world import World, store
+from .world import World, digest, store
 
 numbers = st.integers(min_value=1, max_value=8)
 
@@ -27,14 +27,17 @@ class Serving(RuleBasedStateMachine):
     def start(self, replicas: int) -> None:
         self.world = World(replicas=replicas)
 
-    @rule(phase=st.sampled_from(["Verified", "Verified", "Rejected", None]))
-    def a_version_is_made(self, phase: str | None) -> None:
+    @rule(
+        phase=st.sampled_from(["Verified", "Verified", "Verified", "Rejected", "Held", None]),
+        against=st.sampled_from(["live", "live", "live", None, digest(1), digest(2), digest(3)]),
+    )
+    def a_version_is_made(self, phase: str | None, against: str | None) -> None:
         number = max(self.world.versions, default=0) + 1
         if number <= 8:
-            self.world.add(number, phase)
+            self.world.add(number, phase, against)
 
     @precondition(lambda self: self.world.versions)
-    @rule(data=st.data(), phase=st.sampled_from(["Verified", "Rejected"]))
+    @rule(data=st.data(), phase=st.sampled_from(["Verified", "Rejected", "Held"]))
     def a_version_is_judged(self, data: st.DataObject, phase: str) -> None:
         self.world.judge(data.draw(st.sampled_from(sorted(self.world.versions))), phase)
 

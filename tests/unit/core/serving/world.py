@@ -292,6 +292,7 @@ class World:
         if plan.status != self.deployment["status"]:
             if crash_after == 0:
                 return True
+            self._check_promotion(ModelDeploymentStatus.model_validate(plan.status))
             self.deployment["status"] = plan.status
             self.events.extend(plan.events)
             return True
@@ -366,6 +367,20 @@ class World:
         self.service = manifest
 
     # What must never happen
+
+    def _check_promotion(self, after: ModelDeploymentStatus) -> None:
+        old, new = self.status.live, after.live
+        if old is None or new is None or old.digest == new.digest or "pin" in self.deployment["spec"]:
+            return
+        rolled_back = any(entry.revision == old.revision for entry in after.quarantine)
+        if after.override or rolled_back or new.number == self.status.automatic:
+            return
+        found = ModelVersion.model_validate(self.versions[new.number])
+        assert found.status.phase == "Verified", f"{new.version} goes live by itself and is {found.status.phase}"
+        compared = found.spec.evaluation.champion
+        if new.number != old.number:
+            assert compared is not None, f"{new.version} was compared with nothing and replaces {old.version}"
+            assert compared.digest == old.digest, f"{new.version} was compared with another one than {old.version}"
 
     def _check_move(self, revision: str) -> None:
         assert self.status.live is not None
