@@ -22,8 +22,8 @@ demo: environment cluster-up install ## Train, record, serve, retrain, move and 
 	eval "$$($(UP) env)"; $(PYTHON) -m tests.demo
 
 test: check ## Every test: formats and types, then unit, simulation, contract, then on the cluster
-	$(PYTEST) tests/unit tests/contract --numprocesses 2
-	$(PYTEST) tests/sim $(LOCAL_ONLY)
+	$(PYTEST) tests/unit tests/contract tests/sim --numprocesses 2
+	$(if $(LOCAL_ONLY),$(PYTEST) $(LOCAL_ONLY))
 	$(MAKE) cluster-up install
 	rm -rf build/states
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster -m "not disruptive" --numprocesses 4 $(addprefix --ignore=,$(NOT_LOCAL))
