@@ -107,7 +107,9 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
         message = f"version {candidate.number} comes up: {candidate.message}"
     else:
         rejected = sum(version.status.phase == "Rejected" for version in observed.versions)
+        held = sum(version.status.phase == "Held" for version in observed.versions)
         message = f"no version of TrainingJob {name} is verified yet" + (f"; {rejected} rejected" if rejected else "")
+        message += f"; {held} held until somebody pins one" if held else ""
     if observed.deployment.spec.ready_policy == "Accepted":
         return ready("Accepted", message)
     return reconciling("FirstRollout" if candidate else "AwaitingFirstModel", message)
@@ -131,7 +133,7 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> Wish:
             SERVING,
             "True",
             "RejectedVersionServes",
-            f"{served}; the thresholds of TrainingJob {fleet.observed.deployment.training_job} reject it by now,"
+            f"{served}; the gate of TrainingJob {fleet.observed.deployment.training_job} rejects it by now,"
             " and the next verified version replaces it",
         )
     return Wish(SERVING, "True", "Serving", served)

@@ -90,8 +90,8 @@ def _newer(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
 def _compared_with_what_serves(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether the champion that a version was compared with still is the one to beat here.
 
-    What has taken its place, and serves, has won already. While nothing good serves there is none, and any verified version is better than no answer; but to be as good as
-    one that was rolled back is no merit.
+    What has taken its place, and serves, has won already. While nothing good serves there is none, and any verified
+    version is better than no answer; but to be as good as one that was rolled back is no merit.
     """
     compared, live = version.spec.evaluation.champion, status.live
     if live is not None and not is_barred(live, status, fleet):

@@ -240,3 +240,11 @@ def test_transition_times_stay_while_the_status_of_a_condition_stays() -> None:
     world.settle()
     after = {condition.type: condition.last_transition_time for condition in world.status.conditions}
     assert before["Ready"] == after["Ready"]
+
+
+def test_before_the_first_model_it_says_how_many_versions_wait_for_a_person() -> None:
+    world = World()
+    world.add(1, "Rejected")
+    world.add(2, "Held")
+    world.settle()
+    assert world.message("Ready").endswith("is verified yet; 1 rejected; 1 held until somebody pins one")
