@@ -19,6 +19,7 @@ from .world import FINISHED, World
 JOB = ("TrainingJob", "orders")
 HOUR = timedelta(hours=1)
 DAY = timedelta(hours=24)
+RESULTS = st.sampled_from(["better", "worse", "worse", "failed"])
 NAMES = st.sampled_from(["a" * 16, "b" * 16, "c" * 16])
 
 
@@ -87,6 +88,14 @@ class Alerts(RuleBasedStateMachine):
         self.world.now = end
         self.settle()
 
+    @rule(results=st.lists(RESULTS, min_size=2, max_size=8), minutes=st.sampled_from([30, 61, 130]))
+    def let_an_alert_fire_on(self, results: list[str], minutes: int) -> None:
+        for result in results:
+            self.fire("a" * 16, 1)
+            if self.going():
+                self.end_the_run(result)
+            self.let_time_pass(minutes)
+
     @rule(suspend=st.booleans())
     def suspend(self, suspend: bool) -> None:
         self.world.edit(suspend=suspend)
@@ -105,7 +114,7 @@ class Alerts(RuleBasedStateMachine):
         self.settle()
 
     @precondition(lambda self: self.going())
-    @rule(result=st.sampled_from(["better", "worse", "failed"]))
+    @rule(result=RESULTS)
     def end_the_run(self, result: str) -> None:
         name = self.world.run.name
         if result == "failed":
@@ -167,5 +176,5 @@ class Alerts(RuleBasedStateMachine):
         self.world.now = now
 
 
-Alerts.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+Alerts.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
 TestAlerts = Alerts.TestCase
