@@ -49,12 +49,13 @@ def _walk(schema: Schema, defs: dict[str, Schema], path: str, stack: tuple[str, 
         if name in stack:
             raise NotStructural(f"{path}: {name} contains itself")
         return _walk({**defs[name], **schema}, defs, path, (*stack, name))
-    if "anyOf" in schema:
+    # Beside this mark alternatives are constraints of the API server's own, written as it reads them.
+    if "anyOf" in schema and _PRESERVE not in schema:
         return _union(schema, defs, path, stack)
 
     result: Schema = {}
     for key, value in schema.items():
-        if key in _KEPT or key.startswith("x-kubernetes-"):
+        if key in _KEPT or key.startswith("x-kubernetes-") or key == "anyOf":
             result[key] = value
         elif key == "const":
             result["enum"] = [value]

@@ -82,6 +82,12 @@ def field(annotation: Any, default: Any = ...) -> dict[str, Any]:
             id="a map of anything",
         ),
         pytest.param(Any, ..., {"x-kubernetes-preserve-unknown-fields": True}, id="anything"),
+        pytest.param(
+            Annotated[Any, WithJsonSchema({"x-kubernetes-preserve-unknown-fields": True, "anyOf": [{"maxItems": 1}]})],
+            ...,
+            {"x-kubernetes-preserve-unknown-fields": True, "anyOf": [{"maxItems": 1}]},
+            id="anything within the API server's own constraints",
+        ),
         pytest.param(Any, None, {"x-kubernetes-preserve-unknown-fields": True}, id="anything or nothing"),
     ],
 )
