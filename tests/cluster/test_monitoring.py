@@ -56,6 +56,11 @@ def alerts(namespace: str) -> list[dict[str, Any]]:
     return found
 
 
+def rule_groups() -> set[str]:
+    """The names of the groups that Prometheus evaluates."""
+    return {group["name"] for group in _get("STEADFIT_PROMETHEUS_URL", "/api/v1/rules")["data"]["groups"]}
+
+
 def eventually(what: str, ask: Callable[[], Any], timeout: float = 120) -> Any:
     """Ask until there is something."""
     for _ in ticks(timeout, 1.0):
@@ -115,7 +120,7 @@ def test_the_metric_source_named_default_answers(cluster: Kubectl) -> None:
 
 
 @pytest.mark.timeout(400)
-def test_a_monitor_becomes_a_rule_whose_alert_reaches_the_training_job_and_goes_with_it(
+def test_a_monitor_becomes_a_rule_whose_alert_reaches_the_training_job_and_ends_with_its_cause(
     namespace: Kubectl, images: dict[str, str], store: str
 ) -> None:
     name = str(namespace.namespace)
@@ -137,9 +142,17 @@ def test_a_monitor_becomes_a_rule_whose_alert_reaches_the_training_job_and_goes_
     )
     assert [one["alertname"] for one in told["status"]["alerts"]] == ["ModelInputDrift"]
 
+    namespace.apply(model_deployment(monitors=[{**monitor, "drift": {"max": 5}}]))
+    eventually("the end of the alert at another level", lambda: not alerts(name))
+    namespace.wait_for(
+        "trainingjob",
+        "model",
+        lambda job: [one["status"] for one in job["status"]["alerts"]] == ["resolved"],
+        what="the end is in the status",
+    )
+    assert f"steadfit:{name}/model" in rule_groups()
     namespace.run("delete", "modeldeployment", "model")
-    eventually("the end of the alert", lambda: not alerts(name))
-    assert not prometheus(f'ALERTS{{namespace="{name}"}}')
+    eventually("the end of the rules", lambda: f"steadfit:{name}/model" not in rule_groups())
 
 
 def _settled(series: str) -> float | None:
