@@ -123,14 +123,14 @@ def main() -> None:
                 name = f"{model}, {model_format}"
                 servers.append(Server.start(name, "benchmarks.ours", str(directory / f"{model}-{model_format}")))
             bare = ["benchmarks.ours", str(directory / "linear-onnx"), "--without-signals"]
-            servers.append(Server.start("linear, no signals", *bare))
+            servers.insert(2, Server.start("linear, no signals", *bare))
             keys = [(1, 1), (1, 16), (100, 16)]
             for key in keys:
                 for _ in range(ROUNDS):
                     for server in servers:
                         server.measure(bodies[key[0]], key)
             report(servers, keys)
-            report_signals(servers[1], servers[-1], keys)
+            report_signals(servers[1], servers[2], keys)
         finally:
             for server in servers:
                 server.process.kill()

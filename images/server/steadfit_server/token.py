@@ -6,12 +6,13 @@ model, the version and what was predicted, without a database and even when that
 A token is base64url, without padding, of
 
     format (1) | model (4) | task (1) | length, version | length, revision | binary: positive (4), negative (4)
-    | seconds since 1970 (4) | prediction id (16) | what was predicted, for each row | HMAC-SHA256, first 16 bytes
+    | seconds since 1970 (4) | prediction id (16) | what was predicted, for each row | keyed BLAKE2b (16)
 
 with, for each row, the score as a 65520th (2), the class (4, `meaning.identity`) or the value (8).
 
 The key is derived from the store's secret access key, which every pod of the ModelDeployment has in a file, and from
-the names of namespace and model: nobody else can make a token, and one model's says nothing to another.
+the names of namespace and model: nobody else can make a token, and one model's says nothing to another. BLAKE2b with a
+key is a MAC by itself (RFC 7693), and takes a quarter of the time of HMAC-SHA256 for something this short.
 """
 
 import base64
@@ -113,7 +114,7 @@ class Tokens:
         # Before the signature, which another model's token can't have: this tells a mix-up from a forgery.
         if body[1:5] != self._model:
             raise TokenError("other_model", "is a token of another model's answer.")
-        if not hmac.compare_digest(hmac.digest(self._key, body, "sha256")[:MAC_BYTES], mac):
+        if not hmac.compare_digest(_mac(self._key, body), mac):
             raise TokenError(
                 "forged", "was not signed here: it was changed, or the store's credentials have changed since."
             )
@@ -133,15 +134,17 @@ class Signer:
     def sign(self, prediction_id: bytes, at: float, predicted: NDArray[Any]) -> str:
         """Return the token of one answer; `predicted` is what `Meaning.predicted` returns."""
         body = self._prefix + _EVENT.pack(int(at), prediction_id) + self._rows(predicted)
-        return base64.urlsafe_b64encode(body + hmac.digest(self._key, body, "sha256")[:MAC_BYTES]).rstrip(b"=").decode()
+        return base64.urlsafe_b64encode(body + _mac(self._key, body)).rstrip(b"=").decode()
 
     def _rows(self, predicted: NDArray[Any]) -> bytes:
         if self._task == "binary":
             # A probability may be above 1 by the last digit of a float.
             if len(predicted) == 1:
                 return int(min(max(predicted.item(), 0.0), 1.0) * SCORE_STEPS + 0.5).to_bytes(2, "little")
-            scores = np.minimum(np.maximum(predicted.astype(np.float64), 0), 1) * SCORE_STEPS + 0.5
-            return scores.astype(self._dtype).tobytes()
+            steps: NDArray[Any] = predicted * SCORE_STEPS
+            steps += 0.5
+            np.minimum(np.maximum(steps, 0, out=steps), SCORE_STEPS, out=steps)
+            return steps.astype(self._dtype).tobytes()
         if self._task == "multiclass":
             known = self._identities
             labels = predicted.tolist()
@@ -152,6 +155,10 @@ class Signer:
 def new_prediction_id() -> bytes:
     """Return 16 bytes that no other answer has."""
     return os.urandom(16)
+
+
+def _mac(key: bytes, body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=MAC_BYTES, key=key).digest()
 
 
 def _text(text: str) -> bytes:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from numpy.typing import NDArray
 from steadfit_artifact.reference import Reference, ReferenceFileError
-from steadfit_server.counting import MAX_WAITING, Counting
+from steadfit_server.counting import MAX_WAITING_VALUES, Counting
 from steadfit_server.predictor import Output
 
 from tests.unit.server.harness import MIXED, REFERENCE, Caller, FakeModel, Feature, mixed, replaced, tensor
@@ -100,7 +100,7 @@ def test_a_row_is_counted_once_for_each_feature_and_once_for_its_answer() -> Non
 
 def test_many_rows_are_counted_as_one_after_the_other() -> None:
     random = np.random.default_rng(1)
-    rows = MAX_WAITING // len(MIXED) * 5 // 2
+    rows = MAX_WAITING_VALUES // len(MIXED) + 5
     columns: dict[str, NDArray[Any]] = {
         "hour": random.integers(0, 24, rows),
         "wind": np.where(random.random(rows) < 0.2, np.nan, random.normal(3, 2, rows)),
