@@ -177,6 +177,33 @@ BAD = [
     ),
     (SERVING, "spec.pin", {}, "pin a version or a digest: exactly one of them"),
     (SERVING, "spec.pin", {"digest": "7"}, "must be sha256: followed by 64 lower-case hexadecimal digits"),
+    (
+        SERVING,
+        "spec.monitors",
+        [{"name": "m"}],
+        "a monitor needs one kind: set drift, quality, errorRate, latency or query",
+    ),
+    (
+        SERVING,
+        "spec.monitors",
+        [{"name": "m", "drift": {"max": 0.2}, "errorRate": {"max": 0.1}}],
+        "a monitor needs one kind: set drift, quality, errorRate, latency or query",
+    ),
+    (
+        SERVING,
+        "spec.monitors",
+        [{"name": "m", "quality": {"metric": "roc_auc"}}],
+        "a quality monitor needs a condition: set min or max",
+    ),
+    *(
+        (
+            SERVING,
+            "spec.monitors",
+            [{"name": "m", "drift": {"max": 0.2, "features": features}}],
+            'supported values: "Weighted", "Any"',
+        )
+        for features in ("weighted", [], 7, {"a": 1}, ["x"] * 65)
+    ),
     (PIN, "spec.version", GONE, "Pin needs the version to serve"),
     (PIN, "spec.verb", "Unpin", "Retrain and Unpin take no version"),
     (PIN, "spec.verb", "Promote", 'supported values: "Retrain", "Rollback", "Pin", "Unpin"'),
@@ -216,6 +243,12 @@ def test_what_should_pass_passes(shared_namespace: Kubectl, path: str, value: An
     shared_namespace.apply(edited(RECIPE, path, value), "--dry-run=server", "--validate=strict")
 
 
+@pytest.mark.parametrize("features", ["Weighted", "Any", ["distance"], ["x"] * 64])
+def test_drift_may_be_watched_over_all_features_or_named_ones(shared_namespace: Kubectl, features: Any) -> None:
+    monitor = {"name": "m", "drift": {"max": 0.2, "features": features}}
+    shared_namespace.apply(edited(SERVING, "spec.monitors", [monitor]), "--dry-run=server", "--validate=strict")
+
+
 @pytest.mark.parametrize(
     "example", sorted(path.name for path in EXAMPLES.iterdir() if (path / "kustomization.yaml").exists())
 )
@@ -237,6 +270,8 @@ def shown(page: Path) -> list[Manifest]:
 def test_what_the_documents_show_is_accepted(shared_namespace: Kubectl, page: Path) -> None:
     for manifest in shown(page):
         manifest["metadata"].pop("namespace", None)
+        if "name" in manifest["metadata"]:
+            manifest["metadata"]["name"] += "-shown"  # one of the cluster's may be called as the page has it
         author = Kubectl(shared_namespace.namespace, manifest["spec"].get("requestedBy"))
         as_admin = ["--as-group=system:masters"] if author.user else []
         author.create(manifest, "--dry-run=server", "--validate=strict", *as_admin)
@@ -283,7 +318,7 @@ def test_a_null_counts_as_absent(shared_namespace: Kubectl) -> None:
 
 def test_no_crd_is_rejected_in_part(cluster: Kubectl) -> None:
     crds = [crd for crd in cluster.list("crd") if crd["spec"]["group"] == "steadfit.dev"]
-    assert len(crds) == 6
+    assert len(crds) == 7
     for crd in crds:
         conditions = {entry["type"]: entry["status"] for entry in crd["status"]["conditions"]}
         assert conditions.get("NonStructuralSchema", "False") == "False", crd["metadata"]["name"]
