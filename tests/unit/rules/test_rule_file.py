@@ -90,7 +90,9 @@ def test_a_window_below_a_millisecond_is_not_zero_which_prometheus_refuses() -> 
     assert duration("0.01ms") == "1ms"
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.99, "0.99"), (500.0, "500"), (1e-07, "1e-07"), (-0.25, "-0.25"), (0.2 - 0.02, "0.18")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.99, "0.99"), (500.0, "500"), (1e-07, "1e-07"), (-0.25, "-0.25"), (0.2 - 0.02, "0.18")]
+)
 def test_numbers_are_written_as_people_write_them(value: float, text: str) -> None:
     assert number(value) == text
 
