@@ -38,6 +38,7 @@ RECIPE = obj(
 )
 SERVING = obj("ModelDeployment", {})
 STORE = obj("ArtifactStore", {"uriPrefix": "s3://lake", "credentialsSecretName": "keys"}, "admission-test")
+SOURCE = obj("MetricSource", {"url": "http://prometheus.monitoring.svc:9090"}, "admission-test")
 PIN = obj(
     "ModelAction",
     {
@@ -68,6 +69,11 @@ def refusal(kubectl: Kubectl, manifest: Manifest) -> str:
     with pytest.raises(KubectlError) as refused:
         kubectl.apply(manifest, "--dry-run=server", "--validate=strict")
     return str(refused.value)
+
+
+def alerted(labels: dict[str, str]) -> Manifest:
+    """A trigger by alerts with these labels."""
+    return {"name": "drift", "alert": {"matchLabels": labels}}
 
 
 DATA = RECIPE["spec"]["data"][0]
@@ -107,7 +113,12 @@ BAD = [
     (RECIPE, "spec.pod.labels", {"team": "a b"}, "must be labels as Kubernetes knows them"),
     (RECIPE, "spec.pod.nodeSelector", {"a/b/c": ""}, "must be labels as Kubernetes knows them"),
     # Triggers
-    (RECIPE, "spec.triggers", [{"name": "weekly"}], "a trigger needs a kind: set schedule"),
+    (RECIPE, "spec.triggers", [{"name": "weekly"}], "a trigger needs one kind: set schedule or alert, not both"),
+    (RECIPE, "spec.triggers.0.alert", {"matchLabels": {"alertname": "Drift"}}, "set schedule or alert, not both"),
+    (RECIPE, "spec.triggers", [alerted({})], "spec.triggers[0].alert.matchLabels in body should have at least 1 prop"),
+    (RECIPE, "spec.triggers", [alerted({"model": "flights"})], "would match every alert of the model"),
+    (RECIPE, "spec.triggers", [alerted({"namespace": "ml", "model": "flights"})], "would match every alert"),
+    (RECIPE, "spec.triggers", [alerted({"alert-name": "Drift"})], "must be labels as Prometheus knows them"),
     (RECIPE, "spec.triggers.0.schedule.cron", "@daily", "must have the five fields of a cron line"),
     (RECIPE, "spec.triggers.0.schedule.cron", "0 3 * * * 2026", "minute, hour, day of month, month, day of week"),
     (RECIPE, "spec.triggers.0.schedule.timeZone", "Europe/Berlinn", "must be a time zone of the IANA database"),
@@ -131,7 +142,25 @@ BAD = [
         "requests must not exceed limits",
     ),
     (SERVING, "spec.server.replicas", -1, "spec.server.replicas in body should be greater than or equal to 0"),
+    (RECIPE, "spec.limits.maxRunsPerDay", 0, "maxRunsPerDay in body should be greater than or equal to 1"),
+    (RECIPE, "spec.evaluation.champion.margin", -0.1, "margin in body should be greater than or equal to 0"),
+    (RECIPE, "spec.evaluation.bootstrap", "Always", 'supported values: "Thresholds", "Manual"'),
+    (SERVING, "spec.capture.sample", 0, "sample in body should be greater than 0"),
+    (SERVING, "spec.capture.sample", 1.5, "sample in body should be less than or equal to 1"),
     # Where things lie
+    (RECIPE, "spec.data.0.captured", {"deployment": "flights"}, "set uri or captured: exactly one of them"),
+    (
+        RECIPE,
+        "spec.data",
+        [{"name": "live", "captured": {"deployment": "flights"}, "latest": {"partitions": 2}}],
+        "digest and latest are for a uri; captured rows are chosen by captured.window",
+    ),
+    (RECIPE, "spec.data", [{"name": "live", "uri": "s3://lake/live/"}], "a uri needs its format, Parquet or CSV"),
+    (SOURCE, "spec.url", "ftp://prometheus", "must be an http:// or https:// URL"),
+    (SOURCE, "spec.url", "http://admin:secret@prometheus:9090", "must not contain credentials"),
+    (SOURCE, "spec.timeout", "soon", "must be a length of time above zero"),
+    (SOURCE, "spec.maxConcurrent", 0, "maxConcurrent in body should be greater than or equal to 1"),
+    (SOURCE, "spec.tenancy.parameter", "name space", "must be the name of a URL parameter"),
     (RECIPE, "spec.data.0.uri", "gs://lake/flights/", "must be an s3:// URI with a bucket, for example s3://lake/"),
     (RECIPE, "spec.data.0.uri", "/mnt/flights", "other schemes are not supported"),
     (RECIPE, "spec.data.0.uri", "s3://lake/../models/", "must not contain '..' as a path segment"),
@@ -282,7 +311,7 @@ def test_what_the_documents_show_is_accepted(shared_namespace: Kubectl, page: Pa
     [
         ("spec.imgae", "train", ".spec.imgae: field not declared in schema"),
         ("spec.seed", "seven", "expected numeric"),
-        ("spec.triggers", [{"name": "weekly"}], "a trigger needs a kind: set schedule"),
+        ("spec.triggers", [{"name": "weekly"}], "a trigger needs one kind: set schedule or alert, not both"),
         ("spec.data", [DATA, DATA], "duplicate entries for key"),
     ],
 )
@@ -302,7 +331,12 @@ def test_defaults_are_filled_in_and_shown(shared_namespace: Kubectl) -> None:
         "runTimeout": "6h",
         "retries": 3,
         "workspace": "10Gi",
+        "cooldown": "1h",
+        "maxRunsPerDay": 4,
+        "breakAfter": 3,
     }
+    assert spec["evaluation"]["champion"] == {"margin": 0.005}
+    assert spec["evaluation"]["bootstrap"] == "Thresholds"
     assert spec["storeRef"] == {"name": "default"}
     assert spec["evaluation"]["holdout"]["fraction"] == 0.2
     assert spec["history"] == {"runs": 10}

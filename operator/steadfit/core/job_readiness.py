@@ -64,8 +64,10 @@ def _ready(
 
 def _awaiting(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> list[Wish]:
     newest = max(versions, key=lambda item: item.spec.number, default=None)
-    if newest is not None and newest.status.phase == "Rejected" and status.active_run is None:
-        return stalled("VersionRejected", f"version {newest.name} is worse than a threshold, and no other is verified")
+    if newest is not None and newest.status.phase in ("Rejected", "Held") and status.active_run is None:
+        phase = newest.status.phase
+        why = "did not pass the gate" if phase == "Rejected" else "waits for somebody to pin it"
+        return stalled(f"Version{phase}", f"version {newest.name} {why}, and no other is verified")
     return reconciling("AwaitingFirstModel", "no version is verified yet (spec.readyPolicy is FirstModel)")
 
 

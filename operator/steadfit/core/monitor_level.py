@@ -45,10 +45,13 @@ def level(monitor: Monitor) -> Level:
     """Return the condition of a monitor, a latency in seconds.
 
     Where no clearing level is set, it is the limit less a tenth of its absolute value, towards what is safe: a value
-    that swings about its limit would else start and end an alert with every look.
+    that swings about its limit would else start and end an alert with every look. Accuracy and the like cannot pass
+    1, so for them it is at most half the way there.
     """
     limit, above = _limit(monitor)
     margin = abs(limit) / 10
+    if monitor.quality and not above:
+        margin = min(margin, (1 - limit) / 2)
     clear = monitor.clear if monitor.clear is not None else limit - margin if above else limit + margin
     return Level(limit, above, clear)
 

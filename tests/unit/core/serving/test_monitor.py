@@ -79,6 +79,7 @@ def test_a_value_from_too_few_samples_is_no_data(spec: dict[str, Any], samples: 
     [
         ({"drift": {"max": 0.2}}, 0.2, 0.18, True),
         ({"quality": {"metric": "roc_auc", "min": 0.7}}, 0.7, 0.77, False),
+        ({"quality": {"metric": "accuracy", "min": 0.95}}, 0.95, 0.975, False),
         ({"query": {"promQL": "x", "max": -10}}, -10, -11, True),
         ({"query": {"promQL": "x", "min": -10}}, -10, -9, False),
         ({"query": {"promQL": "x", "min": 0}}, 0, 0, False),
