@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.support.kubectl import Kubectl, KubectlError, Manifest, TimedOut
+from tests.support.kubectl import Kubectl, KubectlError, Manifest, TimedOut, ticks
 
 from . import ending, overlay, story
 from .lake import Lake
@@ -16,6 +16,7 @@ from .timeline import Timeline
 
 OUTPUT = Path("build/demo")
 FEWEST_REQUESTS = 30_000
+FORGOTTEN_SECONDS = 330
 
 
 def main() -> int:
@@ -26,7 +27,7 @@ def main() -> int:
     lake = Lake.from_environment()
     monitoring = Monitoring.from_environment()
     print("\nSteadfit: a model that is trained, recorded and served, and a world that moves away from it\n")
-    _clean(timeline, lake)
+    _clean(timeline, lake, monitoring)
     example = overlay.write(OUTPUT / "overlay", images["flights-train"])
     try:
         load = story.tell(timeline, story.World(lake, monitoring, example, _secret(), images["trainer"]))
@@ -51,12 +52,26 @@ def main() -> int:
     return 0 if report["failedRequests"] == 0 and report["requests"] >= FEWEST_REQUESTS else 1
 
 
-def _clean(timeline: Timeline, lake: Lake) -> None:
-    """Take away what an earlier demo left, so that the story begins in January."""
+def _clean(timeline: Timeline, lake: Lake, monitoring: Monitoring) -> None:
+    """Take away what an earlier demo left, so that the story begins in January.
+
+    An alert that fired when its rule went is never told to be over: Alertmanager forgets it after four minutes.
+
+    Raises
+    ------
+    TimedOut
+        When it does not.
+    """
     if Kubectl().get("namespace", story.NAME):
         timeline.note("removing what an earlier demo left")
         Kubectl().run("delete", "namespace", story.NAME, "--wait", "--timeout=120s")
     lake.clear()
+    if monitoring.alert(namespace=story.NAME):
+        timeline.note("waiting until Alertmanager has forgotten the earlier demo's alert")
+        for _ in ticks(FORGOTTEN_SECONDS, interval=3.0):
+            if not monitoring.alert(namespace=story.NAME):
+                return
+        raise TimedOut(f"an alert of an earlier demo still fires after {FORGOTTEN_SECONDS} s")
 
 
 def _secret() -> Manifest:
