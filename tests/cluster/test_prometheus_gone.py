@@ -27,8 +27,8 @@ def scale_prometheus(replicas: int) -> None:
 
 def phase(deployment: Manifest) -> str | None:
     """The phase of the only monitor."""
-    found = deployment.get("status", {}).get("monitors") or [{}]
-    return found[0].get("phase")
+    found = deployment.get("status", {}).get("monitors")
+    return str(found[0]["phase"]) if found else None
 
 
 def test_nothing_is_trained_while_prometheus_is_gone_and_one_run_follows_when_it_is_back(
