@@ -227,6 +227,7 @@ def test_a_packed_answer_is_unpacked() -> None:
         (json.dumps(scalar("3")).encode(), "br", "NotPrometheus"),
         (json.dumps(scalar("3")).encode(), "gzip, gzip", "NotPrometheus"),
     ],
+    ids=["cut off", "not packed", "in another way", "twice"],  # the bodies hold the time
 )
 def test_an_answer_that_is_packed_otherwise_or_broken_is_none(body: bytes, encoding: str, code: str) -> None:
     assert refusal(says(body, headers={"Content-Encoding": encoding}))[0].code == code
