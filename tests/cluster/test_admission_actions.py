@@ -167,8 +167,10 @@ def test_the_operator_has_no_right_it_does_not_need(
     assert not can(Kubectl(shared_namespace.namespace, OPERATOR), verb, resource, subresource)
 
 
-def test_the_operator_reads_only_its_own_secret() -> None:
+def test_the_operator_reads_secrets_of_its_own_namespace_by_name_and_no_others(shared_namespace: Kubectl) -> None:
     home = Kubectl("steadfit-system", OPERATOR)
     assert can(home, "get", "secrets/steadfit-intake-tls")
-    assert not can(home, "get", "secrets/another")
+    assert can(home, "get", "secrets/prometheus-token")  # credentials of MetricSources, whatever an admin calls them
     assert not can(home, "list", "secrets")
+    assert not can(home, "watch", "secrets")
+    assert not can(Kubectl(shared_namespace.namespace, OPERATOR), "get", "secrets/prometheus-token")
