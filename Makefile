@@ -26,7 +26,7 @@ test: check ## Every test: formats and types, then unit, simulation, contract, t
 	$(if $(LOCAL_ONLY),$(PYTEST) $(LOCAL_ONLY))
 	$(MAKE) cluster-up install
 	rm -rf build/states
-	eval "$$($(UP) env)"; $(PYTEST) tests/cluster -m "not disruptive" --numprocesses 4 $(addprefix --ignore=,$(NOT_LOCAL))
+	eval "$$($(UP) env)"; $(PYTEST) tests/cluster -m "not disruptive" --numprocesses 4 --dist loadgroup $(addprefix --ignore=,$(NOT_LOCAL))
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))
 
 check: environment ## Formats, lint, types, import contracts, generated files, lock file

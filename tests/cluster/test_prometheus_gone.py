@@ -10,7 +10,8 @@ from tests.support.kubectl import Kubectl, Manifest, condition
 
 from .recipes import live, model_deployment, trained, training_job
 
-pytestmark = pytest.mark.disruptive
+# In one worker, one after the other, with what asks Prometheus.
+pytestmark = pytest.mark.xdist_group("prometheus")
 
 MONITORING = Kubectl("monitoring")
 SILENCE_SECONDS = 60
