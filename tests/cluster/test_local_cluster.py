@@ -70,6 +70,7 @@ def test_the_store_has_its_buckets_and_refuses_to_overwrite_when_asked(name: str
     obstore.delete(store, path)
 
 
+@pytest.mark.disruptive
 def test_objects_outlive_the_pod_of_the_store() -> None:
     store, path = bucket("tests"), f"local-cluster/{uuid.uuid4().hex}"
     obstore.put(store, path, b"kept")

@@ -53,8 +53,10 @@ def post_outcomes(kubectl: Kubectl, pod: str, entries: list[dict[str, Any]]) -> 
 
 
 def pods(kubectl: Kubectl) -> list[str]:
-    """The pods that serve."""
-    found = kubectl.list("pods", "steadfit.dev/model-deployment=model")
+    """The pods of the live revision; those of the one before may still be there, and go with what they counted."""
+    deployment = kubectl.get("modeldeployment", "model")
+    assert deployment is not None
+    found = kubectl.list("pods", f"steadfit.dev/revision={deployment['status']['live']['revision']}")
     return sorted(pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"])
 
 
