@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.support import load
 from tests.support.kubectl import Kubectl, Manifest
+from tests.support.pods import restricted_pod
 from tests.support.traffic import Traffic
 
 from . import replay
@@ -97,44 +98,14 @@ def _pod(image: str, url: str, month: int) -> Manifest:
         {"name": "STEADFIT_STORE_ENDPOINT", "value": os.environ["STEADFIT_STORE_CLUSTER_ENDPOINT"]},
     ]
     env += [{"name": key, "valueFrom": {"secretKeyRef": {"name": "store-credentials", "key": key}}} for key in keys]
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": POD},
-        "spec": {
-            "restartPolicy": "Never",
-            "terminationGracePeriodSeconds": 5,
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 65532,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": POD,
-                    "image": image,
-                    "command": command,
-                    "env": env,
-                    "resources": {"requests": {"cpu": "500m", "memory": "128Mi"}, "limits": {"memory": "768Mi"}},
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                    "volumeMounts": [{"name": POD, "mountPath": "/replay"}, {"name": "tmp", "mountPath": "/tmp"}],
-                }
-            ],
-            "volumes": [
-                {
-                    "name": POD,
-                    "configMap": {
-                        "name": POD,
-                        "items": [{"key": key, "path": path} for key, (path, _) in MODULES.items()],
-                    },
-                },
-                {"name": "tmp", "emptyDir": {}},
-            ],
-        },
+    container = {
+        "name": POD,
+        "image": image,
+        "command": command,
+        "env": env,
+        "resources": {"requests": {"cpu": "500m", "memory": "128Mi"}, "limits": {"memory": "768Mi"}},
+        "volumeMounts": [{"name": POD, "mountPath": "/replay"}, {"name": "tmp", "mountPath": "/tmp"}],
     }
+    items = [{"key": key, "path": path} for key, (path, _) in MODULES.items()]
+    program = {"name": POD, "configMap": {"name": POD, "items": items}}
+    return restricted_pod(POD, container, [program, {"name": "tmp", "emptyDir": {}}])

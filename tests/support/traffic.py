@@ -9,6 +9,7 @@ from typing import Any
 
 from .kubectl import Kubectl, Manifest, TimedOut, ticks
 from .load import Record
+from .pods import restricted_pod
 
 RECORDS = "/tmp/records.jsonl"
 LOAD = Path(__file__).with_name("load.py")
@@ -71,35 +72,14 @@ def _config(name: str, body: dict[str, Any]) -> Manifest:
 
 
 def _pod(name: str, image: str, url: str, rate: int) -> Manifest:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name},
-        "spec": {
-            "restartPolicy": "Never",
-            "terminationGracePeriodSeconds": 5,
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 65532,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "load",
-                    "image": image,
-                    "command": ["python3", "/load/load.py", "--url", url, "--bodies", "/load/bodies.jsonl"],
-                    "args": ["--rate", str(rate), "--records", RECORDS, "--patience", "30"],
-                    "resources": {"requests": {"cpu": "500m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                    "volumeMounts": [{"name": "load", "mountPath": "/load"}, {"name": "tmp", "mountPath": "/tmp"}],
-                }
-            ],
-            "volumes": [{"name": "load", "configMap": {"name": name}}, {"name": "tmp", "emptyDir": {}}],
-        },
+    container = {
+        "name": "load",
+        "image": image,
+        "command": ["python3", "/load/load.py", "--url", url, "--bodies", "/load/bodies.jsonl"],
+        "args": ["--rate", str(rate), "--records", RECORDS, "--patience", "30"],
+        "resources": {"requests": {"cpu": "500m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        "volumeMounts": [{"name": "load", "mountPath": "/load"}, {"name": "tmp", "mountPath": "/tmp"}],
     }
+    return restricted_pod(
+        name, container, [{"name": "load", "configMap": {"name": name}}, {"name": "tmp", "emptyDir": {}}]
+    )

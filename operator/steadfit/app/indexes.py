@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from steadfit.core import names
+from steadfit.core.run_outcome import FINISHED
 from steadfit.kube.cache import Cache, Index, JSONObject
 from steadfit.kube.key import Key
 from steadfit.kube.resources import (
@@ -21,8 +22,6 @@ NAMESPACE = "namespace"
 TRAINING_JOB = "training-job"
 TARGET = "target"
 MODEL_DEPLOYMENT = "model-deployment"
-
-FINISHED_RUN = frozenset({"Succeeded", "Failed", "Superseded"})
 
 
 def owned_by(cache: Cache, resource: Resource, uid: str) -> list[JSONObject]:
@@ -57,7 +56,7 @@ def actions_on(cache: Cache, key: Key) -> list[JSONObject]:
 
 def is_finished(run: Mapping[str, Any]) -> bool:
     """Return whether a TrainingRun has ended for good."""
-    return run.get("status", {}).get("phase") in FINISHED_RUN
+    return run.get("status", {}).get("phase") in FINISHED
 
 
 def training_job_of(obj: Mapping[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from steadfit.api.trainingrun import Attempt, TrainingRunStatus
 
 from .conditions import Wish, ready, reconciling, stalled
+from .time_text import time_text
 
 
 def wishes(status: TrainingRunStatus) -> list[Wish]:
@@ -26,7 +27,7 @@ def _going(status: TrainingRunStatus) -> tuple[str, str]:
     if attempt is None:
         return "Pending", "waits for its TrainingJob"
     if attempt.failure and status.next_attempt_at:
-        found, at = attempt.failure, status.next_attempt_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        found, at = attempt.failure, time_text(status.next_attempt_at)
         return "WaitingForRetry", (
             f"attempt {attempt.number} failed ({found.failure_class}: {found.message});"
             f" attempt {attempt.number + 1} starts at {at}"
