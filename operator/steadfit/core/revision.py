@@ -18,6 +18,8 @@ from .problem import Problem
 from .store_access import settings
 from .store_choice import named
 
+STORE_NOT_FOUND = "StoreNotFound"
+
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
@@ -47,7 +49,7 @@ def render(version: ModelVersion, fleet: Fleet) -> Rendering | Problem:
     observed = fleet.observed
     store = named(version.spec.store_ref.name, observed.stores)
     if isinstance(store, str):
-        return Problem("StoreNotFound", f"version {version.spec.number} cannot be fetched: {store}")
+        return Problem(STORE_NOT_FOUND, f"version {version.spec.number} cannot be fetched: {store}")
     base = server_pod.template(observed.deployment, store, observed.platform)
     template_digest = _digest([base, settings(store)])
     revision = names.short_hash(version.spec.artifact.digest, template_digest)

@@ -17,6 +17,7 @@ from .fleet import Fleet
 from .frozen import revision_of
 from .problem import Problem
 from .quarantine import highest_number, is_barred, is_version_barred
+from .revision import STORE_NOT_FOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,8 @@ def _stay(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
 def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
     """Return what replaces a revision that was rolled back and still takes the traffic.
 
-    That is the revision the rollback decided on; nothing newer delays it. If it is lost, its version is rendered anew.
+    That is the revision the rollback decided on; nothing newer delays it. If it is lost, its version is rendered anew;
+    while that cannot be done for want of its store, it stays what is waited for, or the decision would be forgotten.
     """
     for ref in (status.candidate, status.last_good):
         if ref is None or is_barred(ref, status, fleet):
@@ -162,6 +164,8 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
         revision = revision_of(version, status, fleet, now) if version else None
         if isinstance(revision, RevisionRef):
             return Target(revision)
+        if isinstance(revision, Problem) and revision.reason == STORE_NOT_FOUND:
+            return Target(ref, revision)
     version = _newest(status, fleet)
     revision = revision_of(version, status, fleet, now) if version else None
     if isinstance(revision, RevisionRef):

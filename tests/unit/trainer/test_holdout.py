@@ -36,7 +36,7 @@ def _run(
     return world
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     parts=st.lists(ROWS, min_size=1, max_size=2),
     by=st.sampled_from(["Time", "Hash"]),
@@ -67,7 +67,7 @@ def test_no_row_and_no_value_is_on_both_sides_and_no_row_is_lost(
         assert max(labelled) < min(judging)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 20), min_size=2, max_size=60), st.floats(0.05, 0.95))
 def test_the_time_boundary_holds_out_at_least_the_fraction_and_not_a_value_more(
     values: list[int], fraction: float

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from steadfit.api.modeldeployment import ModelDeployment
@@ -152,10 +152,5 @@ class Serving(RuleBasedStateMachine):
         assert len(world.workloads) <= 2
 
 
-Serving.TestCase.settings = settings(
-    max_examples=150,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+Serving.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 test_the_service_only_points_where_it_may_whatever_happens = Serving.TestCase

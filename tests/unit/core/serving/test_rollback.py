@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from .world import World, digest, serving
+from .world import World, digest, serving, store
 
 
 def test_rollback_restores_the_last_good_revision_and_bars_the_bad_one() -> None:
@@ -392,3 +392,18 @@ def test_a_rollback_of_the_server_is_refused_when_the_older_pods_can_not_be_made
     world.settle()
     assert world.record(action)[0] == "Rejected"
     assert world.status.quarantine == []
+
+
+def test_a_rollback_is_not_forgotten_while_the_store_of_the_good_version_is_away() -> None:
+    world = serving(1)
+    world.add(2, against=None)
+    world.act("Rollback", 2)
+    world.step()
+    world.stores = []
+    world.settle()
+    assert world.candidate() == 2
+    assert world.condition("Stalled") == ("True", "StoreNotFound")
+    world.stores = [store()]
+    world.settle()
+    assert world.live() == 2
+    assert world.record("action-1")[0] == "Succeeded"

@@ -176,5 +176,5 @@ class Alerts(RuleBasedStateMachine):
         self.world.now = now
 
 
-Alerts.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+Alerts.TestCase.settings = settings(max_examples=20, stateful_step_count=20)
 TestAlerts = Alerts.TestCase

@@ -195,5 +195,5 @@ class Training(RuleBasedStateMachine):
         )
 
 
-Training.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+Training.TestCase.settings = settings(max_examples=30, stateful_step_count=25)
 TestTraining = Training.TestCase

@@ -89,7 +89,7 @@ MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.
 
 
 @given(LINES, ZONES, MOMENTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_times_go_forward_and_looking_back_finds_the_same_ones(cron: str, zone: str, now: datetime) -> None:
     schedule = Schedule(cron=cron, time_zone=zone)
     following = next_after(schedule, now)
@@ -157,7 +157,7 @@ def test_many_missed_times_are_honoured_once_by_the_newest() -> None:
 
 
 @given(LINES, ZONES, MOMENTS, st.lists(st.integers(0, 20_000), max_size=8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_schedule_never_piles_up(cron: str, zone: str, now: datetime, gaps: list[int]) -> None:
     line = {"cron": cron, "timeZone": zone}
     states = tracked(keep(line), now)
