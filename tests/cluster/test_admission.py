@@ -234,9 +234,9 @@ BAD = [
         for features in ("weighted", [], 7, {"a": 1}, ["x"] * 65)
     ),
     (PIN, "spec.version", GONE, "Pin needs the version to serve"),
-    (PIN, "spec.verb", "Unpin", "Retrain and Unpin take no version"),
+    (PIN, "spec.verb", "Unpin", "Retrain, Unpin and Abort take no version"),
     (PIN, "spec.verb", "Promote", 'supported values: "Retrain", "Rollback", "Pin", "Unpin"'),
-    (PIN, "spec.target.kind", "TrainingJob", "Rollback, Pin and Unpin are aimed at a ModelDeployment"),
+    (PIN, "spec.target.kind", "TrainingJob", "all other verbs are aimed at a ModelDeployment"),
     (PIN, "spec.reason", "", "spec.reason in body should be at least 1 chars long"),
     (PIN, "spec.requestedBy", GONE, 'missing required field "requestedBy"'),
 ]

@@ -35,11 +35,14 @@ class ModelActionSpec(Model):
     """What is asked for. Immutable; it is done once."""
 
     verb: Verb
-    """Retrain starts a run; Rollback restores the last good version; Pin serves one version until Unpin."""
+    """Retrain starts a run. Rollback restores the last good version. Promote lets the candidate, or a named version,
+    through without a verdict; Abort gives the candidate up. Pin serves one version until Unpin. Quarantine keeps a
+    version from traffic until Release."""
     target: Target
     """What it is aimed at."""
     version: Annotated[int, Field(ge=1)] | None = None
-    """Number of the version, for Pin (needed) and Rollback (the last good one when absent)."""
+    """Number of the version: needed for Pin, Quarantine and Release; for Rollback the last good one, for Promote the
+    candidate when absent."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
     """Why, in a sentence; it is kept with what follows from it."""
     requested_by: Annotated[str, Field(min_length=1, max_length=512)]
@@ -50,12 +53,16 @@ class ModelActionSpec(Model):
             IMMUTABLE,
             cel(
                 "(self.verb == 'Retrain') == (self.target.kind == 'TrainingJob')",
-                "Retrain is aimed at a TrainingJob; Rollback, Pin and Unpin are aimed at a ModelDeployment",
+                "Retrain is aimed at a TrainingJob; all other verbs are aimed at a ModelDeployment",
             ),
             cel("self.verb != 'Pin' || has(self.version)", "Pin needs the version to serve"),
             cel(
-                "!(self.verb in ['Retrain', 'Unpin']) || !has(self.version)",
-                "Retrain and Unpin take no version",
+                "!(self.verb in ['Quarantine', 'Release']) || has(self.version)",
+                "Quarantine and Release need the version",
+            ),
+            cel(
+                "!(self.verb in ['Retrain', 'Unpin', 'Abort']) || !has(self.version)",
+                "Retrain, Unpin and Abort take no version",
             ),
         )
     }

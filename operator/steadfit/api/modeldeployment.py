@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from .actionrecord import ActionRecords
 from .base import (
@@ -17,10 +16,8 @@ from .base import (
     Digest,
     Duration,
     Image,
-    Label,
     Model,
     Object,
-    ObjectName,
     PrinterColumn,
     Status,
     cel,
@@ -28,7 +25,10 @@ from .base import (
     name_rule,
     validations,
 )
+from .monitor import Monitors, MonitorState
 from .pod import EnvVars, LocalObjectReference, PodSettings, ResourceRequirements
+from .rollout import Abandoned, Attribution, AutomaticRollback, Candidate, Override, QuarantineEntry, RevisionRef
+from .strategy import Analysis, RolloutLimits, Strategy, Traffic
 
 
 class Server(Model):
@@ -46,6 +46,9 @@ class Server(Model):
     """Extra environment of the server."""
     pod: PodSettings = PodSettings()
     """Where and as whom the pods run."""
+    drains: bool | None = None
+    """Whether the image closes its clients' connections when its pod's annotation asks for it, as the default image
+    does; when absent, an image of your own is taken not to."""
 
 
 class Pin(Model):
@@ -61,134 +64,6 @@ class Pin(Model):
             cel("has(self.version) != has(self.digest)", "pin a version or a digest: exactly one of them"),
         )
     }
-
-
-class Drift(Model):
-    """Inputs that no longer look like the training data, by bins frozen at training."""
-
-    statistic: Literal["PSI", "JS"] = "PSI"
-    """PSI: population stability index, less what chance alone gives (natural logarithm). JS: Jensen-Shannon distance
-    (base 2, from 0 to 1)."""
-    max: Annotated[float, Field(gt=0, le=100)]
-    """Fires above this value."""
-    features: Annotated[
-        Any,
-        WithJsonSchema(
-            {
-                # A value of several types is invisible to CEL. Bounds of a list hold for whatever is none, and so does
-                # `maxItems: 0`: not to satisfy it takes a list with something in it.
-                "x-kubernetes-preserve-unknown-fields": True,
-                "anyOf": [{"enum": ["Weighted", "Any"]}, {"maxItems": 64, "not": {"maxItems": 0}}],
-            }
-        ),
-    ] = "Weighted"
-    """Weighted: the mean of all features by importance. Any: the largest one. Or a list of features: the largest of
-    these. `prediction` stands for the model's own answers."""
-
-
-class Quality(Model):
-    """How good the answers were, by outcomes that were posted back."""
-
-    metric: Literal["accuracy", "roc_auc", "brier_score", "calibration_error", "mae", "rmse"]
-    """Metric over the window."""
-    min: float | None = None
-    """Fires below this value."""
-    max: float | None = None
-    """Fires above this value."""
-
-    model_config = {
-        "json_schema_extra": validations(
-            cel("has(self.min) != has(self.max)", "a quality monitor needs a condition: set min or max"),
-            cel(
-                "has(self.min) == (self.metric in ['accuracy', 'roc_auc'])",
-                "accuracy and roc_auc are better when larger (set min); the others are better when smaller (set max)",
-            ),
-        )
-    }
-
-
-class ErrorRate(Model):
-    """Share of inference requests that the server failed (5xx)."""
-
-    max: Annotated[float, Field(gt=0, lt=1)]
-    """Fires above this share."""
-
-
-class Latency(Model):
-    """Time from an inference request to its answer."""
-
-    quantile: Annotated[float, Field(gt=0, lt=1)] = 0.99
-    """Which quantile."""
-    max: Duration
-    """Fires above this time."""
-
-
-class Query(Model):
-    """A PromQL expression of one's own; it must give one number."""
-
-    source: ObjectName = "default"
-    """Name of the MetricSource."""
-    prom_ql: Annotated[str, Field(alias="promQL", min_length=1, max_length=4096)]
-    """Expression; its result must be a scalar or a vector of one series."""
-    min: float | None = None
-    """Fires below this value."""
-    max: float | None = None
-    """Fires above this value."""
-
-    model_config = {
-        "json_schema_extra": validations(
-            cel("has(self.min) != has(self.max)", "a query monitor needs a condition: set min or max")
-        )
-    }
-
-
-class Monitor(Model):
-    """One thing that is watched for as long as the ModelDeployment stands."""
-
-    name: Label
-    """Name of the monitor."""
-    drift: Drift | None = None
-    """Watch the inputs."""
-    quality: Quality | None = None
-    """Watch the outcomes."""
-    error_rate: ErrorRate | None = None
-    """Watch failed requests."""
-    latency: Latency | None = None
-    """Watch the time of answers."""
-    query: Query | None = None
-    """Watch an expression."""
-    window: Duration = "1h"
-    """Time that each value is taken over; for a query it is written in the expression."""
-    for_: Duration | None = Field(default=None, alias="for")
-    """How long the condition must hold before it fires; at once when absent."""
-    clear: float | None = None
-    """Level at which it stops firing (seconds for a latency); the level itself less a tenth of it when absent."""
-    min_samples: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    """Fewer samples in the window are no data: drift 500, quality 200, others 100 when absent."""
-    action: Literal["Retrain", "Alert"] = "Alert"
-    """Alert: an alerting rule for Prometheus. Retrain: the operator starts a run of the TrainingJob as well."""
-
-    model_config = {
-        "json_schema_extra": validations(
-            cel(
-                "[has(self.drift), has(self.quality), has(self.errorRate), has(self.latency), has(self.query)]"
-                ".filter(x, x).size() == 1",
-                "a monitor needs one kind: set drift, quality, errorRate, latency or query",
-            ),
-            cel(
-                "self.action == 'Alert' || has(self.drift) || has(self.quality) || has(self.query)",
-                "errorRate and latency can't be mended by training: their action is Alert",
-            ),
-            cel(
-                "!has(self.drift) || !has(self.minSamples) || self.minSamples >= 200",
-                "drift needs at least 200 samples: with fewer, chance alone passes the usual levels",
-            ),
-        )
-    }
-
-
-Monitors = Annotated[list[Monitor], Field(max_length=32, json_schema_extra=list_map("name"))]
-"""Monitors, at most one of a name."""
 
 
 class Capture(Model):
@@ -207,6 +82,19 @@ class ModelDeploymentSpec(Model):
     """The pods that answer."""
     pin: Pin | None = None
     """Serve this version; the newest verified one when absent."""
+    strategy: Strategy | None = None
+    """How a new revision takes over; blueGreen when absent."""
+    analysis: Analysis = Analysis()
+    """What a canary must show."""
+    traffic: Traffic | None = None
+    """How requests reach the pods; by a Service of the ModelDeployment's name, which is always there, when absent."""
+    probation: Duration = "24h"
+    """How long after its promotion a version can be rolled back by a monitor of action Rollback. As long, the last good
+    version keeps its pods."""
+    limits: RolloutLimits = RolloutLimits()
+    """What is done by itself, and how often."""
+    dry_run: bool = False
+    """Only tell what would be done by itself: no rollback, quarantine or retraining follows from a measurement."""
     monitors: Monitors = []
     """What is watched while it serves."""
     capture: Capture | None = None
@@ -214,84 +102,16 @@ class ModelDeploymentSpec(Model):
     ready_policy: Literal["Accepted", "FirstModel"] = "FirstModel"
     """FirstModel: Ready once a version serves. Accepted: Ready once the spec is valid."""
 
-
-class RevisionRef(Model):
-    """A version together with the pod template it is served by."""
-
-    revision: str
-    """Hash of the artifact digest and the rendered pod template."""
-    version: str
-    """Name of the ModelVersion."""
-    number: int
-    """Its number."""
-    digest: str
-    """Digest of its artifact."""
-    template_digest: str
-    """Digest of the rendered pod template without the artifact: tells a change of the model from one of the server."""
-    asked_template_digest: str | None = None
-    """Digest of the template that the spec asked for when an older revision, frozen with another one, was taken up
-    again. The version is rendered anew only when the spec asks for yet another template."""
-    since: datetime
-    """When it was decided on."""
-
-
-class Candidate(RevisionRef):
-    """The revision that is coming up."""
-
-    message: str = ""
-    """What it waits for, in its pods' own words."""
-
-
-class QuarantineEntry(Model):
-    """A revision that never takes traffic again until it is released."""
-
-    revision: str
-    """The revision."""
-    version: str
-    """Name of its ModelVersion."""
-    number: int
-    """Its number."""
-    digest: str | None = None
-    """Digest of the artifact, when only the model had changed: then no other revision of it serves either."""
-    reason: Annotated[str, Field(max_length=1024)]
-    """Why, in a sentence."""
-    by: str
-    """Who or what decided it."""
-    at: datetime
-    """When."""
-
-
-class Override(Model):
-    """A pin set by a ModelAction. It beats spec.pin until Unpin."""
-
-    number: int
-    """Number of the version."""
-    action: str
-    """Name of the ModelAction."""
-    by: str
-    """Who asked."""
-    at: datetime
-    """When."""
-
-
-MonitorPhase = Literal["NoData", "OK", "Pending", "Firing"]
-
-
-class MonitorState(Model):
-    """Where a monitor of action Retrain stands; those of action Alert stand in Prometheus."""
-
-    name: str
-    """Name of the monitor."""
-    phase: MonitorPhase
-    """NoData: no verdict, so nothing follows. Pending: the condition holds, but not for long enough."""
-    since: datetime
-    """Since when."""
-    value: float | None = None
-    """The value when this phase began."""
-    samples: int | None = None
-    """The samples it was taken from, then."""
-    message: Annotated[str, Field(max_length=1024)] = ""
-    """The phase in a sentence."""
+    model_config = {
+        "json_schema_extra": validations(
+            cel(
+                "has(self.traffic) || !has(self.strategy) || !has(self.strategy.canary)"
+                " || self.strategy.canary.steps.all(s, s.weight <= 50)",
+                "pods behind a Service cannot express a weight above 50: the champion keeps all of its pods, and a"
+                " candidate never gets more than it has; leave it out, or set traffic.gatewayAPI",
+            )
+        )
+    }
 
 
 class ModelDeploymentStatus(Status):
@@ -309,6 +129,12 @@ class ModelDeploymentStatus(Status):
     """The revision that took the traffic before, and was not rolled back."""
     candidate: Candidate | None = None
     """The revision that is coming up; its Deployment is created from this entry."""
+    abandoned: Annotated[list[Abandoned], Field(max_length=16, json_schema_extra=list_map("revision"))] = []
+    """Candidates that were given up without being found worse."""
+    rollbacks: Annotated[list[AutomaticRollback], Field(max_length=100)] = []
+    """Rollbacks of the last 24 h that nobody asked for, oldest first."""
+    attributions: Annotated[list[Attribution], Field(max_length=32, json_schema_extra=list_map("monitor"))] = []
+    """Whose fault it is that monitors of action Recover fire."""
     automatic: int | None = None
     """Number of the version that served last without a pin. Without a pin, only a newer version replaces it."""
     quarantine: Annotated[list[QuarantineEntry], Field(max_length=128, json_schema_extra=list_map("revision"))] = []

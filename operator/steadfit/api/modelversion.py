@@ -229,6 +229,8 @@ class Quarantine(Model):
     """ModelDeployment it was rolled back from."""
     revision: str
     """Revision that was rolled back."""
+    stored: bool = False
+    """Whether it is written down beside the artifact in the store, where it outlives the cluster."""
 
 
 class ModelVersionStatus(Status):

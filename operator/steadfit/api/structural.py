@@ -77,7 +77,7 @@ def _walk(schema: Schema, defs: dict[str, Schema], path: str, stack: tuple[str, 
     _openapi_bounds(result)
     if result.get("default", ...) is None:
         del result["default"]
-    elif isinstance(result.get("default"), dict):
+    elif "default" in result:
         result["default"] = _minimal(result["default"], result)
     return result
 
@@ -125,14 +125,17 @@ def _openapi_bounds(schema: Schema) -> None:
             schema[bound], schema[exclusive] = schema[exclusive], True
 
 
-def _minimal(default: Schema, schema: Schema) -> Schema:
-    """Leave out of an object's default what the API server fills in from its fields' own defaults."""
+def _minimal(default: Any, schema: Schema) -> Any:
+    """Leave out of a default what the API server fills in from the fields' own defaults of its objects."""
+    if isinstance(default, list):
+        return [_minimal(item, schema.get("items", {})) for item in default]
+    if not isinstance(default, dict):
+        return default
     properties = schema.get("properties", {})
     kept = {}
     for name, value in default.items():
         field = properties.get(name, {})
-        if isinstance(value, dict):
-            value = _minimal(value, field)
+        value = _minimal(value, field)
         if value is not None and value != field.get("default", ...):
             kept[name] = value
     return kept

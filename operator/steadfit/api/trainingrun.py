@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from .base import AGE, IMMUTABLE, Definition, Model, Object, PrinterColumn, Status, validations
+from .base import AGE, IMMUTABLE, Definition, Digest, Model, Object, PrinterColumn, Status, validations
 from .data import DataSources, Evaluation
 from .pod import EnvVars, PodSettings, ResourceRequirements
 from .run import Cause, FailureRecord, RunPhase
@@ -25,13 +25,45 @@ class OwnerRef(Model):
     """Uid of the TrainingJob."""
 
 
+class EvaluatedVersion(Model):
+    """A version that a run of purpose Evaluate judges."""
+
+    version: str
+    """Name of its ModelVersion."""
+    number: int
+    """Its number."""
+    digest: Digest
+    """Digest of its artifact."""
+
+
+class EvaluateInputs(Model):
+    """What a run of purpose Evaluate compares on the newest captured rows whose outcome is known."""
+
+    deployment: str
+    """The ModelDeployment whose captured rows they are."""
+    metric: Annotated[str, Field(max_length=64)]
+    """The metric to compare by."""
+    margin: float
+    """By how much one must be better to count as better."""
+    live: EvaluatedVersion
+    """What serves."""
+    last_good: EvaluatedVersion | None = None
+    """What served before; absent when there is nothing to go back to."""
+    min_rows: int = 200
+    """Fewer rows decide nothing."""
+    max_rows: int = 20_000
+    """No more rows than these, the newest, are used."""
+
+
 class TrainingRunSpec(Model):
     """What is executed. Immutable: a retry is a further attempt of the same run, a change is a new run."""
 
     training_job_ref: OwnerRef
     """The recipe."""
-    purpose: Literal["Train"] = "Train"
-    """What the run is for."""
+    purpose: Literal["Train", "Evaluate"] = "Train"
+    """Train: bring a version. Evaluate: compare versions on captured rows; nothing is trained."""
+    evaluate: EvaluateInputs | None = None
+    """What is compared, for purpose Evaluate."""
     cause: Cause
     """Why it started."""
     input_hash: str
@@ -107,6 +139,25 @@ RecordData = Annotated[
 ]
 
 
+class EvaluationOutcome(Model):
+    """What a run of purpose Evaluate found."""
+
+    rows: int = 0
+    """Rows that were judged."""
+    live: float | None = None
+    """Value of the version that serves."""
+    last_good: float | None = None
+    """Value of the last good version."""
+    difference: float | None = None
+    """How much better the last good version is; negative when it is worse, whichever way the metric goes."""
+    lower: float | None = None
+    """Lower end of the 95 % interval of the difference."""
+    upper: float | None = None
+    """Upper end of it."""
+    reason: Annotated[str, Field(max_length=1024)] = ""
+    """Why there is no comparison; empty when there is one."""
+
+
 class TrainingRunStatus(Status):
     """Where the run stands."""
 
@@ -124,6 +175,8 @@ class TrainingRunStatus(Status):
     """When the run ended."""
     record: RecordData | None = None
     """What publish posted: the artifact, its lineage and metrics. At most 16 KiB."""
+    evaluation: EvaluationOutcome | None = None
+    """What was found, for purpose Evaluate."""
     version_number: int | None = None
     """Number taken for the version; it is created from this entry."""
     version: str | None = None

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from steadfit.api.modeldeployment import ModelDeployment, RevisionRef
+from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import RevisionRef
 
 
 @dataclass(frozen=True, slots=True)

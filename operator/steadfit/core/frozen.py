@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from steadfit.api.modeldeployment import ModelDeploymentStatus, RevisionRef
+from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import RevisionRef
 
 from .fleet import Fleet
 from .problem import Problem

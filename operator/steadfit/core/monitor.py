@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from steadfit.api.base import parse_duration
-from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus, Monitor, MonitorState
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
+from steadfit.api.monitor import Monitor, MonitorState
 
 from . import monitor_words
 from .monitor_level import least_samples, level

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from steadfit.api.base import parse_duration
-from steadfit.api.modeldeployment import Monitor
+from steadfit.api.monitor import Monitor
 
 DRIFT_SAMPLES = 500
 QUALITY_SAMPLES = 200

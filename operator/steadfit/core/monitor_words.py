@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steadfit.api.modeldeployment import Drift, Monitor
+from steadfit.api.monitor import Drift, Monitor
 
 from .monitor_level import level
 from .types import Signal

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin, RevisionRef
+from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import RevisionRef
 
 from .fleet import Fleet
 from .frozen import revision_of

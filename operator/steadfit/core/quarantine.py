@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from steadfit.api.modeldeployment import ModelDeploymentStatus, QuarantineEntry, RevisionRef
+from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import QuarantineEntry, RevisionRef
 
 from .fleet import Fleet
 

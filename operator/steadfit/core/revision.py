@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from steadfit.api.modeldeployment import RevisionRef
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import RevisionRef
 
 from . import names, server_pod
 from .fleet import Fleet

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.modelaction import ModelAction
-from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin, RevisionRef
+from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
+from steadfit.api.rollout import RevisionRef
 
 from . import pin, quarantine
 from .fleet import Fleet

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from steadfit.api.modeldeployment import Candidate, ModelDeploymentStatus, RevisionRef
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import Candidate, RevisionRef
 
 from .fleet import Fleet
 from .quarantine import is_barred

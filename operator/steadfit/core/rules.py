@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from steadfit.api.modeldeployment import ModelDeployment, Monitor
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.monitor import Monitor
 
 from .rules_alerts import alerts
 from .rules_drift import drift

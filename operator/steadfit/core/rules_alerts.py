@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from steadfit.api.modeldeployment import ModelDeployment, Monitor
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.monitor import Monitor
 
 from .monitor_level import Level, least_samples, level
 from .rules_promql import MODEL, PREDICTION, Rule, duration, number, one_of, string

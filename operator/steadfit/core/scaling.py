@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from steadfit.api.modeldeployment import ModelDeploymentStatus, RevisionRef
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import RevisionRef
 
 from . import workload
 from .fleet import Fleet, Workload

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus, RevisionRef
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
+from steadfit.api.rollout import RevisionRef
 
 from . import names
 from .fleet import Fleet

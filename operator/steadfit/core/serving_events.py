@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from steadfit.api.base import Condition
-from steadfit.api.modeldeployment import ModelDeploymentStatus, RevisionRef
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import RevisionRef
 
 from .conditions import STALLED
 from .fleet import Fleet

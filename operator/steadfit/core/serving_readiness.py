@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from steadfit.api.base import Condition
-from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus, RevisionRef
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
+from steadfit.api.rollout import RevisionRef
 
 from . import metrics_available, service
 from .conditions import Wish, merge, ready, reconciling, stalled

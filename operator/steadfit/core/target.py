@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from steadfit.api.modeldeployment import ModelDeploymentStatus, RevisionRef
+from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import RevisionRef
 
 from . import pin
 from .fleet import Fleet

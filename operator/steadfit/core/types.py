@@ -123,6 +123,51 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Arm:
+    """One side of a comparison, over the time since the candidate takes traffic.
+
+    Attributes
+    ----------
+    count
+        Requests or outcomes.
+    mean
+        Their mean: a share, or a mean error.
+    variance
+        Variance of that mean. Requests of one client are not independent, so it is larger than the binomial one.
+    """
+
+    count: float
+    mean: float
+    variance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a MetricSource said of one metric of the analysis, last.
+
+    Attributes
+    ----------
+    query
+        The expression that the candidate's value was asked by.
+    candidate, champion
+        The two arms; None = no data. A query has neither.
+    value
+        The answer to a query; None = no data.
+    reason
+        Why there is no data, in a sentence; empty when there is.
+    code
+        The same for tools, in CamelCase.
+    """
+
+    query: str = ""
+    candidate: Arm | None = None
+    champion: Arm | None = None
+    value: float | None = None
+    reason: str = ""
+    code: str = "NoData"
+
+
+@dataclass(frozen=True, slots=True)
 class SourceHealth:
     """How a MetricSource answered last.
 
@@ -201,6 +246,12 @@ class ObservedModelDeployment:
     platform: Platform
     signals: Mapping[str, Signal] = field(default_factory=dict)
     """What was last measured, by the monitor's name; a monitor that is missing was not measured yet."""
+    compared: Mapping[str, Compared] = field(default_factory=dict)
+    """What was last measured of the candidate beside the champion, by the name of the analysis's metric."""
+    evaluations: Sequence[TrainingRun] = ()
+    """The runs of purpose Evaluate that were started for it."""
+    route: Manifest | None = None
+    """The HTTPRoute of the same name, whoever owns it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.modelaction import ModelAction
-from steadfit.api.modeldeployment import ModelDeploymentStatus, Override, Pin
+from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
+from steadfit.api.rollout import Override
 
 from . import pin
 from .action_records import make_room

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from steadfit.api.modeldeployment import ModelDeployment, RevisionRef
+from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import RevisionRef
 
 from . import names
 from .revision import Rendering

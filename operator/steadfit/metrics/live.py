@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from steadfit.api.modeldeployment import Monitor
+from steadfit.api.monitor import Monitor
 
 DEFAULT_SOURCE = "default"
 """The source of every monitor that does not name one: those over the operator's own recorded series."""

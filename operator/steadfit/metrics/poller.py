@@ -16,7 +16,7 @@ from typing import Protocol
 
 from steadfit.api.base import parse_duration
 from steadfit.api.metricsource import MetricSource, MetricSourceSpec
-from steadfit.api.modeldeployment import Monitor
+from steadfit.api.monitor import Monitor
 from steadfit.core.store_choice import selects
 from steadfit.core.types import Signal, SourceHealth
 from steadfit.kube.clock import Clock

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from steadfit.api.modeldeployment import Drift, Monitor
+from steadfit.api.monitor import Drift, Monitor
 from steadfit.core.monitor import enough
 from steadfit.core.rules_promql import PREDICTION, one_of
 from steadfit.core.types import Signal

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from steadfit.api.metricsource import MetricSource
-from steadfit.api.modeldeployment import ModelDeployment, Monitor
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.monitor import Monitor
 from steadfit.core.monitor import measured, question, standing
 from steadfit.core.types import Signal, SourceHealth
 from steadfit.kube.key import Key

@@ -140,6 +140,17 @@ def test_the_default_of_an_object_names_only_what_its_fields_do_not_default_to()
     assert properties["other"]["default"] == {"size": 2}
 
 
+def test_the_default_of_a_list_of_objects_names_no_more_and_no_absent_fields() -> None:
+    class Choice(Model):
+        one: Leaf | None = None
+        other: Leaf | None = None
+
+    class Holder(Model):
+        choices: list[Choice] = [Choice(one=Leaf()), Choice(other=Leaf(size=2))]
+
+    assert structural(Holder)["properties"]["choices"]["default"] == [{"one": {}}, {"other": {"size": 2}}]
+
+
 def test_fields_are_named_as_on_the_wire_also_in_defaults() -> None:
     class Inner(Model):
         max_size: int = 1

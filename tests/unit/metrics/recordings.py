@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from steadfit.api.metricsource import MetricSource
-from steadfit.api.modeldeployment import Monitor
+from steadfit.api.monitor import Monitor
 from steadfit.metrics.answer import Answer, NoAnswer, Sample
 from steadfit.metrics.live import Live
 

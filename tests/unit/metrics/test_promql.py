@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from steadfit.api.modeldeployment import Monitor
+from steadfit.api.monitor import Monitor
 from steadfit.metrics.recorded import queries
 
 from tests.support.promtool import Scene

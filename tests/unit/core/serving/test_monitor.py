@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from steadfit.api.modeldeployment import Monitor, MonitorState
+from steadfit.api.monitor import Monitor, MonitorState
 from steadfit.core.monitor import judge, question, standing
 from steadfit.core.monitor_level import level
 from steadfit.core.types import Signal

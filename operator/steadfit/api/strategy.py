@@ -1,0 +1,156 @@
+"""Strategy: how a new revision takes over from the one that serves, and what it must show on the way."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import Duration, Label, Model, ObjectName, cel, list_map, validations
+from .monitor import Query
+
+
+class CanaryStep(Model):
+    """A share of the traffic that the candidate takes until its analysis lets it go on."""
+
+    weight: Annotated[int, Field(ge=1, le=99)]
+    """Per cent of the requests."""
+    pause: Duration | None = None
+    """How long the step lasts at least; no longer than the analysis needs when absent."""
+
+
+class Canary(Model):
+    """The candidate takes a growing share of the traffic beside the champion."""
+
+    steps: Annotated[list[CanaryStep], Field(min_length=1, max_length=16)]
+    """The shares, rising."""
+
+    model_config = {
+        "json_schema_extra": validations(
+            cel(
+                "self.steps.map(s, s.weight).isSorted()"
+                " && self.steps.all(s, self.steps.exists_one(t, t.weight == s.weight))",
+                "weights must rise from step to step, for example 10, 25, 50",
+            )
+        )
+    }
+
+
+class BlueGreen(Model):
+    """The candidate comes up without traffic and takes all of it at once."""
+
+
+class Strategy(Model):
+    """One way to take over."""
+
+    canary: Canary | None = None
+    """By growing shares, each judged."""
+    blue_green: BlueGreen | None = None
+    """All at once."""
+
+    model_config = {
+        "json_schema_extra": validations(
+            cel("has(self.canary) != has(self.blueGreen)", "a strategy is canary or blueGreen: set exactly one of them")
+        )
+    }
+
+
+class ParentReference(Model):
+    """A Gateway, or one listener of it."""
+
+    name: ObjectName
+    """Name of the Gateway."""
+    namespace: ObjectName | None = None
+    """Its namespace; the ModelDeployment's when absent."""
+    section_name: ObjectName | None = None
+    """Name of the listener; all of them when absent."""
+
+
+class GatewayAPI(Model):
+    """Traffic that comes through Gateways, which share it out request by request."""
+
+    parent_refs: Annotated[list[ParentReference], Field(min_length=1, max_length=16)]
+    """The Gateways that an HTTPRoute of the ModelDeployment's name is attached to."""
+    hostnames: Annotated[list[ObjectName], Field(max_length=16)] = []
+    """Host names of the route; those of the listener when absent."""
+
+
+class Traffic(Model):
+    """How requests reach the pods."""
+
+    gateway_api: Annotated[GatewayAPI, Field(alias="gatewayAPI")]
+    """Through Gateways, by weights of an HTTPRoute."""
+
+
+class ErrorRateComparison(Model):
+    """The share of requests that the server failed (5xx)."""
+
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """By how much the candidate's share may be larger."""
+
+
+class LatencyComparison(Model):
+    """The share of requests that were answered later than a bound."""
+
+    max: Duration = "250ms"
+    """The bound; it counts as the next one of the histogram's."""
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """By how much the candidate's share may be larger."""
+
+
+class QualityComparison(Model):
+    """How good the answers were, by outcomes that were posted back."""
+
+    metric: Literal["accuracy", "brier_score", "mae"]
+    """A metric that is a mean over answers, so that it can be tested while they come in."""
+    margin: Annotated[float, Field(gt=0)] = 0.02
+    """By how much the candidate may be worse, in the metric's unit."""
+
+
+class AnalysisMetric(Model):
+    """One thing that a candidate is judged by, beside the champion."""
+
+    name: Label
+    """Name of the metric."""
+    error_rate: ErrorRateComparison | None = None
+    """Compare failed requests."""
+    latency: LatencyComparison | None = None
+    """Compare late answers."""
+    quality: QualityComparison | None = None
+    """Compare outcomes."""
+    query: Query | None = None
+    """Ask for a condition of one's own; $version and $revision stand for the candidate's. While it does not hold, or
+    has no answer, the candidate goes no further; only a comparison puts it back."""
+
+    model_config = {
+        "json_schema_extra": validations(
+            cel(
+                "[has(self.errorRate), has(self.latency), has(self.quality), has(self.query)].filter(x, x).size() == 1",
+                "a metric of the analysis needs one kind: set errorRate, latency, quality or query",
+            )
+        )
+    }
+
+
+class Analysis(Model):
+    """What a candidate must show before it takes more of the traffic."""
+
+    metrics: Annotated[list[AnalysisMetric], Field(min_length=1, max_length=16, json_schema_extra=list_map("name"))] = [
+        AnalysisMetric(name="error-rate", error_rate=ErrorRateComparison()),
+        AnalysisMetric(name="latency", latency=LatencyComparison()),
+    ]
+    """What it is judged by."""
+    min_samples: Annotated[int, Field(ge=50, le=10_000_000)] = 200
+    """Requests, or outcomes, that the candidate must have answered since it takes traffic; fewer are no data."""
+    max_duration: Duration = "24h"
+    """How long it may take part in the traffic without a verdict."""
+    on_inconclusive: Literal["Pause", "Abandon"] = "Abandon"
+    """What follows then. Abandon: the champion takes all of the traffic. Pause: the candidate keeps its share until
+    somebody promotes or aborts it."""
+
+
+class RolloutLimits(Model):
+    """What is done by itself, and how often."""
+
+    max_rollbacks_per_day: Annotated[int, Field(ge=0, le=100)] = 3
+    """Rollbacks without a person's word in 24 h; after that what serves goes on, and a condition says so."""
