@@ -18,24 +18,31 @@ from .rollout import coming_up
 def roll_back(
     status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus | Problem:
+    """Return the status after a Rollback by a person, or why there is nothing to go back to."""
+    spec = action.spec
+    by = f"{spec.requested_by} ({action.name})"
+    return restore(status, fleet, number=spec.version, reason=spec.reason, by=by, now=now)
+
+
+def restore(
+    status: ModelDeploymentStatus, fleet: Fleet, *, number: int | None, reason: str, by: str, now: datetime
+) -> ModelDeploymentStatus | Problem:
     """Return the status in which the live revision is barred and a good one comes up, or why there is none.
 
-    Both are one write, so no crash leaves a quarantine without a way out of it. The bad revision answers until the
-    good one can. A candidate in flight is dropped and not barred: a rollback is about what serves. A pin by an action
-    is lifted, or it would bring the bad one back.
+    `number` names the version to go back to; None is the last good one. Both are one write, so no crash leaves a
+    quarantine without a way out of it. The bad revision answers until the good one can. A candidate in flight is
+    dropped and not barred: a rollback is about what serves. A pin by an action is lifted, or it would bring the bad
+    one back.
     """
     live = status.live
     if live is None:
         return Problem("NothingServes", "no version serves yet, so there is nothing to roll back")
-    number = action.spec.version
     if number is None and quarantine.is_barred(live, status, fleet):
         return Problem("UnderWay", f"version {live.number} is being rolled back already")
     good = _good_one(status, live, number, fleet, now)
     if isinstance(good, Problem):
         return good
-    barred = quarantine.enter(
-        status, live, good, reason=action.spec.reason, by=f"{action.spec.requested_by} ({action.name})", now=now
-    )
+    barred = quarantine.enter(status, live, good, reason=reason, by=by, now=now)
     return barred.model_copy(
         update={"override": None, "candidate": coming_up(None, good, fleet), "automatic": good.number}
     )
