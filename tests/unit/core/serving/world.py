@@ -6,7 +6,6 @@ fenced as the API server would. Every action is checked against what must never 
 
 from __future__ import annotations
 
-import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,6 +29,8 @@ from steadfit.core.types import (
     Signal,
     Stores,
 )
+
+from tests.sim.objects import clone
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAMESPACE = "shop"
@@ -223,19 +224,18 @@ class World:
     # What is seen
 
     def observe(self) -> ObservedModelDeployment:
-        return copy.deepcopy(
-            ObservedModelDeployment(
-                deployment=ModelDeployment.model_validate(self.deployment),
-                job=TrainingJob.model_validate(self.job) if self.job else None,
-                versions=[ModelVersion.model_validate(item) for item in self.versions.values()],
-                workloads=list(self.workloads.values()),
-                pods=self.pods(),
-                service=self.service,
-                actions=[ModelAction.model_validate(item) for item in self.actions.values()],
-                stores=Stores([ArtifactStore.model_validate(item) for item in self.stores]),
-                platform=self.platform,
-                signals=self.signals,
-            )
+        """Return what a watch would have brought: nothing that a plan does to it reaches the world."""
+        return ObservedModelDeployment(
+            deployment=ModelDeployment.model_validate(clone(self.deployment)),
+            job=TrainingJob.model_validate(clone(self.job)) if self.job else None,
+            versions=[ModelVersion.model_validate(clone(item)) for item in self.versions.values()],
+            workloads=[clone(item) for item in self.workloads.values()],
+            pods=self.pods(),
+            service=clone(self.service),
+            actions=[ModelAction.model_validate(clone(item)) for item in self.actions.values()],
+            stores=Stores([ArtifactStore.model_validate(clone(item)) for item in self.stores]),
+            platform=self.platform,
+            signals=dict(self.signals),
         )
 
     @property
@@ -307,7 +307,7 @@ class World:
         """Make passes, with kubelets in between, until nothing changes any more."""
         for _ in range(passes):
             did = self.step()
-            before = copy.deepcopy([workload.get("status") for workload in self.workloads.values()])
+            before = clone([workload.get("status") for workload in self.workloads.values()])
             self.kubelet()
             if not did and before == [workload.get("status") for workload in self.workloads.values()]:
                 return
@@ -324,7 +324,7 @@ class World:
         manifest["metadata"]["resourceVersion"] = str(self.counter)
 
     def _carry_out(self, action: Action) -> bool:
-        manifest: dict[str, Any] = copy.deepcopy(dict(action.manifest))
+        manifest: dict[str, Any] = clone(dict(action.manifest))
         kind, metadata = manifest["kind"], manifest["metadata"]
         existing = self.service if kind == "Service" else self.workloads.get(metadata["name"])
         if isinstance(action, Create):
