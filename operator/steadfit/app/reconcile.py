@@ -160,7 +160,8 @@ class Reconciler:
 
 
 def _is_fenced(manifest: Mapping[str, Any]) -> bool:
-    return "uid" in manifest["metadata"] and "resourceVersion" in manifest["metadata"]
+    """Return whether an apply meets the very object that was observed, or fails; its content may have changed."""
+    return "uid" in manifest["metadata"]
 
 
 def _seconds_until(due: datetime | None, now: datetime) -> float | None:

@@ -23,6 +23,8 @@ CA_ANNOTATION = "steadfit.dev/operator-ca"
 DECIDED_ANNOTATION = "steadfit.dev/decided-at"
 """On a Service or Deployment: when the decision was made that it follows. Every decision thus changes the object, and
 what a deposed leader still sends for an older one meets another resourceVersion."""
+DRAIN_ANNOTATION = "steadfit.dev/drain"
+"""On a pod: "true" while its server is to close each connection with its answer."""
 TEMPLATE_ANNOTATION = "steadfit.dev/pod-template-digest"
 GIT_REVISION_ANNOTATION = "steadfit.dev/git-revision"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"

@@ -10,7 +10,7 @@ from steadfit.api.artifactstore import ArtifactStore
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 
-from . import names, pod_security, store_choice
+from . import drain, names, pod_security, store_choice
 from .store_access import mounts, settings, volumes
 from .types import Platform
 
@@ -52,6 +52,7 @@ def template(deployment: ModelDeployment, store: ArtifactStore, platform: Platfo
             "volumes": [
                 {"name": "model", "emptyDir": {"sizeLimit": "10Gi"}},
                 {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+                *_drain_volumes(deployment),
                 *volumes(store),
             ],
         },
@@ -129,9 +130,24 @@ def _container(deployment: ModelDeployment, store: ArtifactStore, platform: Plat
         "volumeMounts": [
             {"name": "model", "mountPath": "/steadfit/model"},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own
+            *_drain_mounts(deployment),
             *mounts(store),
         ],
     }
+
+
+def _drain_volumes(deployment: ModelDeployment) -> list[dict[str, Any]]:
+    """Return the file by which the server learns that it is to drain; a server that does not look has none."""
+    if not drain.supported(deployment):
+        return []
+    annotation = {"fieldPath": f"metadata.annotations['{names.DRAIN_ANNOTATION}']"}
+    return [{"name": drain.VOLUME, "downwardAPI": {"items": [{"path": drain.FILE, "fieldRef": annotation}]}}]
+
+
+def _drain_mounts(deployment: ModelDeployment) -> list[dict[str, Any]]:
+    if not drain.supported(deployment):
+        return []
+    return [{"name": drain.VOLUME, "mountPath": drain.DIRECTORY, "readOnly": True}]
 
 
 def _capture(deployment: ModelDeployment, store: ArtifactStore) -> list[dict[str, Any]]:

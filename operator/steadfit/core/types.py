@@ -32,7 +32,8 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Server-side apply with force. `metadata.uid` and `metadata.resourceVersion` in the manifest fence it."""
+    """Server-side apply with force. `metadata.uid` in the manifest fences it against another object of the name, and
+    `metadata.resourceVersion` against any change since."""
 
     manifest: Manifest
     field_manager: str = "steadfit"
