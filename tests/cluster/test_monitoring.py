@@ -14,9 +14,6 @@ import pytest
 from tests.cluster.recipes import model_deployment, training_job
 from tests.support.kubectl import Kubectl, Manifest, TimedOut, ticks
 
-# In one worker with the test that takes Prometheus away.
-pytestmark = pytest.mark.xdist_group("prometheus")
-
 SERVER = """
 import http.server, sys, time
 namespace, started = sys.argv[1], time.time()

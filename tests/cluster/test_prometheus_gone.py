@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.kubectl import Kubectl, Manifest, condition
 
-from .recipes import live, model_deployment, trained, training_job
+from .recipes import act, live, model_deployment, trained, training_job
+from .test_canary import another, canary, candidate, selector, traffic
 
-# In one worker, one after the other, with what asks Prometheus.
-pytestmark = pytest.mark.xdist_group("prometheus")
+pytestmark = pytest.mark.disruptive
 
 MONITORING = Kubectl("monitoring")
 SILENCE_SECONDS = 60
@@ -32,20 +32,31 @@ def phase(deployment: Manifest) -> str | None:
     return str(found[0]["phase"]) if found else None
 
 
-def test_nothing_is_trained_while_prometheus_is_gone_and_one_run_follows_when_it_is_back(
+def canary_of_the_same_versions(value: str) -> Manifest:
+    """A second ModelDeployment, so that one outage shows both."""
+    return canary(another(value), name="canary", trainingJobRef={"name": "model"})
+
+
+@pytest.mark.timeout(600)
+def test_while_prometheus_is_gone_nothing_is_trained_promoted_or_rolled_back_and_one_run_follows_when_it_is_back(
     namespace: Kubectl, store: str, images: dict[str, str]
 ) -> None:
     image = images["flights-train"]
     trained(namespace, image, store, 1.0)
     # Over when Prometheus is back, and long enough to be seen after the run.
     namespace.apply(training_job(image, store, params={"C": 1.0}, limits={"cooldown": "2m"}))
+    namespace.apply(canary_of_the_same_versions("a"))
+    before = live(namespace, 1, "canary")["status"]["live"]["revision"]
+    clients = traffic(namespace, images, "canary")
     # Bad from the start, but it has to stay so for longer than Prometheus takes to go.
     monitor = {"name": "bad", "query": {"promQL": "vector(2)", "max": 1}, "for": "40s", "action": "Retrain"}
     namespace.apply(model_deployment(monitors=[monitor]))
     live(namespace, 1)
     namespace.wait_for("modeldeployment", "model", lambda d: phase(d) == "Pending", timeout=60)
     try:
+        namespace.apply(canary_of_the_same_versions("b"))
         scale_prometheus(0)
+        coming = candidate(namespace, "Analysing", "canary")["revision"]
         namespace.wait_for(
             "modeldeployment",
             "model",
@@ -53,14 +64,39 @@ def test_nothing_is_trained_while_prometheus_is_gone_and_one_run_follows_when_it
             timeout=180,
             what="the monitor says that it has no data",
         )
+        namespace.wait_for(
+            "modeldeployment",
+            "canary",
+            lambda d: (
+                condition(d, "MetricsAvailable").get("status") == "False"
+                and {one["verdict"] for one in d["status"]["candidate"].get("verdicts", [])} == {"NoData"}
+            ),
+            timeout=180,
+            what="the analysis says that it has no data",
+        )
         time.sleep(SILENCE_SECONDS)
-        gone = namespace.get("modeldeployment", "model")
+        gone, held = (namespace.get("modeldeployment", name) for name in ("model", "canary"))
         assert gone is not None
+        assert held is not None
         assert phase(gone) == "NoData"
         assert condition(gone, "Ready")["status"] == "True"
         assert len(namespace.list("trainingruns")) == 1
+        assert held["status"]["candidate"]["revision"] == coming
+        assert held["status"]["live"]["revision"] == before
+        assert held["status"].get("quarantine", []) == []
+        assert condition(held, "Ready")["status"] == "True"
+        # People's words need no Prometheus.
+        act(namespace, "Abort", "canary")
+        after = namespace.wait_for(
+            "modeldeployment", "canary", lambda d: "candidate" not in d["status"], timeout=60, what="it is aborted"
+        )
+        assert [one["revision"] for one in after["status"]["abandoned"]] == [coming]
+        assert after["status"].get("quarantine", []) == []
     finally:
         scale_prometheus(1)
+    assert selector(namespace, "canary")["steadfit.dev/revision"] == before
+    report = clients.stop()
+    assert report["failed"] == 0, report
     job = namespace.wait_for(
         "trainingjob", "model", lambda j: j["status"].get("automaticRuns"), timeout=180, what="the monitor starts a run"
     )

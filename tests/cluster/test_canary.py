@@ -1,0 +1,158 @@
+"""A new revision takes a part of the traffic, is measured beside the champion, and goes on or goes back."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.support.kubectl import Kubectl, Manifest, condition
+from tests.support.traffic import Traffic
+
+from .recipes import live, model_deployment, put_rows, request, trained, training_job
+
+RATE = 100
+ROWS = 300
+"""In a request: so many that a server which takes one request at a time has to refuse some."""
+RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+ONE_AT_A_TIME = {"name": "STEADFIT_MAX_CONCURRENT_REQUESTS", "value": "1"}
+"""A mistake of the sort that people make: under load the server answers 503."""
+
+
+def canary(*env: dict[str, str], name: str = "model", **spec: Any) -> Manifest:
+    """A ModelDeployment whose new revisions take half of the traffic first."""
+    return model_deployment(
+        name,
+        **{
+            "server": {"replicas": 1, "resources": RESOURCES, "env": list(env)},
+            "strategy": {"canary": {"steps": [{"weight": 50}]}},
+            "analysis": {"minSamples": 100, "maxDuration": "10m"},
+            "probation": "2m",
+            **spec,
+        },
+    )
+
+
+def another(value: str) -> dict[str, str]:
+    """A variable that makes another revision of the same behaviour."""
+    return {"name": "LABEL", "value": value}
+
+
+def traffic(kubectl: Kubectl, images: dict[str, str], name: str = "model") -> Traffic:
+    """Clients that keep their connections, and others that do not."""
+    url = f"http://{name}.{kubectl.namespace}.svc/v2/models/{name}/infer"
+    return Traffic.start(kubectl, images["server"], url, request(ROWS), rate=RATE)
+
+
+def candidate(kubectl: Kubectl, phase: str, name: str = "model", timeout: float = 120) -> Manifest:
+    """Wait until the candidate is in a phase, and return it."""
+    found = kubectl.wait_for(
+        "modeldeployment",
+        name,
+        lambda d: (d["status"].get("candidate") or {}).get("phase") == phase,
+        timeout=timeout,
+        what=f"the candidate is {phase}",
+    )
+    held: Manifest = found["status"]["candidate"]
+    return held
+
+
+def selector(kubectl: Kubectl, name: str = "model") -> dict[str, str]:
+    """What the Service selects."""
+    service = kubectl.get("service", name)
+    assert service is not None
+    chosen: dict[str, str] = service["spec"]["selector"]
+    return chosen
+
+
+def test_a_candidate_that_fails_requests_goes_back_and_no_re_apply_brings_it_again(
+    namespace: Kubectl, store: str, images: dict[str, str]
+) -> None:
+    trained(namespace, images["flights-train"], store, 1.0)
+    namespace.apply(canary())
+    good = live(namespace, 1)["status"]["live"]["revision"]
+    clients = traffic(namespace, images)
+    namespace.apply(canary(ONE_AT_A_TIME))
+    bad = candidate(namespace, "Analysing")["revision"]
+    after = namespace.wait_for(
+        "modeldeployment", "model", lambda d: d["status"].get("quarantine"), timeout=180, what="the candidate goes back"
+    )
+    (entry,) = after["status"]["quarantine"]
+    assert entry["revision"] == bad
+    assert "error-rate" in entry["reason"]
+    assert after["status"]["live"]["revision"] == good
+    moved = time.time()
+
+    namespace.apply(canary(ONE_AT_A_TIME), "--server-side", "--field-manager=argocd-controller", "--force-conflicts")
+    time.sleep(10)
+    again = namespace.get("modeldeployment", "model")
+    assert again is not None
+    assert again["status"]["live"]["revision"] == good
+    assert "candidate" not in again["status"]
+    assert condition(again, "Ready")["status"] == "True"
+    assert selector(namespace)["steadfit.dev/revision"] == good
+    records = clients.records()
+    report = clients.stop()
+    assert {record.revision for record in records if not record.error} >= {good, bad}
+    assert [record for record in records if record.revision == bad and record.at > moved + 8] == [], report
+    # The candidate's refusals reach half of the clients for the time of the canary; the champion answers all others.
+    assert [record.error for record in records if record.error and record.at > moved + 8] == [], report
+
+
+def test_an_identical_candidate_is_promoted_and_no_request_fails(
+    namespace: Kubectl, store: str, images: dict[str, str]
+) -> None:
+    trained(namespace, images["flights-train"], store, 1.0)
+    namespace.apply(canary(another("a")))
+    before = live(namespace, 1)["status"]["live"]["revision"]
+    clients = traffic(namespace, images)
+    namespace.apply(canary(another("b")))
+    share = candidate(namespace, "Analysing")
+    assert (share["weight"], share["actualWeight"], share["against"]) == (50, 50, before)
+    after = namespace.wait_for(
+        "modeldeployment",
+        "model",
+        lambda d: d["status"]["live"]["revision"] == share["revision"] and "candidate" not in d["status"],
+        timeout=240,
+        what="the candidate is promoted",
+    )
+    assert after["status"]["lastGood"]["revision"] == before
+    # The last good revision stays warm, and its clients come over though they keep their connections.
+    time.sleep(10)
+    since = time.time() - 4
+    records, warm = clients.records(), namespace.list("pods", f"steadfit.dev/revision={before}")
+    report = clients.stop()
+    assert [record.error for record in records if record.error] == [], report
+    assert {record.revision for record in records if record.at > since} == {share["revision"]}, report
+    assert [pod["metadata"]["annotations"].get("steadfit.dev/drain") for pod in warm] == ["true"]
+
+
+def test_of_two_candidates_at_once_the_newer_one_takes_the_place_of_the_older(
+    namespace: Kubectl, store: str, images: dict[str, str]
+) -> None:
+    image = images["flights-train"]
+    trained(namespace, image, store, 1.0)
+    namespace.apply(canary(analysis={"minSamples": 100_000, "maxDuration": "10m"}))
+    first = live(namespace, 1)["status"]["live"]["revision"]
+    put_rows(store)
+    namespace.apply(training_job(image, store, params={"C": 0.1}))
+    older = candidate(namespace, "Analysing", timeout=180)
+    assert older["number"] == 2
+    namespace.apply(training_job(image, store, params={"C": 0.01}))
+    after = namespace.wait_for(
+        "modeldeployment",
+        "model",
+        lambda d: (
+            (d["status"].get("candidate") or {}).get("number") == 3 and d["status"]["candidate"]["phase"] == "Analysing"
+        ),
+        timeout=180,
+        what="the newer one takes part in the traffic",
+    )
+    assert after["status"]["live"]["revision"] == first
+    pods = namespace.list("pods", "steadfit.dev/model-deployment=model")
+    chosen = selector(namespace)
+    matched = {
+        pod["metadata"]["labels"]["steadfit.dev/version"]
+        for pod in pods
+        if chosen.items() <= pod["metadata"]["labels"].items()
+    }
+    assert matched == {"1", "3"}
