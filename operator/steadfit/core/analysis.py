@@ -1,0 +1,135 @@
+"""Analysis: what is known of a candidate that takes a share of the traffic, judged beside the champion.
+
+Four verdicts. No data decides nothing: it neither lets a candidate through nor puts it back. A verdict keeps the numbers
+that it began with, so that a count which only moves writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.rollout import Candidate, Verdict
+from steadfit.api.strategy import Analysis, AnalysisMetric
+
+from . import analysis_words as words
+from .sequential import Look, look
+from .types import Arm, Compared
+
+NOT_MEASURED = Compared(reason="not measured yet", code="NotMeasured")
+
+Outcome = Literal["Pass", "Fail", "Undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the metrics of an analysis say together.
+
+    Attributes
+    ----------
+    verdicts
+        One a metric, in the order of the spec.
+    outcome
+        Fail if any metric fails, Pass if all pass; else it is not decided yet.
+    sentence
+        The outcome in a sentence: what is worse, or what is waited for.
+    """
+
+    verdicts: list[Verdict]
+    outcome: Outcome
+    sentence: str
+
+
+def judge(
+    deployment: ModelDeployment, candidate: Candidate, compared: Mapping[str, Compared], now: datetime
+) -> Finding:
+    """Return what is known of a candidate; a metric that is missing was not measured yet by this process."""
+    analysis = deployment.spec.analysis
+    before = {verdict.name: verdict for verdict in candidate.verdicts}
+    verdicts = [
+        _kept(before.get(metric.name), _verdict(analysis, metric, compared.get(metric.name, NOT_MEASURED), now))
+        for metric in analysis.metrics
+    ]
+    failed = [verdict for verdict in verdicts if verdict.verdict == "Fail"]
+    if failed:
+        return Finding(verdicts, "Fail", "; ".join(words.told(verdict) for verdict in failed))
+    waiting = [verdict for verdict in verdicts if verdict.verdict != "Pass"]
+    if waiting:
+        return Finding(verdicts, "Undecided", "waits for " + "; ".join(words.told(verdict) for verdict in waiting))
+    return Finding(verdicts, "Pass", "; ".join(words.told(verdict) for verdict in verdicts))
+
+
+def standing(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> tuple[str, str]:
+    """Return what of a comparison decides: two of one standing lead to the same verdict."""
+    found = _found(analysis, metric, compared)
+    return (found.word, "") if isinstance(found, _Judged) else ("NoData", found.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    word: Literal["Pass", "Fail", "Inconclusive"]
+    message: str
+
+
+def _verdict(analysis: Analysis, metric: AnalysisMetric, compared: Compared, now: datetime) -> Verdict:
+    found = _found(analysis, metric, compared)
+    candidate, champion = compared.candidate, compared.champion
+    value = compared.value if metric.query else candidate and candidate.mean
+    return Verdict(
+        name=metric.name,
+        verdict=found.word if isinstance(found, _Judged) else "NoData",
+        query=compared.query[:4096],
+        value=_short(value),
+        champion_value=_short(champion and champion.mean),
+        samples=candidate and round(candidate.count),
+        champion_samples=champion and round(champion.count),
+        message=(found.message if isinstance(found, _Judged) else found.reason)[:1024],
+        at=now,
+    )
+
+
+def _found(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> _Judged | Compared:
+    """Return what a comparison says of a metric, or itself with the reason why it is no data."""
+    if metric.query:
+        if compared.value is None:
+            return compared if compared.reason else NOT_MEASURED
+        holds = words.holds(metric.query, compared.value)
+        return _Judged("Pass" if holds else "Inconclusive", words.condition(metric.query, compared.value))
+    candidate, champion = compared.candidate, compared.champion
+    if candidate is None or champion is None:
+        return compared if compared.reason else NOT_MEASURED
+    few = _few(analysis, metric, candidate, champion)
+    if few:
+        return Compared(reason=few, code="TooFewSamples")
+    found = compare(metric, candidate, champion)
+    return _Judged(found.word, words.comparison(metric, candidate, champion, found))
+
+
+def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: Arm) -> str:
+    """Return why there are too few samples; without the number, which moves with every look."""
+    short = [
+        name for name, arm in (("candidate", candidate), ("champion", champion)) if arm.count < analysis.min_samples
+    ]
+    what = "outcomes" if metric.quality else "requests"
+    return f"fewer than {analysis.min_samples} {what} of the {' and the '.join(short)} yet" if short else ""
+
+
+def compare(metric: AnalysisMetric, candidate: Arm, champion: Arm) -> Look:
+    """Return the look at the two arms of a comparison."""
+    sign = -1 if metric.quality and metric.quality.metric == "accuracy" else 1
+    harm = sign * (candidate.mean - champion.mean)
+    return look(harm, candidate.variance + champion.variance, words.margin(metric))
+
+
+def _kept(before: Verdict | None, now: Verdict) -> Verdict:
+    """Return the verdict with the numbers that its word began with; why there is no data is told anew."""
+    if before is None or before.verdict != now.verdict:
+        return now
+    return before if now.verdict != "NoData" else now.model_copy(update={"at": before.at})
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")
