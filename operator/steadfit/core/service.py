@@ -8,7 +8,7 @@ from typing import Any
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 
-from . import names
+from . import mix, names
 from .fleet import Fleet
 from .quarantine import is_barred
 from .types import Action, Apply, Create, Manifest
@@ -35,12 +35,33 @@ def is_foreign(deployment: ModelDeployment, service: Manifest | None) -> bool:
 
 
 def selected_revision(deployment: ModelDeployment, service: Manifest | None) -> str | None:
-    """Return the revision that our Service points at, if there is one."""
-    if service is None or is_foreign(deployment, service):
-        return None
-    chosen: Mapping[str, str] = service.get("spec", {}).get("selector") or {}
+    """Return the revision that our Service points at, if there is one; while it shares its traffic, the champion."""
+    chosen = _chosen(deployment, service)
     revision = chosen.get(names.REVISION)
-    return revision if revision and chosen == selector(deployment, revision) else None
+    if revision:
+        return revision if chosen == selector(deployment, revision) else None
+    return mix.champion_of(deployment, chosen)
+
+
+def shared(deployment: ModelDeployment, service: Manifest | None) -> str | None:
+    """Return the champion whose traffic our Service shares out; None while it points at one revision."""
+    return mix.champion_of(deployment, _chosen(deployment, service))
+
+
+def taking_traffic(fleet: Fleet) -> frozenset[str]:
+    """Return the revisions whose pods our Service selects: one, or a champion and its candidate."""
+    observed = fleet.observed
+    selected = selected_revision(observed.deployment, observed.service)
+    if selected is None:
+        return frozenset()
+    champion = shared(observed.deployment, observed.service)
+    return frozenset({selected}) | (mix.members(champion, fleet) if champion else frozenset())
+
+
+def _chosen(deployment: ModelDeployment, service: Manifest | None) -> Mapping[str, str]:
+    if service is None or is_foreign(deployment, service):
+        return {}
+    return service.get("spec", {}).get("selector") or {}
 
 
 def decided_at(ref: RevisionRef) -> dict[str, str]:

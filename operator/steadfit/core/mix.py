@@ -1,0 +1,60 @@
+"""Mixing by a Service: which pods share the traffic of a champion, and when its Service may select them.
+
+Every pod carries `mix-<own revision>`; those of a canary's candidate also `mix-<champion>`, from birth. So one label in
+the Service's selector sends requests to both, and one selector by revision to the champion alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steadfit.api.modeldeployment import ModelDeployment
+
+from . import names
+from .fleet import Fleet, Workload
+from .types import Manifest
+
+ON = "true"
+
+
+def label(revision: str) -> str:
+    """Return the label of the pods that may share the traffic of a revision."""
+    return f"{names.MIX_PREFIX}{revision}"
+
+
+def selector(deployment: ModelDeployment, champion: str) -> dict[str, str]:
+    """Return the labels that the pods of a champion and of its candidate carry."""
+    return {names.MODEL_DEPLOYMENT: deployment.name, label(champion): ON}
+
+
+def champion_of(deployment: ModelDeployment, chosen: Mapping[str, str]) -> str | None:
+    """Return the champion whose traffic a selector shares out; None if it is another kind of selector."""
+    mixed = [key.removeprefix(names.MIX_PREFIX) for key in chosen if key.startswith(names.MIX_PREFIX)]
+    return mixed[0] if len(mixed) == 1 and chosen == selector(deployment, mixed[0]) else None
+
+
+def joins(workload: Workload, champion: str) -> bool:
+    """Return whether the pods of a Deployment carry the label of a champion's traffic."""
+    return _has(workload.manifest.get("spec", {}).get("template", {}), champion)
+
+
+def members(champion: str, fleet: Fleet) -> frozenset[str]:
+    """Return the revisions that have, or are asked for, pods with the label of a champion's traffic.
+
+    Pods on their way out count: they may still be ready.
+    """
+    asked = {found.revision for found in fleet.workloads if joins(found, champion) and found.replicas > 0}
+    there = {
+        str(pod["metadata"].get("labels", {}).get(names.REVISION)) for pod in fleet.observed.pods if _has(pod, champion)
+    }
+    return frozenset(asked | there)
+
+
+def strangers(champion: str, candidate: str, fleet: Fleet) -> frozenset[str]:
+    """Return whose pods, beside the two, would get requests if the champion's traffic were shared out now."""
+    return members(champion, fleet) - {champion, candidate}
+
+
+def _has(manifest: Manifest, champion: str) -> bool:
+    labels: Mapping[str, str] = manifest.get("metadata", {}).get("labels", {})
+    return labels.get(label(champion)) == ON
