@@ -27,7 +27,17 @@ from .base import (
 )
 from .monitor import Monitors, MonitorState
 from .pod import EnvVars, LocalObjectReference, PodSettings, ResourceRequirements
-from .rollout import Abandoned, Attribution, AutomaticRollback, Candidate, Override, QuarantineEntry, RevisionRef
+from .rollout import (
+    Abandoned,
+    Attribution,
+    AutomaticRollback,
+    Candidate,
+    Override,
+    Promoted,
+    QuarantineEntry,
+    Released,
+    RevisionRef,
+)
 from .strategy import Analysis, RolloutLimits, Strategy, Traffic
 
 
@@ -139,8 +149,12 @@ class ModelDeploymentStatus(Status):
     """Number of the version that served last without a pin. Without a pin, only a newer version replaces it."""
     quarantine: Annotated[list[QuarantineEntry], Field(max_length=128, json_schema_extra=list_map("revision"))] = []
     """What was rolled back."""
+    released: Annotated[list[Released], Field(max_length=128, json_schema_extra=list_map("version"))] = []
+    """What was let out of quarantine."""
     override: Override | None = None
     """A pin set by a ModelAction."""
+    promoted: Promoted | None = None
+    """A version let through by a ModelAction; it serves until a newer one takes its place."""
     monitors: Annotated[list[MonitorState], Field(max_length=32, json_schema_extra=list_map("name"))] = []
     """Where the monitors of action Retrain stand."""
     actions: ActionRecords = []

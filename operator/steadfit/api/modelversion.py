@@ -159,6 +159,21 @@ class Lineage(Model):
     """Git revision that the TrainingJob's annotations named."""
 
 
+class PastQuarantine(Model):
+    """Why a ModelDeployment keeps an artifact from its traffic."""
+
+    deployment: Annotated[str, Field(max_length=63)]
+    """ModelDeployment it was rolled back from."""
+    reason: Annotated[str, Field(max_length=1024)]
+    """Why, in a sentence."""
+    by: Annotated[str, Field(max_length=1024)]
+    """Who or what decided it."""
+    at: datetime
+    """When."""
+    revision: Annotated[str, Field(max_length=63)]
+    """Revision that was rolled back."""
+
+
 class ModelVersionSpec(Model):
     """The result. Immutable."""
 
@@ -184,6 +199,8 @@ class ModelVersionSpec(Model):
     """The newest verified version when this one was made."""
     duplicate_of: str | None = None
     """An older version with the same digest; a duplicate is never rolled out."""
+    quarantined: Annotated[list[PastQuarantine], Field(max_length=16, json_schema_extra=list_map("deployment"))] = []
+    """What lay beside the artifact when it was published: the very same files had been rolled back before."""
 
     model_config = {"json_schema_extra": validations(IMMUTABLE)}
 
@@ -216,21 +233,33 @@ class Gate(Model):
     """The verdict in a sentence, with both values."""
 
 
-class Quarantine(Model):
+class Quarantine(PastQuarantine):
     """Why a version is kept from traffic."""
 
-    reason: Annotated[str, Field(max_length=1024)]
-    """Why, in a sentence."""
-    by: str
-    """Who or what decided it."""
-    at: datetime
-    """When."""
-    deployment: str
-    """ModelDeployment it was rolled back from."""
-    revision: str
-    """Revision that was rolled back."""
     stored: bool = False
     """Whether it is written down beside the artifact in the store, where it outlives the cluster."""
+
+
+class Release(Model):
+    """A quarantine that was ended, and is not written down beside the artifact any more."""
+
+    deployment: str
+    """ModelDeployment that may serve it again."""
+    at: datetime
+    """When that was asked for."""
+
+
+class NoteFailure(Model):
+    """Why what is known of quarantines could not be written beside the artifact."""
+
+    failures: int
+    """How often it failed, one after the other."""
+    job: str
+    """Uid of the Job that failed last."""
+    retry_at: datetime
+    """When it is tried again."""
+    message: Annotated[str, Field(max_length=1024)]
+    """What went wrong, in a sentence."""
 
 
 class ModelVersionStatus(Status):
@@ -245,6 +274,14 @@ class ModelVersionStatus(Status):
     """How it did against the champion."""
     quarantine: Quarantine | None = None
     """Set once it was rolled back."""
+    quarantine_elsewhere: Annotated[
+        list[Quarantine], Field(max_length=16, json_schema_extra=list_map("deployment"))
+    ] = []
+    """The same of further ModelDeployments that rolled it back."""
+    releases: Annotated[list[Release], Field(max_length=16, json_schema_extra=list_map("deployment"))] = []
+    """Quarantines that were ended."""
+    note_failure: NoteFailure | None = None
+    """Why the store does not know yet; absent while nothing is wrong."""
 
 
 class ModelVersion(Object):

@@ -123,6 +123,38 @@ class QuarantineEntry(Model):
     """When."""
 
 
+class Released(Model):
+    """A version that was let out of quarantine. It does not come back by itself: it is older than what serves."""
+
+    version: str
+    """Name of its ModelVersion."""
+    number: int
+    """Its number."""
+    digest: str | None = None
+    """Digest of its artifact; what was remembered of it before is not believed any more."""
+    action: str
+    """Name of the ModelAction."""
+    by: str
+    """Who asked."""
+    at: datetime
+    """When."""
+
+
+class Promoted(Model):
+    """A version that a ModelAction let through without a verdict."""
+
+    number: int
+    """Number of the version."""
+    above: int
+    """Highest number of a version at that time; only a newer one replaces it by itself."""
+    action: str
+    """Name of the ModelAction."""
+    by: str
+    """Who asked."""
+    at: datetime
+    """When."""
+
+
 class AutomaticRollback(Model):
     """A rollback that nobody asked for."""
 

@@ -13,6 +13,8 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import RevisionRef
 
+from .quarantine import is_barred_by
+
 
 @dataclass(frozen=True, slots=True)
 class Champion:
@@ -50,18 +52,10 @@ def _serving(deployment: ModelDeployment, versions: Sequence[ModelVersion]) -> R
     status = deployment.status
     if status.live is None:
         return None
-    if not _is_barred(status.live, deployment, versions):
+    if not is_barred_by(deployment, status.live, versions):
         return status.live
-    back = [ref for ref in (status.candidate, status.last_good) if ref and not _is_barred(ref, deployment, versions)]
+    back = [ref for ref in (status.candidate, status.last_good) if ref and not is_barred_by(deployment, ref, versions)]
     return back[0] if back else None
-
-
-def _is_barred(ref: RevisionRef, deployment: ModelDeployment, versions: Sequence[ModelVersion]) -> bool:
-    if any(entry.revision == ref.revision or entry.digest == ref.digest for entry in deployment.status.quarantine):
-        return True
-    version = _version_of(ref, versions)
-    remembered = version.status.quarantine if version else None
-    return remembered is not None and remembered.deployment == deployment.name
 
 
 def _version_of(ref: RevisionRef, versions: Sequence[ModelVersion]) -> ModelVersion | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.api.modelversion import ModelVersion
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
+from steadfit.api.modelversion import ModelVersion, Quarantine
 from steadfit.api.rollout import QuarantineEntry, RevisionRef
 
 from .fleet import Fleet
@@ -14,29 +15,55 @@ LONGEST = 128
 """Entries that are kept; the version objects remember the digests of older ones."""
 
 
-def is_version_barred(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether a version may not be served here whatever its pods look like.
+def remembered(version: ModelVersion) -> list[Quarantine]:
+    """Return what a version itself knows of the ModelDeployments that keep it from traffic."""
+    first = [version.status.quarantine] if version.status.quarantine else []
+    return [*first, *version.status.quarantine_elsewhere]
 
-    The deployment's own entries decide; the version's status still knows after the deployment's was lost.
+
+def bars_version(version: ModelVersion, status: ModelDeploymentStatus, deployment: str) -> bool:
+    """Return whether a version may not be served by the ModelDeployment of this name, whatever its pods look like.
+
+    The deployment's own entries decide; the version's status still knows after the deployment's was lost. What the
+    version remembers of a time before it was released here is not believed any more.
     """
     digest = version.spec.artifact.digest
     if any(entry.digest == digest for entry in status.quarantine):
         return True
-    remembered = version.status.quarantine
-    return remembered is not None and remembered.deployment == fleet.observed.deployment.name
+    freed = max((item.at for item in status.released if item.digest == digest), default=None)
+    return any(item.deployment == deployment and (freed is None or item.at > freed) for item in remembered(version))
+
+
+def bars(ref: RevisionRef, version: ModelVersion | None, status: ModelDeploymentStatus, deployment: str) -> bool:
+    """Return whether a revision may not be served by the ModelDeployment of this name; `version` is what it serves."""
+    if any(ref.revision == entry.revision or ref.digest == entry.digest for entry in status.quarantine):
+        return True
+    return version is not None and bars_version(version, status, deployment)
+
+
+def is_version_barred(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether a version may not be served here whatever its pods look like."""
+    return bars_version(version, status, fleet.observed.deployment.name)
 
 
 def is_barred(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether a revision may not be served here, by itself or because its version may not."""
-    if any(ref.revision == entry.revision or ref.digest == entry.digest for entry in status.quarantine):
-        return True
-    version = fleet.version_named(ref.version)
-    return version is not None and is_version_barred(version, status, fleet)
+    return bars(ref, fleet.version_named(ref.version), status, fleet.observed.deployment.name)
+
+
+def is_barred_by(deployment: ModelDeployment, ref: RevisionRef, versions: Sequence[ModelVersion]) -> bool:
+    """Return whether a ModelDeployment that is seen from elsewhere may not serve a revision."""
+    found = next((version for version in versions if version.name == ref.version), None)
+    return bars(ref, found, deployment.status, deployment.name)
 
 
 def highest_number(status: ModelDeploymentStatus) -> int:
-    """Return the highest version number that was rolled back; 0 if none was."""
-    return max((entry.number for entry in status.quarantine), default=0)
+    """Return the highest version number that was rolled back, released or not; 0 if none was.
+
+    A release lets a version back that a person asks for; by itself nothing that old comes back.
+    """
+    rolled_back = [entry.number for entry in status.quarantine]
+    return max([0, *rolled_back, *(item.number for item in status.released)])
 
 
 def enter(
@@ -49,13 +76,19 @@ def enter(
     """
     if any(entry.revision == bad.revision for entry in status.quarantine):
         return status
-    entry = QuarantineEntry(
-        revision=bad.revision,
-        version=bad.version,
-        number=bad.number,
-        digest=bad.digest if bad.template_digest == good.template_digest and bad.digest != good.digest else None,
+    digest = bad.digest if bad.template_digest == good.template_digest and bad.digest != good.digest else None
+    entry = entry_of(bad, digest, reason=reason, by=by, now=now)
+    return status.model_copy(update={"quarantine": [*status.quarantine, entry][-LONGEST:]})
+
+
+def entry_of(ref: RevisionRef, digest: str | None, *, reason: str, by: str, now: datetime) -> QuarantineEntry:
+    """Return the entry for a revision; with a digest, it is one for every revision of that artifact."""
+    return QuarantineEntry(
+        revision=ref.revision,
+        version=ref.version,
+        number=ref.number,
+        digest=digest,
         reason=reason[:1024],
         by=by,
         at=now,
     )
-    return status.model_copy(update={"quarantine": [*status.quarantine, entry][-LONGEST:]})

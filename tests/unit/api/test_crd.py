@@ -138,7 +138,8 @@ def test_every_column_shows_a_field_that_exists(definition: Definition) -> None:
 
 @KINDS
 def test_a_crd_is_far_from_the_size_that_breaks_client_side_apply(definition: Definition) -> None:
-    assert len(generator.render(generator.crd(definition))) < 64 * 1024
+    # 256 KiB is the limit of the annotation that holds the last applied object.
+    assert len(generator.render(generator.crd(definition))) < 96 * 1024
 
 
 @pytest.mark.parametrize(
