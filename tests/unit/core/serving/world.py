@@ -31,6 +31,7 @@ from steadfit.core.types import (
 )
 
 from tests.sim.objects import clone
+from tests.support.reading import Reader
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAMESPACE = "shop"
@@ -108,6 +109,7 @@ class World:
     def __init__(self, replicas: int = 2, **spec: Any) -> None:
         self.now = START
         self.counter = 0
+        self.reader = Reader()
         self.deployment: dict[str, Any] = {
             "metadata": {
                 "name": "flights",
@@ -225,22 +227,23 @@ class World:
 
     def observe(self) -> ObservedModelDeployment:
         """Return what a watch would have brought: nothing that a plan does to it reaches the world."""
+        read = self.reader.read
         return ObservedModelDeployment(
-            deployment=ModelDeployment.model_validate(clone(self.deployment)),
-            job=TrainingJob.model_validate(clone(self.job)) if self.job else None,
-            versions=[ModelVersion.model_validate(clone(item)) for item in self.versions.values()],
+            deployment=read(ModelDeployment, self.deployment),
+            job=read(TrainingJob, self.job) if self.job else None,
+            versions=[read(ModelVersion, item) for item in self.versions.values()],
             workloads=[clone(item) for item in self.workloads.values()],
             pods=self.pods(),
             service=clone(self.service),
-            actions=[ModelAction.model_validate(clone(item)) for item in self.actions.values()],
-            stores=Stores([ArtifactStore.model_validate(clone(item)) for item in self.stores]),
+            actions=[read(ModelAction, item) for item in self.actions.values()],
+            stores=Stores([read(ArtifactStore, item) for item in self.stores]),
             platform=self.platform,
             signals=dict(self.signals),
         )
 
     @property
     def status(self) -> ModelDeploymentStatus:
-        return ModelDeploymentStatus.model_validate(self.deployment["status"])
+        return self.reader.read(ModelDeployment, self.deployment).status
 
     @property
     def fleet(self) -> Fleet:

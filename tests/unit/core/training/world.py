@@ -6,7 +6,6 @@ else carries out the actions, as the engine does. What must never happen is chec
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +30,8 @@ from steadfit.core.types import (
 )
 
 from tests.oracles import status as oracle
+from tests.sim.objects import clone
+from tests.support.reading import Reader
 
 from .builders import (
     COMPLETE,
@@ -57,12 +58,13 @@ class World:
 
     def __init__(self, **spec: Any) -> None:
         self.now = NOW
-        self.stores: list[JSON] = [copy.deepcopy(STORE), copy.deepcopy(LAKE)]
+        self.stores: list[JSON] = [clone(STORE), clone(LAKE)]
         self.objects: dict[tuple[str, str], JSON] = {}
         self.events: list[tuple[str, str, str]] = []
         self.requeue: dict[tuple[str, str], datetime | None] = {}
         self.made = 0
-        self._add("TrainingJob", {"metadata": {"name": "orders"}, "spec": {**copy.deepcopy(SPEC), **spec}})
+        self.reader = Reader()
+        self._add("TrainingJob", {"metadata": {"name": "orders"}, "spec": {**clone(SPEC), **spec}})
 
     # What people do.
 
@@ -122,7 +124,7 @@ class World:
         name = f"{job['metadata']['name']}-pod"
         if ("Pod", name) not in self.objects:
             owner = {"kind": "Job", "name": job["metadata"]["name"], "uid": job["metadata"]["uid"], "controller": True}
-            spec = copy.deepcopy(job["spec"]["template"]["spec"])
+            spec = clone(job["spec"]["template"]["spec"])
             self._add("Pod", {"metadata": {"name": name, "ownerReferences": [owner]}, "spec": spec})
         pod = self.objects["Pod", name]
         init = [{"name": step, **state} for step, state in (("fetch", fetch), ("train", train)) if state]
@@ -211,8 +213,8 @@ class World:
         plan = PLANS[kind](self, obj)
         self.requeue[kind, name] = plan.requeue_at
         if plan.status != obj.get("status", {}):
-            before = copy.deepcopy(obj)
-            obj["status"] = copy.deepcopy(plan.status)
+            before = clone(obj)
+            obj["status"] = clone(plan.status)
             self._note(obj, before, plan.events)
             again = PLANS[kind](self, obj)
             assert again.status == plan.status, "a plan must rest on its own status"
@@ -222,7 +224,7 @@ class World:
         return bool(done)
 
     def _act(self, action: Action) -> bool:
-        manifest = copy.deepcopy(dict(action.manifest))
+        manifest = clone(dict(action.manifest))
         key = manifest["kind"], manifest["metadata"]["name"]
         match action:
             case Create():
@@ -283,17 +285,17 @@ class World:
 
     @property
     def job(self) -> TrainingJob:
-        return TrainingJob.model_validate(self.objects["TrainingJob", "orders"])
+        return self.reader.read(TrainingJob, self.objects["TrainingJob", "orders"])
 
     @property
     def run(self) -> TrainingRun:
-        return TrainingRun.model_validate(self.newest("TrainingRun"))
+        return self.reader.read(TrainingRun, self.newest("TrainingRun"))
 
     def runs(self) -> list[TrainingRun]:
-        return [TrainingRun.model_validate(obj) for obj in self.every("TrainingRun")]
+        return [self.reader.read(TrainingRun, obj) for obj in self.every("TrainingRun")]
 
     def versions(self) -> list[ModelVersion]:
-        return [ModelVersion.model_validate(obj) for obj in self.every("ModelVersion")]
+        return [self.reader.read(ModelVersion, obj) for obj in self.every("ModelVersion")]
 
     def condition(self, kind: str, name: str, condition_type: str = "Ready") -> tuple[str, str, str]:
         conditions = self.objects[kind, name]["status"]["conditions"]
@@ -304,27 +306,27 @@ class World:
         return [reason for found, reason, _ in self.events if found == kind]
 
     def known_stores(self) -> Stores:
-        return Stores([ArtifactStore.model_validate(store) for store in self.stores])
+        return Stores([self.reader.read(ArtifactStore, store) for store in self.stores])
 
 
 def _plan_job(world: World, obj: JSON) -> Plan:
-    actions = [ModelAction.model_validate(item) for item in world.every("ModelAction")]
-    job = TrainingJob.model_validate(obj)
-    deployments = [ModelDeployment.model_validate(item) for item in world.every("ModelDeployment")]
+    actions = [world.reader.read(ModelAction, item) for item in world.every("ModelAction")]
+    job = world.reader.read(TrainingJob, obj)
+    deployments = [world.reader.read(ModelDeployment, item) for item in world.every("ModelDeployment")]
     return training_job.plan(
         ObservedTrainingJob(job, world.runs(), world.versions(), actions, world.known_stores(), deployments), world.now
     )
 
 
 def _plan_run(world: World, obj: JSON) -> Plan:
-    run = TrainingRun.model_validate(obj)
+    run = world.reader.read(TrainingRun, obj)
     job = world.objects.get(("TrainingJob", "orders"))
     jobs = [item for item in world.every("Job") if item["metadata"]["ownerReferences"][0]["uid"] == run.uid]
     uids = {item["metadata"]["uid"] for item in jobs}
     return training_run.plan(
         ObservedTrainingRun(
             run=run,
-            job=TrainingJob.model_validate(job) if job else None,
+            job=world.reader.read(TrainingJob, job) if job else None,
             siblings=[item for item in world.runs() if item.uid != run.uid],
             versions=world.versions(),
             jobs=jobs,
@@ -339,7 +341,7 @@ def _plan_run(world: World, obj: JSON) -> Plan:
 def _plan_version(world: World, obj: JSON) -> Plan:
     job = world.objects.get(("TrainingJob", "orders"))
     observed = ObservedModelVersion(
-        ModelVersion.model_validate(obj), TrainingJob.model_validate(job) if job else None, []
+        world.reader.read(ModelVersion, obj), world.reader.read(TrainingJob, job) if job else None, []
     )
     return model_version.plan(observed, world.now)
 
