@@ -48,7 +48,8 @@ def resolve(pin: Pin, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     if version.status.phase not in ("Verified", "Held") and not serves:
         verdict = "was rejected by its gate" if version.status.phase == "Rejected" else "has no verdict yet"
         return Problem(
-            "VersionNotVerified", f"{_in_words(pin)} {verdict}; only verified and held versions can be pinned"
+            "VersionNotVerified",
+            f"{_in_words(pin)} {verdict}; only verified and held versions can be pinned or promoted",
         )
     revision = revision_of(version, status, fleet, now)
     if isinstance(revision, Problem) and revision.reason == "RevisionQuarantined":

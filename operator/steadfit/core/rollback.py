@@ -44,7 +44,12 @@ def restore(
         return good
     barred = quarantine.enter(status, live, good, reason=reason, by=by, now=now)
     return barred.model_copy(
-        update={"override": None, "candidate": coming_up(None, good, fleet), "automatic": good.number}
+        update={
+            "override": None,
+            "promoted": None,
+            "candidate": coming_up(None, good, fleet),
+            "automatic": good.number,
+        }
     )
 
 

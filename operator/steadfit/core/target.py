@@ -13,7 +13,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import RevisionRef
 
-from . import pin
+from . import pin, promote
 from .fleet import Fleet
 from .frozen import revision_of
 from .problem import Problem
@@ -33,15 +33,21 @@ class Target:
         Why it is not what the spec or a newer version would have it be.
     pinned
         Whether a pin decided, or was meant to.
+    promoted_by
+        Who let it through with a ModelAction: then it needs no verdict to take over.
     """
 
     revision: RevisionRef | None
     problem: Problem | None = None
     pinned: bool = False
+    promoted_by: str | None = None
 
 
 def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
-    """Return what is wished for; the first that applies: a pin, a rollback in flight, the newest verified version."""
+    """Return what is wished for.
+
+    The first that applies: a pin, a rollback in flight, a promotion by a person, the newest verified version.
+    """
     wished = pin.wished_pin(status, fleet)
     if wished is not None:
         resolved = pin.resolve(wished, status, fleet, now)
@@ -50,6 +56,11 @@ def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target
         return Target(resolved, pinned=True)
     if status.live and is_barred(status.live, status, fleet):
         return _finish_rollback(status, fleet, now)
+    promoted = promote.wished(status, fleet, now)
+    if isinstance(promoted, RevisionRef) and status.promoted:
+        return Target(promoted, promoted_by=status.promoted.by)
+    if isinstance(promoted, Problem):
+        return Target(_stay(status, fleet, now).revision, promoted)
     version = _newest(status, fleet) or _left_by_a_pin(status, fleet)
     passed_over = _passed_over(version, status, fleet)
     if version is None:
@@ -81,7 +92,7 @@ def _newer(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
 
     Older ones never come back by themselves: neither after a rollback, nor when a threshold edit rejects what serves.
     """
-    floor = max(status.automatic or 0, highest_number(status))
+    floor = max(status.automatic or 0, highest_number(status), status.promoted.above if status.promoted else 0)
     return [
         version
         for version in fleet.observed.versions
