@@ -29,8 +29,9 @@ Document = dict[str, Any]
 T = TypeVar("T")
 
 READ = ("GET", "HEAD")
-# Where the protocol implementation tells which requests of this connection wait for their answer (server.py).
-PIPELINED = "steadfit.pipelined"
+# Where the protocol implementation tells whether the answer that is about to be sent is its connection's last
+# (connection.py).
+CONNECTION = "steadfit.connection"
 
 
 class App:
@@ -41,6 +42,7 @@ class App:
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._inferring = 0
+        metrics.show_draining(lambda: lifecycle.draining)
         self._identity: Document = {
             "model_name": settings.model_name,
             "model_version": settings.version,
@@ -165,8 +167,8 @@ class App:
     ) -> None:
         body = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
         lines = {b"content-type": b"application/json", b"content-length": b"%d" % len(body), **headers}
-        # Never between two requests that were sent together: the later ones would be lost.
-        if self._lifecycle.draining and not scope.get("extensions", {}).get(PIPELINED, {}).get("waiting"):
+        connection = scope.get("extensions", {}).get(CONNECTION)
+        if connection["is_last"]() if connection else self._lifecycle.draining:
             lines[b"connection"] = b"close"
         await send({"type": "http.response.start", "status": status, "headers": list(lines.items())})
         await send({"type": "http.response.body", "body": body})

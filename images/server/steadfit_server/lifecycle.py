@@ -14,9 +14,16 @@ class Lifecycle:
     Attributes:
         predictor: the loaded model; None until its digests were verified and it was loaded.
         reason: while `predictor` is None, why, as a sentence.
-        draining: SIGTERM came; keep answering, but close each connection with its answer.
+        ending: SIGTERM came; the process ends when its clients have had time to move.
+        left: the traffic goes elsewhere by now, as the operator says; the process stays, and may be wanted again.
     """
 
     predictor: Predictor | None = None
     reason: str = "The model is being downloaded."
-    draining: bool = False
+    ending: bool = False
+    left: bool = False
+
+    @property
+    def draining(self) -> bool:
+        """Whether to go on answering, but close each connection with its answer."""
+        return self.ending or self.left

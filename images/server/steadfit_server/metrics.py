@@ -1,5 +1,6 @@
 """The series this server exports, each with the labels namespace, model, version and revision."""
 
+from collections.abc import Callable
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
@@ -56,6 +57,16 @@ class Metrics:
     def loaded(self, digest: str, model_format: str) -> None:
         """Export which model is loaded."""
         self._info.labels(*self._labels, digest, model_format).set(1)
+
+    def show_draining(self, draining: Callable[[], bool]) -> None:
+        """Export whether answers close their connections, as it is when somebody asks."""
+        gauge = Gauge(
+            "steadfit_server_draining",
+            "1 while each answer closes its connection, because the traffic goes to other pods.",
+            LABELS,
+            registry=self.registry,
+        )
+        gauge.labels(*self._labels).set_function(draining)
 
     def watch(self, signals: Signals) -> None:
         """Export the signals of the loaded model as well."""

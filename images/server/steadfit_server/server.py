@@ -5,6 +5,8 @@ connection at once. A keep-alive client that is just sending on one of them gets
 requests in a measurement with pods being replaced. Here the signal only starts the drain: connections are
 still accepted, none is closed while idle, and clients move because each answer says `Connection: close`.
 Only after that uvicorn's own shutdown runs, which lets requests in flight finish.
+
+The operator can ask for the same of a pod that stays, because the traffic has moved to other pods (`drain_file.py`).
 """
 
 import asyncio
@@ -20,10 +22,14 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from steadfit_server.app import App
 from steadfit_server.connection import http_protocol
+from steadfit_server.drain_file import DrainFile
 from steadfit_server.lifecycle import Lifecycle
 from steadfit_server.settings import Settings
 
 LOG = logging.getLogger(__name__)
+
+# Of uvicorn's ticks, ten of which make a second.
+TICKS_BETWEEN_LOOKS = 10
 
 
 class DrainingServer(uvicorn.Server):
@@ -32,7 +38,7 @@ class DrainingServer(uvicorn.Server):
     Args:
         settings: address, port and times.
         app: what answers.
-        lifecycle: whose `draining` this server sets.
+        lifecycle: whose `ending` and `left` this server sets.
     """
 
     def __init__(self, settings: Settings, app: App, lifecycle: Lifecycle) -> None:
@@ -41,7 +47,7 @@ class DrainingServer(uvicorn.Server):
                 app,
                 host=settings.host,
                 port=settings.port,
-                http=http_protocol(lifecycle),
+                http=http_protocol(lifecycle, settings),
                 loop="asyncio",
                 ws="none",
                 lifespan="off",
@@ -58,6 +64,7 @@ class DrainingServer(uvicorn.Server):
         self._lifecycle = lifecycle
         self._drain_seconds = settings.drain_seconds
         self._exit_at = math.inf
+        self._drain_file = DrainFile(settings.drain_file)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -73,13 +80,16 @@ class DrainingServer(uvicorn.Server):
 
     def _signalled(self, received: signal.Signals) -> None:
         """Begin the drain. A second signal ends it, and there is nothing to drain before the first answer."""
-        if self._lifecycle.draining or self._lifecycle.predictor is None:
+        if self._lifecycle.ending or self._lifecycle.predictor is None:
             self.should_exit = True
             return
-        self._lifecycle.draining = True
+        self._lifecycle.ending = True
         self._exit_at = time.monotonic() + self._drain_seconds
         LOG.info("draining", extra={"fields": {"signal": received.name, "seconds": self._drain_seconds}})
 
     async def on_tick(self, counter: int) -> bool:
-        """End the main loop when the drain is over (called ten times a second)."""
+        """Look whether to drain, and end the main loop when the last drain is over (called ten times a second)."""
+        if counter % TICKS_BETWEEN_LOOKS == 0 and (left := self._drain_file.told()) != self._lifecycle.left:
+            self._lifecycle.left = left
+            LOG.info("the traffic has left" if left else "the traffic is back")
         return time.monotonic() >= self._exit_at or await super().on_tick(counter)

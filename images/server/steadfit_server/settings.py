@@ -44,6 +44,7 @@ class Settings(BaseSettings):
 
     model_dir: Path = Path("/steadfit/model")
     termination_log: Path = Path("/dev/termination-log")
+    drain_file: Path = Path("/steadfit/pod/drain")
     host: str = "0.0.0.0"  # noqa: S104 — a pod is reached from outside itself
     port: int = Field(8080, ge=0, le=65535)
     metrics_port: int = Field(9090, ge=0, le=65535)
@@ -57,6 +58,10 @@ class Settings(BaseSettings):
     # Longer than the idle timeouts of common proxies and load balancers (60 s to 600 s), so that it is the
     # client that closes an idle connection: a server that closes first resets whoever is just sending.
     keep_alive_seconds: int = Field(620, gt=0)
+    # A Service shares out connections, not requests: how far a share of the requests can be from the share of the pods
+    # is bounded by how long a connection lasts. A quarter more or less, by chance; 0 = no bound.
+    max_requests_per_connection: int = Field(100, ge=0)
+    max_connection_seconds: float = Field(30.0, ge=0)
     retry_seconds: float = Field(1.0, gt=0, description="first pause after a failed download; doubles up to a minute")
     # Long enough for a store that restarts, short enough that a person who waits for a rollout reads the cause.
     store_patience_seconds: float = Field(60.0, ge=0)

@@ -3,7 +3,7 @@
 A Service decides when a connection is opened, so a client that keeps its connections stays with a pod that was left.
 Told to drain, the server closes each connection with its answer, and the client opens the next one to what is selected.
 The word travels as an annotation of the pod, which the kubelet writes into a file of it: no port, no password, and who
-may say it is who may patch pods. A drained pod goes on answering, so being told early, late or wrongly fails no request.
+may say it is who may patch pods. A drained pod goes on answering: being told early, late or wrongly fails no request.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ if __name__ == "__main__":
         lifecycle.predictor = Predictor(model, settings.max_rows, settings.request_timeout_seconds)
         slow = float(os.environ.get("PREDICTION_SECONDS", "0"))
         if slow:
-            lifecycle.predictor.inline_rows = 0
+            lifecycle.predictor.inline_rows = int(os.environ.get("PREDICTION_INLINE", "0"))
             model.act = lambda: time.sleep(slow)
     metrics.listen(settings.host, settings.metrics_port)
     DrainingServer(settings, App(settings, lifecycle, metrics), lifecycle).run()

@@ -137,17 +137,30 @@ def test_a_client_that_goes_away_gets_no_answer_and_its_place_is_free_again() ->
 def test_every_answer_of_a_draining_server_closes_its_connection() -> None:
     caller = Caller()
     assert "connection" not in caller.post(BODY).headers
-    caller.lifecycle.draining = True
+    caller.lifecycle.ending = True
     for answer in (caller.post(BODY), caller.infer(), caller.get("/v2/health/ready"), caller.get("/nothing")):
         assert answer.headers["connection"] == "close"
     assert caller.get("/v2/health/ready").status == 200
 
 
-def test_a_draining_server_does_not_close_between_requests_that_were_sent_together() -> None:
+def test_a_server_that_the_traffic_has_left_closes_connections_until_it_is_back_and_stays_ready() -> None:
     caller = Caller()
-    caller.lifecycle.draining = True
-    waiting = {"steadfit.pipelined": {"waiting": ["another"]}}
-    assert "connection" not in caller.post(BODY, extensions=waiting).headers
+    assert caller.value("steadfit_server_draining") == 0
+    caller.lifecycle.left = True
+    assert caller.value("steadfit_server_draining") == 1
+    assert caller.post(BODY).headers["connection"] == "close"
+    assert caller.get("/v2/health/ready").status == 200
+    caller.lifecycle.left = False
+    assert caller.value("steadfit_server_draining") == 0
+    assert "connection" not in caller.post(BODY).headers
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_the_connection_says_whether_an_answer_is_its_last(is_last: bool) -> None:
+    caller = Caller()
+    caller.lifecycle.ending = not is_last
+    answer = caller.post(BODY, extensions={"steadfit.connection": {"is_last": lambda: is_last}})
+    assert answer.headers.get("connection") == ("close" if is_last else None)
 
 
 def value(caller: Caller, name: str, **labels: str) -> float | None:

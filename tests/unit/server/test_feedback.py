@@ -328,7 +328,7 @@ def test_a_thousand_outcomes_of_long_answers_are_taken_off_the_event_loop() -> N
 def test_feedback_is_answered_while_draining_and_is_no_inference_request() -> None:
     caller = Caller()
     token = token_of(caller)
-    caller.lifecycle.draining = True
+    caller.lifecycle.ending = True
     answer = caller.feedback(entry(token, 1))
     assert (answer.status, answer.headers["connection"]) == (200, "close")
     assert caller.value("steadfit_server_requests_total", code="200") == 1
