@@ -32,8 +32,11 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Server-side apply with force. `metadata.uid` in the manifest fences it against another object of the name, and
-    `metadata.resourceVersion` against any change since."""
+    """Server-side apply with force.
+
+    `metadata.uid` in the manifest fences it against another object of the name, `metadata.resourceVersion` against any
+    change since.
+    """
 
     manifest: Manifest
     field_manager: str = "steadfit"
