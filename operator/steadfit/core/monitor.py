@@ -1,4 +1,4 @@
-"""Where a monitor of action Retrain stands: a value over time becomes a phase.
+"""Where a monitor that something follows from stands: a value over time becomes a phase.
 
 No data is no verdict: neither does a monitor fire on it, nor does it go on firing. A phase keeps the value it began
 with, so that a value which only moves writes nothing.
@@ -43,9 +43,9 @@ class Watched:
     due: datetime | None = None
 
 
-def retraining(deployment: ModelDeployment) -> list[Monitor]:
-    """Return the monitors that the operator itself watches; those of action Alert are left to Prometheus."""
-    return [monitor for monitor in deployment.spec.monitors if monitor.action == "Retrain"]
+def acting(deployment: ModelDeployment) -> list[Monitor]:
+    """Return the monitors that the operator itself acts on; those of action Alert are left to Prometheus."""
+    return [monitor for monitor in deployment.spec.monitors if monitor.action != "Alert"]
 
 
 def measured(deployment: ModelDeployment) -> list[Monitor]:
@@ -54,7 +54,7 @@ def measured(deployment: ModelDeployment) -> list[Monitor]:
     A query may be for another source than the Prometheus that evaluates rules, so its alert is made of what the
     operator exports of it.
     """
-    return [monitor for monitor in deployment.spec.monitors if monitor.action == "Retrain" or monitor.query]
+    return [monitor for monitor in deployment.spec.monitors if monitor.action != "Alert" or monitor.query]
 
 
 def question(monitor: Monitor) -> tuple[object, ...]:
@@ -96,7 +96,7 @@ def watch(
     same = live is not None and before.live is not None and live.number == before.live.number
     states = {state.name: state for state in before.monitors}
     watched = []
-    for monitor in retraining(deployment):
+    for monitor in acting(deployment):
         signal = NOTHING_SERVES if live is None else signals.get(monitor.name) if same else None
         watched.append(judge(monitor, states.get(monitor.name), signal, now))
     return watched
@@ -107,11 +107,11 @@ def alerting(deployment: ModelDeployment, signals: Mapping[str, Signal], now: da
 
     Their alerts are Prometheus's, and none of it is kept; but who wrote an expression looks here for what is wrong.
     """
-    retrained = {monitor.name for monitor in retraining(deployment)}
+    acted_on = {monitor.name for monitor in acting(deployment)}
     return [
         judge(monitor, None, signals[monitor.name], now)
         for monitor in measured(deployment)
-        if monitor.name not in retrained and monitor.name in signals
+        if monitor.name not in acted_on and monitor.name in signals
     ]
 
 
