@@ -14,7 +14,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 
 from . import names
 from .fleet import Fleet, Workload
-from .service import selected_revision
+from .service import taking_traffic
 from .types import Action, Apply, Manifest
 
 MANAGER = "steadfit-drain"
@@ -54,10 +54,8 @@ def _wanted(fleet: Fleet) -> frozenset[str]:
     A candidate that comes up has no clients, and would only answer its first ones with a closed connection. One that
     had traffic and is selected no longer drains like any other.
     """
-    observed = fleet.observed
-    status = observed.deployment.status
-    selected = selected_revision(observed.deployment, observed.service)
-    wanted = {selected} if selected else set()
+    status = fleet.observed.deployment.status
+    wanted = set(taking_traffic(fleet))
     if status.live:
         wanted.add(status.live.revision)
     if status.candidate and (status.candidate.analysed_since is None or status.candidate.phase == "Promoting"):

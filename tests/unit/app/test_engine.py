@@ -269,6 +269,40 @@ def test_a_fenced_apply_against_a_newer_object_is_a_conflict() -> None:
     assert bench.statistics.passes["TrainingJob", "conflict"] >= 1
 
 
+def _applied_by_uid(uid: str) -> Bench:
+    """Return a bench in which a Service has changed since it was observed, and is applied by the uid given."""
+    applied = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "flights", "namespace": "ns", "uid": uid},
+        "spec": {"selector": {"app": "applied"}},
+    }
+    bench = Bench(lambda obj, now: Plan(obj.get("status", {}), (Apply(applied),)))
+
+    async def story(bench: Bench) -> None:
+        metadata = {"name": "flights", "namespace": "ns"}
+        observed = bench.api.add({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {}})
+        assert observed["metadata"]["uid"] == "uid-1"
+        bench.api.edit(Key(SERVICES, "ns", "flights"), spec={"ports": [{"port": 80}]})
+        bench.api.add(training_job())
+        await asyncio.sleep(3)
+
+    bench.play(story)
+    return bench
+
+
+def test_an_apply_that_names_only_the_uid_meets_the_object_whatever_has_changed_in_it() -> None:
+    bench = _applied_by_uid("uid-1")
+    spec = bench.api.objects[Key(SERVICES, "ns", "flights")]["spec"]
+    assert spec == {"ports": [{"port": 80}], "selector": {"app": "applied"}}
+
+
+def test_an_apply_that_names_the_uid_of_another_object_of_the_name_is_a_conflict() -> None:
+    bench = _applied_by_uid("uid-of-another")
+    assert bench.api.objects[Key(SERVICES, "ns", "flights")]["spec"] == {"ports": [{"port": 80}]}
+    assert bench.statistics.passes["TrainingJob", "conflict"] >= 1
+
+
 def test_a_delete_of_another_object_of_the_name_is_refused() -> None:
     bench = Bench(
         lambda obj, now: Plan(
