@@ -142,19 +142,29 @@ def _of_firing(
         monitor=monitor.name, since=state.since, number=live.number, against=_against(status, fleet), decided_at=now
     )
     known = _at_once(live, status, fleet)
-    if known is not None and not (entry and entry.run and fleet.observed.job):
-        decided = _decided(begun, known, fleet)
-        same = entry and not entry.run and (entry.verdict, entry.message) == (decided.verdict, decided.message)
-        return entry.model_copy(update={"since": state.since}) if entry and same else decided
-    young = entry is not None and entry.decided_at + parse_duration(monitor.window) > now
-    if entry is not None and entry.run is not None:
-        holds = entry.verdict is None or young or (entry.verdict != "Undecided" and entry.since == state.since)
-        if holds:
-            return entry.model_copy(update={"since": state.since})
+    if entry is not None and _holds(entry, monitor, state, known, fleet, now):
+        return entry.model_copy(update={"since": state.since})
+    if known is not None:
+        return _decided(begun, known, fleet)
     if fleet.observed.job is None:
         return begun
     name = evaluation_run.name(fleet.observed.job, fleet.observed.deployment, monitor.name, now)
     return begun.model_copy(update={"run": name})
+
+
+def _holds(
+    entry: Attribution, monitor: Monitor, state: MonitorState, known: Finding | None, fleet: Fleet, now: datetime
+) -> bool:
+    """Return whether what was found out, or is being found out, of these versions still counts."""
+    if entry.verdict is None:
+        return known is None or any(run.name == entry.run for run in fleet.observed.evaluations)
+    current = entry.since == state.since or entry.decided_at + parse_duration(monitor.window) > now
+    if entry.run is None:
+        # It was decided without a run, so it holds for as long as the same would be decided anew.
+        return current and known is not None and _decided(entry, known, fleet).message == entry.message
+    if entry.verdict == "Undecided":
+        return entry.decided_at + parse_duration(monitor.window) > now
+    return current
 
 
 def _against(status: ModelDeploymentStatus, fleet: Fleet) -> int | None:

@@ -1,4 +1,7 @@
-"""Which monitors ask for a run: those of action Retrain that fire. No data is no verdict, so it asks for nothing."""
+"""Which monitors ask for a run: those of action Retrain that fire, and those of Recover when the world is to blame.
+
+No data is no verdict, so it asks for nothing; nor does a ModelDeployment in a dry run.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
+from steadfit.api.monitor import Monitor, MonitorState
 from steadfit.api.run import Cause
 
+from .attribution import of_state
+from .monitor import FIRING
 from .time_text import time_text
 
 
@@ -33,16 +39,22 @@ class FiringMonitor:
 
 def firing(deployments: Iterable[ModelDeployment]) -> list[FiringMonitor]:
     """Return the monitors that ask for a run, by name. A monitor that is not in the spec any more asks for nothing."""
+    return [
+        FiringMonitor(f"{deployment.name}/{state.name}", state.since, message)
+        for deployment in sorted(deployments, key=lambda item: item.name)
+        if deployment.metadata.deletion_timestamp is None and not deployment.spec.dry_run
+        for state, message in asking(deployment, deployment.status)
+    ]
+
+
+def asking(deployment: ModelDeployment, status: ModelDeploymentStatus) -> list[tuple[MonitorState, str]]:
+    """Return the monitors of a deployment that would have a run, by name, each with its reason in a sentence."""
+    monitors = {monitor.name: monitor for monitor in deployment.spec.monitors}
     found = []
-    for deployment in sorted(deployments, key=lambda item: item.name):
-        if deployment.metadata.deletion_timestamp is not None:
-            continue
-        retrain = {monitor.name for monitor in deployment.spec.monitors if monitor.action == "Retrain"}
-        found += [
-            FiringMonitor(f"{deployment.name}/{state.name}", state.since, state.message)
-            for state in sorted(deployment.status.monitors, key=lambda state: state.name)
-            if state.phase == "Firing" and state.name in retrain
-        ]
+    for state in sorted(status.monitors, key=lambda state: state.name):
+        message = _reason(monitors.get(state.name), state, status)
+        if message is not None:
+            found.append((state, message))
     return found
 
 
@@ -57,3 +69,12 @@ def causes(monitors: Iterable[FiringMonitor], now: datetime) -> list[Cause]:
         )
         for monitor in monitors
     ]
+
+
+def _reason(monitor: Monitor | None, state: MonitorState, status: ModelDeploymentStatus) -> str | None:
+    if monitor is None or state.phase != FIRING:
+        return None
+    if monitor.action == "Retrain":
+        return state.message
+    found = of_state(status, state) if monitor.action == "Recover" else None
+    return found.message if found is not None and found.verdict == "WorldMoved" else None

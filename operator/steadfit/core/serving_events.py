@@ -6,6 +6,7 @@ from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 
+from . import recovery_events
 from .conditions import STALLED
 from .fleet import Fleet
 from .monitor import FIRING
@@ -23,6 +24,7 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *_live(before, after, fleet),
         *_stalled(before, after),
         *_monitors(before, after),
+        *recovery_events.events(before, after),
     )
 
 

@@ -13,7 +13,7 @@ from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 
-from . import metrics_available, service
+from . import metrics_available, recovery_readiness, service
 from .conditions import Wish, merge, ready, reconciling, stalled
 from .fleet import Fleet
 from .monitor import Watched
@@ -41,6 +41,7 @@ def conditions(
         *_pods_ready(status, fleet),
         *_overridden(status),
         *metrics_available.wishes(watched, deployment.status.conditions),
+        *recovery_readiness.wishes(status, fleet, now),
     ]
     return merge(deployment.status.conditions, wishes, deployment.metadata.generation, now)
 

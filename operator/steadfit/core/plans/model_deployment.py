@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.core import monitor, rollout, scaling, service, serving_readiness, target, verbs
+from steadfit.core import (
+    attribution,
+    monitor,
+    recovery,
+    rollout,
+    scaling,
+    service,
+    serving_readiness,
+    target,
+    verbs,
+)
 from steadfit.core.fleet import Fleet
 from steadfit.core.serving_events import events
 from steadfit.core.types import ObservedModelDeployment, Plan
@@ -17,24 +27,35 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     deployment = observed.deployment
 
     status = verbs.carry_out(deployment.status, fleet, now)
+    status = recovery.act(status, monitor.watch(deployment, status, observed.signals, now), fleet, now)
     wished = target.choose(status, fleet, now)
     status = rollout.advance(status, wished, fleet, now)
     status = verbs.settle(status, fleet, now)
     status = _shown(status, fleet)
+    # Anew: what was measured of a version says nothing of one that has just taken its place.
     watched = monitor.watch(deployment, status, observed.signals, now)
     measured = [*watched, *monitor.alerting(deployment, observed.signals, now)]
+    status = status.model_copy(update={"monitors": [one.state for one in watched]})
     status = status.model_copy(
         update={
             "observed_generation": deployment.metadata.generation,
-            "monitors": [one.state for one in watched],
             "conditions": serving_readiness.conditions(status, wished, fleet, measured, now),
         }
     )
-    dues = (serving_readiness.job_awaited_until(status, fleet, now), *(one.due for one in watched))
+    dues = (
+        serving_readiness.job_awaited_until(status, fleet, now),
+        *(one.due for one in watched),
+        *recovery.changes_at(status, fleet, now),
+    )
 
     return Plan(
         status=status.dump(),
-        actions=(*service.point(status, fleet), *scaling.keep(status, fleet), *scaling.retire(status, fleet)),
+        actions=(
+            *service.point(status, fleet),
+            *scaling.keep(status, fleet),
+            *scaling.retire(status, fleet),
+            *attribution.runs(status, fleet),
+        ),
         events=events(deployment.status, status, fleet),
         requeue_at=min((due for due in dues if due), default=None),
     )
