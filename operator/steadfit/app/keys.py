@@ -62,6 +62,10 @@ def _training_job(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
 def _training_run(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield key
     yield from _job_key(key.namespace, obj)
+    # A run that evaluates is made for a ModelDeployment, which waits for what it finds.
+    deployment = obj["metadata"].get("labels", {}).get(names.MODEL_DEPLOYMENT)
+    if deployment is not None:
+        yield Key(MODEL_DEPLOYMENTS, key.namespace, deployment)
 
 
 def _model_version(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:

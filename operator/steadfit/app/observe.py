@@ -44,6 +44,7 @@ from steadfit.kube.resources import (
     PODS,
     SERVICES,
     TRAINING_JOBS,
+    TRAINING_RUNS,
     Resource,
 )
 from steadfit.metrics.live import Live
@@ -72,7 +73,7 @@ class Observer:
         runs = self._many(TrainingRun, runs_of(self._cache, namespace, job.name))
         return ObservedTrainingJob(
             job=job,
-            runs=[run for run in runs if run.spec.training_job_ref.uid == job.uid],
+            runs=[run for run in runs if run.spec.training_job_ref.uid == job.uid and _trains(run)],
             versions=self._many(ModelVersion, versions_of(self._cache, namespace, job.name)),
             actions=self._actions(Key(TRAINING_JOBS, namespace, job.name)),
             stores=self._stores(namespace),
@@ -91,7 +92,7 @@ class Observer:
             run=run,
             job=job if job is not None and job.uid == reference.uid else None,
             # Versions are numbered by the TrainingJob's name, so runs of an earlier one of this name count too.
-            siblings=[sibling for sibling in siblings if sibling.uid != run.uid],
+            siblings=[sibling for sibling in siblings if sibling.uid != run.uid and _trains(sibling)],
             versions=self._many(ModelVersion, versions_of(self._cache, namespace, reference.name)),
             jobs=jobs,
             pods=[pod for parent in jobs for pod in owned_by(self._cache, PODS, parent["metadata"]["uid"])],
@@ -128,6 +129,7 @@ class Observer:
             stores=self._stores(namespace),
             platform=self.platform,
             signals=self._signals.of(deployment),
+            evaluations=self._evaluations(deployment),
         )
 
     def model_action(self, obj: JSONObject) -> ObservedModelAction:
@@ -178,6 +180,11 @@ class Observer:
         obj = self._cache.get(Key(TRAINING_JOBS, namespace, name))
         return self._one(TrainingJob, obj) if obj is not None else None
 
+    def _evaluations(self, deployment: ModelDeployment) -> list[TrainingRun]:
+        place = (deployment.metadata.namespace, deployment.name)
+        runs = self._many(TrainingRun, self._cache.by(TRAINING_RUNS, MODEL_DEPLOYMENT, place))
+        return [run for run in runs if run.spec.purpose == "Evaluate"]
+
     def _actions(self, key: Key) -> list[ModelAction]:
         return self._many(ModelAction, actions_on(self._cache, key))
 
@@ -215,3 +222,8 @@ class Observer:
         if len(self._parsed) > REMEMBERED:
             self._parsed.popitem(last=False)
         return parsed
+
+
+def _trains(run: TrainingRun) -> bool:
+    """Return whether a run brings a version. One that evaluates takes no turn, no number and no place in the past."""
+    return run.spec.purpose == "Train"

@@ -44,6 +44,10 @@ WORLD = [
         ),
         (RUN, {"TrainingRun ns/flights-r1", "TrainingJob ns/flights"}),
         (
+            samples.training_run("flights-e1", metadata={"labels": {names.MODEL_DEPLOYMENT: "shadow"}}),
+            {"TrainingRun ns/flights-e1", "TrainingJob ns/flights", "ModelDeployment ns/shadow"},
+        ),
+        (
             samples.model_version("flights-v1"),
             {
                 "ModelVersion ns/flights-v1", "TrainingJob ns/flights", "TrainingRun ns/flights-r1",

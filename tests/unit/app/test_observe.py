@@ -102,6 +102,18 @@ def test_a_model_deployment_sees_workloads_pods_and_whatever_service_has_its_nam
     assert [version.name for version in observed.versions] == ["flights-v1"]
 
 
+def test_a_model_deployment_sees_the_runs_that_evaluate_for_it_and_no_others() -> None:
+    deployment = samples.model_deployment()
+    mine, others = ({"labels": {names.MODEL_DEPLOYMENT: name}} for name in ("flights", "other"))
+    evaluations = [samples.training_run("mine", metadata=mine), samples.training_run("others", metadata=others)]
+    for run in evaluations:
+        run["spec"]["purpose"] = "Evaluate"
+    observed = observer(
+        deployment, *evaluations, samples.training_run("trains", metadata=mine), samples.training_run("unlabelled")
+    ).model_deployment(deployment)
+    assert [run.name for run in observed.evaluations] == ["mine"]
+
+
 def test_a_model_action_sees_its_target_and_the_other_actions_on_it() -> None:
     action = samples.model_action("again")
     seen = observer(action, samples.model_action("before"), samples.training_job(), samples.model_deployment())
@@ -178,9 +190,11 @@ def test_the_poller_measures_what_the_operator_acts_on_and_every_query() -> None
         {"name": "left-to-prometheus", "errorRate": {"max": 0.1}},
         {"name": "drift", "drift": {"max": 0.2}, "action": "Retrain"},
         {"name": "query", "query": {"promQL": "vector(1)", "max": 1}},
+        {"name": "errors", "errorRate": {"max": 0.1}, "action": "Rollback"},
+        {"name": "quality", "quality": {"metric": "accuracy", "min": 0.7}, "action": "Recover"},
     ]
     reference = {"revision": "r", "version": "v", "number": 3, "digest": "d", "templateDigest": "t"}
     status = {"live": {**reference, "since": "2026-01-01T00:00:00Z"}}
     deployment = {**samples.model_deployment(), "spec": {"monitors": monitors}, "status": status}
     (live,) = observer(deployment, samples.namespace()).lives()
-    assert [monitor.name for monitor in live.monitors] == ["drift", "query"]
+    assert [monitor.name for monitor in live.monitors] == ["drift", "query", "errors", "quality"]
