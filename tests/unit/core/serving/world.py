@@ -14,6 +14,7 @@ from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingjob import TrainingJob
+from steadfit.api.trainingrun import TrainingRun
 from steadfit.core import names
 from steadfit.core.fleet import Fleet
 from steadfit.core.plans import model_deployment
@@ -131,6 +132,8 @@ class World:
         self.platform = PLATFORM
         self.signals: dict[str, Signal] = {}
         """What was measured, by monitor."""
+        self.evaluations: dict[str, dict[str, Any]] = {}
+        """The runs of purpose Evaluate, by name."""
         self.broken: set[str] = set()
         """Revisions whose pods crash."""
         self.half: set[str] = set()
@@ -239,6 +242,7 @@ class World:
             stores=Stores([read(ArtifactStore, item) for item in self.stores]),
             platform=self.platform,
             signals=dict(self.signals),
+            evaluations=[read(TrainingRun, item) for item in self.evaluations.values()],
         )
 
     @property
@@ -329,6 +333,8 @@ class World:
     def _carry_out(self, action: Action) -> bool:
         manifest: dict[str, Any] = clone(dict(action.manifest))
         kind, metadata = manifest["kind"], manifest["metadata"]
+        if kind == "TrainingRun":
+            return self._carry_out_run(action, manifest)
         existing = self.service if kind == "Service" else self.workloads.get(metadata["name"])
         if isinstance(action, Create):
             assert existing is None, f"{metadata['name']} is created although it was observed"
@@ -357,6 +363,20 @@ class World:
                 existing["spec"]["replicas"] = replicas
                 existing["metadata"]["generation"] += 1
         self._touch(existing if kind != "Service" else self.service or {})
+        return True
+
+    def _carry_out_run(self, action: Action, manifest: dict[str, Any]) -> bool:
+        """Create or delete a run that evaluates; nothing else is done with runs here."""
+        name = manifest["metadata"]["name"]
+        if isinstance(action, Create):
+            assert name not in self.evaluations, f"{name} is created although it was observed"
+            self.counter += 1
+            manifest["metadata"] |= {"uid": f"uid-{self.counter}", "creationTimestamp": self.now.isoformat()}
+            self._touch(manifest)
+            self.evaluations[name] = manifest
+            return True
+        assert isinstance(action, Delete)
+        assert manifest["metadata"]["uid"] == self.evaluations.pop(name)["metadata"]["uid"]
         return True
 
     def _put(self, kind: str, manifest: dict[str, Any]) -> None:
