@@ -1,7 +1,7 @@
 """Analysis: what is known of a candidate that takes a share of the traffic, judged beside the champion.
 
-Four verdicts. No data decides nothing: it neither lets a candidate through nor puts it back. A verdict keeps the numbers
-that it began with, so that a count which only moves writes nothing.
+Four verdicts. No data decides nothing: it neither lets a candidate through nor puts it back. A verdict keeps the
+numbers that it began with, so that a count which only moves writes nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from . import analysis_words as words
 from .sequential import Look, look
 from .types import Arm, Compared
 
+FEWEST_EVENTS = 5
+"""Failed, late or wrong answers that a candidate must have given to be found worse by them: with fewer, the normal
+approximation does not hold."""
 NOT_MEASURED = Compared(reason="not measured yet", code="NotMeasured")
 
 Outcome = Literal["Pass", "Fail", "Undecided"]
@@ -49,17 +52,25 @@ def judge(
     """Return what is known of a candidate; a metric that is missing was not measured yet by this process."""
     analysis = deployment.spec.analysis
     before = {verdict.name: verdict for verdict in candidate.verdicts}
-    verdicts = [
-        _kept(before.get(metric.name), _verdict(analysis, metric, compared.get(metric.name, NOT_MEASURED), now))
-        for metric in analysis.metrics
-    ]
-    failed = [verdict for verdict in verdicts if verdict.verdict == "Fail"]
+    verdicts, failed, waiting = [], [], []
+    for metric in analysis.metrics:
+        stored, answer = before.get(metric.name), compared.get(metric.name)
+        if answer is None and stored is not None:
+            # What a process before this one found stays to be read, but nothing follows from it: it is asked anew.
+            verdicts.append(stored)
+            waiting.append(f"{metric.name}: {NOT_MEASURED.reason}")
+            continue
+        verdict = _kept(stored, _verdict(analysis, metric, answer or NOT_MEASURED, now))
+        verdicts.append(verdict)
+        if verdict.verdict == "Fail":
+            failed.append(words.told(verdict))
+        elif verdict.verdict != "Pass":
+            waiting.append(words.told(verdict))
     if failed:
-        return Finding(verdicts, "Fail", "; ".join(words.told(verdict) for verdict in failed))
-    waiting = [verdict for verdict in verdicts if verdict.verdict != "Pass"]
+        return Finding(verdicts, "Fail", "; ".join(failed))
     if waiting:
-        return Finding(verdicts, "Undecided", "waits for " + "; ".join(words.told(verdict) for verdict in waiting))
-    return Finding(verdicts, "Pass", "; ".join(words.told(verdict) for verdict in verdicts))
+        return Finding(verdicts, "Undecided", f"waits for {'; '.join(waiting)}")
+    return Finding(verdicts, "Pass", "; ".join(map(words.told, verdicts)))
 
 
 def standing(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> tuple[str, str]:
@@ -77,15 +88,17 @@ class _Judged:
 def _verdict(analysis: Analysis, metric: AnalysisMetric, compared: Compared, now: datetime) -> Verdict:
     found = _found(analysis, metric, compared)
     candidate, champion = compared.candidate, compared.champion
-    value = compared.value if metric.query else candidate and candidate.mean
+    value, beside = compared.value, None
+    if not metric.query:
+        value, beside = (arm.mean if arm else None for arm in (candidate, champion))
     return Verdict(
         name=metric.name,
         verdict=found.word if isinstance(found, _Judged) else "NoData",
         query=compared.query[:4096],
         value=_short(value),
-        champion_value=_short(champion and champion.mean),
-        samples=candidate and round(candidate.count),
-        champion_samples=champion and round(champion.count),
+        champion_value=_short(beside),
+        samples=round(candidate.count) if candidate else None,
+        champion_samples=round(champion.count) if champion else None,
         message=(found.message if isinstance(found, _Judged) else found.reason)[:1024],
         at=now,
     )
@@ -104,7 +117,7 @@ def _found(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> _J
     few = _few(analysis, metric, candidate, champion)
     if few:
         return Compared(reason=few, code="TooFewSamples")
-    found = compare(metric, candidate, champion)
+    found = compare(metric, compared, candidate, champion)
     return _Judged(found.word, words.comparison(metric, candidate, champion, found))
 
 
@@ -117,18 +130,25 @@ def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: A
     return f"fewer than {analysis.min_samples} {what} of the {' and the '.join(short)} yet" if short else ""
 
 
-def compare(metric: AnalysisMetric, candidate: Arm, champion: Arm) -> Look:
-    """Return the look at the two arms of a comparison."""
-    sign = -1 if metric.quality and metric.quality.metric == "accuracy" else 1
-    harm = sign * (candidate.mean - champion.mean)
-    return look(harm, candidate.variance + champion.variance, words.margin(metric))
+def compare(metric: AnalysisMetric, compared: Compared, candidate: Arm, champion: Arm) -> Look:
+    """Return what the two arms of a comparison say."""
+    accuracy = metric.quality is not None and metric.quality.metric == "accuracy"
+    difference = compared.difference if compared.difference is not None else candidate.mean - champion.mean
+    found = look(-difference if accuracy else difference, candidate.variance + champion.variance, words.margin(metric))
+    if found.word == "Fail" and words.is_share(metric):
+        share = 1 - candidate.mean if accuracy else candidate.mean
+        if share * candidate.count < FEWEST_EVENTS:
+            return Look("Inconclusive", found.ratio, found.upper)
+    return found
 
 
 def _kept(before: Verdict | None, now: Verdict) -> Verdict:
-    """Return the verdict with the numbers that its word began with; why there is no data is told anew."""
+    """Return the verdict with the numbers that its word began with; another reason why there is no data is told."""
     if before is None or before.verdict != now.verdict:
         return now
-    return before if now.verdict != "NoData" else now.model_copy(update={"at": before.at})
+    if now.verdict == "NoData" and before.message != now.message:
+        return now.model_copy(update={"at": before.at})
+    return before
 
 
 def _short(value: float | None) -> float | None:

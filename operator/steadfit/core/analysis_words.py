@@ -20,6 +20,11 @@ def margin(metric: AnalysisMetric) -> float:
     return kind.margin
 
 
+def is_share(metric: AnalysisMetric) -> bool:
+    """Return whether a comparison is of shares of requests or outcomes, not of mean errors."""
+    return metric.quality is None or metric.quality.metric == "accuracy"
+
+
 def holds(query: Query, value: float) -> bool:
     """Return whether a value meets the condition of an expression; one that equals the level does."""
     return value <= query.max if query.max is not None else query.min is not None and value >= query.min
@@ -54,8 +59,7 @@ def _amount(metric: AnalysisMetric, arm: Arm) -> str:
 
 
 def _number(metric: AnalysisMetric, value: float) -> str:
-    share = not metric.quality or metric.quality.metric == "accuracy"
-    return f"{100 * value:.3g} %" if share else f"{value:.4g}"
+    return f"{100 * value:.3g} %" if is_share(metric) else f"{value:.4g}"
 
 
 def _ratio(logarithm: float) -> str:

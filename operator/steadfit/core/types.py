@@ -161,6 +161,9 @@ class Compared:
         Why there is no data, in a sentence; empty when there is.
     code
         The same for tools, in CamelCase.
+    difference
+        The candidate's mean less the champion's, slice of time by slice of time, so that what befalls both at once
+        counts for neither; None = that of the two means.
     """
 
     query: str = ""
@@ -169,6 +172,7 @@ class Compared:
     value: float | None = None
     reason: str = ""
     code: str = "NoData"
+    difference: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
