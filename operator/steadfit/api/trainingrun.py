@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from .base import AGE, IMMUTABLE, Definition, Digest, Model, Object, PrinterColumn, Status, validations
+from .base import AGE, IMMUTABLE, Definition, Digest, Model, Object, PrinterColumn, Status, cel, validations
 from .data import DataSources, Evaluation
 from .pod import EnvVars, PodSettings, ResourceRequirements
 from .run import Cause, FailureRecord, RunPhase
 from .trainingjob import Limits, Params, StoreRef, Words
 
-AttemptPhase = Literal["Pending", "Fetching", "Training", "Publishing", "Succeeded", "Failed"]
+AttemptPhase = Literal["Pending", "Fetching", "Training", "Publishing", "Evaluating", "Succeeded", "Failed"]
 
 
 class OwnerRef(Model):
@@ -95,7 +95,12 @@ class TrainingRunSpec(Model):
     git_revision: Annotated[str, Field(max_length=256)] | None = None
     """Git revision that the TrainingJob's annotations named when the run was decided."""
 
-    model_config = {"json_schema_extra": validations(IMMUTABLE)}
+    model_config = {
+        "json_schema_extra": validations(
+            IMMUTABLE,
+            cel("(self.purpose == 'Evaluate') == has(self.evaluate)", "a run of purpose Evaluate needs evaluate"),
+        )
+    }
 
 
 class Attempt(Model):
@@ -196,6 +201,7 @@ DEFINITION = Definition(
     description="One execution of a recipe with its inputs frozen, and its cause. Written by the operator.",
     short_names=("tr",),
     columns=(
+        PrinterColumn("Purpose", ".spec.purpose", description="Whether it trains or evaluates"),
         PrinterColumn("Phase", ".status.phase", description="Where the run stands"),
         PrinterColumn("Cause", ".spec.cause.type", description="Why it started"),
         PrinterColumn("Failure", ".status.failure.class", description="Why it failed"),

@@ -1,7 +1,8 @@
-"""The intake: where the publish step of a run posts its record, over TLS, on every replica.
+"""The intake: where the last step of a run posts its result, over TLS, on every replica.
 
-202 says that the record is stored, 200 that its ModelVersion exists; publish repeats the same POST until then. What
-is refused for good is a 4xx with a sentence; 401, 409, 429 and 5xx are worth another try.
+202 says that it is stored. publish repeats the same POST until 200 says that the ModelVersion of its record exists;
+for evaluate, whose outcome becomes no object, 200 says no more than that it was stored before. What is refused for
+good is a 4xx with a sentence; 401, 409, 429 and 5xx are worth another try.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import ValidationError
 
+from steadfit.api.base import Model
+from steadfit.api.evaluationrecord import EvaluationRecord
 from steadfit.api.record import Record
 from steadfit.kube.client import APIError, Invalid, KubeClient, Unavailable
 
-from .recording import Refusal, authenticate, run_of, store
+from .recording import Refusal, authenticate, run_of, store, store_evaluation
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +32,13 @@ MAX_TOKEN = 4 * 1024
 MAX_CONCURRENT = 32
 READ_SECONDS = 10.0
 RETRY_AFTER = {"Retry-After": "2"}
-PATH = "/v1/namespaces/{namespace}/trainingruns/{name}/record"
+RUN_PATH = "/v1/namespaces/{namespace}/trainingruns/{name}"
+
+T = TypeVar("T", bound=Model)
+Taken = Mapping[str, object] | None
+"""The answer once all is done; None = stored only."""
+Take = Callable[[T, dict[str, Any]], Awaitable[Taken]]
+"""Stores what was posted in the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +52,7 @@ class IntakeStatistics:
 
 
 class Intake:
-    """Handles posted records."""
+    """Handles posted results."""
 
     def __init__(self, client: KubeClient) -> None:
         self._client = client
@@ -50,22 +60,36 @@ class Intake:
         self._busy = 0
 
     def application(self) -> web.Application:
-        """Return the web application; nothing but the one path exists."""
+        """Return the web application; nothing but the two paths exists."""
         application = web.Application(client_max_size=MAX_BODY)
-        application.router.add_post(PATH, self._post)
+        application.router.add_post(f"{RUN_PATH}/record", self._record)
+        application.router.add_post(f"{RUN_PATH}/evaluation", self._evaluation)
         return application
 
     def statistics(self) -> IntakeStatistics:
         """Return what was answered."""
         return IntakeStatistics(dict(self._answers), self._busy)
 
-    async def _post(self, request: web.Request) -> web.Response:
+    async def _record(self, request: web.Request) -> web.Response:
+        return await self._post(request, Record, self._take_record)
+
+    async def _evaluation(self, request: web.Request) -> web.Response:
+        return await self._post(request, EvaluationRecord, self._take_evaluation)
+
+    async def _take_record(self, record: Record, run: dict[str, Any]) -> Taken:
+        version = await store(self._client, run, record)
+        return None if version is None else {"version": version}
+
+    async def _take_evaluation(self, record: EvaluationRecord, run: dict[str, Any]) -> Taken:
+        return {"stored": True} if await store_evaluation(self._client, run, record) else None
+
+    async def _post(self, request: web.Request, model: type[T], take: Take[T]) -> web.Response:
         # Each request asks the API server several times: a flood of them must end here.
         if self._busy >= MAX_CONCURRENT:
             return self._answer(429, {"error": "too many records at once; try again"}, RETRY_AFTER)
         self._busy += 1
         try:
-            version = await self._handle(request)
+            taken = await self._handle(request, model, take)
         except Refusal as refusal:
             return self._answer(refusal.status, {"error": refusal.sentence})
         except Invalid as error:
@@ -80,15 +104,13 @@ class Intake:
             return self._answer(500, {"error": "the operator lacks a permission; see its log"}, RETRY_AFTER)
         finally:
             self._busy -= 1
-        if version is None:
-            return self._answer(202, {"stored": True})
-        return self._answer(200, {"version": version})
+        return self._answer(202, {"stored": True}) if taken is None else self._answer(200, taken)
 
-    async def _handle(self, request: web.Request) -> str | None:
+    async def _handle(self, request: web.Request, model: type[T], take: Take[T]) -> Taken:
         caller = await authenticate(self._client, _bearer(request))
-        record = _parse(await _body(request))
+        posted = _parse(await _body(request), model)
         run = await run_of(self._client, caller, request.match_info["namespace"], request.match_info["name"])
-        return await store(self._client, run, record)
+        return await take(posted, run)
 
     def _answer(
         self, status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None
@@ -119,9 +141,9 @@ async def _body(request: web.Request) -> bytes:
         raise Refusal(408, f"the record did not arrive within {READ_SECONDS:g} s") from error
 
 
-def _parse(body: bytes) -> Record:
+def _parse(body: bytes, model: type[T]) -> T:
     try:
-        return Record.model_validate(json.loads(body))
+        return model.model_validate(json.loads(body))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -1,4 +1,4 @@
-"""Whose record it is, and where it goes: a pod's token, its chain up to a TrainingRun, and that run's status.
+"""Whose result it is, and where it goes: a pod's token, its chain up to a TrainingRun, and that run's status.
 
 Everything is read live, because this runs on every replica and only the leader has a cache. Nothing that the request
 says is believed: the token names the pod, the pod's owner is the Job, the Job's owner is the run, each by uid.
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from steadfit.api.record import Record
+from steadfit.api.evaluationrecord import EvaluationRecord
+from steadfit.api.record import Record, RecordRun
 from steadfit.kube.client import Conflict, KubeClient, NotFound
 from steadfit.kube.resources import JOBS, MODEL_VERSIONS, PODS, TOKEN_REVIEWS, TRAINING_RUNS
 
@@ -60,7 +61,7 @@ async def authenticate(client: KubeClient, token: str) -> Caller:
     extra = user.get("extra") or {}
     names, uids = extra.get(_POD_NAME), extra.get(_POD_UID)
     if account[:2] != ["system", "serviceaccount"] or len(account) != 4 or not names or not uids:
-        raise Refusal(403, "the token was not made for a pod; only the publish step of a run may post a record")
+        raise Refusal(403, "the token was not made for a pod; only the last step of a run may post its result")
     return Caller(account[2], names[0], uids[0])
 
 
@@ -91,26 +92,49 @@ async def store(client: KubeClient, run: dict[str, Any], record: Record) -> str 
     Raises
     ------
     Refusal
-        403 if the record speaks of another run, 410 if the run has ended or holds another record, 409 if the run's
-        status was changed again and again meanwhile (try again).
+        As `_kept`, and 403 if the record speaks of another run, or the run is of another purpose.
     """
-    _speaks_of(record, run)
-    wished = record.dump()
+    _speaks_of(record.run, run, "Train")
+    kept = await _kept(client, run, "record", record.dump())
+    return await _version(client, kept, kept["status"].get("version")) if kept is not None else None
+
+
+async def store_evaluation(client: KubeClient, run: dict[str, Any], record: EvaluationRecord) -> bool:
+    """Store the outcome in the run's status; return whether it was there already.
+
+    Raises
+    ------
+    Refusal
+        As `_kept`, and 403 if the outcome speaks of another run, or the run is of another purpose.
+    """
+    _speaks_of(record.run, run, "Evaluate")
+    return await _kept(client, run, "evaluation", record.evaluation.dump()) is not None
+
+
+async def _kept(client: KubeClient, run: dict[str, Any], field: str, wished: dict[str, Any]) -> dict[str, Any] | None:
+    """Store a result in the run's status. Return None if it was stored now, the run if it held it already.
+
+    Raises
+    ------
+    Refusal
+        410 if the run has ended or holds another result, 409 if the run's status was changed again and again meanwhile
+        (try again).
+    """
     for _ in range(WRITE_ATTEMPTS):
         status = run.get("status", {})
-        stored = status.get("record")
+        stored = status.get(field)
         if stored is not None and stored != wished:
-            raise Refusal(410, "the run holds another record already; a run brings one version")
+            raise Refusal(410, f"the run holds another {field} already; a run brings one result")
         if stored is not None:
-            return await _version(client, run, status.get("version"))
+            return run
         if is_finished(run):
             raise Refusal(410, f"the run has ended ({status['phase']}); its result is not taken any more")
         try:
-            await client.patch_status(run, {"record": wished})
+            await client.patch_status(run, {field: wished})
         except Conflict:
             run = await _reread(client, run)
             continue
-        logger.info("stored the record of the run %s", run["metadata"]["name"])
+        logger.info("stored the %s of the run %s", field, run["metadata"]["name"])
         return None
     raise Refusal(409, "the run's status was changed by others at the same time; try again")
 
@@ -150,12 +174,14 @@ def _same(obj: Mapping[str, Any], uid: str, what: str) -> None:
         raise Refusal(403, f"the {what} {obj['metadata']['name']} is another one of the same name")
 
 
-def _speaks_of(record: Record, run: Mapping[str, Any]) -> None:
+def _speaks_of(said: RecordRun, run: Mapping[str, Any], purpose: str) -> None:
     metadata, spec = run["metadata"], run["spec"]
-    said = (record.run.namespace, record.run.name, record.run.uid, record.run.training_job)
     true = (metadata["namespace"], metadata["name"], metadata["uid"], spec["trainingJobRef"]["name"])
-    if said != true:
-        raise Refusal(403, f"the record speaks of the run {record.run.name} ({record.run.uid}), not of this one")
+    if (said.namespace, said.name, said.uid, said.training_job) != true:
+        raise Refusal(403, f"the record speaks of the run {said.name} ({said.uid}), not of this one")
     attempt = run["status"]["attempts"][-1]["number"]
-    if record.run.attempt != attempt:
-        raise Refusal(403, f"the record speaks of attempt {record.run.attempt}, the pod belongs to attempt {attempt}")
+    if said.attempt != attempt:
+        raise Refusal(403, f"the record speaks of attempt {said.attempt}, the pod belongs to attempt {attempt}")
+    is_for = spec.get("purpose", "Train")
+    if is_for != purpose:
+        raise Refusal(403, f"the run is of purpose {is_for}; this is what one of purpose {purpose} posts")

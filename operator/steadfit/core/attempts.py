@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from steadfit.api.run import FailureRecord
-from steadfit.api.trainingrun import Attempt, TrainingRunStatus
+from steadfit.api.trainingrun import Attempt, TrainingRun, TrainingRunStatus
 
 from . import clocks, names, progress, run_job
 from .clocks import Clock
@@ -40,7 +40,7 @@ def begin(status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetim
     job = observed.job
     if job is None or job.metadata.deletion_timestamp is not None:
         return status
-    if status.record is not None or is_superseded(observed):
+    if has_result(status) or is_superseded(observed):
         return status
     if status.attempts and (status.next_attempt_at is None or now < status.next_attempt_at):
         return status
@@ -57,9 +57,9 @@ def look(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look
     pod = progress.pod_of(job, observed.pods)
     attempt = progress.follow(attempt, job, pod, now)
     if is_complete(job):
-        if observed.run.status.record is not None:
+        if has_result(observed.run.status):
             return Look(attempt.model_copy(update={"phase": "Succeeded", "message": "", "finished_at": now}))
-        return _failed(attempt, failure("Infrastructure", "publish ended without posting a record"), now)
+        return _failed(attempt, failure("Infrastructure", _unposted(observed.run)), now)
     found = classify(pod) if pod is not None else None
     found = found or _lost(attempt, job, pod)
     if found:
@@ -68,6 +68,11 @@ def look(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look
     times = [over] if over else clocks.running(attempt, pod, observed.run.spec.limits)
     late = clocks.expired(times, now)
     return _failed(attempt, late, now) if late else Look(attempt, times)
+
+
+def has_result(status: TrainingRunStatus) -> bool:
+    """Return whether an attempt has posted what the run is for: a record, or an evaluation."""
+    return status.record is not None or status.evaluation is not None
 
 
 def job_of(attempt: Attempt, observed: ObservedTrainingRun) -> Manifest | None:
@@ -96,6 +101,12 @@ def retry_at(status: TrainingRunStatus, found: FailureRecord, retries: int, now:
         return None
     pause: timedelta = FIRST_PAUSE * 2 ** (made - 1)
     return now + min(pause, LONGEST_PAUSE)
+
+
+def _unposted(run: TrainingRun) -> str:
+    if run.spec.purpose == "Evaluate":
+        return "evaluate ended without posting its outcome"
+    return "publish ended without posting a record"
 
 
 def _without_job(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look:

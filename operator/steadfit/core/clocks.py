@@ -15,7 +15,7 @@ from steadfit.api.trainingjob import Limits
 from steadfit.api.trainingrun import Attempt
 
 from .failure import failure
-from .run_pod import TRAIN, RunPod
+from .run_pod import RunPod
 from .waiting import waiting
 
 IMAGE_PATIENCE = timedelta(minutes=2)
@@ -65,7 +65,7 @@ def _start(attempt: Attempt, pod: RunPod, limits: Limits) -> Iterator[Clock]:
 
 
 def _run(pod: RunPod, limits: Limits) -> Iterator[Clock]:
-    train = pod.steps[TRAIN]
-    if train.started_at is not None and train.exit_code is None:
-        message = f"runTimeout: train was not done after {limits.run_timeout}"
-        yield Clock(train.started_at + parse_duration(limits.run_timeout), failure("Deadline", message))
+    work = pod.work
+    if work.started_at is not None and work.exit_code is None:
+        message = f"runTimeout: {work.name} was not done after {limits.run_timeout}"
+        yield Clock(work.started_at + parse_duration(limits.run_timeout), failure("Deadline", message))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from steadfit.api.run import FailureClass, FailureRecord
 
 from .log_tail import log_tail
-from .run_pod import FETCH, PUBLISH, TRAIN, RunPod, Step
+from .run_pod import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
 
 RETRYABLE: frozenset[FailureClass] = frozenset({"Store", "Infrastructure"})
 
@@ -54,22 +54,25 @@ def _out_of_memory(pod: RunPod) -> FailureRecord | None:
 def _workspace_full(pod: RunPod) -> FailureRecord | None:
     """Match an eviction that is the pod's own doing; one for the node's sake is marked as a disruption."""
     if pod.reason == "Evicted" and pod.disrupted_at is None:
-        return failure("UserError", f"the pod was evicted: {pod.message}")
+        # Without a user's container it is the captured rows that do not fit.
+        failure_class: FailureClass = "UserError" if TRAIN in pod.steps else "Data"
+        return failure(failure_class, f"the pod was evicted: {pod.message}")
     return None
 
 
 def _user_error(pod: RunPod) -> FailureRecord | None:
-    if _failed_itself(pod.steps[TRAIN], pod):
-        return failure("UserError", _last_words(pod.steps[TRAIN]))
+    train = pod.steps.get(TRAIN)
+    if train is not None and _failed_itself(train, pod):
+        return failure("UserError", _last_words(train))
     return _own_exit(pod, "UserError", {PUBLISH: NO_OUTPUT})
 
 
 def _data(pod: RunPod) -> FailureRecord | None:
-    return _own_exit(pod, "Data", {FETCH: BAD_DATA})
+    return _own_exit(pod, "Data", {FETCH: BAD_DATA, EVALUATE: BAD_DATA})
 
 
 def _store(pod: RunPod) -> FailureRecord | None:
-    return _own_exit(pod, "Store", {FETCH: STORE, PUBLISH: STORE})
+    return _own_exit(pod, "Store", {FETCH: STORE, PUBLISH: STORE, EVALUATE: STORE})
 
 
 def _image(pod: RunPod) -> FailureRecord | None:
@@ -112,8 +115,9 @@ def _failed_itself(step: Step, pod: RunPod) -> bool:
 
 def _own_exit(pod: RunPod, failure_class: FailureClass, codes: dict[str, int]) -> FailureRecord | None:
     for name, code in codes.items():
-        if pod.steps[name].exit_code == code:
-            return failure(failure_class, _last_words(pod.steps[name]))
+        step = pod.steps.get(name)
+        if step is not None and step.exit_code == code:
+            return failure(failure_class, _last_words(step))
     return None
 
 

@@ -8,11 +8,12 @@ from datetime import datetime
 from steadfit.api.trainingrun import Attempt, AttemptPhase
 
 from . import run_pod
-from .run_pod import FETCH, PUBLISH, TRAIN, RunPod
+from .run_pod import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
 from .types import Manifest
 from .waiting import Wait, waiting
 
 _AT_WORK: tuple[tuple[str, AttemptPhase], ...] = (
+    (EVALUATE, "Evaluating"),
     (PUBLISH, "Publishing"),
     (TRAIN, "Training"),
     (FETCH, "Fetching"),
@@ -46,11 +47,11 @@ def follow(attempt: Attempt, job: Manifest, pod: RunPod | None, now: datetime) -
         if attempt.pod is not None:
             return attempt
         return attempt.model_copy(update={"message": f"waits for the pod of Job {attempt.job}; its events say more"})
-    fetch, train = pod.steps[FETCH], pod.steps[TRAIN]
+    fetch, train = pod.steps[FETCH], pod.steps.get(TRAIN, Step(TRAIN, ""))
     wait = waiting(pod)
     return attempt.model_copy(
         update={
-            "phase": next((phase for name, phase in _AT_WORK if not pod.steps[name].waiting), "Pending"),
+            "phase": _phase(pod),
             "pod": pod.name,
             "pod_created_at": pod.created_at,
             "started_at": fetch.started_at or attempt.started_at,
@@ -61,6 +62,12 @@ def follow(attempt: Attempt, job: Manifest, pod: RunPod | None, now: datetime) -
             "message": _words(attempt, wait),
         }
     )
+
+
+def _phase(pod: RunPod) -> AttemptPhase:
+    """Return the phase of the last step that has started."""
+    started = {step.name for step in pod.steps.values() if not step.waiting}
+    return next((phase for name, phase in _AT_WORK if name in started), "Pending")
 
 
 def _queued(attempt: Attempt, now: datetime) -> Attempt:

@@ -1,14 +1,14 @@
-"""The configuration that a run's fetch and publish steps read from STEADFIT_CONFIG."""
+"""The configuration that a run's own steps read from STEADFIT_CONFIG: fetch, and publish or evaluate."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from steadfit.api.artifactstore import ArtifactStore
 from steadfit.api.data import DataSource
-from steadfit.api.trainingrun import Attempt, TrainingRun
+from steadfit.api.trainingrun import Attempt, EvaluateInputs, TrainingRun
 
 from . import store_access, store_choice
 from .champion import Champion
@@ -22,6 +22,7 @@ def render(
     platform: Platform,
     template: Mapping[str, Any],
     champion: Champion | None = None,
+    evaluated: Sequence[Champion] = (),
 ) -> str:
     """Return the configuration as JSON. Every store that the run itself needs must be there."""
     spec = run.spec
@@ -33,6 +34,7 @@ def render(
     }
     if spec.git_revision:
         lineage["gitRevision"] = spec.git_revision
+    posted = "record" if spec.evaluate is None else "evaluation"
     config = {
         "run": {
             "namespace": run.metadata.namespace,
@@ -46,9 +48,9 @@ def render(
         "evaluation": spec.evaluation.dump(),
         "params": spec.params,
         "seed": spec.seed,
-        "recordUrl": f"{platform.record_url}/v1/namespaces/{run.metadata.namespace}/trainingruns/{run.name}/record",
+        "recordUrl": f"{platform.record_url}/v1/namespaces/{run.metadata.namespace}/trainingruns/{run.name}/{posted}",
         "lineage": lineage,
-        **_compared(champion, stores),
+        **(_compared(champion, stores) if spec.evaluate is None else _evaluate(spec.evaluate, evaluated, stores)),
     }
     return json.dumps(config, sort_keys=True, separators=(",", ":"))
 
@@ -60,24 +62,41 @@ def _compared(champion: Champion | None, stores: Stores) -> dict[str, Any]:
     """
     if champion is None:
         return {}
-    named: dict[str, Any] = {"version": champion.name, "artifact": {"digest": champion.digest}}
-    if champion.version is None:
-        return {"champion": {**named, "problem": f"the ModelVersion {champion.name} is gone"}}
+    named = _reached(champion, stores)
+    if champion.version is None or "problem" in named:
+        return {"champion": named}
     spec = champion.version.spec
+    held = spec.evaluation.dump()
+    return {
+        "champion": {**named, **{key: held[key] for key in ("by", "column", "boundary", "fraction") if key in held}},
+        "accepted": {"recordUri": spec.record_uri, "store": named["store"]},
+    }
+
+
+def _evaluate(inputs: EvaluateInputs, evaluated: Sequence[Champion], stores: Stores) -> dict[str, Any]:
+    """Return what evaluate compares: the version that serves, and the last good one if there is one."""
+    versions = zip(("live", "lastGood"), evaluated, strict=False)
+    return {
+        "evaluate": {
+            "metric": inputs.metric,
+            "minRows": inputs.min_rows,
+            "maxRows": inputs.max_rows,
+            **{name: _reached(version, stores) for name, version in versions},
+        }
+    }
+
+
+def _reached(version: Champion, stores: Stores) -> dict[str, Any]:
+    """Return a version with the place of its artifact and how to reach it, or with the reason why it cannot be had."""
+    named: dict[str, Any] = {"version": version.name, "artifact": {"digest": version.digest}}
+    if version.version is None:
+        return {**named, "problem": f"the ModelVersion {version.name} is gone"}
+    spec = version.version.spec
     store = store_choice.named(spec.store_ref.name, stores)
     if isinstance(store, str):
-        return {"champion": {**named, "problem": store}}
-    held = spec.evaluation.dump()
-    reached = store_access.settings(store)
-    return {
-        "champion": {
-            "version": champion.name,
-            "artifact": {"uri": spec.artifact.uri, "digest": champion.digest},
-            "store": reached,
-            **{key: held[key] for key in ("by", "column", "boundary", "fraction") if key in held},
-        },
-        "accepted": {"recordUri": spec.record_uri, "store": reached},
-    }
+        return {**named, "problem": store}
+    artifact = {"uri": spec.artifact.uri, "digest": version.digest}
+    return {"version": version.name, "artifact": artifact, "store": store_access.settings(store)}
 
 
 def _source(source: DataSource, run: TrainingRun, stores: Stores) -> dict[str, Any]:

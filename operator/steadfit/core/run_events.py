@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from steadfit.api.trainingrun import TrainingRunStatus
+from steadfit.api.trainingrun import EvaluateInputs, TrainingRunStatus
 
+from . import evaluation_words
 from .types import Event
 
 
-def events(before: TrainingRunStatus, after: TrainingRunStatus) -> tuple[Event, ...]:
-    """Return the Events of the transitions between two statuses."""
-    return (*_attempts(before, after), *_version(before, after), *_end(before, after))
+def events(
+    before: TrainingRunStatus, after: TrainingRunStatus, inputs: EvaluateInputs | None = None
+) -> tuple[Event, ...]:
+    """Return the Events of the transitions between two statuses. `inputs` are those of an evaluation."""
+    return (*_attempts(before, after), *_version(before, after), *_end(before, after, inputs))
 
 
 def _attempts(before: TrainingRunStatus, after: TrainingRunStatus) -> list[Event]:
@@ -39,9 +42,11 @@ def _version(before: TrainingRunStatus, after: TrainingRunStatus) -> list[Event]
     return [Event("Normal", "VersionCreated", f"version {after.version} was recorded")]
 
 
-def _end(before: TrainingRunStatus, after: TrainingRunStatus) -> list[Event]:
+def _end(before: TrainingRunStatus, after: TrainingRunStatus, inputs: EvaluateInputs | None) -> list[Event]:
     if after.phase == before.phase:
         return []
+    if after.phase == "Succeeded" and inputs is not None and after.evaluation is not None:
+        return [Event("Normal", "RunSucceeded", evaluation_words.words(inputs, after.evaluation))]
     if after.phase == "Succeeded":
         return [Event("Normal", "RunSucceeded", f"the run brought version {after.version}")]
     if after.phase == "Superseded":

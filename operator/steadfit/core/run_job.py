@@ -1,5 +1,6 @@
 """The Job of one attempt: `fetch`, then the user's `train`, then `publish`, in one pod.
 
+A run of purpose Evaluate has `fetch` and `evaluate`, and nothing of the user's.
 Only fetch and publish hold keys, the holdout and the token; train sees its data (read-only), its parameters and a
 directory for its output. Nothing that fetch writes elsewhere is mounted into train.
 """
@@ -16,7 +17,7 @@ from steadfit.api.trainingrun import Attempt, TrainingRun
 
 from . import names, pod_security, run_config, store_access, store_choice
 from .champion import Champion
-from .run_pod import FETCH, PUBLISH, TRAIN
+from .run_pod import EVALUATE, FETCH, PUBLISH, TRAIN
 from .types import Platform, Stores
 
 TOKEN_AUDIENCE = "steadfit"  # noqa: S105 - whom the token is for, not the token
@@ -37,15 +38,24 @@ def missing(run: TrainingRun, stores: Stores) -> str | None:
 
 
 def render(
-    run: TrainingRun, attempt: Attempt, stores: Stores, platform: Platform, champion: Champion | None = None
+    run: TrainingRun,
+    attempt: Attempt,
+    stores: Stores,
+    platform: Platform,
+    champion: Champion | None = None,
+    evaluated: Sequence[Champion] = (),
 ) -> dict[str, Any] | None:
-    """Return the Job, or None while a store is missing. The champion's store alone holds no run back."""
+    """Return the Job, or None while a store is missing. The store of what is compared with holds no run back.
+
+    `champion` is what a result is compared with, `evaluated` what a run of purpose Evaluate compares.
+    """
     found = _stores(run, stores)
     if isinstance(found, str):
         return None
-    template = _template(run, attempt, [*found, *_further(champion, found, stores)], platform)
+    others = [*([champion] if champion else []), *evaluated]
+    template = _template(run, attempt, [*found, *_further(others, found, stores)], platform)
     digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()
-    config = run_config.render(run, attempt, stores, platform, template, champion)
+    config = run_config.render(run, attempt, stores, platform, template, champion, evaluated)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -79,11 +89,14 @@ def _stores(run: TrainingRun, stores: Stores) -> list[ArtifactStore] | str:
     return list(found.values())
 
 
-def _further(champion: Champion | None, found: Sequence[ArtifactStore], stores: Stores) -> list[ArtifactStore]:
-    """Return the champion's store, if it is another one that may be used here."""
-    version = champion.version if champion else None
-    store = store_choice.named(version.spec.store_ref.name, stores) if version else None
-    return [store] if isinstance(store, ArtifactStore) and store.name not in {item.name for item in found} else []
+def _further(others: Sequence[Champion], found: Sequence[ArtifactStore], stores: Stores) -> list[ArtifactStore]:
+    """Return the stores of other versions, each once, if they are further ones that may be used here."""
+    further: dict[str, ArtifactStore] = {}
+    for version in (other.version for other in others):
+        store = store_choice.named(version.spec.store_ref.name, stores) if version else None
+        if isinstance(store, ArtifactStore) and store.name not in {item.name for item in found}:
+            further[store.name] = store
+    return list(further.values())
 
 
 def _labels(run: TrainingRun, attempt: Attempt) -> dict[str, str]:
@@ -103,11 +116,12 @@ def _template(
     placement.pop("labels", None)
     secrets = [volume for store in stores for volume in store_access.volumes(store)]
     keys = [mount for store in stores for mount in store_access.mounts(store)]
+    init, main = _steps(run, platform, keys)
     return {
         "metadata": {
             "labels": {**run.spec.pod.labels, **_labels(run, attempt)},
             # Else `kubectl logs` shows publish, which has seldom anything to say.
-            "annotations": {"kubectl.kubernetes.io/default-container": TRAIN},
+            "annotations": {"kubectl.kubernetes.io/default-container": (init[1:] or [main])[0]["name"]},
         },
         "spec": {
             **{key: value for key, value in placement.items() if value},
@@ -115,14 +129,22 @@ def _template(
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": pod_security.pod(),
-            "initContainers": [
-                _ours(FETCH, run, platform, [_tmp("tmp"), _workspace(), _HANDOVER, *keys]),
-                _train(run),
-            ],
-            "containers": [_ours(PUBLISH, run, platform, [_tmp("tmp"), _workspace(), _HANDOVER, *keys, *_TRUST])],
+            "initContainers": init,
+            "containers": [main],
             "volumes": [*_volumes(run), *secrets],
         },
     }
+
+
+def _steps(
+    run: TrainingRun, platform: Platform, keys: Sequence[Mapping[str, Any]]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the containers that run one after the other, and the last one."""
+    mounts = [_tmp("tmp"), _workspace(), _HANDOVER, *keys]
+    fetch = _ours(FETCH, run, platform, mounts)
+    if run.spec.purpose == "Evaluate":
+        return [fetch], _ours(EVALUATE, run, platform, [*mounts, *_TRUST])
+    return [fetch, _train(run)], _ours(PUBLISH, run, platform, [*mounts, *_TRUST])
 
 
 def _train(run: TrainingRun) -> dict[str, Any]:
@@ -146,7 +168,7 @@ def _train(run: TrainingRun) -> dict[str, Any]:
 
 
 def _ours(name: str, run: TrainingRun, platform: Platform, mounts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return fetch or publish. They get what train gets: the pod holds the largest of its steps anyway."""
+    """Return one of our own steps. They get what train gets: the pod holds the largest of its steps anyway."""
     resources = {
         part: {key: value for key, value in amounts.items() if key in _SHARED_RESOURCES}
         for part, amounts in run.spec.resources.dump().items()
@@ -192,12 +214,12 @@ def _volumes(run: TrainingRun) -> list[dict[str, Any]]:
 
 
 def _configured(template: Mapping[str, Any], config: str, platform: Platform) -> dict[str, Any]:
-    """Return the template with the configuration of fetch and publish, and the operator's CA."""
+    """Return the template with the configuration of our own steps, and the operator's CA."""
     metadata, spec = template["metadata"], template["spec"]
     env = [{"name": "STEADFIT_CONFIG", "value": config.replace("$", "$$")}]
     trust = [{"name": "STEADFIT_CA_FILE", "value": "/steadfit/operator-ca/ca.crt"}]
-    fetch, train = spec["initContainers"]
-    (publish,) = spec["containers"]
+    fetch, *train = spec["initContainers"]
+    (last,) = spec["containers"]
     return {
         "metadata": {
             **metadata,
@@ -205,7 +227,7 @@ def _configured(template: Mapping[str, Any], config: str, platform: Platform) ->
         },
         "spec": {
             **spec,
-            "initContainers": [{**fetch, "env": env}, train],
-            "containers": [{**publish, "env": [*env, *trust]}],
+            "initContainers": [{**fetch, "env": env}, *train],
+            "containers": [{**last, "env": [*env, *trust]}],
         },
     }

@@ -1,4 +1,4 @@
-"""How a run ends: with a version, with a failure that no further attempt can mend, or overtaken by its recipe."""
+"""How a run ends: with a version or an evaluation, with a failure for good, or overtaken by its recipe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from steadfit.api.run import FailureRecord, RunPhase
 from steadfit.api.trainingrun import TrainingRunStatus
 
-from .attempts import retry_at
+from .attempts import has_result, retry_at
 from .failure import failure
 from .problem import Problem
 from .superseded import is_superseded
@@ -21,16 +21,17 @@ def settle(
 ) -> TrainingRunStatus:
     """Return the status with its phase, and with the time of the next attempt after a failure that may pass.
 
-    A result counts however its pod ended: once the record is there, no further attempt is made.
+    A result counts however its pod ended: once it is there, no further attempt is made.
     """
     attempt = status.attempts[-1] if status.attempts else None
-    if status.version is not None and (attempt is None or attempt.finished_at is not None):
+    done = status.version is not None or status.evaluation is not None
+    if done and (attempt is None or attempt.finished_at is not None):
         return _ended(status, "Succeeded", None, now)
     if problem is not None:
         return _ended(status, "Failed", failure("UserError", problem.message), now)
-    if status.record is None and is_superseded(observed):
+    if not has_result(status) and is_superseded(observed):
         return _ended(status, "Superseded", status.failure, now)
-    if status.record is not None or attempt is None or attempt.failure is None:
+    if has_result(status) or attempt is None or attempt.failure is None:
         return status.model_copy(update={"phase": _going(status)})
     if status.next_attempt_at is None:
         at = retry_at(status, attempt.failure, observed.run.spec.limits.retries, now)
@@ -42,7 +43,7 @@ def settle(
 
 def _going(status: TrainingRunStatus) -> RunPhase:
     attempt = status.attempts[-1] if status.attempts else None
-    return "Running" if status.record is not None or (attempt and attempt.started_at) else "Pending"
+    return "Running" if has_result(status) or (attempt and attempt.started_at) else "Pending"
 
 
 def _ended(status: TrainingRunStatus, phase: RunPhase, found: FailureRecord | None, now: datetime) -> TrainingRunStatus:

@@ -1,4 +1,4 @@
-"""A run's pod as decisions read it: three steps, one after the other, and what the cluster did to the pod."""
+"""A run's pod as decisions read it: its steps, one after the other, and what the cluster did to the pod."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from .types import Manifest
 FETCH = "fetch"
 TRAIN = "train"
 PUBLISH = "publish"
+EVALUATE = "evaluate"
 STEPS = (FETCH, TRAIN, PUBLISH)
+EVALUATION_STEPS = (FETCH, EVALUATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class RunPod:
 
     Attributes
     ----------
+    steps
+        By name, in the order in which they run.
     scheduled_at, unschedulable
         When a node was found; the scheduler's words while it finds none.
     sandboxed
@@ -81,13 +85,17 @@ class RunPod:
     @property
     def turn(self) -> Step | None:
         """The step whose turn it is to start, while none is at work."""
-        for name in STEPS:
-            step = self.steps[name]
+        for step in self.steps.values():
             if step.waiting:
                 return step
             if step.exit_code != 0:
                 return None
         return None
+
+    @property
+    def work(self) -> Step:
+        """The step that the run is for, whose time is limited."""
+        return self.steps.get(TRAIN) or self.steps[EVALUATE]
 
     @property
     def turn_since(self) -> datetime:
@@ -147,7 +155,8 @@ def _steps(spec: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Step
     images = {container["name"]: container.get("image", "") for container in containers}
     reported = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
     by_name = {item["name"]: item for item in reported}
-    return {name: _step(name, images.get(name, ""), by_name.get(name, {})) for name in STEPS}
+    steps = EVALUATION_STEPS if EVALUATE in images else STEPS
+    return {name: _step(name, images.get(name, ""), by_name.get(name, {})) for name in steps}
 
 
 def _step(name: str, image: str, status: Mapping[str, Any]) -> Step:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from steadfit.api.trainingrun import Attempt, TrainingRunStatus
+from steadfit.api.trainingrun import Attempt, EvaluateInputs, TrainingRunStatus
 
+from . import evaluation_words
 from .conditions import Wish, ready, reconciling, stalled
 from .time_text import time_text
 
 
-def wishes(status: TrainingRunStatus) -> list[Wish]:
-    """Return the conditions; their message is what `kubectl get tr` shows."""
+def wishes(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) -> list[Wish]:
+    """Return the conditions; their message is what `kubectl get tr` shows. `inputs` are those of an evaluation."""
     found = status.failure
     if status.phase == "Succeeded":
+        if inputs is not None and status.evaluation is not None:
+            return ready("Succeeded", evaluation_words.words(inputs, status.evaluation))
         return ready("Succeeded", f"brought version {status.version}")
     if status.phase == "Superseded":
         return stalled("Superseded", "the recipe changed before this run had a result; the next run follows it")
@@ -24,6 +27,8 @@ def _going(status: TrainingRunStatus) -> tuple[str, str]:
     attempt = status.attempts[-1] if status.attempts else None
     if status.record is not None:
         return "Recording", "the result is recorded; its version is being made"
+    if status.evaluation is not None:
+        return "Recording", "the outcome is recorded; its pod ends"
     if attempt is None:
         return "Pending", "waits for its TrainingJob"
     if attempt.failure and status.next_attempt_at:

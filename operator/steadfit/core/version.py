@@ -29,10 +29,13 @@ from .types import ObservedTrainingRun
 
 
 def read(status: TrainingRunStatus, observed: ObservedTrainingRun) -> Record | Problem | None:
-    """Return the posted record, or why no version can be made of it, or None while there is none."""
-    if status.record is None:
-        return None
+    """Return the posted record, or why no version can be made of it, or None while there is none.
+
+    A run of purpose Evaluate never makes a version, whatever its status holds.
+    """
     run = observed.run
+    if status.record is None or run.spec.purpose == "Evaluate":
+        return None
     try:
         record = Record.model_validate(status.record)
     except ValidationError as error:

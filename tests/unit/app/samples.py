@@ -51,9 +51,15 @@ def training_job(name: str = "flights", **parts: Any) -> JSONObject:
 
 
 def training_run(
-    name: str, job: str = "flights", phase: str = "Running", uid: str | None = None, **parts: Any
+    name: str,
+    job: str = "flights",
+    phase: str = "Running",
+    uid: str | None = None,
+    purpose: str = "Train",
+    **parts: Any,
 ) -> JSONObject:
     spec = {
+        "purpose": purpose,
         "trainingJobRef": {"name": job, "uid": uid or f"TrainingJob-{job}"},
         "cause": CAUSE,
         "inputHash": "h",

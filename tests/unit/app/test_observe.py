@@ -63,6 +63,17 @@ def test_a_training_run_sees_its_job_siblings_children_and_their_pods() -> None:
     assert observed.platform == PLATFORM
 
 
+def test_runs_that_evaluate_are_seen_by_themselves_alone() -> None:
+    job, evaluation = samples.training_job(), samples.training_run("flights-e1", purpose="Evaluate")
+    training = samples.training_run("flights-r1")
+    seen = observer(job, training, evaluation, samples.training_run("flights-r0"))
+    assert [run.name for run in seen.training_job(job).runs] == ["flights-r0", "flights-r1"]
+    assert [run.name for run in seen.training_run(training).siblings] == ["flights-r0"]
+    observed = seen.training_run(evaluation)
+    assert observed.run.spec.purpose == "Evaluate"
+    assert observed.job is not None
+
+
 def test_a_training_job_of_the_same_name_but_another_uid_is_not_the_runs_own() -> None:
     run = samples.training_run("flights-r1", uid="former")
     assert observer(samples.training_job(), run).training_run(run).job is None

@@ -1,11 +1,21 @@
-"""The plan of a TrainingRun: attempts until one brings a result, then a version of it."""
+"""The plan of a TrainingRun: attempts until one brings a result, then a version of it if it was to train one."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from steadfit.api.trainingrun import TrainingRunStatus
-from steadfit.core import attempts, champion, progress, run_events, run_job, run_outcome, run_readiness, version
+from steadfit.core import (
+    attempts,
+    champion,
+    evaluated,
+    progress,
+    run_events,
+    run_job,
+    run_outcome,
+    run_readiness,
+    version,
+)
 from steadfit.core.conditions import merge
 from steadfit.core.problem import Problem
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedTrainingRun, Plan
@@ -30,13 +40,13 @@ def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
     status = status.model_copy(
         update={
             "observed_generation": generation,
-            "conditions": merge(before.conditions, run_readiness.wishes(status), generation, now),
+            "conditions": merge(before.conditions, run_readiness.wishes(status, run.spec.evaluate), generation, now),
         }
     )
     return Plan(
         status=status.dump(),
         actions=(*_start(status, observed), *_create_version(status, observed), *_end_jobs(status, observed)),
-        events=run_events.events(before, status),
+        events=run_events.events(before, status, run.spec.evaluate),
         requeue_at=min(due, default=None),
     )
 
@@ -64,11 +74,16 @@ def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Act
     attempt = status.attempts[-1]
     if attempt.finished_at is not None or attempt.job_uid is not None:
         return []
+    run = observed.run
+    if run.spec.purpose == "Evaluate":
+        pair = evaluated.pick(run, observed.versions)
+        job = run_job.render(run, attempt, observed.stores, observed.platform, evaluated=pair)
+        return [Create(job)] if job else []
     if observed.job is not None and any(item.status.phase is None for item in observed.versions):
         # One of them may be the champion in a moment: without a verdict it would not be compared with.
         return []
-    compared = champion.pick(observed.run.spec.training_job_ref.name, observed.versions, observed.deployments)
-    job = run_job.render(observed.run, attempt, observed.stores, observed.platform, compared)
+    compared = champion.pick(run.spec.training_job_ref.name, observed.versions, observed.deployments)
+    job = run_job.render(run, attempt, observed.stores, observed.platform, compared)
     return [Create(job)] if job else []
 
 

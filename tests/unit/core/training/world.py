@@ -242,7 +242,7 @@ class World:
 
     def _may_create(self, manifest: JSON) -> None:
         if manifest["kind"] == "TrainingRun":
-            going = [run for run in self.every("TrainingRun") if run["status"].get("phase") not in FINISHED]
+            going = [run for run in self.trainings() if run.status.phase not in FINISHED]
             assert not going, "one run in flight"
         if manifest["kind"] == "Job":
             (owner,) = manifest["metadata"]["ownerReferences"]
@@ -294,6 +294,10 @@ class World:
     def runs(self) -> list[TrainingRun]:
         return [self.reader.read(TrainingRun, obj) for obj in self.every("TrainingRun")]
 
+    def trainings(self) -> list[TrainingRun]:
+        """Return the runs that the plans of others see: those that evaluate are left out where they are observed."""
+        return [run for run in self.runs() if run.spec.purpose == "Train"]
+
     def versions(self) -> list[ModelVersion]:
         return [self.reader.read(ModelVersion, obj) for obj in self.every("ModelVersion")]
 
@@ -314,7 +318,8 @@ def _plan_job(world: World, obj: JSON) -> Plan:
     job = world.reader.read(TrainingJob, obj)
     deployments = [world.reader.read(ModelDeployment, item) for item in world.every("ModelDeployment")]
     return training_job.plan(
-        ObservedTrainingJob(job, world.runs(), world.versions(), actions, world.known_stores(), deployments), world.now
+        ObservedTrainingJob(job, world.trainings(), world.versions(), actions, world.known_stores(), deployments),
+        world.now,
     )
 
 
@@ -327,7 +332,7 @@ def _plan_run(world: World, obj: JSON) -> Plan:
         ObservedTrainingRun(
             run=run,
             job=world.reader.read(TrainingJob, job) if job else None,
-            siblings=[item for item in world.runs() if item.uid != run.uid],
+            siblings=[item for item in world.trainings() if item.uid != run.uid],
             versions=world.versions(),
             jobs=jobs,
             pods=[item for item in world.every("Pod") if item["metadata"]["ownerReferences"][0]["uid"] in uids],
