@@ -77,18 +77,13 @@ def enter(
     if any(entry.revision == bad.revision for entry in status.quarantine):
         return status
     digest = bad.digest if bad.template_digest == good.template_digest and bad.digest != good.digest else None
-    entry = entry_of(bad, digest, reason=reason, by=by, now=now)
-    return status.model_copy(update={"quarantine": [*status.quarantine, entry][-LONGEST:]})
-
-
-def entry_of(ref: RevisionRef, digest: str | None, *, reason: str, by: str, now: datetime) -> QuarantineEntry:
-    """Return the entry for a revision; with a digest, it is one for every revision of that artifact."""
-    return QuarantineEntry(
-        revision=ref.revision,
-        version=ref.version,
-        number=ref.number,
+    entry = QuarantineEntry(
+        revision=bad.revision,
+        version=bad.version,
+        number=bad.number,
         digest=digest,
         reason=reason[:1024],
         by=by,
         at=now,
     )
+    return status.model_copy(update={"quarantine": [*status.quarantine, entry][-LONGEST:]})

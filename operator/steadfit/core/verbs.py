@@ -10,20 +10,25 @@ from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.rollout import Override
 
-from . import pin
+from . import abort, pin, promote, put_away, release
 from .action_records import make_room
+from .effect import Effect
 from .fleet import Fleet
 from .problem import Problem
 from .quarantine import is_barred
 from .rollback import roll_back
 from .service import selected_revision
 
-Effect = Callable[[ModelDeploymentStatus, ModelAction, Fleet, datetime], ModelDeploymentStatus | Problem]
+Verb = Callable[[ModelDeploymentStatus, ModelAction, Fleet, datetime], Effect | Problem]
 
 
-def _pin(
-    status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
-) -> ModelDeploymentStatus | Problem:
+def _roll_back(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+    """Return the status of a rollback; it is done when the good version serves."""
+    after = roll_back(status, action, fleet, now)
+    return after if isinstance(after, Problem) else Effect(after, "rolling back", done=False)
+
+
+def _pin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
     """Return the status with the override set, or why the version may not be served."""
     number = action.spec.version
     if number is None:
@@ -32,28 +37,25 @@ def _pin(
     if isinstance(resolved, Problem):
         return resolved
     override = Override(number=number, action=action.name, by=action.spec.requested_by, at=now)
-    return status.model_copy(update={"override": override})
+    return Effect(status.model_copy(update={"override": override}), f"version {number} is pinned until Unpin")
 
 
-def _unpin(
-    status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
-) -> ModelDeploymentStatus | Problem:
+def _unpin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
     """Return the status without an override."""
     if status.override is None:
         return Problem("NotPinned", "no Pin action is in force; spec.pin is changed in the spec")
-    return status.model_copy(update={"override": None})
+    return Effect(status.model_copy(update={"override": None}), "the pin is lifted")
 
 
-_EFFECTS: Mapping[str, Effect] = {"Rollback": roll_back, "Pin": _pin, "Unpin": _unpin}
-
-
-def _done(action: ModelAction) -> tuple[ActionPhase, str]:
-    """Return what is recorded of an accepted action; a rollback is done when the good version serves."""
-    if action.spec.verb == "Rollback":
-        return "Pending", "rolling back"
-    if action.spec.verb == "Pin":
-        return "Succeeded", f"version {action.spec.version} is pinned until Unpin"
-    return "Succeeded", "the pin is lifted"
+_VERBS: Mapping[str, Verb] = {
+    "Rollback": _roll_back,
+    "Promote": promote.promote,
+    "Abort": abort.abort,
+    "Pin": _pin,
+    "Unpin": _unpin,
+    "Quarantine": put_away.put_away,
+    "Release": release.release,
+}
 
 
 def pending(status: ModelDeploymentStatus, actions: Sequence[ModelAction]) -> list[ModelAction]:
@@ -69,44 +71,60 @@ def carry_out(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Mod
         records = make_room(status.actions, fleet.observed.actions)
         if records is None:
             return status
-        effect = _EFFECTS.get(action.spec.verb)
-        outcome: ModelDeploymentStatus | Problem = (
-            effect(status, action, fleet, now)
-            if effect
+        verb = _VERBS.get(action.spec.verb)
+        outcome = (
+            verb(status, action, fleet, now)
+            if verb
             else Problem("UnknownVerb", f"{action.spec.verb} is not a verb of a ModelDeployment")
         )
-        phase, message = ("Rejected", outcome.message) if isinstance(outcome, Problem) else _done(action)
+        phase: ActionPhase = "Rejected"
+        if isinstance(outcome, Effect):
+            phase = "Succeeded" if outcome.done else "Pending"
         record = ActionRecord(
             uid=action.uid,
             name=action.name,
             verb=action.spec.verb,
             requested_by=action.spec.requested_by,
             phase=phase,
-            message=message,
+            message=outcome.message,
             at=now,
         )
-        base = status if isinstance(outcome, Problem) else outcome
+        base = status if isinstance(outcome, Problem) else outcome.status
         status = base.model_copy(update={"actions": [*records, record]})
     return status
 
 
 def settle(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return the status with the records of rollbacks brought up to date.
+    """Return the status with the records of rollbacks and releases brought up to date."""
+    status = promote.settle(status)
+    updated = [_settled(record, status, fleet, now) for record in status.actions]
+    return status.model_copy(update={"actions": updated})
 
-    A rollback has succeeded when the Service points at a live revision that is not barred.
+
+def _settled(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ActionRecord:
+    if record.phase != "Pending":
+        return record
+    change = _rolled_back(status, fleet) if record.verb == "Rollback" else _released(record, status, fleet)
+    return record.model_copy(update={**change, "at": now} if "phase" in change else change)
+
+
+def _rolled_back(status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
+    """Return what changes in the record of a rollback.
+
+    It has succeeded when the Service points at a live revision that is not barred.
     """
     live, candidate, observed = status.live, status.candidate, fleet.observed
     selected = selected_revision(observed.deployment, observed.service)
-    done = live is not None and selected == live.revision and not is_barred(live, status, fleet)
-    updated = []
-    for record in status.actions:
-        if record.verb == "Rollback" and record.phase == "Pending":
-            if done and live:
-                change = {"phase": "Succeeded", "message": f"version {live.number} serves", "at": now}
-            elif candidate:
-                change = {"message": f"rolling back to version {candidate.number}"}
-            else:
-                change = {"message": "the traffic moves"}
-            record = record.model_copy(update=change)
-        updated.append(record)
-    return status.model_copy(update={"actions": updated})
+    if live is not None and selected == live.revision and not is_barred(live, status, fleet):
+        return {"phase": "Succeeded", "message": f"version {live.number} serves"}
+    return {"message": f"rolling back to version {candidate.number}" if candidate else "the traffic moves"}
+
+
+def _released(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
+    """Return what changes in the record of a release: it has succeeded when the store has forgotten, too."""
+    item = release.asked_by(record.name, status)
+    if item is None:
+        return {"phase": "Succeeded", "message": "a later Release of the same version took over"}
+    if not release.is_forgotten(item, fleet):
+        return {}
+    return {"phase": "Succeeded", "message": f"version {item.number} is released; Promote or Pin serves it"}
