@@ -86,12 +86,12 @@ class Fleet:
             return 0
         return min(found.ready, sum(_is_ready(pod) for pod in self.pods(found.revision)))
 
-    def complete(self, revision: str) -> bool:
-        """Return whether a revision is asked for all the pods that the spec wants, and they are ready."""
-        found = self.workload(revision)
+    def complete(self, revision: str, pods: int | None = None) -> bool:
+        """Return whether a revision is asked for so many pods, all that the spec wants if not said, and has them."""
+        found, wanted = self.workload(revision), self.target if pods is None else pods
         if found is None or found.deleting or not found.settled:
             return False
-        return found.replicas == self.target and self.ready(revision) >= self.target
+        return found.replicas == wanted and self.ready(revision) >= wanted
 
     @property
     def target(self) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
+from steadfit.api.rollout import Candidate
 
 from . import names
 from .fleet import Fleet, Workload
@@ -31,6 +32,14 @@ def champion_of(deployment: ModelDeployment, chosen: Mapping[str, str]) -> str |
     """Return the champion whose traffic a selector shares out; None if it is another kind of selector."""
     mixed = [key.removeprefix(names.MIX_PREFIX) for key in chosen if key.startswith(names.MIX_PREFIX)]
     return mixed[0] if len(mixed) == 1 and chosen == selector(deployment, mixed[0]) else None
+
+
+def partner(status: ModelDeploymentStatus) -> Candidate | None:
+    """Return the candidate that shares the traffic of what is live, as the status decided."""
+    live, candidate = status.live, status.candidate
+    if live is None or candidate is None or candidate.against != live.revision or candidate.analysed_since is None:
+        return None
+    return candidate
 
 
 def joins(workload: Workload, champion: str) -> bool:

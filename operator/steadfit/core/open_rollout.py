@@ -1,7 +1,8 @@
 """Whether the newest result is still on its way: not judged yet, or being rolled out.
 
 What fires then speaks of the model that is about to go. A second run beside it would be compared with a champion that
-will not be there any more.
+will not be there any more. A candidate that waits for a person keeps nothing from being trained: that may take
+for ever.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def hold(versions: Sequence[ModelVersion], deployments: Iterable[ModelDeployment
         return Hold("RolloutOpen", f"waits until version {newest.name} is judged")
     for deployment in sorted(deployments, key=lambda item: item.name):
         candidate = deployment.status.candidate
-        if candidate is not None and deployment.metadata.deletion_timestamp is None:
+        if candidate is not None and candidate.phase != "Paused" and deployment.metadata.deletion_timestamp is None:
             return Hold(
                 "RolloutOpen",
                 f"waits until the rollout of {candidate.version} on ModelDeployment {deployment.name} is over",

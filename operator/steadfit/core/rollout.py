@@ -1,4 +1,7 @@
-"""A rollout: the wished revision comes up beside the live one and becomes live once all of its pods are ready."""
+"""A rollout: the wished revision comes up beside the live one and becomes live once all of its pods are ready.
+
+Where the strategy is a canary, it has to be let through before.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 
+from . import canary, canary_entry, canary_pods
 from .fleet import Fleet
 from .quarantine import is_barred
-from .server_words import of_revision
 from .target import Target
 
 
@@ -26,24 +29,34 @@ def advance(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now: da
         kept = live.model_copy(update={"asked_template_digest": wished.asked_template_digest})
         automatic = status.automatic if target.pinned else live.number
         return status.model_copy(update={"candidate": None, "live": kept, "automatic": automatic})
+    steps = canary.strategy(status, target, fleet)
+    if steps is not None and not canary.is_let_through(status, wished):
+        return canary.advance(status, wished, steps, fleet, now)
     if fleet.complete(wished.revision):
         return _promote(status, wished, fleet, now)
-    return status.model_copy(update={"candidate": coming_up(status.candidate, wished, fleet)})
+    candidate = coming_up(_kept(status, wished), wished, fleet)
+    return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": target.promoted_by})})
 
 
 def coming_up(stored: Candidate | None, wished: RevisionRef, fleet: Fleet) -> Candidate:
-    """Return the wished revision as the candidate; it keeps the time at which it was first decided on."""
-    since = stored.since if stored and stored.revision == wished.revision else wished.since
-    return Candidate(**_fields(wished) | {"since": since}, message=_progress(wished.revision, fleet))
+    """Return the wished revision as the candidate that gets all of its pods.
+
+    It keeps the time at which it was first decided on. One that a canary let through keeps what that has found.
+    """
+    same = stored is not None and stored.revision == wished.revision
+    fields = _fields(wished) | ({"since": stored.since} if stored and same else {})
+    let_through = stored is not None and same and stored.phase == "Promoting"
+    candidate = stored.model_copy(update=fields) if stored and let_through else Candidate(**fields)
+    share = canary_pods.share(candidate, fleet.observed.deployment)
+    return candidate.model_copy(update={"message": canary_entry.coming(candidate, fleet), "actual_weight": share})
 
 
-def _progress(revision: str, fleet: Fleet) -> str:
-    """Return how far a revision is, and what its pods say."""
-    count = f"{fleet.ready(revision)} of {fleet.target} pods are ready"
-    if not fleet.stands(revision):
-        return f"{count}: the Deployment is being created"
-    said = of_revision(revision, fleet)
-    return f"{count}: {said.text}" if said else count
+def _kept(status: ModelDeploymentStatus, wished: RevisionRef) -> Candidate | None:
+    """Return the candidate as far as it still holds: a share of the traffic without a canary means nothing."""
+    candidate = status.candidate
+    if candidate is None or candidate.phase != "Promoting" or canary.is_let_through(status, wished):
+        return candidate
+    return candidate.model_copy(update={"phase": "Starting"})
 
 
 def _promote(status: ModelDeploymentStatus, wished: RevisionRef, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:

@@ -1,51 +1,51 @@
-"""Who has how many pods: the live revision and the candidate as many as the spec says, all others none."""
+"""Who has how many pods: the live revision all that the spec says, the candidate those of its share of the traffic.
+
+The last good one has all of them while it is kept warm, and all others have none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 
-from . import workload
+from . import canary_entry, canary_pods, warm, workload
 from .fleet import Fleet, Workload
 from .problem import Problem
 from .quarantine import is_barred
 from .revision import render
-from .service import decided_at, selected_revision
+from .service import decided_at, taking_traffic
 from .types import Action, Apply, Create, Delete
 
 SCALE_MANAGER = "steadfit-scale"
 
 
-def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
-    """Return what gives the live revision and the candidate the pods that the spec asks for."""
+def keep(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequence[Action]:
+    """Return what gives the revisions that are needed the pods that they need."""
     actions: list[Action] = []
-    for ref in (status.live, status.candidate):
-        if ref is None:
-            continue
+    for ref, pods in _needed(status, fleet, now):
         found = fleet.workload(ref.revision)
         if found is None:
-            actions.extend(_create(ref, status, fleet))
-        elif not found.deleting and not _is_kept(found, ref, fleet.target):
-            actions.append(_scale(found, fleet.target, decided_at(ref)))
+            actions.extend(_create(ref, pods, status, fleet))
+        elif not found.deleting and not _is_kept(found, ref, pods):
+            actions.append(_scale(found, pods, decided_at(ref)))
     return actions
 
 
-def retire(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
-    """Return what takes the pods from revisions that are not wished for, and deletes those that nobody goes back to.
+def retire(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequence[Action]:
+    """Return what takes the pods from revisions that are not needed, and deletes those that nobody goes back to.
 
     A revision that the Service still points at keeps its pods whatever the status says. The last good one keeps its
     Deployment without pods, so that a rollback finds it as it was proven.
     """
-    observed = fleet.observed
-    serving = selected_revision(observed.deployment, observed.service)
-    wished = {ref.revision for ref in (status.live, status.candidate) if ref} | {serving}
+    needed = {ref.revision for ref, _ in _needed(status, fleet, now)} | taking_traffic(fleet)
     kept = status.last_good.revision if status.last_good else None
     actions: list[Action] = []
     for found in fleet.workloads:
-        if found.revision in wished or found.deleting:
+        if found.revision in needed or found.deleting:
             continue
         if found.replicas > 0:
             actions.append(_scale(found, 0, {}))
@@ -54,7 +54,19 @@ def retire(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     return actions
 
 
-def _create(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
+def _needed(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequence[tuple[RevisionRef, int]]:
+    """Return the revisions that have pods, and how many; a candidate that is made anew is not there for a while."""
+    deployment, candidate = fleet.observed.deployment, status.candidate
+    needed: list[tuple[RevisionRef, int]] = [(status.live, fleet.target)] if status.live else []
+    if candidate is not None and not canary_entry.remade(candidate, fleet):
+        needed.append((candidate, canary_pods.asked(candidate, deployment)))
+    ready = warm.revision(status, fleet, now)
+    if ready is not None and (candidate is None or ready.revision != candidate.revision):
+        needed.append((ready, fleet.target))
+    return needed
+
+
+def _create(ref: RevisionRef, pods: int, status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     """Return the creation of a revision's Deployment, if it would be that revision and may serve."""
     version = fleet.version_named(ref.version)
     rendering = render(version, fleet) if version else None
@@ -62,7 +74,7 @@ def _create(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Se
         return []
     if rendering.revision != ref.revision or is_barred(ref, status, fleet):
         return []
-    return [Create(workload.render(fleet.observed.deployment, version, rendering, ref, fleet.target))]
+    return [Create(workload.render(fleet.observed.deployment, version, rendering, ref, pods))]
 
 
 def _is_kept(found: Workload, ref: RevisionRef, target: int) -> bool:

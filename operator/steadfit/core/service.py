@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
-from steadfit.api.rollout import RevisionRef
+from steadfit.api.rollout import Candidate, RevisionRef
 
-from . import mix, names
+from . import canary_pods, mix, names
 from .fleet import Fleet
 from .quarantine import is_barred
 from .types import Action, Apply, Create, Manifest
@@ -65,17 +65,37 @@ def _chosen(deployment: ModelDeployment, service: Manifest | None) -> Mapping[st
 
 
 def decided_at(ref: RevisionRef) -> dict[str, str]:
-    """Return the annotation that ties a Service or Deployment to the decision for a revision."""
+    """Return the annotation that ties a Deployment to the decision for a revision."""
     return {names.DECIDED_ANNOTATION: str(ref.dump()["since"])}
 
 
-def render(deployment: ModelDeployment, live: RevisionRef, observed: Manifest | None) -> dict[str, Any]:
+def decision(live: RevisionRef, candidate: Candidate | None) -> str:
+    """Return what ties the Service to the decisions for what is live and for the candidate that is tried beside it.
+
+    It changes when a candidate comes and when it goes: what a deposed leader still sends for a candidate that was
+    dropped meanwhile meets another resourceVersion.
+    """
+    parts = [live] if candidate is None or candidate.against != live.revision else [live, candidate]
+    return "/".join(str(ref.dump()["since"]) for ref in parts)
+
+
+def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
+    """Return whether the Service says already that the candidate is tried, so that dropping it would change it."""
+    observed = fleet.observed
+    if observed.service is None or is_foreign(observed.deployment, observed.service):
+        return False
+    return _annotation(observed.service) == decision(live, candidate)
+
+
+def render(
+    deployment: ModelDeployment, chosen: Mapping[str, str], decided: str, observed: Manifest | None
+) -> dict[str, Any]:
     """Return the Service; fenced by uid and resourceVersion of the observed one."""
     metadata: dict[str, Any] = {
         "name": deployment.name,
         "namespace": deployment.metadata.namespace,
         "labels": {names.MANAGED_BY: names.MANAGER, names.MODEL_DEPLOYMENT: deployment.name},
-        "annotations": decided_at(live),
+        "annotations": {names.DECIDED_ANNOTATION: decided},
         "ownerReferences": [names.owner_reference(deployment)],
     }
     if observed is not None:
@@ -84,38 +104,64 @@ def render(deployment: ModelDeployment, live: RevisionRef, observed: Manifest | 
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": metadata,
-        "spec": {
-            "type": "ClusterIP",
-            "selector": selector(deployment, live.revision),
-            "ports": [dict(port) for port in PORTS],
-        },
+        "spec": {"type": "ClusterIP", "selector": dict(chosen), "ports": [dict(port) for port in PORTS]},
     }
 
 
-def _as_rendered(service: Manifest, live: RevisionRef, deployment: ModelDeployment) -> bool:
-    spec, annotations = service.get("spec", {}), service["metadata"].get("annotations", {})
-    ports = [{key: port.get(key) for key in PORTS[0]} for port in spec.get("ports", [])]
-    if spec.get("selector") != selector(deployment, live.revision) or ports != list(PORTS):
-        return False
-    return bool(decided_at(live).items() <= annotations.items())
-
-
 def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
-    """Return what points the Service at the live revision, the only one it is ever pointed at.
+    """Return what points the Service at the live revision, and at the candidate that shares its traffic.
 
     A Service that is missing is created, never applied: a create cannot take over somebody else's. An existing one
-    moves once every pod of the live revision is ready, as long as the pods behind it still answer.
+    moves to another live revision once every pod of that is ready, as long as the pods behind it still answer. To
+    share the traffic out and to end that waits for nothing but the pods of the candidate.
     """
     deployment, service, live = fleet.observed.deployment, fleet.observed.service, status.live
+    if service is not None and (is_foreign(deployment, service) or "deletionTimestamp" in service["metadata"]):
+        return []
     if live is None or is_barred(live, status, fleet):
-        return []
+        return _narrowed(deployment, service)
+    decided = decision(live, status.candidate)
     if service is None:
-        return [Create(render(deployment, live, None))]
-    if is_foreign(deployment, service) or "deletionTimestamp" in service["metadata"]:
-        return []
-    if _as_rendered(service, live, deployment):
-        return []
+        return [Create(render(deployment, selector(deployment, live.revision), decided, None))]
     before = selected_revision(deployment, service)
     if before != live.revision and fleet.ready(before) > 0 and not fleet.complete(live.revision):
         return []
-    return [Apply(render(deployment, live, service))]
+    chosen = _wished(live, status, fleet)
+    if _is_as_wished(service, chosen, decided):
+        return []
+    return [Apply(render(deployment, chosen, decided, service))]
+
+
+def _wished(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
+    """Return the live revision's labels, or those that it has in common with the candidate that shares its traffic.
+
+    Once shared, the traffic stays so while the candidate's pods are not ready: a Service sends those nothing. Pods of
+    anything else that would get requests end it at once.
+    """
+    deployment, candidate = fleet.observed.deployment, mix.partner(status)
+    if candidate is None or canary_pods.by_gateway(deployment):
+        return selector(deployment, live.revision)
+    is_shared = shared(deployment, fleet.observed.service) == live.revision
+    if mix.strangers(live.revision, candidate.revision, fleet):
+        return selector(deployment, live.revision)
+    if is_shared or (canary_pods.ready(candidate, fleet) and is_prepared(live, candidate, fleet)):
+        return mix.selector(deployment, live.revision)
+    return selector(deployment, live.revision)
+
+
+def _narrowed(deployment: ModelDeployment, service: Manifest | None) -> Sequence[Action]:
+    """Return what takes the traffic from a candidate that nothing is known of any more, or that lost its champion."""
+    champion = shared(deployment, service)
+    if service is None or champion is None:
+        return []
+    return [Apply(render(deployment, selector(deployment, champion), _annotation(service), service))]
+
+
+def _annotation(service: Manifest) -> str:
+    return str(service["metadata"].get("annotations", {}).get(names.DECIDED_ANNOTATION, ""))
+
+
+def _is_as_wished(service: Manifest, chosen: Mapping[str, str], decided: str) -> bool:
+    ports = [{key: port.get(key) for key in PORTS[0]} for port in service.get("spec", {}).get("ports", [])]
+    same = service.get("spec", {}).get("selector") == chosen and ports == list(PORTS)
+    return same and _annotation(service) == decided

@@ -6,7 +6,7 @@ from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 
-from . import recovery_events
+from . import canary_events, recovery_events
 from .conditions import STALLED
 from .fleet import Fleet
 from .monitor import FIRING
@@ -21,6 +21,7 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *_verbs(before, after),
         *_quarantine(before, after),
         *_candidate(before, after, fleet),
+        *canary_events.events(before, after, fleet),
         *_live(before, after, fleet),
         *_stalled(before, after),
         *_monitors(before, after),
@@ -64,8 +65,14 @@ def _candidate(before: ModelDeploymentStatus, after: ModelDeploymentStatus, flee
     old, new = before.candidate, after.candidate
     told = []
     live = after.live.revision if after.live else None
-    if old and old.revision not in (live, new.revision if new else None):
-        told.append(Event("Normal", "RolloutDropped", f"{_named(old)} is not wished for any more"))
+    told_why = {one.revision for one in after.abandoned} | {one.revision for one in after.quarantine}
+    if old and old.revision not in (live, new.revision if new else None, *told_why):
+        if new and new.number > old.number:
+            told.append(
+                Event("Normal", "RolloutSuperseded", f"{_named(old)} gives way to {_named(new)}, which is newer")
+            )
+        else:
+            told.append(Event("Normal", "RolloutDropped", f"{_named(old)} is not wished for any more"))
     if new is None:
         return told
     if old is None or old.revision != new.revision:

@@ -13,7 +13,7 @@ from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 
-from . import metrics_available, recovery_readiness, service
+from . import canary_readiness, metrics_available, recovery_readiness, service
 from .conditions import Wish, merge, ready, reconciling, stalled
 from .fleet import Fleet
 from .monitor import Watched
@@ -38,6 +38,7 @@ def conditions(
         *_readiness(status, target, fleet, now),
         _serving(status, fleet),
         *_progressing(status, target, fleet),
+        *canary_readiness.wishes(status, fleet),
         *_pods_ready(status, fleet),
         *_overridden(status),
         *metrics_available.wishes(watched, deployment.status.conditions),
@@ -144,9 +145,7 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> Wish:
 def _progressing(status: ModelDeploymentStatus, target: Target, fleet: Fleet) -> list[Wish]:
     live, candidate = status.live, status.candidate
     if candidate:
-        said = of_revision(candidate.revision, fleet)
-        reason = "CandidateFailing" if said and said.failing else "CandidateStarting"
-        return [Wish(PROGRESSING, "True", reason, f"version {candidate.number} comes up: {candidate.message}")]
+        return [Wish(PROGRESSING, "True", *canary_readiness.progress(candidate, fleet))]
     if target.problem:
         return [Wish(PROGRESSING, "False", target.problem.reason, target.problem.message)]
     if live and live.asked_template_digest:

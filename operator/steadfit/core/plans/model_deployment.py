@@ -7,6 +7,9 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core import (
     attribution,
+    canary,
+    drain,
+    found_again,
     monitor,
     recovery,
     rollout,
@@ -15,6 +18,7 @@ from steadfit.core import (
     serving_readiness,
     target,
     verbs,
+    warm,
 )
 from steadfit.core.fleet import Fleet
 from steadfit.core.serving_events import events
@@ -26,7 +30,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     fleet = Fleet(observed)
     deployment = observed.deployment
 
-    status = verbs.carry_out(deployment.status, fleet, now)
+    status = verbs.carry_out(found_again.live(deployment.status, fleet), fleet, now)
     status = recovery.act(status, monitor.watch(deployment, status, observed.signals, now), fleet, now)
     wished = target.choose(status, fleet, now)
     status = rollout.advance(status, wished, fleet, now)
@@ -44,6 +48,8 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     )
     dues = (
         serving_readiness.job_awaited_until(status, fleet, now),
+        canary.due(status, fleet, now),
+        warm.ends(status, fleet, now),
         *(one.due for one in watched),
         *recovery.changes_at(status, fleet, now),
     )
@@ -52,8 +58,9 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
         status=status.dump(),
         actions=(
             *service.point(status, fleet),
-            *scaling.keep(status, fleet),
-            *scaling.retire(status, fleet),
+            *scaling.keep(status, fleet, now),
+            *scaling.retire(status, fleet, now),
+            *drain.keep(fleet),
             *attribution.runs(status, fleet),
         ),
         events=events(deployment.status, status, fleet),

@@ -60,41 +60,41 @@ def candidate(world: World, **fields: Any) -> None:
 
 
 def test_pods_that_the_traffic_left_are_told_to_drain_and_those_it_goes_to_are_not() -> None:
-    world = serving(1, 2)
+    world = serving(1, 2, drains=True)
     assert orders(world, pods_of(world, 1, False, False) + pods_of(world, 2, False)) == {"v1-0": True, "v1-1": True}
 
 
 def test_pods_that_know_are_not_told_again() -> None:
-    world = serving(1, 2)
+    world = serving(1, 2, drains=True)
     assert orders(world, pods_of(world, 1, True) + pods_of(world, 2, False)) == {}
 
 
 def test_a_pod_that_takes_traffic_again_is_told_to_drain_no_longer() -> None:
-    world = serving(1, 2)
+    world = serving(1, 2, drains=True)
     assert orders(world, pods_of(world, 2, True)) == {"v2-0": False}
 
 
 def test_what_goes_live_again_stops_draining_before_the_service_moves() -> None:
-    world = serving(1, 2)
+    world = serving(1, 2, drains=True)
     status = world.deployment["status"]
     status["live"], status["lastGood"] = status["lastGood"], None
     assert orders(world, pods_of(world, 1, True) + pods_of(world, 2, False)) == {"v1-0": False}
 
 
 def test_a_candidate_that_has_no_clients_yet_is_not_told_to_drain() -> None:
-    world = serving(1, 2)
+    world = serving(1, 2, drains=True)
     candidate(world)
     assert orders(world, pods_of(world, 1, False)) == {}
 
 
 def test_a_candidate_that_had_traffic_and_has_none_any_more_drains() -> None:
-    world = serving(1, 2)
+    world = serving(1, 2, drains=True)
     candidate(world, phase="Paused", analysedSince="2026-01-01T00:00:00Z")
     assert orders(world, pods_of(world, 1, False)) == {"v1-0": True}
 
 
 def test_neither_of_two_revisions_that_share_the_traffic_drains() -> None:
-    world = serving(1, 2)
+    world = serving(1, 2, drains=True)
     candidate(world, phase="Analysing", analysedSince="2026-01-01T00:00:00Z")
     champion = world.deployment["status"]["live"]["revision"]
     assert world.service is not None
@@ -107,7 +107,7 @@ def test_neither_of_two_revisions_that_share_the_traffic_drains() -> None:
 
 @pytest.mark.parametrize("changes", [{"phase": "Pending"}, {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}])
 def test_a_pod_that_does_not_run_or_ends_is_told_nothing(changes: JSON) -> None:
-    world = serving(1, 2)
+    world = serving(1, 2, drains=True)
     assert orders(world, pods_of(world, 1, False, **changes)) == {}
 
 
@@ -143,14 +143,14 @@ def test_only_a_server_that_drains_is_told_and_has_the_file_for_it(server: JSON,
 
 
 def test_a_pod_is_told_by_what_it_was_born_with_and_not_by_what_the_spec_asks_for_now() -> None:
-    world = serving(1, 2)
+    world = serving(1, 2, drains=True)
     ours = pods_of(world, 1, False)
     world.edit(server={"replicas": 2, "image": "other/server:1"})
     assert orders(world, ours) == {"v1-0": True}
 
 
 def test_an_order_changes_one_annotation_of_the_very_pod_whatever_its_status_is_by_now() -> None:
-    world = serving(1, 2)
+    world = serving(1, 2, drains=True)
     observed = dataclasses.replace(world.observe(), pods=pods_of(world, 1, False))
     assert drain.keep(Fleet(observed)) == [
         Apply(

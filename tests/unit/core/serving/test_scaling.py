@@ -52,10 +52,12 @@ def test_a_deployment_that_is_being_deleted_is_neither_scaled_nor_created_again(
     assert world.plan().actions == ()
 
 
-def test_what_the_service_points_at_keeps_its_pods_though_the_status_was_lost() -> None:
+def test_what_the_service_points_at_keeps_its_pods_though_nothing_tells_any_more_what_it_is() -> None:
     world = serving(1)
     world.add(2)
     world.deployment["status"] = {"observedGeneration": -1}
+    (workload,) = world.workloads.values()
+    del workload["metadata"]["annotations"]["steadfit.dev/pod-template-digest"]
     world.stores = []
     world.settle()
     assert world.live() is None

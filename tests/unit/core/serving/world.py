@@ -21,6 +21,8 @@ from steadfit.core.plans import model_deployment
 from steadfit.core.types import (
     Action,
     Apply,
+    Arm,
+    Compared,
     Create,
     Delete,
     Event,
@@ -104,10 +106,23 @@ def job() -> dict[str, Any]:
     }
 
 
+NOTHING = Compared(reason="the source does not answer", code="Unreachable")
+WORSE = Compared(candidate=Arm(5000, 0.2, 1e-6), champion=Arm(5000, 0.01, 1e-6))
+ARMS = {
+    "Pass": Compared(candidate=Arm(5000, 0.01, 1e-7), champion=Arm(5000, 0.01, 1e-7)),
+    "Fail": WORSE,
+    "Inconclusive": Compared(candidate=Arm(300, 0.01, 1e-2), champion=Arm(300, 0.01, 1e-2)),
+    "NoData": NOTHING,
+}
+"""What a source says of a candidate beside its champion, by the verdict that comes of it."""
+
+
 class World:
     """The objects of one ModelDeployment `flights`, by name."""
 
-    def __init__(self, replicas: int = 2, **spec: Any) -> None:
+    def __init__(self, replicas: int = 2, *, drains: bool = False, **spec: Any) -> None:
+        """Make a world; a server that does not drain leaves no pods behind when the traffic has moved."""
+        self.drains = drains
         self.now = START
         self.counter = 0
         self.reader = Reader()
@@ -120,7 +135,7 @@ class World:
                 "resourceVersion": "1",
                 "creationTimestamp": START.isoformat(),
             },
-            "spec": {"server": {"replicas": replicas}, **spec},
+            "spec": {"server": self._server(replicas=replicas), **spec},
             "status": {"observedGeneration": -1},
         }
         self.job: dict[str, Any] | None = job()
@@ -130,6 +145,13 @@ class World:
         self.service: dict[str, Any] | None = None
         self.stores = [store()]
         self.platform = PLATFORM
+        self.ending: list[dict[str, Any]] = []
+        """Pods on their way out."""
+        self.told: set[str] = set()
+        """Pods that were told to drain."""
+        self.compared: dict[str, Compared] = {}
+        """What was measured of the candidate, by the metric of the analysis."""
+        self._compared_of: tuple[str, object] | None = None
         self.signals: dict[str, Signal] = {}
         """What was measured, by monitor."""
         self.evaluations: dict[str, dict[str, Any]] = {}
@@ -156,6 +178,8 @@ class World:
 
     def edit(self, **spec: Any) -> None:
         """Change the spec; None takes a field away."""
+        if "server" in spec:
+            spec["server"] = self._server(**spec["server"])
         merged = {**self.deployment["spec"], **spec}
         self.deployment["spec"] = {key: value for key, value in merged.items() if value is not None}
         self.deployment["metadata"]["generation"] += 1
@@ -181,8 +205,29 @@ class World:
         }
         return name
 
+    def _server(self, **server: Any) -> dict[str, Any]:
+        return {"drains": self.drains, **server}
+
+    def finds(self, word: str, *metrics: str) -> None:
+        """Let the analysis of the candidate find this of some metrics, or of all."""
+        candidate = self.status.candidate
+        if candidate is None:
+            return
+        if self._compared_of != (candidate.revision, candidate.analysed_since):
+            self.compared = {}
+        self._compared_of = (candidate.revision, candidate.analysed_since)
+        for metric in metrics or ("error-rate", "latency"):
+            self.compared[metric] = ARMS[word]
+
+    def _measured(self) -> dict[str, Compared]:
+        """Return what was measured of this candidate since it takes traffic."""
+        candidate = self.status.candidate
+        known = candidate is not None and self._compared_of == (candidate.revision, candidate.analysed_since)
+        return dict(self.compared) if known else {}
+
     def kubelet(self) -> None:
-        """Bring every Deployment's pods to where they can get."""
+        """Bring every Deployment's pods to where they can get; those that are not wanted end a round later."""
+        before = {pod["metadata"]["name"]: pod for pod in self._running()}
         for workload in self.workloads.values():
             replicas = workload["spec"]["replicas"]
             revision = workload["metadata"]["labels"][names.REVISION]
@@ -195,21 +240,34 @@ class World:
                 "readyReplicas": ready,
             }
             self._touch(workload)
+        left = {pod["metadata"]["name"] for pod in self._running()}
+        gone = [pod for name, pod in before.items() if name not in left]
+        self.told -= {pod["metadata"]["name"] for pod in gone}
+        self.ending = [
+            {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": self.now.isoformat()}} for pod in gone
+        ]
 
     def pods(self) -> list[dict[str, Any]]:
+        return [*self._running(), *self.ending]
+
+    def _running(self) -> list[dict[str, Any]]:
         pods = []
         for workload in self.workloads.values():
-            status, revision = workload.get("status", {}), workload["metadata"]["labels"][names.REVISION]
+            status, template = workload.get("status", {}), workload["spec"]["template"]
             for index in range(status.get("replicas", 0)):
                 is_ready = index < status.get("readyReplicas", 0)
                 crashed = {"terminated": {"exitCode": 3, "message": "the digest does not match"}}
+                name = f"{workload['metadata']['name']}-{index}"
                 pods.append(
                     {
                         "metadata": {
-                            "name": f"{workload['metadata']['name']}-{index}",
-                            "labels": {names.MODEL_DEPLOYMENT: "flights", names.REVISION: revision},
+                            "name": name,
+                            "namespace": NAMESPACE,
+                            "uid": f"uid-{name}",
+                            "labels": dict(template["metadata"]["labels"]),
+                            "annotations": {names.DRAIN_ANNOTATION: "true"} if name in self.told else {},
                         },
-                        "spec": {"containers": []},
+                        "spec": {"containers": [], "volumes": clone(template["spec"]["volumes"])},
                         "status": {
                             "phase": "Running",
                             "conditions": [{"type": "Ready", "status": str(is_ready)}],
@@ -242,6 +300,7 @@ class World:
             stores=Stores([read(ArtifactStore, item) for item in self.stores]),
             platform=self.platform,
             signals=dict(self.signals),
+            compared=self._measured(),
             evaluations=[read(TrainingRun, item) for item in self.evaluations.values()],
         )
 
@@ -273,7 +332,15 @@ class World:
         return self.status.candidate.number if self.status.candidate else None
 
     def selected(self) -> str | None:
-        return self.service["spec"]["selector"][names.REVISION] if self.service else None
+        """Return the revision that the Service points at; while it shares its traffic, the champion."""
+        return _champion(self.service["spec"]["selector"]) if self.service else None
+
+    def answering(self) -> set[int]:
+        """Return the numbers of the versions that have ready pods which the Service selects."""
+        if self.service is None:
+            return set()
+        matched = _matched(self.service["spec"]["selector"], self._running())
+        return {int(pod["metadata"]["labels"][names.VERSION]) for pod in matched if _is_ready(pod)}
 
     def replicas(self) -> dict[int, int]:
         """Return the pods that are asked for, by version number; of several revisions the most."""
@@ -299,7 +366,9 @@ class World:
         if plan.status != self.deployment["status"]:
             if crash_after == 0:
                 return True
-            self._check_promotion(ModelDeploymentStatus.model_validate(plan.status))
+            after = ModelDeploymentStatus.model_validate(plan.status)
+            self._check_promotion(after)
+            self._check_canary(after)
             self.deployment["status"] = plan.status
             self.events.extend(plan.events)
             return True
@@ -316,7 +385,8 @@ class World:
             did = self.step()
             before = clone([workload.get("status") for workload in self.workloads.values()])
             self.kubelet()
-            if not did and before == [workload.get("status") for workload in self.workloads.values()]:
+            same = before == [workload.get("status") for workload in self.workloads.values()]
+            if not did and same and not self.ending:
                 return
         raise AssertionError("the passes do not come to an end")
 
@@ -335,6 +405,10 @@ class World:
         kind, metadata = manifest["kind"], manifest["metadata"]
         if kind == "TrainingRun":
             return self._carry_out_run(action, manifest)
+        if kind == "Pod":
+            told = manifest["metadata"]["annotations"].get(names.DRAIN_ANNOTATION) == "true"
+            (self.told.add if told else self.told.discard)(metadata["name"])
+            return True
         existing = self.service if kind == "Service" else self.workloads.get(metadata["name"])
         if isinstance(action, Create):
             assert existing is None, f"{metadata['name']} is created although it was observed"
@@ -383,10 +457,11 @@ class World:
         if kind != "Service":
             self.workloads[manifest["metadata"]["name"]] = manifest
             return
-        revision = manifest["spec"]["selector"][names.REVISION]
-        if self.service is None or self.service["spec"]["selector"] != manifest["spec"]["selector"]:
-            self._check_move(revision)
-            self.moves.append(revision)
+        chosen = manifest["spec"]["selector"]
+        if self.service is None or self.service["spec"]["selector"] != chosen:
+            self._check_move(chosen)
+            shared = names.REVISION not in chosen
+            self.moves.append(f"mix-{_champion(chosen)}" if shared else str(_champion(chosen)))
         self.service = manifest
 
     # What must never happen
@@ -396,7 +471,8 @@ class World:
         if old is None or new is None or old.digest == new.digest or "pin" in self.deployment["spec"]:
             return
         rolled_back = any(entry.revision == old.revision for entry in after.quarantine)
-        if after.override or rolled_back or new.number == self.status.automatic:
+        promoted = after.promoted is not None and after.promoted.number == new.number
+        if after.override or rolled_back or promoted or new.number == self.status.automatic:
             return
         found = ModelVersion.model_validate(self.versions[new.number])
         assert found.status.phase == "Verified", f"{new.version} goes live by itself and is {found.status.phase}"
@@ -405,11 +481,61 @@ class World:
             assert compared is not None, f"{new.version} was compared with nothing and replaces {old.version}"
             assert compared.digest == old.digest, f"{new.version} was compared with another one than {old.version}"
 
-    def _check_move(self, revision: str) -> None:
+    def _check_canary(self, after: ModelDeploymentStatus) -> None:
+        """Check that a canary replaces what serves by verdicts alone, and that none comes of no data."""
+        before, measured = self.status, self._measured()
+        for verdict in after.candidate.verdicts if after.candidate else []:
+            known = before.candidate and any(
+                (v.name, v.verdict) == (verdict.name, verdict.verdict) for v in before.candidate.verdicts
+            )
+            if verdict.verdict != "NoData" and not known:
+                assert measured.get(verdict.name, NOTHING).candidate, f"{verdict.verdict} from no data"
+        fresh = [entry for entry in after.quarantine if entry not in before.quarantine and entry.by == "analysis"]
+        assert not fresh or WORSE in measured.values(), "put back without a metric that failed"
+        assert not fresh or not self.deployment["spec"].get("dryRun"), "put back in a dry run"
+        abandoned = [entry for entry in after.abandoned if entry not in before.abandoned and entry.by == "analysis"]
+        assert (
+            not abandoned
+            or "Pass" not in {v.verdict for v in before.candidate.verdicts}
+            or len(  # type: ignore[union-attr]
+                {v.verdict for v in before.candidate.verdicts}  # type: ignore[union-attr]
+            )
+            > 1
+            or before.candidate.step_since is None
+        ), "given up although every metric passed"  # type: ignore[union-attr]
+        old, new, tried = before.live, after.live, before.candidate
+        if old is None or new is None or old.revision == new.revision:
+            return
+        word = "pin" in self.deployment["spec"] or after.override or after.promoted or before.promoted
+        barred = any(entry.revision == old.revision for entry in after.quarantine)
+        back = before.last_good is not None and before.last_good.revision == new.revision
+        if word or barred or back or "canary" not in self.deployment["spec"].get("strategy", {}):
+            return
+        assert tried is not None
+        assert (tried.revision, tried.phase, tried.against) == (new.revision, "Promoting", old.revision)
+        passed = bool(tried.verdicts) and all(verdict.verdict == "Pass" for verdict in tried.verdicts)
+        assert tried.promoted_by or passed, f"{new.version} replaces {old.version} without having passed"
+
+    def _allowed(self) -> set[str]:
+        """Return the revisions that may take traffic."""
+        live, candidate = self.status.live, self.status.candidate
+        allowed = {live.revision} if live else set()
+        if live and candidate and candidate.analysed_since and candidate.against == live.revision:
+            allowed.add(candidate.revision)
+        return allowed - {entry.revision for entry in self.status.quarantine}
+
+    def _check_move(self, chosen: dict[str, str]) -> None:
+        revision, before = str(_champion(chosen)), self.selected()
+        matched = {pod["metadata"]["labels"][names.REVISION] for pod in _matched(chosen, self.pods())}
+        if self.service and names.REVISION not in self.service["spec"]["selector"] and before == revision:
+            # Back from shares to the champion alone: whatever that is, fewer get requests than before.
+            assert names.REVISION in chosen
+            assert matched <= {revision}
+            return
         assert self.status.live is not None
         assert revision == self.status.live.revision, "the Service is pointed at something that is not live"
         assert all(entry.revision != revision for entry in self.status.quarantine), "traffic to the quarantine"
-        before = self.selected()
+        assert matched <= self._allowed(), "the Service selects pods of what is neither live nor tried"
         if revision != before and self.fleet.ready(before) > 0:
             assert self.fleet.complete(revision), "the Service moved before all pods were ready"
 
@@ -418,13 +544,37 @@ class World:
         if revision == self.selected():
             target = self.deployment["spec"]["server"]["replicas"]
             assert replicas >= target, "what serves was scaled down"
+        grows = replicas > existing["spec"]["replicas"]
+        if grows and self.service and _matched(self.service["spec"]["selector"], [existing["spec"]["template"]]):
+            may = self._allowed() | {self.selected()}
+            assert revision in may, "what takes traffic and is neither live nor tried gets more pods"
 
     def _check_delete(self, existing: dict[str, Any]) -> None:
         revision = existing["metadata"]["labels"][names.REVISION]
         status = self.status
         kept = [ref.revision for ref in (status.live, status.candidate, status.last_good) if ref]
+        if status.candidate and status.candidate.against:
+            label = f"{names.MIX_PREFIX}{status.candidate.against}"
+            if (
+                revision == status.candidate.revision
+                and label not in existing["spec"]["template"]["metadata"]["labels"]
+            ):
+                kept.remove(revision)
         assert revision not in kept, "a revision was deleted that is still needed"
         assert revision != self.selected(), "the revision that serves was deleted"
+
+
+def _champion(chosen: dict[str, str]) -> str | None:
+    mixed = [key.removeprefix(names.MIX_PREFIX) for key in chosen if key.startswith(names.MIX_PREFIX)]
+    return mixed[0] if mixed else chosen.get(names.REVISION)
+
+
+def _matched(chosen: dict[str, str], manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [item for item in manifests if chosen.items() <= item["metadata"].get("labels", {}).items()]
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    return any(item == {"type": "Ready", "status": "True"} for item in pod["status"]["conditions"])
 
 
 def serving(*numbers: int, **spec: Any) -> World:

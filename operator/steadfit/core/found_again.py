@@ -1,0 +1,63 @@
+"""What serves is found again after a lost status: the Service still points at it, and its Deployment says what it is.
+
+Otherwise the newest version would take over as in an empty cluster, compared with nothing, and what was tried beside
+the champion a moment ago would be let through unjudged.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import RevisionRef
+
+from . import names, service
+from .fleet import Fleet
+from .quarantine import is_barred
+
+
+def live(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return the status with the revision live that the Service points at, if nothing else is known to be."""
+    observed = fleet.observed
+    if status.live is not None:
+        return status
+    revision = service.selected_revision(observed.deployment, observed.service)
+    found = _read(revision, fleet) if revision and fleet.stands(revision) else None
+    if found is None or is_barred(found, status, fleet):
+        return status
+    return status.model_copy(update={"live": found})
+
+
+def _read(revision: str, fleet: Fleet) -> RevisionRef | None:
+    """Return a revision as its Deployment was labelled when it was made; None if that does not tell enough."""
+    workload = fleet.workload(revision)
+    if workload is None:
+        return None
+    metadata = workload.manifest["metadata"]
+    labels, annotations = metadata.get("labels", {}), metadata.get("annotations", {})
+    digest, template = annotations.get(names.DIGEST_ANNOTATION), annotations.get(names.TEMPLATE_ANNOTATION)
+    named = [
+        version
+        for version in fleet.observed.versions
+        if str(version.spec.number) == labels.get(names.VERSION) and version.spec.artifact.digest == digest
+    ]
+    since = _time(annotations.get(names.DECIDED_ANNOTATION)) or _time(metadata.get("creationTimestamp"))
+    if not named or not template or since is None or names.short_hash(named[0].spec.artifact.digest, template) != revision:
+        return None
+    return RevisionRef(
+        revision=revision,
+        version=named[0].name,
+        number=named[0].spec.number,
+        digest=named[0].spec.artifact.digest,
+        template_digest=template,
+        since=since,
+    )
+
+
+def _time(text: object) -> datetime | None:
+    """Return a time that stands in an annotation, where anybody may have changed it."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
