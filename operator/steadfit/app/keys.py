@@ -101,6 +101,7 @@ def _artifact_store(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield from _keys(cache.all(TRAINING_JOBS))
     yield from _unfinished(cache.all(TRAINING_RUNS))
     yield from _keys(cache.all(MODEL_DEPLOYMENTS))
+    yield from _in_quarantine(cache.all(MODEL_VERSIONS))
 
 
 def _metric_source(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
@@ -112,6 +113,7 @@ def _namespace(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield from _keys(in_namespace(cache, TRAINING_JOBS, key.name))
     yield from _unfinished(in_namespace(cache, TRAINING_RUNS, key.name))
     yield from _keys(in_namespace(cache, MODEL_DEPLOYMENTS, key.name))
+    yield from _in_quarantine(in_namespace(cache, MODEL_VERSIONS, key.name))
 
 
 def _child(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
@@ -124,6 +126,8 @@ def _child(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
         yield Key(TRAINING_RUNS, key.namespace, labels[names.TRAINING_RUN])
     if names.MODEL_DEPLOYMENT in labels:
         yield Key(MODEL_DEPLOYMENTS, key.namespace, labels[names.MODEL_DEPLOYMENT])
+    if names.MODEL_VERSION in labels:
+        yield Key(MODEL_VERSIONS, key.namespace, labels[names.MODEL_VERSION])
 
 
 def _service(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
@@ -138,6 +142,11 @@ def _keys(objects: Iterable[Mapping[str, Any]]) -> Iterator[Key]:
 
 def _unfinished(runs: Iterable[Mapping[str, Any]]) -> Iterator[Key]:
     return _keys(run for run in runs if not is_finished(run))
+
+
+def _in_quarantine(versions: Iterable[Mapping[str, Any]]) -> Iterator[Key]:
+    """Return the versions of which something may have to be written into their store."""
+    return _keys(version for version in versions if version.get("status", {}).get("quarantine"))
 
 
 def _job_key(namespace: str | None, obj: Mapping[str, Any]) -> Iterator[Key]:

@@ -106,10 +106,15 @@ class Observer:
         version = self._one(ModelVersion, obj)
         namespace = version.metadata.namespace
         job = version.spec.training_job_ref.name
+        jobs = owned_by(self._cache, JOBS, version.uid)
         return ObservedModelVersion(
             version=version,
             job=self._training_job(namespace, job),
             deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, job)),
+            jobs=jobs,
+            pods=[pod for parent in jobs for pod in owned_by(self._cache, PODS, parent["metadata"]["uid"])],
+            stores=self._stores(namespace),
+            platform=self.platform,
         )
 
     def model_deployment(self, obj: JSONObject) -> ObservedModelDeployment:

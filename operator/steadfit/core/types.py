@@ -234,6 +234,12 @@ class ObservedModelVersion:
     job: TrainingJob | None
     deployments: Sequence[ModelDeployment]
     """The ModelDeployments that serve this TrainingJob's versions."""
+    jobs: Sequence[Manifest] = ()
+    """The batch/v1 Jobs that it owns."""
+    pods: Sequence[Manifest] = ()
+    """The pods of those Jobs."""
+    stores: Stores = field(default_factory=Stores)
+    platform: Platform | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
-"""The plan of a ModelVersion: it is judged by the recipe's thresholds and margin, and shows that it was rolled back."""
+"""The plan of a ModelVersion: it is judged by the recipe's thresholds and margin, and remembers quarantines.
+
+What it remembers lies in its status and, beside its artifact, in the store.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
 
-from steadfit.api.modelversion import ModelVersionStatus, Quarantine
-from steadfit.core import comparison, gate
+from steadfit.api.modelversion import ModelVersionStatus
+from steadfit.core import comparison, gate, quarantine_memory, quarantine_note
 from steadfit.core.conditions import Wish, merge, ready, reconciling, stalled
 from steadfit.core.types import Event, ObservedModelVersion, Plan
 
@@ -18,7 +21,7 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
     """
     version, job = observed.version, observed.job
     before = version.status
-    status = before.model_copy(update={"quarantine": before.quarantine or _quarantine(observed)})
+    status = quarantine_note.follow(quarantine_memory.recall(observed), observed, now)
     if job is not None:
         asked = job.spec.evaluation
         judgements = gate.judge(version.spec.evaluation, asked)
@@ -32,21 +35,19 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
             "conditions": merge(before.conditions, _conditions(status, observed), generation, now),
         }
     )
-    return Plan(status=status.dump(), events=_events(before, status))
-
-
-def _quarantine(observed: ObservedModelVersion) -> Quarantine | None:
-    """Return the first entry by which a deployment rolled this very artifact back."""
-    found = [
-        Quarantine(reason=entry.reason, by=entry.by, at=entry.at, deployment=deployment.name, revision=entry.revision)
-        for deployment in observed.deployments
-        for entry in deployment.status.quarantine
-        if entry.digest == observed.version.spec.artifact.digest
-    ]
-    return min(found, key=lambda entry: (entry.at, entry.deployment), default=None)
+    return Plan(
+        status=status.dump(),
+        actions=quarantine_note.act(status, observed, now),
+        events=_events(before, status),
+        requeue_at=quarantine_note.due(status, now),
+    )
 
 
 def _conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[Wish]:
+    return [*_verdict(status, observed), *quarantine_note.conditions(status, observed)]
+
+
+def _verdict(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[Wish]:
     spec = observed.version.spec
     if status.quarantine is not None:
         entry = status.quarantine
@@ -85,4 +86,9 @@ def _events(before: ModelVersionStatus, after: ModelVersionStatus) -> tuple[Even
         told.append(Event(kind, f"Version{after.phase}", _words(after)))
     if after.quarantine is not None and before.quarantine is None:
         told.append(Event("Warning", "VersionQuarantined", after.quarantine.reason))
+    if after.quarantine is None and before.quarantine is not None:
+        told.append(Event("Normal", "VersionReleased", f"released for ModelDeployment {before.quarantine.deployment}"))
+    failed = after.note_failure
+    if failed is not None and (before.note_failure is None or before.note_failure.message != failed.message):
+        told.append(Event("Warning", "QuarantineNotStored", failed.message))
     return tuple(told)
