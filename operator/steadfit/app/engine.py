@@ -29,6 +29,7 @@ from steadfit.kube.resync import Resync, ResyncStatistics, Source
 from steadfit.kube.workqueue import QueueStatistics, WorkQueue
 from steadfit.metrics.live import Live
 from steadfit.metrics.signals import Signals
+from steadfit.metrics.trial import Trial
 
 from .indexes import INDEXES
 from .keys import keys_of
@@ -115,6 +116,10 @@ class Engine:
     def lives(self) -> list[Live]:
         """Return what is to be measured of what serves."""
         return self._observer.lives()
+
+    def trials(self) -> list[Trial]:
+        """Return the candidates that take traffic beside a champion."""
+        return self._observer.trials()
 
     def model_deployments(self) -> list[ModelDeployment]:
         """Return all ModelDeployments, to be read only."""

@@ -49,6 +49,7 @@ from steadfit.kube.resources import (
 )
 from steadfit.metrics.live import Live
 from steadfit.metrics.signals import Signals
+from steadfit.metrics.trial import Trial, trial_of
 
 from .indexes import MODEL_DEPLOYMENT, actions_on, deployments_of, owned_by, runs_of, versions_of
 
@@ -134,6 +135,7 @@ class Observer:
             stores=self._stores(namespace),
             platform=self.platform,
             signals=self._signals.of(deployment),
+            compared=self._signals.findings.of(deployment),
             evaluations=self._evaluations(deployment),
         )
 
@@ -179,6 +181,15 @@ class Observer:
                 namespace = deployment.metadata.namespace or ""
                 labels = self._namespace_labels(namespace)
                 found.append(Live(namespace, deployment.name, live.number, tuple(monitors), labels))
+        return found
+
+    def trials(self) -> list[Trial]:
+        """Return the candidates that take traffic beside a champion, for the poller."""
+        found = []
+        for deployment in self._readable(ModelDeployment, MODEL_DEPLOYMENTS):
+            trial = trial_of(deployment, self._namespace_labels(deployment.metadata.namespace))
+            if trial is not None:
+                found.append(trial)
         return found
 
     def _training_job(self, namespace: str | None, name: str) -> TrainingJob | None:

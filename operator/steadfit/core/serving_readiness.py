@@ -41,7 +41,7 @@ def conditions(
         *canary_readiness.wishes(status, fleet),
         *_pods_ready(status, fleet),
         *_overridden(status),
-        *metrics_available.wishes(watched, deployment.status.conditions),
+        *metrics_available.wishes(watched, deployment.status.conditions, status.candidate),
         *recovery_readiness.wishes(status, fleet, now),
     ]
     return merge(deployment.status.conditions, wishes, deployment.metadata.generation, now)

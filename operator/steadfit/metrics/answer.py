@@ -57,6 +57,23 @@ class Answer:
     """What the source warned of, for example that a part of it did not answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The values of one series over time; they may be NaN or infinite."""
+
+    labels: Mapping[str, str]
+    points: Mapping[float, float]
+    """By the time they are of, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The result of a range query."""
+
+    lines: tuple[Line, ...]
+    warnings: tuple[str, ...] = ()
+
+
 def read(body: bytes) -> Answer:
     """Return the answer that a body of HTTP 200 holds.
 
@@ -65,6 +82,34 @@ def read(body: bytes) -> Answer:
     NoAnswer
         If it holds anything but a vector of numbers or a scalar.
     """
+    kind, result, told = _success(body)
+    if kind in ("matrix", "string"):
+        raise NoAnswer("WrongType", f"the expression gives a {kind}; it must give a scalar or a vector of one series")
+    if not isinstance(result, list):
+        raise _foreign()
+    if kind == "scalar":
+        return Answer("scalar", (Sample({}, *_pair(result)),), told)
+    if kind == "vector":
+        return Answer("vector", tuple(map(_sample, result)), told)
+    raise _foreign()
+
+
+def read_range(body: bytes) -> Lines:
+    """Return the answer to a range query that a body of HTTP 200 holds.
+
+    Raises
+    ------
+    NoAnswer
+        If it holds anything but lines of numbers.
+    """
+    kind, result, told = _success(body)
+    if kind != "matrix" or not isinstance(result, list):
+        raise _foreign()
+    return Lines(tuple(map(_line, result)), told)
+
+
+def _success(body: bytes) -> tuple[object, Any, tuple[str, ...]]:
+    """Return the type, the result and the warnings of an answer that says it is one."""
     try:
         reply = json.loads(body, parse_constant=_not_json)
     except (ValueError, RecursionError) as error:
@@ -76,20 +121,10 @@ def read(body: bytes) -> Answer:
     data = reply.get("data")
     if reply.get("status") != "success" or not isinstance(data, dict):
         raise _foreign()
-    kind, result = data.get("resultType"), data.get("result")
-    if kind in ("matrix", "string"):
-        raise NoAnswer("WrongType", f"the expression gives a {kind}; it must give a scalar or a vector of one series")
-    if not isinstance(result, list):
-        raise _foreign()
     warnings = reply.get("warnings") or []
     if not isinstance(warnings, list):
         raise _foreign()
-    told = tuple(str(warning)[:SHOWN] for warning in warnings[:10])
-    if kind == "scalar":
-        return Answer("scalar", (Sample({}, *_pair(result)),), told)
-    if kind == "vector":
-        return Answer("vector", tuple(map(_sample, result)), told)
-    raise _foreign()
+    return data.get("resultType"), data.get("result"), tuple(str(warning)[:SHOWN] for warning in warnings[:10])
 
 
 def words(reply: Any) -> str:
@@ -142,6 +177,15 @@ def _sample(entry: Any) -> Sample:
     if not all(isinstance(value, str) for value in labels.values()):
         raise _foreign()
     return Sample(labels, *_pair(entry.get("value")))
+
+
+def _line(entry: Any) -> Line:
+    if not isinstance(entry, dict) or "histograms" in entry or not isinstance(entry.get("values"), list):
+        raise _foreign()
+    labels = entry.get("metric")
+    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
+        raise _foreign()
+    return Line(labels, dict(map(_pair, entry["values"])))
 
 
 def _pair(value: Any) -> tuple[float, float]:

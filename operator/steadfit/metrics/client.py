@@ -6,8 +6,8 @@ import asyncio
 import json
 import ssl
 import zlib
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -17,7 +17,9 @@ from steadfit.api.base import parse_duration
 from steadfit.api.metricsource import MetricSourceSpec
 
 from . import guard
-from .answer import Answer, NoAnswer, read, words
+from .answer import Answer, Lines, NoAnswer, read, read_range, words
+
+T = TypeVar("T", Answer, Lines)
 
 Authorize = Callable[[], Awaitable[str | None]]
 """Returns the value of the Authorization header; None without credentials."""
@@ -29,13 +31,14 @@ _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class SourceClient:
-    """Asks one MetricSource by POST /api/v1/query."""
+    """Asks one MetricSource by POST /api/v1/query and /api/v1/query_range."""
 
     def __init__(
         self, spec: MetricSourceSpec, authorize: Authorize | None = None, resolver: AbstractResolver | None = None
     ) -> None:
         base = URL(spec.url)
         self._url = base.joinpath("api", "v1", "query").with_query(base.query)
+        self._range_url = base.joinpath("api", "v1", "query_range").with_query(base.query)
         self._parameter = spec.tenancy.parameter if spec.tenancy.mode == "Proxied" else None
         self._authorize = authorize
         self._cap = spec.max_response_bytes
@@ -64,26 +67,41 @@ class SourceClient:
         NoAnswer
             With a sentence that begins with what the source, "it", did.
         """
+        return await self._ask(self._url, {"query": expression}, namespace, read)
+
+    async def query_range(
+        self, expression: str, start: int, end: int, step: int, namespace: str | None = None
+    ) -> Lines:
+        """Return the answer to a range query over whole seconds, both ends included.
+
+        Raises
+        ------
+        NoAnswer
+            As for `query`.
+        """
+        form = {"query": expression, "start": str(start), "end": str(end), "step": str(step)}
+        return await self._ask(self._range_url, form, namespace, read_range)
+
+    async def _ask(self, url: URL, form: Mapping[str, str], namespace: str | None, reader: Callable[[bytes], T]) -> T:
         try:
-            status, body = await self._post(expression, namespace)
+            status, body = await self._post(url, form, namespace)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._unanswered(error) from error
         if status != 200:
             raise _refused(status, body)
-        return await asyncio.to_thread(read, body) if len(body) > IN_A_THREAD else read(body)
+        return await asyncio.to_thread(reader, body) if len(body) > IN_A_THREAD else reader(body)
 
-    async def _post(self, expression: str, namespace: str | None) -> tuple[int, bytes]:
+    async def _post(self, url: URL, form: Mapping[str, str], namespace: str | None) -> tuple[int, bytes]:
         guard.check(self._url.host or "")
         headers = {}
         if self._authorize is not None:
             if self._url.scheme == "http" and self._url.host not in _LOCAL:
                 raise NoAnswer("CredentialsInClear", "credentials are not sent over http://: use https://")
             headers["Authorization"] = await self._authorize() or ""
-        url = self._url
         if self._parameter is not None and namespace is not None:
             # In the URL and not in the body: proxies differ in whether they read the latter.
             url = url.update_query({self._parameter: namespace})
-        form = {"query": expression, "timeout": f"{self._seconds:g}"}
+        form = {**form, "timeout": f"{self._seconds:g}"}
         async with self._session.post(url, data=form, headers=headers, allow_redirects=False) as response:
             if 300 <= response.status < 400:
                 raise NoAnswer("Redirected", "it answers with a redirect, which is not followed: correct spec.url")

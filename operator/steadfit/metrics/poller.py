@@ -18,22 +18,23 @@ from steadfit.api.base import parse_duration
 from steadfit.api.metricsource import MetricSource, MetricSourceSpec
 from steadfit.api.monitor import Monitor
 from steadfit.core.store_choice import selects
-from steadfit.core.types import Signal, SourceHealth
+from steadfit.core.types import Compared, Signal
 from steadfit.kube.clock import Clock
 
-from .answer import Answer, NoAnswer, check_age, one_number
+from .answer import NoAnswer, one_number
+from .asking import LOST, Asking, Source, Unusable
+from .comparison_round import ComparisonRound
 from .live import Live, source_of
 from .recorded import Place, places, queries, series_of, signal
 from .signals import Signals
+from .trial import Trial
+from .trial import source_of as source_of_metric
 
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 5.0
 SHORTEST_INTERVAL = 1.0
 PROBE = "vector(1)"
-LOST = frozenset({"Unreachable", "Timeout", "Unavailable", "AddressRefused", "CertificateRefused", "Unauthorized"})
-"""Answers after which more questions are of no use now."""
-
 Ask = tuple[Live, Monitor]
 
 
@@ -46,15 +47,8 @@ class World(Protocol):
     def lives(self) -> Sequence[Live]:
         """Return the ModelDeployments that serve and have monitors that the operator measures."""
 
-
-class Source(Protocol):
-    """Answers queries."""
-
-    async def query(self, expression: str, namespace: str | None = None) -> Answer:
-        """Return the answer, or raise NoAnswer."""
-
-    async def close(self) -> None:
-        """Release what it holds."""
+    def trials(self) -> Sequence[Trial]:
+        """Return the candidates that take traffic beside a champion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +106,9 @@ class Poller:
 
     def sweep(self) -> None:
         """Forget what is gone, and tell the monitors whose source does not exist."""
-        sources, lives = self._world.sources(), self._world.lives()
+        sources, lives, under_way = self._world.sources(), self._world.lives(), self._world.trials()
         self._signals.keep_only(lives, sources)
+        self._signals.findings.keep_only(under_way)
         names = {source.name for source in sources}
         now = asyncio.get_running_loop().time()
         for live in lives:
@@ -123,6 +118,12 @@ class Poller:
                     self._signals.tell(
                         live, monitor, Signal(reason=f"there is no MetricSource {name}", code="SourceMissing"), now
                     )
+        for trial in under_way:
+            for metric in trial.analysis.metrics:
+                name = source_of_metric(metric)
+                if name not in names:
+                    missing = Compared(reason=f"there is no MetricSource {name}", code="SourceMissing")
+                    self._signals.findings.tell(trial, metric, missing, now)
 
     async def _ask_for_ever(self, source: MetricSource) -> None:
         interval = max(SHORTEST_INTERVAL, parse_duration(source.spec.interval).total_seconds())
@@ -145,11 +146,12 @@ class Poller:
         try:
             return self._connect(spec)
         except ValueError:
-            return _Unusable()
+            return Unusable()
 
     async def ask(self, source: MetricSource, client: Source) -> None:
         """Make one round: ask all that is to be asked of a source, and tell what came of it."""
-        round_ = _Round(source, client, self._signals, self._clock, self._queries)
+        asking = Asking(source, client, self._clock, self._queries)
+        round_ = _Round(asking, self._signals)
         allowed = []
         for live in self._world.lives():
             for monitor in live.monitors:
@@ -160,62 +162,35 @@ class Poller:
                 else:
                     round_.tell_forbidden(live, monitor)
         await round_.recorded([(live, monitor) for live, monitor in allowed if not monitor.query])
+        await ComparisonRound(asking, self._signals.findings).ask(self._world.trials())
         await round_.expressions([(live, monitor) for live, monitor in allowed if monitor.query])
-        self._signals.tell_health(source, round_.health())
-
-
-class _Unusable:
-    """Stands for a source whose URL passed admission, but which no client can be made for."""
-
-    async def query(self, expression: str, namespace: str | None = None) -> Answer:
-        raise NoAnswer("InvalidURL", "this is no URL that can be asked: correct spec.url")
-
-    async def close(self) -> None:
-        pass
+        self._signals.tell_health(source, asking.health())
 
 
 class _Round:
-    """One look at one source."""
+    """One look at the monitors by one source."""
 
-    def __init__(
-        self,
-        source: MetricSource,
-        client: Source,
-        signals: Signals,
-        clock: Clock,
-        counts: Counter[tuple[str, str]],
-    ) -> None:
-        self._source = source
-        self._client = client
+    def __init__(self, asking: Asking, signals: Signals) -> None:
+        self._asking = asking
         self._signals = signals
-        self._clock = clock
-        self._counts = counts
-        self._fresh = 2 * parse_duration(source.spec.interval).total_seconds() + 60
-        self._proxied = source.spec.tenancy.mode == "Proxied"
-        self._problem: NoAnswer | None = None
-        self._slots = asyncio.Semaphore(source.spec.max_concurrent)
-        self._lost: NoAnswer | None = None
-        self._losses = 0
-        self._warnings: dict[str, None] = {}
 
     def tell_forbidden(self, live: Live, monitor: Monitor) -> None:
-        name = self._source.name
-        reason = f"MetricSource {name} is not allowed in this namespace (its allowedNamespaces)"
-        self._tell(live, monitor, Signal(reason=reason, code="SourceNotAllowed"))
+        self._tell(live, monitor, Signal(reason=self._asking.forbidden(), code="SourceNotAllowed"))
 
     async def recorded(self, asks: Sequence[Ask]) -> None:
         """Ask the grouped queries; without any, ask whether the source answers at all."""
-        # A proxy that enforces a namespace is asked for each one by itself: not every such proxy takes several.
         scopes: dict[str | None, list[Ask]] = {}
         for live, monitor in asks:
-            scopes.setdefault(live.namespace if self._proxied else None, []).append((live, monitor))
+            scopes.setdefault(self._asking.scope(live.namespace), []).append((live, monitor))
         if not scopes:
-            await self._query(PROBE, None, ours=True)
+            await self._asking.query(PROBE, None, ours=True)
         await asyncio.gather(*(self._scope(namespace, asked) for namespace, asked in scopes.items()))
 
     async def _scope(self, namespace: str | None, asks: Sequence[Ask]) -> None:
-        wanted = queries((monitor for _, monitor in asks), self._fresh)
-        answers = await asyncio.gather(*(self._query(query.expression, namespace, ours=True) for query in wanted))
+        wanted = queries((monitor for _, monitor in asks), self._asking.fresh)
+        answers = await asyncio.gather(
+            *(self._asking.query(query.expression, namespace, ours=True) for query in wanted)
+        )
         readings: dict[str, Mapping[Place, float]] = {}
         failures: dict[str, NoAnswer] = {}
         for query, answer in zip(wanted, answers, strict=True):
@@ -225,7 +200,8 @@ class _Round:
             try:
                 readings[query.series] = places(answer)
             except NoAnswer as error:
-                failures[query.series] = self._problem = error
+                failures[query.series] = error
+                self._asking.unusable(error, ours=True)
         for live, monitor in asks:
             failed = next((failures[series] for series in series_of(monitor) if series in failures), None)
             if failed is not None:
@@ -238,59 +214,29 @@ class _Round:
         same: dict[tuple[str, str | None], list[Ask]] = {}
         for live, monitor in asks:
             if monitor.query:
-                scope = live.namespace if self._proxied else None
+                scope = self._asking.scope(live.namespace)
                 same.setdefault((monitor.query.prom_ql, scope), []).append((live, monitor))
         await asyncio.gather(*(self._expression(text, scope, among) for (text, scope), among in same.items()))
 
     async def _expression(self, text: str, namespace: str | None, asks: Iterable[Ask]) -> None:
-        answer = await self._query(text, namespace, ours=False)
+        answer = await self._asking.query(text, namespace, ours=False)
         for live, monitor in asks:
             if isinstance(answer, NoAnswer) and answer.code in LOST:
                 self._tell_unanswered(live, monitor, answer)
             elif isinstance(answer, NoAnswer):
-                self._tell(
-                    live, monitor, Signal(reason=f"MetricSource {self._source.name}: {answer}", code=answer.code)
-                )
+                reason = f"MetricSource {self._asking.source.name}: {answer}"
+                self._tell(live, monitor, Signal(reason=reason, code=answer.code))
             else:
                 try:
                     self._tell(live, monitor, Signal(one_number(answer)))
                 except NoAnswer as error:
-                    self._counts[self._source.name, error.code] += 1
+                    self._asking.unusable(error, ours=False)
                     self._tell(live, monitor, Signal(reason=str(error), code=error.code))
-
-    def health(self) -> SourceHealth:
-        """Return how the source answered."""
-        if self._problem is not None:
-            return SourceHealth(f"{self._source.spec.url}: {self._problem}", self._problem.code)
-        return SourceHealth("", warning="; ".join(self._warnings))
-
-    async def _query(self, expression: str, namespace: str | None, *, ours: bool) -> Answer | NoAnswer:
-        """Ask, unless the source is down; an expression of a user's that is refused is not the source's fault."""
-        async with self._slots:
-            if self._lost is not None and self._losses >= self._source.spec.max_concurrent:
-                return self._lost
-            return await self._asked(expression, namespace, ours=ours)
-
-    async def _asked(self, expression: str, namespace: str | None, *, ours: bool) -> Answer | NoAnswer:
-        try:
-            answer = await self._client.query(expression, namespace)
-            check_age(answer, self._clock.now().timestamp(), self._fresh)
-        except NoAnswer as error:
-            self._counts[self._source.name, error.code] += 1
-            if error.code in LOST:
-                self._lost, self._losses = error, self._losses + 1
-            if ours or error.code in LOST:
-                self._problem = error
-            return error
-        self._counts[self._source.name, "Answered"] += 1
-        self._warnings |= dict.fromkeys(answer.warnings)
-        return answer
 
     def _tell(self, live: Live, monitor: Monitor, found: Signal) -> None:
         self._signals.tell(live, monitor, found, asyncio.get_running_loop().time())
 
     def _tell_unanswered(self, live: Live, monitor: Monitor, error: NoAnswer) -> None:
-        # Without the source's own words, which may change with every answer: its status has them.
-        reason = f"MetricSource {self._source.name}: {error.message}"
+        reason = self._asking.unanswered(error)
         now = asyncio.get_running_loop().time()
-        self._signals.tell_unanswered(live, monitor, Signal(reason=reason, code=error.code), now, self._fresh)
+        self._signals.tell_unanswered(live, monitor, Signal(reason=reason, code=error.code), now, self._asking.fresh)

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 
 from steadfit.api.monitor import Drift, Monitor
 from steadfit.core.monitor import enough
-from steadfit.core.rules_promql import PREDICTION, one_of
+from steadfit.core.rules_promql import PREDICTION, number, one_of
 from steadfit.core.types import Signal
 
 from .answer import Answer, NoAnswer
 from .live import Live
 
+REQUESTS = "steadfit:requests_count"
 PREDICTIONS = "steadfit:predictions_count"
 FEEDBACK = "steadfit:feedback_count"
 
 Place = tuple[str, str, str, str, str]
-"""namespace, model, version, window, feature (empty where a series has none)."""
+"""namespace, model, version, window, and feature or quantile (empty where a series has neither)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,9 @@ def series_of(monitor: Monitor) -> tuple[str, ...]:
         return base, f"{base}:max", PREDICTIONS
     if monitor.quality:
         return f"steadfit:quality_{monitor.quality.metric}", FEEDBACK
-    return ()
+    if monitor.error_rate:
+        return "steadfit:error_ratio", REQUESTS
+    return ("steadfit:latency_seconds", REQUESTS) if monitor.latency else ()
 
 
 def queries(monitors: Iterable[Monitor], fresh_seconds: float) -> list[RecordedQuery]:
@@ -54,18 +57,22 @@ def queries(monitors: Iterable[Monitor], fresh_seconds: float) -> list[RecordedQ
     """
     windows: dict[str, set[str]] = {}
     features: dict[str, set[str]] = {}
+    quantiles: dict[str, set[str]] = {}
     for monitor in monitors:
         for series in series_of(monitor):
             windows.setdefault(series, set()).add(monitor.window)
         if monitor.drift and _listed(monitor.drift):
             features.setdefault(series_of(monitor)[0], set()).update(_listed(monitor.drift))
+        if monitor.latency:
+            quantiles.setdefault(series_of(monitor)[0], set()).add(number(monitor.latency.quantile))
     found = []
     for series in sorted(windows):
         labels = ["namespace", "model", "version", "window"]
         selector = [f"window{one_of(sorted(windows[series]))}"]
-        if series in features:
-            labels.append("feature")
-            selector.append(f"feature{one_of(sorted(features[series]))}")
+        for label, values in (("feature", features), ("quantile", quantiles)):
+            if series in values:
+                labels.append(label)
+                selector.append(f"{label}{one_of(sorted(values[series]))}")
         selected = f"{series}{{{','.join(selector)}}}"
         fresh = f"{selected} and (time() - timestamp({selected}) < {fresh_seconds:g})"
         # Copies of one Prometheus record the same value each; their own labels fall away.
@@ -91,7 +98,7 @@ def places(answer: Answer) -> dict[Place, float]:
             labels.get("model", ""),
             labels.get("version", ""),
             labels.get("window", ""),
-            labels.get("feature", ""),
+            labels.get("feature", labels.get("quantile", "")),
         )
         if place in found:
             raise NoAnswer("NotPrometheus", "it gives two values for one series")
@@ -114,11 +121,13 @@ def signal(live: Live, monitor: Monitor, readings: Mapping[str, Mapping[Place, f
     if few.value is None:
         return few
     listed = _listed(monitor.drift) if monitor.drift else []
+    if monitor.latency:
+        listed = [number(monitor.latency.quantile)]
     values = {feature: at(series[0], feature) for feature in listed or [""]}
     missing = [feature for feature, value in values.items() if value is None]
     if missing:
         unknown = [feature for feature in missing if feature not in ("", PREDICTION)]
-        if unknown and at(series[1]) is not None:
+        if monitor.drift and unknown and at(series[1]) is not None:
             return _unknown(unknown, live)
         return _unseen(series[0], live, monitor)
     found = [value for value in values.values() if value is not None]

@@ -16,6 +16,7 @@ from steadfit.core.types import Signal, SourceHealth
 from steadfit.kube.key import Key
 from steadfit.kube.resources import METRIC_SOURCES, MODEL_DEPLOYMENTS
 
+from .findings import Findings
 from .live import Live
 
 
@@ -35,6 +36,8 @@ class Signals:
         self._measured: dict[tuple[str | None, str], dict[str, _Measured]] = {}
         self._health: dict[str, tuple[tuple[str, int], SourceHealth]] = {}
         self._listeners: list[Callable[[Key], None]] = []
+        self.findings = Findings(lambda namespace, name: self._ring(Key(MODEL_DEPLOYMENTS, namespace, name)))
+        """The same for candidates that are compared with their champions."""
 
     def listen(self, listener: Callable[[Key], None]) -> None:
         """Call `listener` with the key of every object that ought to be looked at again."""

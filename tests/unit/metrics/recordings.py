@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from steadfit.api.metricsource import MetricSource
 from steadfit.api.monitor import Monitor
-from steadfit.metrics.answer import Answer, NoAnswer, Sample
+from steadfit.metrics.answer import Answer, Line, Lines, NoAnswer, Sample
 from steadfit.metrics.live import Live
+from steadfit.metrics.trial import Trial
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+Rises = Sequence[tuple[dict[str, str], float]]
 _RECORDED = re.compile(r"max by \((.*?)\) \((steadfit:[a-z_:]+)\{")
 
 DRIFT: dict[str, Any] = {"name": "drift", "drift": {"max": 0.2}}
@@ -71,6 +73,10 @@ class Recordings:
     most: int = 0
     lag: float = 0
     closed: int = 0
+    lines: Rises | NoAnswer | Callable[[str], Rises] = ()
+    """By how much each series rises in a second, for range queries."""
+    ranges: list[tuple[int, int, int]] = field(default_factory=list)
+    """Start, end and step of each range query."""
 
     def record(self, series: str, value: float, of: Live, window: str = "1h", **labels: str) -> None:
         place = {"namespace": of.namespace, "model": of.name, "version": str(of.version), "window": window, **labels}
@@ -105,6 +111,20 @@ class Recordings:
             raise value
         return Answer("scalar", (Sample({}, at, value),), self.warnings)
 
+    async def query_range(
+        self, expression: str, start: int, end: int, step: int, namespace: str | None = None
+    ) -> Lines:
+        self.asked.append((expression, namespace))
+        if "" in self.failures:
+            raise self.failures[""]
+        self.ranges.append((start, end, step))
+        found = self.lines(expression) if callable(self.lines) else self.lines
+        if isinstance(found, NoAnswer):
+            raise found
+        ends = range(start - round(self.lag), end + 1 - round(self.lag), step)
+        lines = [Line(labels, {float(at): rise * step for at in ends}) for labels, rise in found]
+        return Lines(tuple(lines), self.warnings)
+
     async def close(self) -> None:
         self.closed += 1
 
@@ -119,9 +139,13 @@ class World:
 
     all_sources: Sequence[MetricSource]
     all_lives: Sequence[Live]
+    all_trials: Sequence[Trial] = ()
 
     def sources(self) -> Sequence[MetricSource]:
         return self.all_sources
 
     def lives(self) -> Sequence[Live]:
         return self.all_lives
+
+    def trials(self) -> Sequence[Trial]:
+        return self.all_trials

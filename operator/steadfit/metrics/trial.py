@@ -1,0 +1,84 @@
+"""Candidates that take traffic and are compared with the champion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.strategy import Analysis, AnalysisMetric
+
+from .live import DEFAULT_SOURCE
+
+_PLACEHOLDER = re.compile(r"\$(version|revision)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A candidate beside its champion.
+
+    Attributes
+    ----------
+    version
+        Number of the candidate's version.
+    revision, against
+        Revisions of the candidate and of the champion. Arms are told apart by these: a new server of the same version
+        is another revision.
+    since
+        Since when the candidate takes traffic: both arms are compared over the time since then.
+    """
+
+    namespace: str
+    name: str
+    version: int
+    revision: str
+    against: str
+    since: datetime
+    analysis: Analysis
+    namespace_labels: Mapping[str, str]
+
+
+def trial_of(deployment: ModelDeployment, namespace_labels: Mapping[str, str]) -> Trial | None:
+    """Return the trial that is under way in a ModelDeployment."""
+    candidate = deployment.status.candidate
+    if candidate is None or candidate.phase not in ("Analysing", "Paused"):
+        return None
+    if candidate.against is None or candidate.analysed_since is None:
+        return None
+    return Trial(
+        deployment.metadata.namespace or "",
+        deployment.name,
+        candidate.number,
+        candidate.revision,
+        candidate.against,
+        candidate.analysed_since,
+        deployment.spec.analysis,
+        namespace_labels,
+    )
+
+
+def source_of(metric: AnalysisMetric) -> str:
+    """Return the name of the MetricSource that a metric is asked of."""
+    return metric.query.source if metric.query else DEFAULT_SOURCE
+
+
+def expression(trial: Trial, text: str) -> str:
+    """Return a user's expression with the candidate's version and revision in it.
+
+    Both are digits and letters, so nothing of them can end a string that they stand in.
+    """
+    values = {"version": str(trial.version), "revision": trial.revision}
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
+
+
+def question(metric: AnalysisMetric) -> tuple[object, ...]:
+    """Return what a metric asks. Equal questions have equal values, whatever the margins are."""
+    latency, quality, query = metric.latency, metric.quality, metric.query
+    return (
+        metric.error_rate is not None,
+        latency and latency.max,
+        quality and quality.metric,
+        query and (query.source, query.prom_ql),
+    )
