@@ -37,6 +37,7 @@ from .alert_writer import AlertWriter
 from .certificate import Certificate
 from .clock import SystemClock
 from .engine import Engine, EngineSettings
+from .frozen_rollbacks import FrozenRollbacks
 from .health import Health, Vital
 from .intake import Intake
 from .planners import planners
@@ -173,6 +174,7 @@ class Operator:
             self._supervisor,
             self._poller,
             self._rules,
+            FrozenRollbacks(self._engine.model_deployments),
         )
         return metrics.exposition(*(part.statistics() for part in parts))
 

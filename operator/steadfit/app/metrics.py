@@ -20,6 +20,7 @@ from steadfit.metrics.poller import PollerStatistics
 from .alert_intake import AlertStatistics
 from .certificate import CertificateStatistics
 from .engine import EngineStatistics
+from .frozen_rollbacks import FrozenStatistics
 from .intake import IntakeStatistics
 from .rules_publisher import RulesStatistics
 from .supervisor import SupervisorStatistics
@@ -37,6 +38,7 @@ Statistics = (
     | SupervisorStatistics
     | PollerStatistics
     | RulesStatistics
+    | FrozenStatistics
 )
 
 
@@ -98,6 +100,12 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
             yield _gauge("rules_refused_models", "ModelDeployments whose alerts had no room.", part.refused)
             yield _count("rules_writes", "Times that the rules were written.", part.writes)
             yield _count("rules_failures", "Times that the rules could not be written.", part.failures)
+        case FrozenStatistics():
+            text = "Whether the limit of rollbacks by themselves is reached."
+            frozen = GaugeMetricFamily(f"{PREFIX}_rollbacks_frozen", text, labels=("namespace", "model"))
+            for of_model, is_frozen in part.frozen.items():
+                frozen.add_metric(of_model, float(is_frozen))
+            yield frozen
 
 
 def _engine(part: EngineStatistics) -> Iterator[Metric]:

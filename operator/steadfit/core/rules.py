@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.monitor import Monitor
 
-from .rules_alerts import alerts
+from .rules_alerts import alerts, frozen
 from .rules_drift import drift
 from .rules_promql import Rule, duration
 from .rules_quality import quality
-from .rules_serving import serving
+from .rules_serving import serving, takes_traffic
+
+ROLLS_BACK = frozenset({"Rollback", "Recover"})
+"""Actions of monitors that may put a version back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +39,18 @@ class Group:
 
 
 def rule_groups(deployments: Iterable[ModelDeployment]) -> list[Group]:
-    """Return all groups: recording rules by window, then alerts by namespace and name."""
+    """Return all groups: recording rules, then alerts by namespace and name, then the one of the operator's own."""
     watched = sorted(
         (deployment for deployment in deployments if deployment.spec.monitors),
         key=lambda deployment: (deployment.metadata.namespace or "", deployment.name),
     )
-    groups = [_recording(window, monitors) for window, monitors in sorted(_by_window(watched).items())]
+    groups = [Group("steadfit:traffic", (takes_traffic(),))] if watched else []
+    groups += [_recording(window, monitors) for window, monitors in sorted(_by_window(watched).items())]
     for deployment in watched:
         model = f"{deployment.metadata.namespace}/{deployment.name}"
         groups.append(Group(f"steadfit:{model}", tuple(alerts(deployment)), model))
+    if any(monitor.action in ROLLS_BACK for deployment in watched for monitor in deployment.spec.monitors):
+        groups.append(Group("steadfit:rollbacks", (frozen(),)))
     return groups
 
 

@@ -1,7 +1,8 @@
 """The alerting rules of one ModelDeployment: what its monitors ask for, in Prometheus' words.
 
-Only versions that run are judged: what an older one answered stays in the window long after it is gone. An alert that
-fires goes on until the value is back at the clearing level, and neither fires nor goes on with too few samples.
+Only versions that take traffic are judged: what an older one answered stays in the window long after it is gone, or
+only kept warm. An alert that fires goes on until the value is back at the clearing level, and neither fires nor goes on
+with too few samples.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from steadfit.api.monitor import Monitor
 
 from .monitor_level import Level, least_samples, level
 from .rules_promql import MODEL, PREDICTION, Rule, duration, number, one_of, string
+from .rules_serving import TAKES_TRAFFIC
 
 SEVERITY = "warning"
+FROZEN = "steadfit_operator_rollbacks_frozen"
+"""Exported by the operator for every ModelDeployment."""
 
 _NAMES = {
     "accuracy": "accuracy",
@@ -31,6 +35,19 @@ def alerts(deployment: ModelDeployment) -> Iterator[Rule]:
     """Return one alerting rule for each monitor."""
     for monitor in deployment.spec.monitors:
         yield _alert(deployment, monitor)
+
+
+def frozen() -> Rule:
+    """Return the alert that calls a person, for all models: the limit of rollbacks is reached."""
+    who = "{{ $labels.namespace }}/{{ $labels.model }}"
+    return {
+        "alert": "ModelRollbacksFrozen",
+        "expr": f"max by (namespace, model) ({FROZEN}) == 1",
+        "labels": {"severity": "critical"},
+        "annotations": {
+            "summary": f"Nothing more of {who} is rolled back by itself: spec.limits.maxRollbacksPerDay is reached."
+        },
+    }
 
 
 def alert_name(monitor: Monitor) -> str:
@@ -56,7 +73,7 @@ def _alert(deployment: ModelDeployment, monitor: Monitor) -> Rule:
     if counter := _samples(monitor):
         samples = f"steadfit:{counter}{{{of_model}, {_window(monitor)}}}"
         parts.append(f"on ({MODEL}) {samples} >= {least_samples(monitor)}")
-    parts.append(f"on ({MODEL}) steadfit_model_info{{{of_model}}}")
+    parts.append(f"on ({MODEL}) {TAKES_TRAFFIC}{{{of_model}}}")
     rule = {
         "alert": name,
         "expr": " and ".join(parts),

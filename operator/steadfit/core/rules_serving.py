@@ -1,10 +1,19 @@
-"""Requests, answered rows, errors and latency over one window, for all models at once."""
+"""Which versions take traffic; requests, answered rows, errors and latency over one window; for all models at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from .rules_promql import MODEL, Rule, number, record
+
+TAKES_TRAFFIC = "steadfit:takes_traffic"
+"""The versions of which a pod runs that is not told to drain."""
+
+
+def takes_traffic() -> Rule:
+    """Return the rule for the versions that take traffic: one that is only kept warm has nothing but drained pods."""
+    drained = f"min by ({MODEL}) (steadfit_server_draining) == 1"
+    return record(TAKES_TRAFFIC, f"max by ({MODEL}) (steadfit_model_info) unless on ({MODEL}) {drained}")
 
 
 def serving(window: str, period: str, quantiles: Iterable[float]) -> Iterator[Rule]:

@@ -3,9 +3,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from prometheus_client.parser import text_string_to_metric_families
+from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.app.alert_intake import AlertStatistics
 from steadfit.app.certificate import CertificateStatistics
 from steadfit.app.engine import EngineStatistics
+from steadfit.app.frozen_rollbacks import FrozenRollbacks
 from steadfit.app.intake import IntakeStatistics
 from steadfit.app.metrics import exposition
 from steadfit.app.supervisor import SupervisorStatistics
@@ -16,6 +18,8 @@ from steadfit.kube.lease import LeaseStatistics
 from steadfit.kube.resync import ResyncStatistics
 from steadfit.kube.workqueue import QueueStatistics
 from steadfit.metrics.poller import PollerStatistics
+
+from . import samples as samples_of
 
 ENGINE = EngineStatistics(
     queue=QueueStatistics(3, 1, 2, 1, 10, 4, 2.5),
@@ -90,6 +94,18 @@ def test_every_part_is_on_the_page() -> None:
     # Alerts are counted for those who write alert rules: they need not know who counts.
     ours = {name for name in found if not name.startswith("steadfit_alerts_total")}
     assert all(name.startswith("steadfit_operator_") for name in ours)
+
+
+def test_each_model_says_whether_its_rollbacks_are_frozen() -> None:
+    condition = {"type": "RollbacksFrozen", "reason": "LimitReached", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    frozen = samples_of.model_deployment("frozen")
+    frozen["status"] = {"conditions": [{**condition, "status": "True"}]}
+    models = [ModelDeployment.model_validate(one) for one in (frozen, samples_of.model_deployment("free"))]
+    found = samples(exposition(FrozenRollbacks(lambda: models).statistics()))
+    assert found == {
+        "steadfit_operator_rollbacks_frozen{model=frozen,namespace=ns}": 1,
+        "steadfit_operator_rollbacks_frozen{model=free,namespace=ns}": 0,
+    }
 
 
 def test_nothing_is_carried_over_from_one_page_to_the_next() -> None:

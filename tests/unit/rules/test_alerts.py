@@ -95,6 +95,31 @@ def test_a_version_that_has_gone_alerts_no_more_although_its_answers_are_still_i
     a.play()
 
 
+def test_a_version_that_is_only_kept_warm_alerts_no_more_but_one_of_which_some_pods_serve_does(tmp_path: Path) -> None:
+    a = scene(tmp_path, deployment(errors(window="30m")))
+    requests(a, (20, 50, 50))
+    draining = [0.0] * (10 * STEPS_A_MINUTE) + [1.0] * (10 * STEPS_A_MINUTE + 1)
+    a.scrape("steadfit_server_draining", {**LABELS, "pod": "one"}, draining)
+    late = [0.0] * (15 * STEPS_A_MINUTE) + [1.0] * (5 * STEPS_A_MINUTE + 1)
+    a.scrape("steadfit_server_draining", {**LABELS, "pod": "two"}, late)
+    a.alerts("ModelErrorsHigh", 9, fires("errors"))
+    a.alerts("ModelErrorsHigh", 13, fires("errors"))
+    a.alerts("ModelErrorsHigh", 18)
+    a.play()
+
+
+@pytest.mark.parametrize("action", ["Rollback", "Alert"])
+def test_a_person_is_called_when_nothing_more_is_rolled_back_by_itself(tmp_path: Path, action: str) -> None:
+    a = scene(tmp_path, deployment(errors(action=action)))
+    for model, frozen in (("flights", 1.0), ("other", 0.0)):
+        labels = {"namespace": "ns", "model": model, "pod": "operator-1"}
+        a.scrape("steadfit_operator_rollbacks_frozen", labels, [frozen] * 21)
+    called = [{"namespace": "ns", "model": "flights", "severity": "critical"}] if action == "Rollback" else []
+    summary = "Nothing more of ns/flights is rolled back by itself: spec.limits.maxRollbacksPerDay is reached."
+    a.alerts("ModelRollbacksFrozen", 5, *called, summary=summary)
+    a.play()
+
+
 def test_the_alert_names_version_and_monitor_and_says_value_and_level(tmp_path: Path) -> None:
     a = scene(tmp_path, deployment(errors()))
     requests(a, (10, 80, 20))

@@ -34,12 +34,13 @@ def test_recording_rules_come_once_for_each_window_however_many_models_declare_i
     file = published(
         deployment(ERRORS, name="a"), deployment(ERRORS, drift(window="1h"), name="b"), deployment(name="c")
     )
-    assert [group.name for group in file.groups] == ["steadfit:10m", "steadfit:1h", "steadfit:ns/a", "steadfit:ns/b"]
+    names = [group.name for group in file.groups]
+    assert names == ["steadfit:traffic", "steadfit:10m", "steadfit:1h", "steadfit:ns/a", "steadfit:ns/b"]
 
 
 def test_the_window_of_a_query_is_in_its_expression_so_it_declares_none() -> None:
     file = published(deployment({"name": "q", "query": {"promQL": "vector(1)", "max": 1}}))
-    assert [group.name for group in file.groups] == ["steadfit:ns/flights"]
+    assert [group.name for group in file.groups] == ["steadfit:traffic", "steadfit:ns/flights"]
 
 
 def test_the_expression_of_a_query_monitor_is_never_part_of_a_rule() -> None:
