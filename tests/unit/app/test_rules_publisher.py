@@ -63,7 +63,7 @@ def edited(before: ModelDeployment, *monitors: Any) -> ModelDeployment:
 def test_the_rules_of_all_model_deployments_are_published_in_one_config_map() -> None:
     bench = Bench(deployment(ERRORS, name="a"), deployment(ERRORS, name="b"))
     bench.work()
-    assert names(bench.published()) == ["steadfit:10m", "steadfit:ns/a", "steadfit:ns/b"]
+    assert names(bench.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/a", "steadfit:ns/b"]
     assert {group["interval"] for group in bench.published()["groups"]} == {"5s"}
 
 
@@ -76,7 +76,11 @@ def test_without_monitors_an_empty_file_is_published_so_that_it_can_be_mounted()
 def test_a_prometheus_rule_holds_the_same_groups() -> None:
     bench = Bench(deployment(ERRORS), form="PrometheusRule")
     bench.work()
-    assert names(bench.api.objects[PROMETHEUS_RULE]["spec"]) == ["steadfit:10m", "steadfit:ns/flights"]
+    assert names(bench.api.objects[PROMETHEUS_RULE]["spec"]) == [
+        "steadfit:traffic",
+        "steadfit:10m",
+        "steadfit:ns/flights",
+    ]
     assert CONFIG_MAP not in bench.api.objects
 
 
@@ -95,7 +99,7 @@ def test_a_new_monitor_is_published_within_seconds_and_nothing_else_is_ever_writ
         assert len(bench.api.writes) == 1
         bench.deployments = [edited(bench.deployments[0], ERRORS, {**ERRORS, "name": "more"})]
         await asyncio.sleep(2 * LOOK_SECONDS)
-        assert len(bench.published()["groups"][1]["rules"]) == 2
+        assert len(bench.published()["groups"][2]["rules"]) == 2
         await asyncio.sleep(1000)
         assert len(bench.api.writes) == 2
         task.cancel()
@@ -108,7 +112,7 @@ def test_a_model_deployment_that_goes_takes_its_alerts_with_it() -> None:
     going = bench.deployments[0].metadata.model_copy(update={"deletion_timestamp": "2026-01-01T00:00:00Z"})
     bench.deployments[0] = bench.deployments[0].model_copy(update={"metadata": going})
     bench.work()
-    assert names(bench.published()) == ["steadfit:10m", "steadfit:ns/b"]
+    assert names(bench.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/b"]
 
 
 @pytest.mark.parametrize("harm", ["edited", "deleted"])
@@ -123,7 +127,7 @@ def test_what_somebody_else_does_to_the_rules_does_not_last(harm: str) -> None:
         else:
             bench.api.remove(CONFIG_MAP)
         await asyncio.sleep(REPAIR_SECONDS + 2 * LOOK_SECONDS)
-        assert names(bench.published()) == ["steadfit:10m", "steadfit:ns/flights"]
+        assert names(bench.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/flights"]
         task.cancel()
 
     run(story())
@@ -143,7 +147,7 @@ def test_an_api_server_that_does_not_answer_is_asked_again_and_counted() -> None
     fails = [Unavailable(503, "ServiceUnavailable", "etcd")] * 3
     bench.api.fail = lambda verb, key: fails.pop() if fails else None
     bench.work(seconds=60)
-    assert names(bench.published()) == ["steadfit:10m", "steadfit:ns/flights"]
+    assert names(bench.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/flights"]
     assert bench.publisher.statistics().failures == 3
     assert bench.publisher.statistics().writes == 1
 
@@ -168,7 +172,7 @@ def test_alerts_that_have_no_room_are_named_in_the_log_and_counted(caplog: pytes
     size = len(whole.api.objects[CONFIG_MAP]["data"][KEY])
     bench = Bench(*models, limit=size - 1)
     bench.work(seconds=100)
-    assert names(bench.published()) == ["steadfit:10m", "steadfit:ns/a", "steadfit:ns/b"]
+    assert names(bench.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/a", "steadfit:ns/b"]
     assert bench.publisher.statistics().refused == 1
     assert sum("ns/c" in record.message for record in caplog.records) == 1
 
