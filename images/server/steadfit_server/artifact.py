@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from steadfit_artifact.errors import ColumnError, ModelError
 from steadfit_artifact.model import load_model
 from steadfit_artifact.prediction import Label, Model, Prediction
+from steadfit_artifact.quarantine import refuse
 from steadfit_artifact.reference import read_reference
 from steadfit_artifact.store import Store
 from steadfit_artifact.transfer import download
@@ -28,16 +29,21 @@ _DATATYPES = {"b": "BOOL", "i": "INT64", "u": "UINT64", "f": "FP64"}
 def load(settings: Settings, capture: Capture | None = None) -> Predictor:
     """Fetch the artifact, check every byte against its digest, and only then load the model.
 
+    An artifact that this ModelDeployment rolled back is refused, though nobody in the cluster remembers it any more.
+
     Args:
         settings: which artifact, and the limits.
         capture: gets what is answered and posted back.
 
     Raises:
         StoreError: the store can't give the artifact now.
-        ArtifactError: it is not what its digest names, or can't be loaded, or fails on an example row.
+        ArtifactError: it was rolled back here, is not what its digest names, can't be loaded, or fails on an example
+            row.
     """
     artifact = settings.artifact
-    download(Store.connect(artifact.store), artifact.uri, artifact.digest, settings.model_dir)
+    store = Store.connect(artifact.store)
+    refuse(store, artifact.uri, settings.model_name)
+    download(store, artifact.uri, artifact.digest, settings.model_dir)
     model = ArtifactModel(load_model(settings.model_dir))
     reference = read_reference(settings.model_dir)
     if reference is None:

@@ -15,6 +15,7 @@ from steadfit_artifact.digest import Manifest, manifest_of
 from steadfit_artifact.errors import ArtifactError
 from steadfit_artifact.model import CLASSES_NAME, Label, Model, Prediction, load_model
 from steadfit_artifact.parity import SAMPLE_ROWS, compare
+from steadfit_artifact.quarantine import Entry, NoteError, known
 from steadfit_artifact.reference import REFERENCE_NAME
 from steadfit_artifact.store import ObjectExistsError, Store, StoreConfig, StoreError, under
 from steadfit_artifact.transfer import artifact_uri, upload
@@ -41,7 +42,8 @@ def publish(
 
     Raises:
         UserFailure: the training container's output is not what it should be, or the operator refuses the record.
-        StoreFailure: store or operator could not be reached until the deadline.
+        StoreFailure: store or operator could not be reached until the deadline, or what lies beside the artifact
+            can't be read.
     """
     folder = under(config.store.uri_prefix, config.run.namespace, config.run.training_job)
     manifest, result = assess(config, paths, folder, connect, patience)
@@ -49,6 +51,8 @@ def publish(
     uri, record_uri = result["artifact"]["uri"], under(folder, "records", f"{config.run.uid}.json")
     # Connected anew for each try: credentials and CA bundle may have been put right meanwhile.
     patience.retry(lambda: upload(connect(config.store), uri, paths.staging, manifest), StoreError)
+    # The very same files may have been rolled back before, in a cluster that has forgotten it.
+    result = record.quarantined(result, _past(config, uri, connect, patience))
     patience.retry(lambda: write_record(connect(config.store), record_uri, result), StoreError)
     body = record.dump(record.posted(result))
     return patience.retry(lambda: wait_for_version(operator, body, patience.pause), OperatorUnavailableError)
@@ -117,6 +121,18 @@ def write_record(store: Store, uri: str, result: dict[str, Any]) -> None:
         if _attempt(present) > result["run"]["attempt"]:
             raise StoreFailure("A later attempt of this run has written its record; this one is not needed.") from None
         store.put(uri, content)
+
+
+def _past(config: Config, uri: str, connect: Callable[[StoreConfig], Store], patience: Patience) -> dict[str, Entry]:
+    """Return which ModelDeployments rolled this artifact back.
+
+    Raises:
+        StoreFailure: the note says so in a way that can't be read; a person has to look at it.
+    """
+    try:
+        return patience.retry(lambda: known(connect(config.store), uri), StoreError)
+    except NoteError as error:
+        raise StoreFailure(str(error)) from error
 
 
 def _classes(model: Model, prediction: Prediction, labels: list[Label] | None) -> tuple[Label, ...] | None:

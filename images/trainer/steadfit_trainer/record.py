@@ -2,15 +2,19 @@
 
 import copy
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from steadfit_artifact.digest import Manifest
+from steadfit_artifact.quarantine import Entry
 
 from steadfit_trainer.config import Config
 
 # The operator refuses more.
 MAX_BYTES = 16 * 1024
 _OBJECTS = 8
+_QUARANTINES = 8
+_REASON = 256
 
 
 def complete(
@@ -77,6 +81,14 @@ def complete(
     }
 
 
+def quarantined(record: dict[str, Any], past: Mapping[str, Entry]) -> dict[str, Any]:
+    """Return the record with what lay beside the artifact: the ModelDeployments that rolled these very files back."""
+    if not past:
+        return record
+    entries = [{"deployment": name, **entry.model_dump(mode="json", by_alias=True)} for name, entry in past.items()]
+    return {**record, "quarantined": sorted(entries, key=lambda entry: (entry["at"], entry["deployment"]))}
+
+
 def dump(record: dict[str, Any]) -> bytes:
     """Return a record as JSON; equal records are equal bytes."""
     return json.dumps(record, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
@@ -102,6 +114,12 @@ def posted(record: dict[str, Any]) -> dict[str, Any]:
     )
     for each in short["data"]:
         each.pop("droppedRows", None)
+    if "quarantined" in short:
+        # The note itself still keeps the others away: their servers read it.
+        short["quarantined"] = [
+            {**each, "reason": each["reason"][:_REASON], "by": each["by"][:_REASON]}
+            for each in short["quarantined"][:_QUARANTINES]
+        ]
     cuts = (_few_objects, _no_objects, _no_packages, _no_categories, _no_environment, _no_signature)
     for cut in cuts:
         if len(dump(short)) <= MAX_BYTES:

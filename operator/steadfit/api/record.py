@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from .base import Model
-from .modelversion import ChampionResult, DataRecord, File
+from .modelversion import ChampionResult, DataRecord, File, PastQuarantine
 
 _DIGEST = r"^sha256:[0-9a-f]{64}$"
 _NESTING = 16
@@ -35,6 +35,12 @@ def _clean(value: Any, depth: int = 0) -> Any:
 def _unique(items: Sequence[DataSetRecord]) -> Sequence[DataSetRecord]:
     if len({item.name for item in items}) < len(items):
         raise ValueError("must not have two entries of one name")
+    return items
+
+
+def _one_each(items: list[PastQuarantine]) -> list[PastQuarantine]:
+    if len({item.deployment for item in items}) < len(items):
+        raise ValueError("must not have two entries of one ModelDeployment")
     return items
 
 
@@ -202,3 +208,6 @@ class Record(Model):
     """Seed of all randomness."""
     parity: FreeJSON = {}
     """How far the formats of the model agree with each other."""
+    quarantined: Annotated[list[PastQuarantine], Field(max_length=16), AfterValidator(_one_each)] | None = None
+    """What lay beside the artifact: the ModelDeployments that had rolled these very files back. Absent when nothing
+    did, so that a record of a time before this field equals the same one posted again."""

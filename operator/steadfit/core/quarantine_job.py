@@ -90,7 +90,7 @@ def _container(version: ModelVersion, change: Change, store: ArtifactStore, plat
         "env": [
             {"name": "STEADFIT_CONFIG", "value": json.dumps(config, sort_keys=True).replace("$", "$$")},
         ],
-        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
         "securityContext": pod_security.container(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [

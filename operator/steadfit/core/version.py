@@ -109,6 +109,7 @@ def _spec(status: TrainingRunStatus, number: int, record: Record, observed: Obse
         record_uri=f"{place}/records/{run.uid}.json",
         parent=_parent(older),
         duplicate_of=_original(older, record.artifact.digest),
+        quarantined=record.quarantined or [],
     )
 
 

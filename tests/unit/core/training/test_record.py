@@ -77,3 +77,11 @@ def test_json_without_end_is_refused() -> None:
         deep = {"deeper": deep}
     with pytest.raises(ValidationError, match="nested deeper"):
         Record.model_validate(changed("environment", deep))
+
+
+def test_a_record_with_two_quarantines_of_one_deployment_is_refused() -> None:
+    """A ModelVersion holds one for each, so that it could not be made."""
+    past = {"deployment": "orders", "reason": "r", "by": "b", "at": "2026-01-01T00:00:00Z", "revision": "x"}
+    assert Record.model_validate({**record(), "quarantined": [past]}).quarantined is not None
+    with pytest.raises(ValidationError, match="two entries of one ModelDeployment"):
+        Record.model_validate({**record(), "quarantined": [past, past]})

@@ -257,6 +257,13 @@ def test_a_revision_that_was_rolled_back_for_its_server_quarantines_no_artifact(
     assert subject.status.quarantine is None
 
 
+def test_a_version_of_files_that_had_been_rolled_back_is_made_with_what_is_known_of_it() -> None:
+    past = {"deployment": "orders", "reason": "late", "by": "ada", "at": "2026-01-01T00:00:00Z", "revision": "x"}
+    spec = ModelVersion.model_validate(create({"record": {**record(), "quarantined": [past]}})).spec
+    assert [(item.deployment, item.reason, item.by) for item in spec.quarantined] == [("orders", "late", "ada")]
+    assert ModelVersion.model_validate(create()).spec.quarantined == []
+
+
 def test_a_store_is_accepted_and_says_what_that_does_not_mean() -> None:
     plan = artifact_store.plan(ObservedArtifactStore(STORES.stores[0]), NOW)
     (ready,) = plan.status["conditions"]

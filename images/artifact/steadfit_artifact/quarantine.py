@@ -1,0 +1,111 @@
+"""The note beside an artifact that says which ModelDeployments rolled it back: it outlives statuses and clusters.
+
+It is no part of the artifact, whose digest never changes; whoever loads or publishes the artifact reads it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from steadfit_artifact.errors import ArtifactError
+from steadfit_artifact.store import AccessDeniedError, ObjectMissingError, Store, under
+
+LOG = logging.getLogger(__name__)
+
+NOTE_NAME = "quarantine.json"
+MAX_NOTE_BYTES = 1024 * 1024
+
+
+class NoteError(ArtifactError):
+    """The note can't be read. It is only there because the artifact was rolled back somewhere, so nobody may go on."""
+
+
+class QuarantinedError(ArtifactError):
+    """The artifact may not be served by this ModelDeployment."""
+
+
+class _Model(BaseModel):
+    # A newer writer may say more than this reader knows.
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+
+class Entry(_Model):
+    """Why a ModelDeployment keeps an artifact from its traffic."""
+
+    reason: Annotated[str, Field(max_length=1024)]
+    by: Annotated[str, Field(max_length=1024)]
+    at: datetime
+    revision: Annotated[str, Field(max_length=63)]
+
+
+class Note(_Model):
+    """Everything that is known, by the name of the ModelDeployment."""
+
+    schema_version: Literal[1] = 1
+    deployments: dict[str, Entry] = {}
+
+    def dump(self) -> bytes:
+        """Return the note as JSON."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+def read(store: Store, uri: str) -> Note | None:
+    """Return the note beside the artifact at `uri`, or None if there is none.
+
+    Raises:
+        NoteError: there is one that can't be read.
+        StoreError: the store failed.
+    """
+    at = under(uri, NOTE_NAME)
+    try:
+        raw = store.get(at, MAX_NOTE_BYTES)
+    except ObjectMissingError:
+        return None
+    try:
+        return Note.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "its form"
+        raise NoteError(
+            f"{at} says who rolled this artifact back, and can't be read ({where}: {first['msg']}). Correct it, or"
+            " delete it if the artifact may serve everywhere."
+        ) from error
+
+
+def known(store: Store, uri: str) -> dict[str, Entry]:
+    """Return what the note says, nothing where there is none.
+
+    S3 refuses to say that an object is missing to whoever may not list the bucket. Who may read the artifact next to
+    it may read a note too, so a refusal means that there is none.
+
+    Raises:
+        NoteError: there is one that can't be read.
+        StoreError: the store failed.
+    """
+    try:
+        note = read(store, uri)
+    except AccessDeniedError as error:
+        LOG.warning("%s It is taken to be missing.", error)
+        return {}
+    return dict(note.deployments) if note is not None else {}
+
+
+def refuse(store: Store, uri: str, deployment: str) -> None:
+    """Refuse an artifact that a ModelDeployment rolled back.
+
+    Raises:
+        QuarantinedError: it did.
+        NoteError: it can't be known.
+        StoreError: the store failed.
+    """
+    entry = known(store, uri).get(deployment)
+    if entry is not None:
+        raise QuarantinedError(
+            f"Quarantined: this version was rolled back from ModelDeployment {deployment} at"
+            f" {entry.at:%Y-%m-%dT%H:%M:%SZ} by {entry.by} and takes no traffic until Release: {entry.reason}"
+        )

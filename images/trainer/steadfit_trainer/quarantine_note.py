@@ -1,0 +1,64 @@
+"""Quarantine: write beside an artifact which ModelDeployments keep it from their traffic, or take that away again.
+
+What others have written there stays. The operator runs one such pod for a version at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+from steadfit_artifact.quarantine import NOTE_NAME, Entry, Note, NoteError, read
+from steadfit_artifact.store import Store, StoreConfig, StoreError, under
+
+from steadfit_trainer.failures import DataFailure, StoreFailure
+
+LOG = logging.getLogger(__name__)
+
+
+class Config(BaseModel):
+    """What is to be written.
+
+    Attributes:
+        store: the store that holds the artifact.
+        uri: where the artifact lies.
+        put: new entries by the name of their ModelDeployment.
+        take: whose entries to take away: those that are not newer than the time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    store: StoreConfig
+    uri: str
+    put: dict[str, Entry] = {}
+    take: dict[str, datetime] = {}
+
+
+def write_note(config: Config, connect: Callable[[StoreConfig], Store] = Store.connect) -> None:
+    """Bring the note up to date; once more changes nothing.
+
+    Raises:
+        DataFailure: there is a note that can't be read, and must not be lost.
+        StoreFailure: the store failed.
+    """
+    try:
+        store = connect(config.store)
+        found = read(store, config.uri)
+        before = found or Note()
+        kept = {
+            name: entry
+            for name, entry in before.deployments.items()
+            if name not in config.take or entry.at > config.take[name]
+        }
+        after = Note(deployments={**kept, **config.put})
+        if after == before:
+            LOG.info("nothing has to be changed at %s", under(config.uri, NOTE_NAME))
+            return
+        store.put(under(config.uri, NOTE_NAME), after.dump())
+    except NoteError as error:
+        raise DataFailure(str(error)) from error
+    except StoreError as error:
+        raise StoreFailure(str(error)) from error
+    LOG.info("%s names %s", under(config.uri, NOTE_NAME), sorted(after.deployments) or "nobody")
