@@ -83,8 +83,7 @@ def pair(slices: Sequence[Slice], candidate_variance: float, champion_variance: 
 def design_effect(squares: float, slices: int) -> float:
     """Return by how much the variance is larger than that of independent samples; never smaller.
 
-    `squares` are the slices' squared deviations together, in units of that variance: about as many as there are slices,
-    less one, if the samples are independent.
+    `squares` are the slices' squared deviations together, in units of that variance: about 1 if they are independent.
     """
     if slices < FEWEST:
         return BOUND
@@ -92,7 +91,7 @@ def design_effect(squares: float, slices: int) -> float:
     # The lower quantile of a chi-square, by Wilson and Hilferty.
     part = 2 / (9 * freedom)
     lower = freedom * max(1 - part - LIMIT_Z * math.sqrt(part), 0.05) ** 3
-    return max(1.0, squares / lower)
+    return max(1.0, squares * slices / lower)
 
 
 def share_variance(count: float, events: float) -> float:

@@ -16,8 +16,11 @@ FAIL_ALPHA = 0.005
 """Chance that a candidate as good as the champion is ever found worse by one metric."""
 PASS_ALPHA = 0.05
 """Chance that one which is worse by the margin is ever let through by one metric."""
-MIXTURE = 2.0
-"""Width of the mixture in margins: harms of about that size are told from none with the fewest samples."""
+NARROW = 2.0
+"""Width of a mixture in margins: harms of about that size are told from none with the fewest samples."""
+WIDE = 10.0
+"""Width of the other one: a candidate that fails half of the time is told by it within two minutes. The mean of both
+ratios is a ratio that holds as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,18 @@ class Look:
 
 def look(harm: float, variance: float, margin: float) -> Look:
     """Return what an estimated harm says, by the variance of its estimate, when one up to the margin is bearable."""
-    mixture = (MIXTURE * margin) ** 2
-    total = variance + mixture
-    ratio = 0.5 * math.log(variance / total) + harm**2 * mixture / (2 * variance * total)
-    reach = 2 * variance * total / mixture * (math.log(1 / PASS_ALPHA) + 0.5 * math.log(total / variance))
-    upper = harm + math.sqrt(reach)
+    narrow, wide = (NARROW * margin) ** 2, (WIDE * margin) ** 2
+    one, other = _ratio(harm, variance, narrow), _ratio(harm, variance, wide)
+    ratio = max(one, other) + math.log1p(math.exp(-abs(one - other))) - math.log(2)
+    total = variance + narrow
+    reach = math.log(1 / PASS_ALPHA) + 0.5 * math.log(total / variance)
+    upper = harm + math.sqrt(2 * variance * total / narrow * reach)
     if harm > 0 and ratio >= math.log(1 / FAIL_ALPHA):
         return Look("Fail", ratio, upper)
     return Look("Pass" if upper < margin else "Inconclusive", ratio, upper)
+
+
+def _ratio(harm: float, variance: float, mixture: float) -> float:
+    """Return the logarithm of the likelihood ratio against one mixture, a normal one about no difference."""
+    total = variance + mixture
+    return 0.5 * math.log(variance / total) + harm**2 * mixture / (2 * variance * total)
