@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 TrainingOutcome = Literal[
     "Success",
@@ -35,6 +36,8 @@ class Training:
     """What the version is worth."""
     artifact: str | None = None
     """What the artifact's digest is made of; the run's inputs and cause when absent."""
+    found: Mapping[str, Any] | None = None
+    """What a run of purpose Evaluate finds; too few rows when absent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,9 @@ class Properties:
         flying = [
             run["metadata"]["name"]
             for run in self._store.peek("TrainingRun", change.ref.namespace)
-            if run["spec"]["trainingJobRef"]["uid"] == job and run.get("status", {}).get("phase") not in FINAL
+            if run["spec"]["trainingJobRef"]["uid"] == job
+            and run["spec"].get("purpose", "Train") == "Train"
+            and run.get("status", {}).get("phase") not in FINAL
         ]
         if len(flying) > 1:
             yield f"{len(flying)} runs are in flight: {flying}"
@@ -97,6 +99,8 @@ class Properties:
         if change.ref.kind != "Job" or change.type != "ADDED":
             return
         labels = change.new["metadata"]["labels"]
+        if names.TRAINING_RUN not in labels:
+            return
         (owner,) = change.new["metadata"]["ownerReferences"]
         wrong = [*self._misplaced(change, owner["uid"], labels), *self._beside_others(change, labels)]
         if wrong and self.two_leaders:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
+from steadfit.api.evaluationrecord import EvaluationRecord
 from steadfit.api.record import Record
-from steadfit.app.recording import Caller, run_of, store
+from steadfit.app.recording import Caller, run_of, store, store_evaluation
 
 from .behaviour import Training
 from .client import CrashPlan, Faults, SimClient
@@ -31,10 +32,23 @@ class Intake:
         Refusal
             As the intake refuses.
         """
+        return await store(self._client, await self._run_of(pod, run), Record.model_validate(record))
+
+    async def post_evaluation(self, pod: Mapping[str, Any], run: Ref, record: Mapping[str, Any]) -> bool:
+        """Post an outcome; return whether it was there already (200), else it was stored now (202: try again).
+
+        Raises
+        ------
+        Refusal
+            As the intake refuses.
+        """
+        live = await self._run_of(pod, run)
+        return await store_evaluation(self._client, live, EvaluationRecord.model_validate(record))
+
+    async def _run_of(self, pod: Mapping[str, Any], run: Ref) -> JSON:
         metadata = pod["metadata"]
         caller = Caller(metadata["namespace"], metadata["name"], metadata["uid"])
-        live = await run_of(self._client, caller, str(run.namespace), run.name)
-        return await store(self._client, live, Record.model_validate(record))
+        return await run_of(self._client, caller, str(run.namespace), run.name)
 
 
 def configuration(pod: Mapping[str, Any]) -> JSON:
@@ -58,6 +72,22 @@ def compared(config: Mapping[str, Any], script: Training, store: Store, namespac
     difference = round(script.roc_auc - value, 6)
     numbers = {"value": value, "difference": difference, "lower": difference - 0.001, "upper": difference + 0.001}
     return {"champion": {**found, **numbers, "rows": 200, "method": "paired bootstrap", "reason": ""}}
+
+
+def evaluation_of(run: Mapping[str, Any], attempt: int, script: Training) -> JSON:
+    """Return what the evaluate step posts for an attempt."""
+    metadata, spec = run["metadata"], run["spec"]
+    return {
+        "schemaVersion": 1,
+        "run": {
+            "namespace": metadata["namespace"],
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+            "attempt": attempt,
+            "trainingJob": spec["trainingJobRef"]["name"],
+        },
+        "evaluation": dict(script.found or {"rows": 12, "reason": "12 labelled rows, and 200 are needed"}),
+    }
 
 
 def record_of(run: Mapping[str, Any], attempt: int, script: Training, comparison: Mapping[str, Any]) -> JSON:
