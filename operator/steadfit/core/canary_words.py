@@ -67,4 +67,4 @@ def paused(finding: Finding, longest: str) -> str:
 
 def without_verdict(finding: Finding, longest: str) -> str:
     """Return why a candidate goes no further."""
-    return f"no verdict within {longest}: {finding.sentence}" if finding.sentence else f"no verdict within {longest}"
+    return f"no verdict within {longest}: {finding.sentence.removeprefix('waits for ')}"

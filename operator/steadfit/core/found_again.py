@@ -42,13 +42,16 @@ def _read(revision: str, fleet: Fleet) -> RevisionRef | None:
         if str(version.spec.number) == labels.get(names.VERSION) and version.spec.artifact.digest == digest
     ]
     since = _time(annotations.get(names.DECIDED_ANNOTATION)) or _time(metadata.get("creationTimestamp"))
-    if not named or not template or since is None or names.short_hash(named[0].spec.artifact.digest, template) != revision:
+    if not named or not template or since is None:
+        return None
+    (version,) = named[:1]
+    if names.short_hash(version.spec.artifact.digest, template) != revision:
         return None
     return RevisionRef(
         revision=revision,
-        version=named[0].name,
-        number=named[0].spec.number,
-        digest=named[0].spec.artifact.digest,
+        version=version.name,
+        number=version.spec.number,
+        digest=version.spec.artifact.digest,
         template_digest=template,
         since=since,
     )

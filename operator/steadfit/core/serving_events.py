@@ -12,6 +12,7 @@ from .fleet import Fleet
 from .monitor import FIRING
 from .quarantine import is_barred
 from .server_words import of_revision
+from .service import selected_revision
 from .types import Event
 
 
@@ -89,6 +90,9 @@ def _live(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fl
     old, new = before.live, after.live
     if new is None or (old and old.revision == new.revision):
         return []
+    observed = fleet.observed
+    if old is None and selected_revision(observed.deployment, observed.service) == new.revision:
+        return [Event("Warning", "FoundAgain", f"{_named(new)} still takes the traffic; the status was lost")]
     if old and is_barred(old, after, fleet):
         return [Event("Normal", "RolledBack", f"traffic moves back from version {old.number} to {_named(new)}")]
     return [Event("Normal", "TrafficMoved", f"traffic moves to {_named(new)}")]

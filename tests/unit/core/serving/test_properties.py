@@ -130,16 +130,21 @@ class Serving(RuleBasedStateMachine):
         if hasattr(self, "world") and self.world.status.observed_generation >= 0:
             assert self.world.status.selector
 
-    def teardown(self) -> None:
-        """When the causes of trouble are gone, everything heals: what is live serves, and nothing else has pods."""
-        if not hasattr(self, "world"):
-            return
+    def heal(self) -> None:
+        """Take the causes of trouble away, and wait."""
         world = self.world
         world.broken.clear()
         world.half.clear()
         world.stores = [store()]
         world.edit(pin=None)
         world.settle()
+
+    def teardown(self) -> None:
+        """When the causes of trouble are gone, everything heals: what is live serves, and nothing else has pods."""
+        if not hasattr(self, "world"):
+            return
+        self.heal()
+        world = self.world
         status, target = world.status, world.deployment["spec"]["server"]["replicas"]
         assert all(record.phase != "Pending" for record in status.actions) or status.live is None
         if status.live is None:

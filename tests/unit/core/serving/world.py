@@ -1,7 +1,7 @@
 """A small world for the serving side: the objects, the engine's rules, and kubelets that do as they are told.
 
 `World.step()` is one pass of the engine: it writes the status if it differs, else it carries out the actions, each
-fenced as the API server would. Every action is checked against what must never happen.
+fenced as the API server would. Every action is checked against what must never happen: see `world_checks.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from steadfit.core.plans import model_deployment
 from steadfit.core.types import (
     Action,
     Apply,
-    Arm,
     Compared,
     Create,
     Delete,
@@ -35,6 +34,9 @@ from steadfit.core.types import (
 
 from tests.sim.objects import clone
 from tests.support.reading import Reader
+
+from . import world_checks
+from .arms import ARMS, METRICS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAMESPACE = "shop"
@@ -104,17 +106,6 @@ def job() -> dict[str, Any]:
             },
         },
     }
-
-
-NOTHING = Compared(reason="the source does not answer", code="Unreachable")
-WORSE = Compared(candidate=Arm(5000, 0.2, 1e-6), champion=Arm(5000, 0.01, 1e-6))
-ARMS = {
-    "Pass": Compared(candidate=Arm(5000, 0.01, 1e-7), champion=Arm(5000, 0.01, 1e-7)),
-    "Fail": WORSE,
-    "Inconclusive": Compared(candidate=Arm(300, 0.01, 1e-2), champion=Arm(300, 0.01, 1e-2)),
-    "NoData": NOTHING,
-}
-"""What a source says of a candidate beside its champion, by the verdict that comes of it."""
 
 
 class World:
@@ -216,10 +207,10 @@ class World:
         if self._compared_of != (candidate.revision, candidate.analysed_since):
             self.compared = {}
         self._compared_of = (candidate.revision, candidate.analysed_since)
-        for metric in metrics or ("error-rate", "latency"):
+        for metric in metrics or METRICS:
             self.compared[metric] = ARMS[word]
 
-    def _measured(self) -> dict[str, Compared]:
+    def measured(self) -> dict[str, Compared]:
         """Return what was measured of this candidate since it takes traffic."""
         candidate = self.status.candidate
         known = candidate is not None and self._compared_of == (candidate.revision, candidate.analysed_since)
@@ -300,7 +291,7 @@ class World:
             stores=Stores([read(ArtifactStore, item) for item in self.stores]),
             platform=self.platform,
             signals=dict(self.signals),
-            compared=self._measured(),
+            compared=self.measured(),
             evaluations=[read(TrainingRun, item) for item in self.evaluations.values()],
         )
 
@@ -333,13 +324,13 @@ class World:
 
     def selected(self) -> str | None:
         """Return the revision that the Service points at; while it shares its traffic, the champion."""
-        return _champion(self.service["spec"]["selector"]) if self.service else None
+        return world_checks.champion(self.service["spec"]["selector"]) if self.service else None
 
     def answering(self) -> set[int]:
         """Return the numbers of the versions that have ready pods which the Service selects."""
         if self.service is None:
             return set()
-        matched = _matched(self.service["spec"]["selector"], self._running())
+        matched = world_checks.matched_by(self.service["spec"]["selector"], self._running())
         return {int(pod["metadata"]["labels"][names.VERSION]) for pod in matched if _is_ready(pod)}
 
     def replicas(self) -> dict[int, int]:
@@ -367,8 +358,8 @@ class World:
             if crash_after == 0:
                 return True
             after = ModelDeploymentStatus.model_validate(plan.status)
-            self._check_promotion(after)
-            self._check_canary(after)
+            world_checks.promotion(self, after)
+            world_checks.canary(self, after)
             self.deployment["status"] = plan.status
             self.events.extend(plan.events)
             return True
@@ -383,10 +374,9 @@ class World:
         """Make passes, with kubelets in between, until nothing changes any more."""
         for _ in range(passes):
             did = self.step()
-            before = clone([workload.get("status") for workload in self.workloads.values()])
+            before = clone([workload.get("status") for workload in self.workloads.values()]), self.ending
             self.kubelet()
-            same = before == [workload.get("status") for workload in self.workloads.values()]
-            if not did and same and not self.ending:
+            if not did and before == ([workload.get("status") for workload in self.workloads.values()], []):
                 return
         raise AssertionError("the passes do not come to an end")
 
@@ -420,7 +410,7 @@ class World:
         assert existing is not None
         assert metadata["uid"] == existing["metadata"]["uid"]
         if isinstance(action, Delete):
-            self._check_delete(existing)
+            world_checks.delete(self, existing)
             del self.workloads[metadata["name"]]
             return True
         assert isinstance(action, Apply)
@@ -433,7 +423,7 @@ class World:
             assert manifest["spec"].keys() == {"replicas"}, "a frozen template was touched"
             replicas = manifest["spec"]["replicas"]
             if replicas != existing["spec"]["replicas"]:
-                self._check_scale(existing, replicas)
+                world_checks.scale(self, existing, replicas)
                 existing["spec"]["replicas"] = replicas
                 existing["metadata"]["generation"] += 1
         self._touch(existing if kind != "Service" else self.service or {})
@@ -459,118 +449,9 @@ class World:
             return
         chosen = manifest["spec"]["selector"]
         if self.service is None or self.service["spec"]["selector"] != chosen:
-            self._check_move(chosen)
-            shared = names.REVISION not in chosen
-            self.moves.append(f"mix-{_champion(chosen)}" if shared else str(_champion(chosen)))
+            world_checks.move(self, chosen)
+            self.moves.append(("mix-" if names.REVISION not in chosen else "") + str(world_checks.champion(chosen)))
         self.service = manifest
-
-    # What must never happen
-
-    def _check_promotion(self, after: ModelDeploymentStatus) -> None:
-        old, new = self.status.live, after.live
-        if old is None or new is None or old.digest == new.digest or "pin" in self.deployment["spec"]:
-            return
-        rolled_back = any(entry.revision == old.revision for entry in after.quarantine)
-        promoted = after.promoted is not None and after.promoted.number == new.number
-        if after.override or rolled_back or promoted or new.number == self.status.automatic:
-            return
-        found = ModelVersion.model_validate(self.versions[new.number])
-        assert found.status.phase == "Verified", f"{new.version} goes live by itself and is {found.status.phase}"
-        compared = found.spec.evaluation.champion
-        if new.number != old.number:
-            assert compared is not None, f"{new.version} was compared with nothing and replaces {old.version}"
-            assert compared.digest == old.digest, f"{new.version} was compared with another one than {old.version}"
-
-    def _check_canary(self, after: ModelDeploymentStatus) -> None:
-        """Check that a canary replaces what serves by verdicts alone, and that none comes of no data."""
-        before, measured = self.status, self._measured()
-        for verdict in after.candidate.verdicts if after.candidate else []:
-            known = before.candidate and any(
-                (v.name, v.verdict) == (verdict.name, verdict.verdict) for v in before.candidate.verdicts
-            )
-            if verdict.verdict != "NoData" and not known:
-                assert measured.get(verdict.name, NOTHING).candidate, f"{verdict.verdict} from no data"
-        fresh = [entry for entry in after.quarantine if entry not in before.quarantine and entry.by == "analysis"]
-        assert not fresh or WORSE in measured.values(), "put back without a metric that failed"
-        assert not fresh or not self.deployment["spec"].get("dryRun"), "put back in a dry run"
-        abandoned = [entry for entry in after.abandoned if entry not in before.abandoned and entry.by == "analysis"]
-        assert (
-            not abandoned
-            or "Pass" not in {v.verdict for v in before.candidate.verdicts}
-            or len(  # type: ignore[union-attr]
-                {v.verdict for v in before.candidate.verdicts}  # type: ignore[union-attr]
-            )
-            > 1
-            or before.candidate.step_since is None
-        ), "given up although every metric passed"  # type: ignore[union-attr]
-        old, new, tried = before.live, after.live, before.candidate
-        if old is None or new is None or old.revision == new.revision:
-            return
-        word = "pin" in self.deployment["spec"] or after.override or after.promoted or before.promoted
-        barred = any(entry.revision == old.revision for entry in after.quarantine)
-        back = before.last_good is not None and before.last_good.revision == new.revision
-        if word or barred or back or "canary" not in self.deployment["spec"].get("strategy", {}):
-            return
-        assert tried is not None
-        assert (tried.revision, tried.phase, tried.against) == (new.revision, "Promoting", old.revision)
-        passed = bool(tried.verdicts) and all(verdict.verdict == "Pass" for verdict in tried.verdicts)
-        assert tried.promoted_by or passed, f"{new.version} replaces {old.version} without having passed"
-
-    def _allowed(self) -> set[str]:
-        """Return the revisions that may take traffic."""
-        live, candidate = self.status.live, self.status.candidate
-        allowed = {live.revision} if live else set()
-        if live and candidate and candidate.analysed_since and candidate.against == live.revision:
-            allowed.add(candidate.revision)
-        return allowed - {entry.revision for entry in self.status.quarantine}
-
-    def _check_move(self, chosen: dict[str, str]) -> None:
-        revision, before = str(_champion(chosen)), self.selected()
-        matched = {pod["metadata"]["labels"][names.REVISION] for pod in _matched(chosen, self.pods())}
-        if self.service and names.REVISION not in self.service["spec"]["selector"] and before == revision:
-            # Back from shares to the champion alone: whatever that is, fewer get requests than before.
-            assert names.REVISION in chosen
-            assert matched <= {revision}
-            return
-        assert self.status.live is not None
-        assert revision == self.status.live.revision, "the Service is pointed at something that is not live"
-        assert all(entry.revision != revision for entry in self.status.quarantine), "traffic to the quarantine"
-        assert matched <= self._allowed(), "the Service selects pods of what is neither live nor tried"
-        if revision != before and self.fleet.ready(before) > 0:
-            assert self.fleet.complete(revision), "the Service moved before all pods were ready"
-
-    def _check_scale(self, existing: dict[str, Any], replicas: int) -> None:
-        revision = existing["metadata"]["labels"][names.REVISION]
-        if revision == self.selected():
-            target = self.deployment["spec"]["server"]["replicas"]
-            assert replicas >= target, "what serves was scaled down"
-        grows = replicas > existing["spec"]["replicas"]
-        if grows and self.service and _matched(self.service["spec"]["selector"], [existing["spec"]["template"]]):
-            may = self._allowed() | {self.selected()}
-            assert revision in may, "what takes traffic and is neither live nor tried gets more pods"
-
-    def _check_delete(self, existing: dict[str, Any]) -> None:
-        revision = existing["metadata"]["labels"][names.REVISION]
-        status = self.status
-        kept = [ref.revision for ref in (status.live, status.candidate, status.last_good) if ref]
-        if status.candidate and status.candidate.against:
-            label = f"{names.MIX_PREFIX}{status.candidate.against}"
-            if (
-                revision == status.candidate.revision
-                and label not in existing["spec"]["template"]["metadata"]["labels"]
-            ):
-                kept.remove(revision)
-        assert revision not in kept, "a revision was deleted that is still needed"
-        assert revision != self.selected(), "the revision that serves was deleted"
-
-
-def _champion(chosen: dict[str, str]) -> str | None:
-    mixed = [key.removeprefix(names.MIX_PREFIX) for key in chosen if key.startswith(names.MIX_PREFIX)]
-    return mixed[0] if mixed else chosen.get(names.REVISION)
-
-
-def _matched(chosen: dict[str, str], manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [item for item in manifests if chosen.items() <= item["metadata"].get("labels", {}).items()]
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:
