@@ -1,4 +1,7 @@
-"""The steps of a run that are ours: `python -m steadfit_trainer fetch|publish`, configured by the environment."""
+"""The steps that are ours: `python -m steadfit_trainer fetch|publish|evaluate|quarantine`.
+
+They are configured by the environment.
+"""
 
 import logging
 import os
@@ -15,10 +18,13 @@ from steadfit_trainer.fetch import fetch
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.patience import Patience
 from steadfit_trainer.publish import publish
+from steadfit_trainer.quarantine_note import Config as NoteConfig
+from steadfit_trainer.quarantine_note import write_note
+from steadfit_trainer.versions import evaluate_versions
 
 LOG = logging.getLogger(__name__)
 
-STEPS = ("fetch", "publish")
+STEPS = ("fetch", "publish", "evaluate", "quarantine")
 # Not one of the classes of the user's world: the operator sees a failure of the step itself.
 INTERNAL_EXIT_CODE = 1
 
@@ -34,6 +40,9 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     if len(arguments) != 1 or arguments[0] not in STEPS:
         return _end(log, "Internal", f"Say which step to do: {' or '.join(STEPS)}.", INTERNAL_EXIT_CODE)
     try:
+        if arguments[0] == "quarantine":
+            write_note(NoteConfig.model_validate_json(environment.get("STEADFIT_CONFIG", "")))
+            return 0
         config = Config.model_validate_json(environment.get("STEADFIT_CONFIG", ""))
         paths = Paths(Path(environment.get("STEADFIT_ROOT", "/steadfit")))
         if arguments[0] == "fetch":
@@ -41,8 +50,11 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
         else:
             ca_file = environment.get("STEADFIT_CA_FILE")
             patience = Patience(float(environment.get("STEADFIT_PUBLISH_DEADLINE", "1800")))
-            version = publish(config, paths, Path(ca_file) if ca_file else None, patience)
-            LOG.info("the version is %s", version)
+            trusted = Path(ca_file) if ca_file else None
+            if arguments[0] == "publish":
+                LOG.info("the version is %s", publish(config, paths, trusted, patience))
+            else:
+                LOG.info("found %s", evaluate_versions(config, paths, trusted, patience))
     except Failure as failure:
         LOG.error("%s", failure, exc_info=failure.__cause__)
         return _end(log, failure.failure_class, str(failure), failure.exit_code)

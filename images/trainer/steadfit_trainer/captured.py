@@ -115,9 +115,7 @@ def join(store: Store, wanted: Wanted, folder: Path) -> Joined:
         StoreError: the store failed.
     """
     found, parts = resolve(store, wanted.source.uri, wanted.window), folder / "parts"
-    files = {each.uri: parts / f"{index:05d}.parquet" for index, each in enumerate(found)}
-    with ThreadPoolExecutor(DOWNLOADS) as pool:
-        entries = list(pool.map(lambda each: fetch_object(store, each, files[each.uri]), found))
+    files, entries = download(store, found, parts)
     kinds = {each.uri: each.path.split("/")[0] for each in found}
     requests = {uri: file for uri, file in files.items() if kinds[uri] == captures.REQUESTS}
     posted = {uri: file for uri, file in files.items() if kinds[uri] == captures.OUTCOMES}
@@ -130,6 +128,18 @@ def join(store: Store, wanted: Wanted, folder: Path) -> Joined:
     shutil.rmtree(parts, ignore_errors=True)
     LOG.info("joined %s: %d labelled rows of %d requested ones", wanted.source.uri, rows, seen)
     return Joined(entries, target, schema)
+
+
+def download(store: Store, found: Sequence[StoredObject], folder: Path) -> tuple[dict[str, Path], list[FileEntry]]:
+    """Write parts to `folder`; return the file of each URI, and the parts' entries.
+
+    Raises:
+        DataFailure: one vanished since it was listed.
+        StoreError: the store failed.
+    """
+    files = {each.uri: folder / f"{index:05d}.parquet" for index, each in enumerate(found)}
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        return files, list(pool.map(lambda each: fetch_object(store, each, files[each.uri]), found))
 
 
 def _join(
@@ -148,7 +158,7 @@ def _join(
     for chunk in _chunks(requests, stored):
         table = chunk.filter(pc.greater(chunk.column(captures.CAPTURED_AT), begin))
         seen += len(table)
-        rows, index = _matches(outcomes.keys_of(table), known.keys, used)
+        rows, index = matches(outcomes.keys_of(table), known.keys, used)
         matched = table.take(pa.array(rows))
         columns = {name: matched.column(column) for name, column in inputs.items()}
         columns[label] = known.values.take(pa.array(index))
@@ -215,7 +225,7 @@ def _begin(requests: dict[str, Path], stored: pa.Schema, window: timedelta) -> A
     return pc.subtract(newest, pa.scalar(window, pa.duration("us")))
 
 
-def _matches(keys: Any, known: pa.Array, used: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def matches(keys: Any, known: pa.Array, used: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return which rows have an outcome and which one, each outcome once; `used` is kept up to date."""
     found = pc.fill_null(pc.index_in(keys, value_set=known), -1).to_numpy().astype(np.int64)
     rows = np.flatnonzero(found >= 0)

@@ -7,7 +7,6 @@ whose rows nobody knows might.
 
 import logging
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -15,15 +14,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from steadfit_artifact.errors import ArtifactError
-from steadfit_artifact.model import Model, load_model
-from steadfit_artifact.store import ObjectMissingError, Store, StoreConfig, StoreError
-from steadfit_artifact.transfer import download
+from steadfit_artifact.model import Model
 
-from steadfit_trainer import evaluate, paired
+from steadfit_trainer import evaluate, others, paired
 from steadfit_trainer.config import Champion, Config
 from steadfit_trainer.failures import Failure
 from steadfit_trainer.metrics import Judged, UndefinedMetricError
+from steadfit_trainer.others import Connect, NotComparableError, end, short
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.patience import Patience
 
@@ -32,12 +29,6 @@ LOG = logging.getLogger(__name__)
 # The rest of the time is for publishing, which needs the same store more.
 _SHARE = 0.5
 _LONGEST_REASON = 1024
-
-Connect = Callable[[StoreConfig], Store]
-
-
-class NotComparableError(Exception):
-    """There is no comparison; the message is the end of a sentence."""
 
 
 def compare(
@@ -69,7 +60,7 @@ def compare(
         reason = f"comparing failed with {type(error).__name__}: {error}"
     else:
         LOG.info("against %s: %s", champion.version, found)
-        numbers = {name: _short(getattr(found, name)) for name in ("value", "difference", "lower", "upper")}
+        numbers = {name: short(getattr(found, name)) for name in ("value", "difference", "lower", "upper")}
         return {**named, **numbers, "rows": found.rows, "method": found.method, "reason": ""}
     finally:
         shutil.rmtree(paths.champion, ignore_errors=True)
@@ -86,12 +77,10 @@ def _compared(model: Model, config: Config, paths: Paths, answers: Judged, metri
     rows = paired.sample(len(answers.truth), config.seed)
     try:
         columns, truth = evaluate.load_holdout(paths.holdout, model.features, config.evaluation.target)
-        prediction = evaluate.predict(model, {name: column[rows] for name, column in columns.items()}, len(rows))
-        if model.classes is None and prediction.labels.dtype.kind != "f":
-            raise NotComparableError("its artifact does not say which classes it knows")
-        its = evaluate.judged(config.evaluation, prediction, [truth[row] for row in rows.tolist()], model.classes)
-    except (Failure, ArtifactError) as error:
-        raise NotComparableError(f"it can't be judged on this holdout: {_end(error)}") from error
+    except Failure as error:
+        raise NotComparableError(f"it can't be judged on the holdout: {end(error)}") from error
+    sampled = {name: column[rows] for name, column in columns.items()}
+    its = others.answers(model, sampled, [truth[row] for row in rows.tolist()], config.evaluation)
     own = replace(
         answers,
         truth=answers.truth[rows],
@@ -101,30 +90,19 @@ def _compared(model: Model, config: Config, paths: Paths, answers: Judged, metri
     try:
         return paired.compare(metric, own, its, config.seed)
     except UndefinedMetricError as error:
-        raise NotComparableError(f"{metric} has no value on the compared rows: {_end(error)}") from error
+        raise NotComparableError(f"{metric} has no value on the compared rows: {end(error)}") from error
 
 
 def _load(champion: Champion, paths: Paths, connect: Connect, patience: Patience) -> Model:
-    """Download the champion, every byte checked against its digest, and load it.
+    """Load the champion.
 
     Raises:
-        NotComparableError: it is not there, not what its digest says, or can't be loaded here.
+        NotComparableError: it is not there, can't be loaded here, or the store does not answer.
     """
-    store, uri = champion.store, champion.artifact.uri
-    if champion.problem is not None or store is None or uri is None:
-        raise NotComparableError(champion.problem or "nobody says where its artifact lies")
-
-    def fetch() -> None:
-        try:
-            download(connect(store), uri, champion.artifact.digest, paths.champion)
-        except ObjectMissingError as error:  # Waiting does not bring it back.
-            raise NotComparableError(f"its artifact is gone: {_end(error)}") from error
-
     try:
-        patience.retry(fetch, StoreError)
-        return load_model(paths.champion)
-    except (Failure, ArtifactError) as error:
-        raise NotComparableError(f"it can't be loaded: {_end(error)}") from error
+        return others.load(champion, paths.champion, connect, patience)
+    except Failure as error:
+        raise NotComparableError(f"it can't be loaded: {end(error)}") from error
 
 
 def _check_rows(champion: Champion, config: Config, paths: Paths, boundary: str | None) -> None:
@@ -171,13 +149,3 @@ def _not_after(one: str | None, other: str | None, kind: Any) -> bool:
 def _type_of(column: str, paths: Paths) -> Any:
     """Return the type of the column that the holdout was split by."""
     return pq.read_schema(min(paths.holdout.glob("*.parquet"))).field(column).type
-
-
-def _short(value: float) -> float:
-    """Return six digits: more than any holdout can tell apart, and the same on every machine."""
-    return float(f"{value:.6g}")
-
-
-def _end(error: Exception) -> str:
-    """Return a sentence as the end of another one."""
-    return str(error).rstrip(".")

@@ -11,7 +11,7 @@ Scalar = bool | int | float | str
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Column = Annotated[str, Field(min_length=1, max_length=128)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-MetricName = Literal["roc_auc", "accuracy", "brier_score", "log_loss", "mae", "rmse"]
+MetricName = Literal["roc_auc", "accuracy", "brier_score", "log_loss", "calibration_error", "mae", "rmse"]
 
 
 class _Model(BaseModel):
@@ -91,33 +91,59 @@ class Accepted(_Model):
     store: StoreConfig
 
 
-class ChampionArtifact(_Model):
-    """Where the champion's files lie; without a place they can't be had."""
+class VersionArtifact(_Model):
+    """Where a version's files lie; without a place they can't be had."""
 
     digest: Digest
     uri: str | None = None
 
 
-class Champion(_Model):
-    """The version that serves, and how the rows it was not trained on were split off.
+class Version(_Model):
+    """A version that was made before.
 
     Attributes:
-        problem: why it can't be compared with, known before anything was tried.
-        fraction: absent of versions of older releases.
+        problem: why it can't be had, known before anything was tried.
     """
 
     version: Annotated[str, Field(max_length=253)]
-    artifact: ChampionArtifact
+    artifact: VersionArtifact
     store: StoreConfig | None = None
     problem: str | None = None
+
+
+class Champion(Version):
+    """The version that serves, and how the rows it was not trained on were split off.
+
+    Attributes:
+        fraction: absent of versions of older releases.
+    """
+
     by: str | None = None
     column: str | None = None
     boundary: str | None = None
     fraction: float | None = None
 
 
+class Evaluate(_Model):
+    """What a run of purpose Evaluate compares, instead of training.
+
+    Attributes:
+        metric: to compare by.
+        min_rows: fewer rows decide nothing.
+        max_rows: no more rows than these, the newest, are used.
+        live: the version that serves.
+        last_good: the one that served before; None if there is none.
+    """
+
+    metric: MetricName
+    min_rows: Annotated[int, Field(ge=1)]
+    max_rows: Annotated[int, Field(ge=1)]
+    live: Version
+    last_good: Version | None = None
+
+
 class Config(_Model):
-    """The whole configuration of fetch and publish."""
+    """The whole configuration of a run's own steps."""
 
     run: Run
     store: StoreConfig
@@ -125,6 +151,7 @@ class Config(_Model):
     evaluation: Evaluation
     accepted: Accepted | None = None
     champion: Champion | None = None
+    evaluate: Evaluate | None = None
     params: dict[str, Scalar] = {}
     seed: int = 0
     # A bearer token goes there: never in the clear.

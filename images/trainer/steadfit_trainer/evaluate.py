@@ -30,9 +30,14 @@ def load_holdout(folder: Path, features: tuple[Feature, ...], target: str) -> tu
     Raises:
         UserFailure: the signature names a column that the data does not have, or of another type.
     """
+    return load(sorted(folder.glob("*.parquet")), features, target)
+
+
+def load(files: list[Path], features: tuple[Feature, ...], target: str) -> tuple[dict[str, NDArray[Any]], list[Any]]:
+    """Return the rows of files as `load_holdout` does."""
     columns: dict[str, list[NDArray[Any]]] = {feature.name: [] for feature in features}
     truth: list[Any] = []
-    for path in sorted(folder.glob("*.parquet")):
+    for path in files:
         present = pq.read_schema(path).names
         for feature in features:
             if feature.name not in present:
@@ -72,8 +77,14 @@ def values_of(feature: Feature, column: pa.ChunkedArray) -> NDArray[Any]:
         ) from None
 
 
-def predict(model: Model, columns: Mapping[str, NDArray[Any]], rows: int) -> Prediction:
+def predict(model: Model, columns: Mapping[str, NDArray[Any]], rows: int, where: str = "the holdout") -> Prediction:
     """Predict all rows, a few thousand at a time, and check that the answers can be answers.
+
+    Args:
+        model: loaded.
+        columns: its inputs.
+        rows: how many.
+        where: the rows come from, for sentences.
 
     Raises:
         UserFailure: the model fails, or answers NaN or something that is no probability.
@@ -83,18 +94,18 @@ def predict(model: Model, columns: Mapping[str, NDArray[Any]], rows: int) -> Pre
         for start in range(0, rows, BATCH_ROWS):
             parts.append(model.predict({name: column[start : start + BATCH_ROWS] for name, column in columns.items()}))
     except ColumnError as error:
-        raise UserFailure(f"model.{model.format} can't judge the holdout: {error}") from None
+        raise UserFailure(f"model.{model.format} can't judge {where}: {error}") from None
     except ArtifactError as error:
         raise UserFailure(str(error)) from None
     first = parts[0]
     probabilities = None
     if first.probabilities is not None:
         probabilities = np.concatenate([part.probabilities for part in parts if part.probabilities is not None])
-        _check_probabilities(model.format, probabilities)
+        _check_probabilities(model.format, probabilities, where)
     answers = np.concatenate([part.labels for part in parts])
     if answers.dtype.kind == "f" and not np.isfinite(answers).all():
         row = int((~np.isfinite(answers)).argmax())
-        raise UserFailure(f"model.{model.format} predicts {answers[row]} in row {row} of the holdout.")
+        raise UserFailure(f"model.{model.format} predicts {answers[row]} in row {row} of {where}.")
     return Prediction(answers, probabilities, first.classes)
 
 
@@ -166,7 +177,7 @@ def _beside(
     )
 
 
-def _check_probabilities(form: str, probabilities: NDArray[np.float32]) -> None:
+def _check_probabilities(form: str, probabilities: NDArray[np.float32], where: str) -> None:
     sums = probabilities.sum(axis=1, dtype=np.float64)
     # NaN fails both comparisons, so they are asked for what is right.
     right = (np.abs(sums - 1) <= TOLERANCE) & ((probabilities >= -TOLERANCE) & (probabilities <= 1 + TOLERANCE)).all(
@@ -175,4 +186,4 @@ def _check_probabilities(form: str, probabilities: NDArray[np.float32]) -> None:
     if not right.all():
         row = int((~right).argmax())
         shown = [round(float(value), 4) for value in probabilities[row, :5]]
-        raise UserFailure(f"model.{form} gives {shown} in row {row} of the holdout, which are no probabilities.")
+        raise UserFailure(f"model.{form} gives {shown} in row {row} of {where}, which are no probabilities.")

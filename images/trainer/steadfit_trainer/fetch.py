@@ -2,6 +2,8 @@
 
 Two readings of the downloaded files: the first finds the columns, the labels and the boundary, the second writes
 the rows. Only the split column of the labelled rows is in memory at once.
+
+A run of purpose Evaluate trains nothing: it gets the newest rows that production answered, see `recent`.
 """
 
 import errno
@@ -19,7 +21,7 @@ import pyarrow.compute as pc
 from steadfit_artifact.digest import FileEntry, data_digest, hash_file
 from steadfit_artifact.store import Store, StoreConfig, StoreError, under
 
-from steadfit_trainer import captured, checks, holdout, objects, tables
+from steadfit_trainer import captured, checks, holdout, objects, recent, tables
 from steadfit_trainer.config import Config, Evaluation, Source
 from steadfit_trainer.failures import DataFailure, StoreFailure
 from steadfit_trainer.paths import Paths
@@ -91,6 +93,9 @@ def fetch(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store] 
     for folder in (paths.data, paths.output, paths.holdout.parent):
         _empty(folder)
     try:
+        if config.evaluate is not None:
+            recent.fetch(config, config.evaluate, paths, connect)
+            return
         fetched = _all(config, paths, connect)
         _split(config, fetched, paths)
         checks.check(config, [(each.source, each.profile) for each in fetched], connect)

@@ -6,6 +6,7 @@ and both have to be one column for whoever learns from them.
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ def keys_of(table: pa.Table) -> Any:
     return pc.binary_join_element_wise(table.column(captures.PREDICTION_ID), rows, ":")
 
 
-def read(files: dict[str, Path], name: str, target: str, kind: pa.DataType | None) -> Outcomes:
+def read(
+    files: dict[str, Path], name: str, target: str, kind: pa.DataType | None, window: timedelta | None = None
+) -> Outcomes:
     """Read the outcomes of all parts.
 
     Args:
@@ -47,6 +50,7 @@ def read(files: dict[str, Path], name: str, target: str, kind: pa.DataType | Non
         name: of the source, for sentences.
         target: the column that the outcomes are values of.
         kind: its type in the run's other data; None if there is no other.
+        window: only outcomes that came so long before the newest one count; None = all.
 
     Raises:
         DataFailure: a part can't be read, or an outcome is no value of the target.
@@ -56,6 +60,9 @@ def read(files: dict[str, Path], name: str, target: str, kind: pa.DataType | Non
         with tables.readable(uri, "Parquet"):
             parts.append(pq.read_table(path, partitioning=None).cast(captures.OUTCOME_SCHEMA))
     table = pa.concat_tables(parts)
+    if window is not None and len(table):
+        received = table.column(captures.RECEIVED_AT)
+        table = table.filter(pc.greater(received, pc.subtract(pc.max(received), pa.scalar(window, pa.duration("us")))))
     table = table.append_column("key", keys_of(table)).sort_by(captures.RECEIVED_AT)
     newest = table.group_by("key", use_threads=False).aggregate([(captures.OUTCOME, "last")])
     encoded = newest.column(f"{captures.OUTCOME}_last").combine_chunks().dictionary_encode()

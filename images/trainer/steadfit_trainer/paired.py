@@ -6,7 +6,8 @@ metric goes.
 
 - Accuracy: the interval follows from the rows on which just one of the two is right (McNemar, Psychometrika 12 (1947)).
 - All others: the percentile interval of a paired bootstrap, which draws rows, and both answers with each row (Efron and
-  Tibshirani, An Introduction to the Bootstrap (1993), chapter 13).
+  Tibshirani, An Introduction to the Bootstrap (1993), chapter 13). That of the calibration error is rather too
+  long than too short, as chance moves the error of every bin away from 0.
 """
 
 from collections.abc import Callable, Mapping
@@ -141,6 +142,14 @@ def _log_loss(judged: Judged) -> Scores:
     return _mean(-np.log(np.maximum(happened, np.finfo(np.float64).eps)))
 
 
+def _calibration_error(judged: Judged) -> Scores:
+    bins, beyond = metrics.miscalibration(judged)
+    # Of a bin without rows nothing is added.
+    each = np.zeros((len(bins), metrics.CALIBRATION_BINS))
+    each[np.arange(len(bins)), bins] = beyond
+    return lambda weights: np.asarray(np.abs(weights @ each).sum(axis=1) / len(bins))
+
+
 def _mae(judged: Judged) -> Scores:
     return _mean(np.abs(judged.labels - judged.truth))
 
@@ -193,7 +202,7 @@ def _binary_auc(truth: NDArray[np.bool_], scores: Floats) -> Scores:
 
 def _probabilities(judged: Judged) -> Floats:
     if judged.probabilities is None or (judged.truth < 0).any():
-        raise UndefinedMetricError("The holdout has labels that the model does not know.")
+        raise UndefinedMetricError("The rows have labels that the model does not know.")
     return judged.probabilities
 
 
@@ -205,6 +214,7 @@ _SCORES: Mapping[str, Callable[[Judged], Scores]] = {
     "roc_auc": _roc_auc,
     "brier_score": _brier,
     "log_loss": _log_loss,
+    "calibration_error": _calibration_error,
     "mae": _mae,
     "rmse": _rmse,
 }

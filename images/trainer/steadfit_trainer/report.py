@@ -35,21 +35,23 @@ class Operator:
     Token and CA file are read for each request, because Kubernetes renews the one and the operator the other.
 
     Args:
-        url: of the run's record, https.
+        url: where the run's result goes, https.
         token: file with the bearer token.
         ca_file: file with the certificates to trust; None trusts the system's.
+        what: is posted, for sentences.
     """
 
-    def __init__(self, url: str, token: Path, ca_file: Path | None) -> None:
+    def __init__(self, url: str, token: Path, ca_file: Path | None, what: str = "record") -> None:
+        self._what = what
         self._url = urllib.parse.urlsplit(url)
         self._token = token
         self._ca_file = ca_file
 
     def post(self, body: bytes) -> str | None:
-        """Post the record once; return the version's name if it exists, None if it is stored only.
+        """Post once; return the version's name if it exists, None if it is stored only.
 
         Raises:
-            UserFailure: the record is refused for good.
+            UserFailure: it is refused for good.
             OperatorUnavailableError: anything that may heal.
         """
         try:
@@ -62,8 +64,8 @@ class Operator:
             return None
         sentence = str(answer.get("error") or "it gave no reason").rstrip(".")
         if 400 <= status < 500 and status not in TRANSIENT:
-            raise UserFailure(f"The operator refuses the record ({status}): {sentence}.")
-        raise OperatorUnavailableError(f"The operator did not take the record ({status}): {sentence}.")
+            raise UserFailure(f"The operator refuses the {self._what} ({status}): {sentence}.")
+        raise OperatorUnavailableError(f"The operator did not take the {self._what} ({status}): {sentence}.")
 
     def _exchange(self, body: bytes) -> tuple[int, dict[str, Any]]:
         """Send one request on a connection of its own; redirects are not followed."""

@@ -200,7 +200,7 @@ def test_a_champion_whose_inputs_are_not_in_the_data_any_more_is_not_compared_wi
     new.document["run"]["uid"] = "uid-2"
     served = publish(old, tmp_path / "a")
     assert reason(new, tmp_path / "b", against(served)).startswith(
-        "it can't be judged on this holdout: signature.json names 'gusts', which the data source 'flights' does not"
+        "it can't be judged on the holdout: signature.json names 'gusts', which the data source 'flights' does not"
     )
 
 
@@ -217,7 +217,7 @@ def test_a_champion_that_does_not_know_a_new_class_has_no_value(
     other.fetch()
     train(other)
     other.document["run"]["uid"] = "uid-2"
-    assert "The holdout has labels that the model does not know" in reason(other, tmp_path / "x", against(served))
+    assert "The rows have labels that the model does not know" in reason(other, tmp_path / "x", against(served))
 
 
 def test_a_fault_of_the_comparison_itself_is_a_reason_too(

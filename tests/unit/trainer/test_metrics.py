@@ -109,3 +109,18 @@ def test_labels_mean_the_same_however_they_are_stored(truth: list[Any], classes:
 )
 def test_the_positive_class_is_the_one_named_else_the_greatest(wanted: Any, classes: Any, index: Any) -> None:
     assert labels.positive_index(wanted, classes) == index
+
+
+def test_the_calibration_error_is_that_of_the_monitor_by_hand() -> None:
+    # Bins of 0.05: one row at 0.1, one at 0.4, one at 0.65, one at 0.8; their middles are 0.025 above.
+    values = _values(["calibration_error"], [0, 1, 0, 1], TWO, (0, 1))
+    assert values["calibration_error"] == pytest.approx((0.125 + (1 - 0.425) + 0.675 + (1 - 0.825)) / 4)
+    together = [[0.48, 0.52], [0.47, 0.53]]
+    assert _values(["calibration_error"], [0, 1], together, (0, 1))["calibration_error"] == pytest.approx(0.025)
+    sure = [[0.0, 1.0], [1.0, 0.0]]
+    assert _values(["calibration_error"], [1, 0], sure, (0, 1))["calibration_error"] == pytest.approx(0.025)
+
+
+def test_several_classes_have_no_calibration_error() -> None:
+    scores = [[0.6, 0.3, 0.1], [0.3, 0.5, 0.2]]
+    assert _values(["calibration_error", "accuracy"], ["a", "b"], scores, ("a", "b", "c")) == {"accuracy": 1.0}

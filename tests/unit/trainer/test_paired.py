@@ -50,7 +50,7 @@ def test_a_resample_is_scored_as_scikit_learn_scores_its_rows(metric: str, class
     rng = np.random.default_rng(1)
     truth = rng.integers(0, classes, 200)
     judged = several(rng, 200, 1.0, truth) if classes == 3 else pair(metric, 200)[0]
-    if metric in metrics.REGRESSION:
+    if metric in metrics.REGRESSION or metric == "calibration_error":
         judged = pair(metric, 200)[0]
     rows = [rng.integers(0, 200, 200) for _ in range(5)]
     weights = np.stack([np.bincount(each, minlength=200) for each in rows]).astype(float)
@@ -78,7 +78,7 @@ def test_a_model_against_itself_differs_by_nothing(metric: str) -> None:
     assert (found.lower, found.difference, found.upper) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("metric", ["roc_auc", "accuracy", "brier_score", "rmse"])
+@pytest.mark.parametrize("metric", ["roc_auc", "accuracy", "brier_score", "calibration_error", "rmse"])
 def test_the_interval_holds_the_true_difference_of_nothing_about_as_often_as_it_says(
     metric: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,7 +87,9 @@ def test_the_interval_holds_the_true_difference_of_nothing_about_as_often_as_it_
     for seed in range(200):
         found = paired.compare(metric, *pair(metric, rows, seed), seed)
         held += found.lower <= 0 <= found.upper
-    assert 0.90 <= held / 200 <= 0.99
+    # Resampling adds noise to every bin's error, so that the interval of the calibration error is too long: it is never
+    # surer than it may be.
+    assert 0.90 <= held / 200 <= (1 if metric == "calibration_error" else 0.99)
 
 
 def test_pairing_tells_models_apart_that_two_separate_scores_do_not() -> None:

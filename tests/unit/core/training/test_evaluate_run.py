@@ -12,6 +12,7 @@ from steadfit.core import evaluated, names, run_job
 from steadfit.core.failure import classify
 from steadfit.core.run_pod import parse
 from steadfit.core.types import Stores
+from steadfit_trainer.config import Config
 
 from .builders import (
     COMPLETE,
@@ -309,6 +310,14 @@ def test_evaluate_is_told_where_both_artifacts_lie_and_how_many_rows_to_take() -
         }
         assert both[name]["store"]["uriPrefix"] == "s3://models"
     assert "champion" not in told
+
+
+def test_the_trainer_reads_what_it_is_told() -> None:
+    read = Config.model_validate(config(rendered()))
+    assert read.evaluate is not None
+    assert read.evaluate.last_good is not None
+    assert (read.evaluate.live.version, read.evaluate.last_good.version) == ("orders-v2", "orders-v1")
+    assert read.data[0].captured is not None
 
 
 def test_a_last_good_version_in_another_store_brings_that_stores_keys() -> None:

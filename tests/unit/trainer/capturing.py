@@ -1,0 +1,40 @@
+"""Captured rows as servers leave them in the store."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from steadfit_artifact import captures
+from steadfit_artifact.captures import OUTCOMES, REQUESTS, Request, path_of
+
+from tests.unit.trainer.world import LAKE, World, as_parquet
+
+PLACE = "s3://lake/ns/_captures/flights/"
+NINE = datetime(2026, 1, 31, 9, tzinfo=UTC)
+
+
+def recorded(window: str = "720h", **more: Any) -> dict[str, Any]:
+    shape = {"name": "live", "uri": PLACE, "store": LAKE, "captured": {"deployment": "flights", "window": window}}
+    return shape | more
+
+
+def put_requests(
+    world: World, *requests: Request, version: str = "7", part: str = "pod-1", at: datetime | None = None
+) -> None:
+    moment = at.timestamp() if at else requests[0].at
+    path = path_of(REQUESTS, moment, version, part)
+    world.store().put(PLACE + path, as_parquet(captures.request_table(requests)))
+
+
+def put_outcomes(
+    world: World, *outcomes: tuple[str, int, datetime, str], version: str = "7", part: str = "pod-1"
+) -> None:
+    rows = [(prediction_id, row, at.timestamp(), text) for prediction_id, row, at, text in outcomes]
+    path = path_of(OUTCOMES, rows[0][2], version, part)
+    world.store().put(PLACE + path, as_parquet(captures.outcome_table(rows)))
+
+
+def request(prediction_id: str, at: datetime, rows: int = 1, **columns: Any) -> Request:
+    given = {name: np.array(values) for name, values in columns.items()} or {"wind": np.arange(rows) / 2}
+    count = len(next(iter(given.values())))
+    return Request(prediction_id, at.timestamp(), given, np.ones(count, np.int64), None)
