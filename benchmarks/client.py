@@ -1,7 +1,8 @@
 """A closed-loop HTTP client that is cheap enough to measure a fast server from the other core.
 
 Each connection sends its next request when its answer is there, so the server is never idle; latency under a
-fixed rate is the load generator's business (tests/support/load.py).
+fixed rate is the load generator's business (tests/support/load.py). A connection that the server ends with an answer is
+replaced by a new one, as a client with a pool does.
 """
 
 import argparse
@@ -36,12 +37,18 @@ def measure(port: int, path: str, body: bytes, connections: int, seconds: float)
     with selectors.DefaultSelector() as selector:
         sent: dict[socket.socket, float] = {}
         missing: dict[socket.socket, int] = {}
-        for _ in range(connections):
+        ending: set[socket.socket] = set()
+
+        def open_one() -> None:
+            begun = time.perf_counter()
             each = socket.create_connection(("127.0.0.1", port))
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(each, selectors.EVENT_READ)
-            sent[each], missing[each] = time.perf_counter(), 0
+            sent[each], missing[each] = begun, 0
             each.sendall(request)
+
+        for _ in range(connections):
+            open_one()
         latencies: list[float] = []
         answered = 0
         begin = time.perf_counter() + 0.3
@@ -53,15 +60,27 @@ def measure(port: int, path: str, body: bytes, connections: int, seconds: float)
                 data = connection.recv(1 << 20)
                 if not data:
                     raise RuntimeError("The server closed a connection.")
-                missing[connection] = missing[connection] - len(data) if missing[connection] else _rest(data)
+                if missing[connection]:
+                    missing[connection] -= len(data)
+                else:
+                    missing[connection] = _rest(data)
+                    if b"\r\nconnection: close\r\n" in data:
+                        ending.add(connection)
                 if missing[connection]:
                     continue
                 answered += 1
                 now = time.perf_counter()
                 if now >= begin:
                     latencies.append(now - sent[connection])
-                sent[connection] = now
-                connection.sendall(request)
+                if connection in ending:
+                    ending.remove(connection)
+                    selector.unregister(connection)
+                    connection.close()
+                    del sent[connection], missing[connection]
+                    open_one()
+                else:
+                    sent[connection] = now
+                    connection.sendall(request)
         for connection in sent:
             connection.close()
     latencies.sort()

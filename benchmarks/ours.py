@@ -1,8 +1,9 @@
 """The model server as it is, with a model from a directory instead of a store.
 
-    <directory> [--without-signals] <port>
+    <directory> [--without-signals | --without-counting] [--without-bounds] <port>
 
-`--without-signals` leaves out counting and prediction tokens, to measure what they cost.
+What is left out is what its cost is to be measured of: `--without-signals` counting and prediction tokens,
+`--without-counting` the counting alone, `--without-bounds` the ends of connections.
 """
 
 import os
@@ -33,11 +34,15 @@ ENVIRONMENT = {
 if __name__ == "__main__":
     directory, port = Path(sys.argv[1]), sys.argv[-1]
     os.environ.update({f"STEADFIT_{name}": value for name, value in ENVIRONMENT.items()} | {"STEADFIT_PORT": port})
+    if "--without-bounds" in sys.argv:
+        os.environ.update({"STEADFIT_MAX_REQUESTS_PER_CONNECTION": "0", "STEADFIT_MAX_CONNECTION_SECONDS": "0"})
     settings = Settings()
     model = ArtifactModel(load_model(directory))
     signals = None
     if "--without-signals" not in sys.argv:
         signals = Signals(settings, b"secret", model, model.classes, read_reference(directory))
+        if "--without-counting" in sys.argv:
+            signals.counting = None
     lifecycle = Lifecycle(Predictor(model, settings.max_rows, settings.request_timeout_seconds, signals))
     metrics = Metrics(settings.namespace, settings.model_name, settings.version, settings.revision)
     DrainingServer(settings, App(settings, lifecycle, metrics), lifecycle).run()

@@ -4,11 +4,11 @@
 
 Servers take turns in short rounds, so that a change in the machine's mood meets all of them; each is one process
 on one core, the client runs on another. What counts are ratios: absolute numbers of one machine mean nothing on
-the next. The processor time of a request is the server process's own and does not depend on the client's speed.
+the next. The processor time of a request is the server process's own and does not depend on the client's speed. What
+its parts cost is measured by benchmarks.costs.
 """
 
 import json
-import os
 import socket
 import statistics
 import subprocess
@@ -28,7 +28,6 @@ from benchmarks.models import FEATURES, estimators, rows, write_artifact
 
 ROUNDS = 5
 SECONDS = 1.5
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -55,10 +54,10 @@ class Server:
             time.sleep(0.05)
         raise RuntimeError(f"{name} ended with code {process.returncode}.")
 
-    def measure(self, body: Path, key: tuple[int, int]) -> None:
+    def measure(self, body: Path, key: tuple[int, int], seconds: float = SECONDS) -> None:
         """Run one round."""
         before = self._cpu_seconds()
-        arguments = [str(self.port), self.path, str(body), str(key[1]), str(SECONDS)]
+        arguments = [str(self.port), self.path, str(body), str(key[1]), str(seconds)]
         done = subprocess.run(
             [*_on_core(1), sys.executable, "-m", "benchmarks.client", *arguments], capture_output=True, check=True
         )
@@ -72,8 +71,8 @@ class Server:
         return [statistics.median(values) for values in zip(*self.rounds[key], strict=True)]
 
     def _cpu_seconds(self) -> float:
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(stat[11]) + int(stat[12])) / TICKS_PER_SECOND
+        # The clock of another process, as clock_getcpuclockid(3) makes it.
+        return time.clock_gettime((~self.process.pid << 3) | 2)
 
 
 def _on_core(core: int) -> list[str]:
@@ -122,15 +121,12 @@ def main() -> None:
             for model, model_format in served:
                 name = f"{model}, {model_format}"
                 servers.append(Server.start(name, "benchmarks.ours", str(directory / f"{model}-{model_format}")))
-            bare = ["benchmarks.ours", str(directory / "linear-onnx"), "--without-signals"]
-            servers.insert(2, Server.start("linear, no signals", *bare))
             keys = [(1, 1), (1, 16), (100, 16)]
             for key in keys:
                 for _ in range(ROUNDS):
                     for server in servers:
                         server.measure(bodies[key[0]], key)
             report(servers, keys)
-            report_signals(servers[1], servers[2], keys)
         finally:
             for server in servers:
                 server.process.kill()
@@ -163,16 +159,6 @@ def report(servers: list[Server], keys: list[tuple[int, int]]) -> None:
             rate, p50, p99, cpu = server.median(key)
             ratio, cpu_ratio = rate / floor[0], cpu / floor[3]
             print(f"{server.name:20}{rate:12.0f}{ratio:10.2f}{p50:9.2f}{p99:9.2f}{cpu:9.0f}{cpu_ratio:10.2f}")
-
-
-def report_signals(counted: Server, bare: Server, keys: list[tuple[int, int]]) -> None:
-    """Print what counting and tokens add: the median over the rounds, each round a ratio of neighbours in time."""
-    print("\ncounting and prediction tokens, of the CPU time of a request without them")
-    for key in keys:
-        ratios = [
-            with_[3] / without[3] - 1 for with_, without in zip(counted.rounds[key], bare.rounds[key], strict=True)
-        ]
-        print(f"{key[0]:4} rows, {key[1]:2} connections {statistics.median(ratios):+8.1%}")
 
 
 if __name__ == "__main__":

@@ -1,37 +1,30 @@
 """Counts, for each input and for the answer, in which of the reference's bins the rows fall.
 
-Every request pays for this, so it only leaves its columns here; they are counted together when there are enough of
-them that numpy's fixed costs do not matter, or when somebody scrapes. The bins are the reference's and never move, so
-the counts of all replicas can be added (docs/design/0060).
+The bins are the reference's and never move, so the counts of all replicas can be added (docs/design/0060). Numbers are
+counted many rows at a time (number_counts.py), and so are texts and classes.
 """
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from steadfit_artifact.reference import (
     CategoryFeature,
     ClassPredictions,
-    NumberFeature,
     Reference,
     ReferenceFileError,
-    ReferencePredictions,
     count_categories,
     count_classes,
-    count_numbers,
-    count_scores,
-    numbers,
 )
 
+from steadfit_server.number_counts import NumberCounts
 from steadfit_server.protocol import Feature
 
-# Values (rows times features) and arrays (requests times features) that may wait to be counted. Both bound the time
-# that counting takes, a value 10 ns and an array 400 ns, to about a millisecond, and what waits to some caches' size.
-MAX_WAITING_VALUES = 16_384
-MAX_WAITING_ARRAYS = 2_048
+# Rows whose texts may wait to be counted.
+MAX_WAITING_TEXTS = 1_024
 
 
 @dataclass
@@ -67,6 +60,16 @@ class Tally:
         return [(count + 0.5) / total for count in self.reference]
 
 
+@dataclass
+class _Texts:
+    """Texts or classes that wait to be counted, the function that does it by position, and the counts so far."""
+
+    name: str
+    counted: Callable[[Sequence[Any]], list[int]]
+    counts: list[int]
+    waiting: list[Any] = field(default_factory=list)
+
+
 class Counting:
     """The counts of one model's inputs and answers; several threads may add and read.
 
@@ -84,12 +87,10 @@ class Counting:
         self.importances = {feature.name: feature.importance for feature in reference.features}
         self.features: dict[str, Tally] = {}
         self.predictions = Tally.of(reference.predictions.positions, reference.predictions.counts)
-        self._counters: list[tuple[str, Callable[[NDArray[Any]], list[int]], list[int]]] = []
-        self._waiting: list[tuple[Mapping[str, NDArray[Any]], NDArray[Any]]] = []
-        self._waiting_rows = 0
-        self._max_rows = MAX_WAITING_VALUES // max(len(reference.features), 1)
-        self._max_requests = MAX_WAITING_ARRAYS // max(len(reference.features), 1)
+        self._texts: list[_Texts] = []
         datatypes = {feature.name: feature.datatype for feature in features}
+        edged: list[tuple[Sequence[float], str, list[int]]] = []
+        self._numbers: list[str] = []
         for feature in reference.features:
             datatype = datatypes.get(feature.name)
             if datatype is None or (datatype == "BYTES") != isinstance(feature, CategoryFeature):
@@ -97,50 +98,50 @@ class Counting:
                     f"reference.json counts '{feature.name}' as a {feature.kind}, which the model's inputs don't have."
                 )
             tally = self.features[feature.name] = Tally.of(feature.positions, feature.counts)
-            self._counters.append((feature.name, _feature_counter(feature, datatype), tally.counts))
-        self._count_predictions = _prediction_counter(reference.predictions)
+            if isinstance(feature, CategoryFeature):
+                self._texts.append(_Texts(feature.name, partial(count_categories, feature.categories), tally.counts))
+            else:
+                self._numbers.append(feature.name)
+                edged.append((feature.edges, datatype, tally.counts))
+        predictions = reference.predictions
+        self._classes: _Texts | None = None
+        if isinstance(predictions, ClassPredictions):
+            self._classes = _Texts("", partial(count_classes, predictions.classes), self.predictions.counts)
+        else:
+            edged.append((predictions.edges, "FP64", self.predictions.counts))
+        self._number_counts = NumberCounts(edged)
+        self._waiting_rows = 0
         self._lock = threading.Lock()
 
     def add(self, columns: Mapping[str, NDArray[Any]], predicted: NDArray[Any]) -> None:
         """Count rows that were answered; `predicted` are their classes if `by_class`, else scores or values."""
+        numbers = [columns[name] for name in self._numbers]
+        if self._classes is None:
+            numbers.append(predicted)
         with self._lock:
-            self._waiting.append((columns, predicted))
+            self._number_counts.add(numbers, len(predicted))
+            for texts in self._texts:
+                texts.waiting.extend(columns[texts.name].tolist())
+            if self._classes is not None:
+                self._classes.waiting.extend(predicted.tolist())
             self._waiting_rows += len(predicted)
-            if self._waiting_rows >= self._max_rows or len(self._waiting) >= self._max_requests:
-                self._count()
+            if self._waiting_rows >= MAX_WAITING_TEXTS:
+                self._count_texts()
 
     def snapshot(self) -> tuple[dict[str, list[int]], list[int]]:
         """Return the counts by bin of one moment: of each feature, and of the answers."""
         with self._lock:
-            self._count()
+            self._number_counts.count()
+            self._count_texts()
             return {name: tally.by_bin() for name, tally in self.features.items()}, self.predictions.by_bin()
 
-    def _count(self) -> None:
-        """Count what waits; the lock is held."""
-        waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
-        if not waiting:
-            return
-        for name, counted, counts in self._counters:
-            _add(counts, counted(np.concatenate([columns[name] for columns, _ in waiting])))
-        _add(self.predictions.counts, self._count_predictions(np.concatenate([predicted for _, predicted in waiting])))
-
-
-def _feature_counter(feature: NumberFeature | CategoryFeature, datatype: str) -> Callable[[NDArray[Any]], list[int]]:
-    """Return what counts a column by position."""
-    if isinstance(feature, NumberFeature):
-        edges = feature.edges
-        return lambda column: count_numbers(edges, numbers(column, datatype))
-    categories = feature.categories
-    return lambda column: count_categories(categories, column.tolist())
-
-
-def _prediction_counter(predictions: ReferencePredictions) -> Callable[[NDArray[Any]], list[int]]:
-    """Return what counts predictions by position."""
-    if isinstance(predictions, ClassPredictions):
-        classes = predictions.classes
-        return lambda predicted: count_classes(classes, predicted.tolist())
-    edges = predictions.edges
-    return lambda predicted: count_scores(edges, predicted.astype(np.float64, copy=False))
+    def _count_texts(self) -> None:
+        """Count the texts and classes that wait; the lock is held."""
+        self._waiting_rows = 0
+        for texts in (*self._texts, self._classes):
+            if texts is not None:
+                _add(texts.counts, texts.counted(texts.waiting))
+                texts.waiting.clear()
 
 
 def _add(counts: list[int], more: Sequence[int]) -> None:

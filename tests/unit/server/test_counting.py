@@ -1,6 +1,7 @@
 """What is counted of requests and answers, and in which bin."""
 
 import math
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,8 +9,17 @@ import numpy as np
 import orjson
 import pytest
 from numpy.typing import NDArray
-from steadfit_artifact.reference import Reference, ReferenceFileError
-from steadfit_server.counting import MAX_WAITING_VALUES, Counting
+from steadfit_artifact.reference import (
+    CategoryFeature,
+    Reference,
+    ReferenceFileError,
+    count_categories,
+    count_numbers,
+    count_scores,
+    numbers,
+)
+from steadfit_server.counting import Counting
+from steadfit_server.number_counts import MAX_WAITING_VALUES
 from steadfit_server.predictor import Output
 
 from tests.unit.server.harness import MIXED, REFERENCE, Caller, FakeModel, Feature, mixed, replaced, tensor
@@ -98,22 +108,47 @@ def test_a_row_is_counted_once_for_each_feature_and_once_for_its_answer() -> Non
     assert caller.value("steadfit_predicted_rows_total") == 3
 
 
-def test_many_rows_are_counted_as_one_after_the_other() -> None:
+def columns_of(rows: int) -> dict[str, NDArray[Any]]:
+    """Return random columns of MIXED, with missing ones."""
     random = np.random.default_rng(1)
-    rows = MAX_WAITING_VALUES // len(MIXED) + 5
-    columns: dict[str, NDArray[Any]] = {
+    return {
         "hour": random.integers(0, 24, rows),
         "wind": np.where(random.random(rows) < 0.2, np.nan, random.normal(3, 2, rows)),
         "holiday": random.random(rows) < 0.5,
-        "carrier": np.array(random.choice(["UA", "DL", "AA"], rows).tolist(), object),
+        "carrier": random.choice(np.array(["UA", "DL", "AA", None], object), rows),
     }
-    scores = random.random(rows)
-    together, each = (Counting(Reference.parse(orjson.dumps(REFERENCE)), MIXED) for _ in range(2))
-    together.add(columns, scores)
-    for row in range(rows):
-        each.add({name: values[row : row + 1] for name, values in columns.items()}, scores[row : row + 1])
-    assert together.snapshot() == each.snapshot()
-    assert sum(together.snapshot()[1]) == rows
+
+
+def test_rows_are_counted_as_publish_counts_them_however_they_come() -> None:
+    room = MAX_WAITING_VALUES // len(MIXED)
+    sizes = [1] * 5 + [room - 3, 1, 7, 2 * room + 11, 1]
+    rows = sum(sizes)
+    columns, scores = columns_of(rows), np.random.default_rng(2).random(rows)
+    reference = Reference.parse(orjson.dumps(REFERENCE))
+    counting = Counting(reference, MIXED)
+    begin = 0
+    for size in sizes:
+        part = slice(begin, begin + size)
+        counting.add({name: values[part] for name, values in columns.items()}, scores[part])
+        begin += size
+    features, predictions = counting.snapshot()
+    for feature, of_model in zip(reference.features, MIXED, strict=True):
+        column = columns[feature.name]
+        if isinstance(feature, CategoryFeature):
+            assert features[feature.name] == count_categories(feature.categories, column.tolist())
+        else:
+            assert features[feature.name] == count_numbers(feature.edges, numbers(column, of_model.datatype))
+    assert predictions == count_scores((0.25, 0.5), scores)
+    assert counting.snapshot() == (features, predictions)
+
+
+def test_no_array_of_a_request_outlives_it() -> None:
+    counting = Counting(Reference.parse(orjson.dumps(REFERENCE)), MIXED)
+    columns, scores = columns_of(3), np.zeros(3)
+    alive = [weakref.ref(array) for array in (*columns.values(), scores)]
+    counting.add(columns, scores)
+    del columns, scores
+    assert [each() for each in alive] == [None] * 5
 
 
 def test_a_request_that_is_refused_counts_no_row() -> None:

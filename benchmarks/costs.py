@@ -1,0 +1,74 @@
+"""What counting, prediction tokens and the ends of connections add to a request, in one run.
+
+    uv run --all-extras python -m benchmarks.costs
+
+Each is the processor time of the server with it over that of the server without it. The two take turns in rounds of
+half a second, so that each ratio is one of neighbours in time; what is printed is their median, and the quartiles
+beside it.
+"""
+
+import statistics
+import tempfile
+from pathlib import Path
+
+from benchmarks.models import FEATURES, estimators, write_artifact
+from benchmarks.serving import Server, body
+
+ROUNDS = 15
+SECONDS = 0.5
+CONNECTIONS = 16
+VARIANTS = {
+    "all": (),
+    "no ends": ("--without-bounds",),
+    "no counting": ("--without-bounds", "--without-counting"),
+    "nothing": ("--without-bounds", "--without-signals"),
+}
+COSTS = {
+    "ends of connections": ("all", "no ends"),
+    "counting": ("no ends", "no counting"),
+    "prediction tokens": ("no counting", "nothing"),
+}
+
+
+def main() -> None:
+    """Measure and print a table for each model."""
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = Path(temporary)
+        bodies = {count: directory / f"body-{count}" for count in (1, 100)}
+        for count, path in bodies.items():
+            path.write_bytes(body(count))
+        for model, estimator in estimators().items():
+            write_artifact(directory / model, estimator, "onnx")
+            servers: dict[str, Server] = {}
+            try:
+                for name, options in VARIANTS.items():
+                    servers[name] = Server.start(name, "benchmarks.ours", str(directory / model), *options)
+                for count, path in bodies.items():
+                    for _ in range(ROUNDS):
+                        for server in servers.values():
+                            server.measure(path, (count, CONNECTIONS), SECONDS)
+                report(model, servers, list(bodies))
+            finally:
+                for server in servers.values():
+                    server.process.kill()
+                    server.process.wait()
+
+
+def report(model: str, servers: dict[str, Server], counts: list[int]) -> None:
+    """Print what each part adds."""
+    print(f"\n{model}, {FEATURES} features, {CONNECTIONS} connections, of the CPU time of a request without it")
+    print(f"{'':20}" + "".join(f"{f'{count} rows':>28}" for count in counts))
+    for name, (with_it, without) in COSTS.items():
+        line = f"{name:20}"
+        for count in counts:
+            key = (count, CONNECTIONS)
+            pairs = zip(servers[with_it].rounds[key], servers[without].rounds[key], strict=True)
+            low, median, high = statistics.quantiles([with_[3] / bare[3] - 1 for with_, bare in pairs], n=4)
+            line += f"{median:+14.1%} ({low:+.1%} {high:+.1%})"
+        print(line)
+    line = f"{'CPU µs, nothing':20}"
+    print(line + "".join(f"{servers['nothing'].median((count, CONNECTIONS))[3]:28.0f}" for count in counts))
+
+
+if __name__ == "__main__":
+    main()
