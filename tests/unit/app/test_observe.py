@@ -3,7 +3,7 @@ from __future__ import annotations
 from steadfit.app.indexes import INDEXES
 from steadfit.app.observe import Observer
 from steadfit.core import names
-from steadfit.core.types import Platform, Signal, SourceHealth
+from steadfit.core.types import Compared, Platform, Signal, SourceHealth
 from steadfit.kube.cache import Cache, JSONObject
 from steadfit.metrics.signals import Signals
 
@@ -209,3 +209,27 @@ def test_the_poller_measures_what_the_operator_acts_on_and_every_query() -> None
     deployment = {**samples.model_deployment(), "spec": {"monitors": monitors}, "status": status}
     (live,) = observer(deployment, samples.namespace()).lives()
     assert [monitor.name for monitor in live.monitors] == ["drift", "query", "errors", "quality"]
+
+
+def canary(name: str, phase: str = "Analysing") -> JSONObject:
+    candidate = {**LIVE, "revision": "c", "number": 4, "phase": phase}
+    begun = {"against": "r", "analysedSince": "2026-01-01T00:00:00Z"}
+    return {**samples.model_deployment(name), "status": {"live": LIVE, "candidate": {**candidate, **begun}}}
+
+
+def test_a_candidate_that_takes_traffic_is_to_be_compared_with_its_champion() -> None:
+    seen = observer(samples.namespace(team="ml"), canary("flights"), canary("early", "Starting"), watched("without"))
+    (trial,) = seen.trials()
+    assert (trial.namespace, trial.name, trial.version) == ("ns", "flights", 4)
+    assert (trial.revision, trial.against) == ("c", "r")
+    assert trial.namespace_labels == {"team": "ml"}
+
+
+def test_a_model_deployment_sees_what_was_measured_of_its_candidate() -> None:
+    deployment = canary("flights")
+    cache, signals = Cache(INDEXES), Signals()
+    cache.put(deployment)
+    seen = Observer(cache, PLATFORM, signals)
+    (trial,) = seen.trials()
+    signals.findings.tell(trial, trial.analysis.metrics[0], Compared("q", reason="why"), 0)
+    assert seen.model_deployment(deployment).compared == {"error-rate": Compared("q", reason="why")}

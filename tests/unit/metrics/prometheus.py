@@ -24,6 +24,7 @@ class Asked:
     query: str
     parameters: dict[str, str]
     headers: Mapping[str, str]
+    form: Mapping[str, str]
 
 
 @dataclass
@@ -53,6 +54,12 @@ def scalar(value: str, at: float | None = None) -> dict[str, Any]:
     return {"status": "success", "data": {"resultType": "scalar", "result": [when, value]}}
 
 
+def matrix(*lines: tuple[dict[str, str], list[tuple[float, str]]]) -> dict[str, Any]:
+    """Return the answer with these lines."""
+    result = [{"metric": labels, "values": [list(point) for point in points]} for labels, points in lines]
+    return {"status": "success", "data": {"resultType": "matrix", "result": result}}
+
+
 def says(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Handler:
     """Return a handler that always answers the same; bytes as they are, anything else as JSON."""
 
@@ -70,7 +77,8 @@ async def prometheus(handler: Handler, context: ssl.SSLContext | None = None) ->
 
     async def handle(request: web.Request) -> web.StreamResponse:
         form = await request.post()
-        server.asked.append(Asked(str(form["query"]), dict(request.query), dict(request.headers)))
+        texts = {key: str(value) for key, value in form.items()}
+        server.asked.append(Asked(texts["query"], dict(request.query), dict(request.headers), texts))
         server.busy += 1
         server.most = max(server.most, server.busy)
         try:
@@ -80,6 +88,7 @@ async def prometheus(handler: Handler, context: ssl.SSLContext | None = None) ->
 
     application = web.Application()
     application.router.add_post("/api/v1/query", handle)
+    application.router.add_post("/api/v1/query_range", handle)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)

@@ -7,9 +7,9 @@ import math
 from typing import Any
 
 import pytest
-from steadfit.metrics.answer import NoAnswer, check_age, one_number, read
+from steadfit.metrics.answer import NoAnswer, check_age, one_number, read, read_range
 
-from .prometheus import scalar, vector
+from .prometheus import matrix, scalar, vector
 
 
 def refused(body: Any) -> NoAnswer:
@@ -124,3 +124,38 @@ def test_an_answer_of_another_time_is_stale(at: float, fresh: bool) -> None:
     with pytest.raises(NoAnswer) as caught:
         check_age(moved, 1000, 90)
     assert caught.value.code == "Stale"
+
+
+def test_lines_are_read_with_their_labels_times_and_warnings() -> None:
+    body = {**matrix(({"a": "1"}, [(10, "1"), (25.5, "NaN")]), ({}, [])), "warnings": ["one store is away"]}
+    found = read_range(json.dumps(body).encode())
+    assert [line.labels for line in found.lines] == [{"a": "1"}, {}]
+    assert found.lines[0].points[10.0] == 1
+    assert math.isnan(found.lines[0].points[25.5])
+    assert found.warnings == ("one store is away",)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (vector(({}, "1")), "NotPrometheus"),
+        (scalar("1"), "NotPrometheus"),
+        ({"status": "success", "data": {"resultType": "matrix", "result": {}}}, "NotPrometheus"),
+        ({"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}}]}}, "NotPrometheus"),
+        ({"status": "success", "data": {"resultType": "matrix", "result": [{"values": []}]}}, "NotPrometheus"),
+        (matrix(({}, [(10, "one")])), "NotPrometheus"),
+        (
+            {
+                "status": "success",
+                "data": {"resultType": "matrix", "result": [{"metric": {}, "values": [], "histograms": []}]},
+            },
+            "NotPrometheus",
+        ),
+        ({"status": "error", "errorType": "execution", "error": "too many samples"}, "QueryRefused"),
+        (b"<html>", "NotPrometheus"),
+    ],
+)
+def test_what_is_no_answer_to_a_range_query_is_refused(body: Any, code: str) -> None:
+    with pytest.raises(NoAnswer) as caught:
+        read_range(body if isinstance(body, bytes) else json.dumps(body).encode())
+    assert caught.value.code == code

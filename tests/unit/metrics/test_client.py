@@ -20,7 +20,7 @@ from steadfit.metrics.client import SourceClient
 
 from tests.unit.trainer.tls import Authority
 
-from .prometheus import Handler, Prometheus, play, says, scalar, vector
+from .prometheus import Handler, Prometheus, matrix, play, says, scalar, vector
 
 MEBIBYTE = 1024 * 1024
 
@@ -367,3 +367,33 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
         assert not server.asked
 
     play(says(scalar("1")), story, Authority(tmp_path).context)
+
+
+def test_a_range_query_is_posted_with_its_times_for_the_namespace_that_a_proxy_enforces() -> None:
+    async def story(server: Prometheus) -> None:
+        client = SourceClient(server.spec(tenancy={"mode": "Proxied"}))
+        try:
+            answer = await client.query_range("rise", 1000, 1030, 15, "shop")
+        finally:
+            await client.close()
+        (line,) = answer.lines
+        assert (line.labels, line.points) == ({"revision": "a"}, {1000.0: 3.0, 1015.0: 4.5})
+        (asked,) = server.asked
+        assert asked.parameters == {"namespace": "shop"}
+        expected = {"query": "rise", "start": "1000", "end": "1030", "step": "15", "timeout": "5"}
+        assert asked.form == expected
+
+    play(says(matrix(({"revision": "a"}, [(1000, "3"), (1015, "4.5")]))), story)
+
+
+def test_a_range_query_is_refused_as_any_other_is() -> None:
+    async def story(server: Prometheus) -> None:
+        client = SourceClient(server.spec())
+        try:
+            with pytest.raises(NoAnswer) as caught:
+                await client.query_range("rise", 1000, 1030, 15)
+        finally:
+            await client.close()
+        assert caught.value.code == "Unavailable"
+
+    play(says(b"", 503), story)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from steadfit.api.monitor import Monitor
 from steadfit.metrics.recorded import queries
 
 from tests.support.promtool import Scene
-from tests.unit.rules.model import WINDOW, deployment, drift, feature, psi, scene, serve
+from tests.unit.rules.model import LABELS, WINDOW, deployment, drift, feature, psi, rising, scene, serve
 
 from .recordings import monitor
 
@@ -71,4 +72,25 @@ def test_copies_of_one_prometheus_count_once(tmp_path: Path) -> None:
     for copy in ("a", "b"):
         a.scrape("steadfit:drift_psi:weighted", {**labels, "prometheus_replica": copy}, [0.25] * 10)
     a.expect(asked(monitor({"name": "w", "drift": {"max": 1}}))["steadfit:drift_psi:weighted"], 4, 0.25)
+    a.play()
+
+
+def test_errors_and_latency_are_found_as_the_rules_record_them(tmp_path: Path) -> None:
+    monitors: list[dict[str, Any]] = [
+        {"name": "errors", "window": WINDOW, "errorRate": {"max": 0.1}, "action": "Rollback"},
+        {"name": "late", "window": WINDOW, "latency": {"quantile": 0.5, "max": "1s"}, "action": "Rollback"},
+        {"name": "later", "window": WINDOW, "latency": {"quantile": 0.95, "max": "1s"}, "action": "Rollback"},
+    ]
+    a = scene(tmp_path, deployment(*monitors))
+    serve(a, rows=1000)
+    for code, count in (("200", 960), ("500", 40)):
+        a.scrape("steadfit_server_requests_total", {**LABELS, "code": code}, rising(count))
+    for bound, count in (("0.1", 500), ("1", 1000), ("+Inf", 1000)):
+        a.scrape("steadfit_server_request_duration_seconds_bucket", {**LABELS, "le": bound}, rising(count))
+    found = asked(*map(monitor, monitors))
+    a.expect(found["steadfit:error_ratio"], 25, 0.04)
+    a.expect(found["steadfit:requests_count"], 25, 1000)
+    a.expect(f"min({found['steadfit:latency_seconds']})", 25, 0.1)
+    a.expect(f"max({found['steadfit:latency_seconds']})", 25, 0.91)
+    a.expect(asked(monitor(monitors[1]))["steadfit:latency_seconds"], 25, 0.1)
     a.play()

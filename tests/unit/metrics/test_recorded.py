@@ -13,6 +13,8 @@ from steadfit.metrics.recorded import places, queries, signal
 
 from .recordings import AUC, DRIFT, live, monitor
 
+ERRORS: dict[str, Any] = {"name": "errors", "errorRate": {"max": 0.01}, "action": "Rollback"}
+LATE: dict[str, Any] = {"name": "late", "latency": {"max": "1s"}, "action": "Rollback"}
 LISTED: dict[str, Any] = {"name": "listed", "drift": {"max": 0.2, "features": ["distance", "carrier"]}}
 
 
@@ -22,7 +24,8 @@ def read(one: Live, series: dict[str, float | dict[str, float]], **other: str) -
     for name, value in series.items():
         by_feature = value if isinstance(value, dict) else {"": value}
         place = {"namespace": "shop", "model": "flights", "version": "3", "window": "1h", **other}
-        samples = [Sample({**place, "feature": feature}, 0, number) for feature, number in by_feature.items()]
+        part = "quantile" if name == "steadfit:latency_seconds" else "feature"
+        samples = [Sample({**place, part: of}, 0, number) for of, number in by_feature.items()]
         readings[name] = places(Answer("vector", tuple(samples)))
     return signal(one, one.monitors[0], readings)
 
@@ -73,6 +76,8 @@ def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
             0.4,
         ),
         (AUC, {"steadfit:quality_roc_auc": 0.6, "steadfit:feedback_count": 1000.0}, 0.6),
+        (ERRORS, {"steadfit:error_ratio": 0.02, "steadfit:requests_count": 1000.0}, 0.02),
+        (LATE, {"steadfit:latency_seconds": {"0.95": 0.3, "0.99": 0.9}, "steadfit:requests_count": 1000.0}, 0.9),
     ],
 )
 def test_the_value_of_every_kind(spec: dict[str, Any], series: dict[str, Any], value: float) -> None:
@@ -127,3 +132,21 @@ def test_two_values_for_one_series_are_no_answer() -> None:
         places(Answer("vector", (Sample({"model": "a"}, 0, 1), Sample({"model": "a"}, 0, 2))))
     with pytest.raises(NoAnswer):
         places(Answer("scalar", (Sample({}, 0, 1),)))
+
+
+def test_quantiles_are_asked_for_together_and_told_apart() -> None:
+    monitors = [
+        monitor(LATE),
+        monitor({"name": "p50", "latency": {"quantile": 0.5, "max": "1s"}, "action": "Rollback"}),
+    ]
+    found = {query.series: query.expression for query in queries(monitors, 90)}
+    assert sorted(found) == ["steadfit:latency_seconds", "steadfit:requests_count"]
+    assert found["steadfit:latency_seconds"].startswith(
+        "max by (namespace, model, version, window, quantile)"
+        ' (steadfit:latency_seconds{window="1h",quantile=~"0\\\\.5|0\\\\.99"}'
+    )
+
+
+def test_a_latency_that_is_not_recorded_is_no_data_and_no_features_fault() -> None:
+    found = read(live(LATE), {"steadfit:requests_count": 1000.0})
+    assert (found.value, found.code) == (None, "NoSeries")
