@@ -69,7 +69,10 @@ def _capture(settings: Settings) -> Capture | None:
     if settings.capture is None:
         return None
     store, wanted = settings.artifact.store, settings.capture
-    return Capture(wanted.uri, wanted.sample, settings.version, lambda: Store.connect(store))
+    seconds, rows = settings.capture_flush_seconds, settings.capture_flush_rows
+    return Capture(
+        wanted.uri, wanted.sample, settings.version, lambda: Store.connect(store), seconds=seconds, rows=rows
+    )
 
 
 def _fail(termination_log: Path, sentence: str) -> int:

@@ -2,7 +2,8 @@
 
 Off the request path: a request costs one hash, and if it is kept, an append to a queue of bounded rows and bytes. A
 thread of its own writes the queue as Parquet parts, each minute or as soon as enough rows wait. What the queue has
-no room for, and what the store does not take, is lost and counted; no request ever waits or fails for it.
+no room for, and what the store does not take in some minutes (outbox.py), is lost and counted; no request ever waits or
+fails for it.
 
 Which requests are kept follows from a hash of the prediction id alone, so that every replica and every version keeps
 the outcomes of exactly those requests.
@@ -21,7 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from steadfit_artifact.store import Store, under
+from steadfit_artifact.store import under
+
+from steadfit_server.outbox import PATIENCE_SECONDS, Outbox, Part, Store
 
 if TYPE_CHECKING:
     from steadfit_artifact.captures import Request
@@ -48,7 +51,7 @@ class Statistics:
     Attributes:
         kept: they are in the store.
         dropped: the queue had no room for them, or the process ended first.
-        failed: they could not be written.
+        failed: the store did not take them, or they could not be written at all.
     """
 
     kept: int = 0
@@ -94,6 +97,7 @@ class Capture:
         rows: write as soon as so many wait.
         max_rows: at most so many wait, those being written included.
         max_bytes: at most so much waits, roughly.
+        patience: seconds for which the store is asked again to take what it refused.
     """
 
     def __init__(
@@ -108,11 +112,12 @@ class Capture:
         rows: int = ROWS,
         max_rows: int = MAX_ROWS,
         max_bytes: int = MAX_BYTES,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._uri = uri
         self._bound = round(sample * 2**64)
         self._version = version
-        self._connect = connect
+        self._outbox = Outbox(connect, self._done, patience)
         # Unlike a count alone, the time is another one after the container was restarted in the same pod.
         self._part = f"{pod or socket.gethostname()}-{time.time_ns() // 1_000_000}"
         self._parts = 0
@@ -124,7 +129,6 @@ class Capture:
         self._kept = self._dropped = self._failed = 0
         self._stopping = False
         self._complained = False
-        self._store: Store | None = None
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
     def start(self) -> None:
@@ -204,44 +208,50 @@ class Capture:
                 self._lock.notify_all()
 
     def _run(self) -> None:
+        flush_at = time.monotonic() + self._seconds
         while True:
             with self._lock:
-                self._lock.wait_for(lambda: self._stopping or self._queued_rows >= self._rows, self._seconds)
-                items, self._queue, self._queued_rows = self._queue, [], 0
+                wait = min(flush_at, self._outbox.due) - time.monotonic()
+                self._lock.wait_for(lambda: self._stopping or self._queued_rows >= self._rows, max(wait, 0))
+                items: list[_Answered | _Outcome] = []
+                # Not what waits only because the store is asked again: parts would be crumbs.
+                if self._stopping or self._queued_rows >= self._rows or time.monotonic() >= flush_at:
+                    items, self._queue, self._queued_rows = self._queue, [], 0
+                    flush_at = time.monotonic() + self._seconds
                 stopping = self._stopping
             for key, group in _grouped(items).items():
-                self._write(key, group)
+                self._pack(key, group)
+            if stopping or time.monotonic() >= self._outbox.due:
+                self._outbox.send(last=stopping)
             if stopping:
                 return
 
-    def _write(self, key: tuple[str, int, str], items: list[_Answered | _Outcome]) -> None:
-        """Write one part; its rows are kept or failed."""
+    def _pack(self, key: tuple[str, int, str], items: list[_Answered | _Outcome]) -> None:
+        """Make one part of rows of one kind, hour and version."""
         from steadfit_artifact import captures
 
         rows, size = sum(item.rows for item in items), sum(item.size for item in items)
         kind, hour, version = key
+        self._parts += 1
+        path = captures.path_of(kind, hour * 3600, version or self._version, f"{self._part}-{self._parts:05d}")
         try:
             content = _parquet(items)
-            self._parts += 1
-            part = f"{self._part}-{self._parts:05d}"
-            if self._store is None:
-                self._store = self._connect()
-            path = captures.path_of(kind, hour * 3600, version or self._version, part)
-            self._store.put(under(self._uri, path), content)
         except Exception as error:
-            # Whatever it was: keys and certificates may be others by the next time.
-            self._store = None
-            failure: str | None = f"captured rows can't be written: {error}"
+            self._done(Part(path, b"", rows, size), f"captured rows can't be written: {error}")
         else:
-            failure, self._complained = None, False
+            self._outbox.add(Part(under(self._uri, path), content, rows, size))
+
+    def _done(self, part: Part, failure: str | None) -> None:
+        """Count the rows of a part that has left, and make room for others."""
         with self._lock:
             if not self._waiting_rows:
                 return  # stop() has given up on them and counted them.
-            self._waiting_rows -= rows
-            self._waiting_bytes -= size
-            self._kept += rows if failure is None else 0
+            self._waiting_rows -= part.rows
+            self._waiting_bytes -= part.size
+            self._kept += part.rows if failure is None else 0
+            self._complained = self._complained and failure is not None
         if failure is not None:
-            self._fail(rows, failure)
+            self._fail(part.rows, failure)
 
     def _fail(self, rows: int, sentence: str) -> None:
         """Count lost rows; the log has the first of a series of failures."""

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     # is bounded by how long a connection lasts. A quarter more or less, by chance; 0 = no bound.
     max_requests_per_connection: int = Field(100, ge=0)
     max_connection_seconds: float = Field(30.0, ge=0)
+    # A captured row is in the store after this time, or as soon as so many wait.
+    capture_flush_seconds: float = Field(60.0, gt=0)
+    capture_flush_rows: int = Field(5_000, gt=0)
     retry_seconds: float = Field(1.0, gt=0, description="first pause after a failed download; doubles up to a minute")
     # Long enough for a store that restarts, short enough that a person who waits for a rollout reads the cause.
     store_patience_seconds: float = Field(60.0, ge=0)

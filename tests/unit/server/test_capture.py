@@ -1,4 +1,5 @@
 import io
+import json
 import math
 import threading
 import time
@@ -13,8 +14,11 @@ import pytest
 from obstore.store import MemoryStore
 from steadfit_artifact.captures import Place, place_of
 from steadfit_artifact.store import Store, StoreUnavailableError
+from steadfit_server import __main__ as server
 from steadfit_server.capture import Capture, Statistics
 from steadfit_server.predictor import Output
+
+from tests.unit.server.harness import settings
 
 URI = "s3://models/team/ns/_captures/flights/"
 NINE = datetime(2026, 1, 31, 9, 59, 59, tzinfo=UTC).timestamp()
@@ -26,12 +30,14 @@ class Bucket(Store):
     def __init__(self) -> None:
         super().__init__("s3://models", MemoryStore())
         self.away = False
+        self.refused = 0
         self.gate = threading.Event()
         self.gate.set()
 
     def put(self, uri: str, content: Any, *, create: bool = False) -> None:
         self.gate.wait(30)
         if self.away:
+            self.refused += 1
             raise StoreUnavailableError("The store is away.")
         super().put(uri, content, create=create)
 
@@ -178,6 +184,20 @@ def test_a_part_is_written_when_the_time_is_over(bucket: Bucket) -> None:
     target.stop()
 
 
+@pytest.mark.parametrize("flush", [{"capture_flush_seconds": 0.05}, {"capture_flush_rows": 1}])
+def test_how_soon_rows_are_in_the_store_is_a_setting(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, flush: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(Store, "connect", lambda config: bucket)
+    wanted = settings(capture=json.dumps({"uri": URI, "sample": 1.0}), **flush)
+    target = server._capture(wanted)
+    assert target is not None
+    target.start()
+    ask(target)
+    eventually(lambda: target.statistics().kept == 1)
+    target.stop()
+
+
 def test_parts_of_one_pod_never_overwrite_each_other_also_after_a_restart(bucket: Bucket) -> None:
     for _ in range(2):
         target = capture(bucket, rows=1)
@@ -213,7 +233,7 @@ def test_what_waits_is_bounded_in_bytes_also_of_texts(bucket: Bucket) -> None:
     assert target.statistics() == Statistics(dropped=7)
 
 
-def test_a_store_that_fails_loses_rows_counted_and_is_opened_anew(bucket: Bucket) -> None:
+def test_rows_that_the_store_refuses_are_kept_when_it_is_back(bucket: Bucket) -> None:
     opened: list[int] = []
 
     def connect() -> Store:
@@ -224,13 +244,40 @@ def test_a_store_that_fails_loses_rows_counted_and_is_opened_anew(bucket: Bucket
     bucket.away = True
     target.start()
     ask(target)
+    eventually(lambda: bucket.refused == 1)
+    ask(target, "b" * 32)
+    assert target.statistics() == Statistics()
+    bucket.away = False
+    eventually(lambda: target.statistics().kept == 2)
+    target.stop()
+    assert [row["prediction_id"] for row in bucket.rows()] == ["a" * 32, "b" * 32]
+    assert len(opened) == 2, "keys and certificates may be others by the next time"
+
+
+def test_rows_that_wait_for_a_store_that_is_away_are_bounded_too(bucket: Bucket) -> None:
+    target = capture(bucket, rows=1, max_rows=10)
+    bucket.away = True
+    target.start()
+    for index in range(30):
+        ask(target, f"{index:032x}")
+    eventually(lambda: bucket.refused > 0)
+    assert target.statistics() == Statistics(dropped=20)
+    bucket.away = False
+    target.stop()
+    assert target.statistics() == Statistics(kept=10, dropped=20)
+
+
+def test_what_the_store_does_not_take_for_long_is_lost_and_counted(bucket: Bucket) -> None:
+    target = capture(bucket, rows=1, patience=0.0)
+    bucket.away = True
+    target.start()
+    ask(target)
     eventually(lambda: target.statistics().failed == 1)
     bucket.away = False
     ask(target, "b" * 32)
     eventually(lambda: target.statistics().kept == 1)
     target.stop()
     assert target.statistics() == Statistics(kept=1, failed=1)
-    assert len(opened) == 2
 
 
 def test_a_store_that_can_not_be_opened_never_reaches_the_caller(bucket: Bucket) -> None:
