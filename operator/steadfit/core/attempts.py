@@ -40,7 +40,7 @@ def begin(status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetim
     job = observed.job
     if job is None or job.metadata.deletion_timestamp is not None:
         return status
-    if has_result(status) or is_superseded(observed):
+    if has_result(status, observed.run) or is_superseded(observed):
         return status
     if status.attempts and (status.next_attempt_at is None or now < status.next_attempt_at):
         return status
@@ -57,7 +57,7 @@ def look(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look
     pod = progress.pod_of(job, observed.pods)
     attempt = progress.follow(attempt, job, pod, now)
     if is_complete(job):
-        if has_result(observed.run.status):
+        if has_result(observed.run.status, observed.run):
             return Look(attempt.model_copy(update={"phase": "Succeeded", "message": "", "finished_at": now}))
         return _failed(attempt, failure("Infrastructure", _unposted(observed.run)), now)
     found = classify(pod) if pod is not None else None
@@ -70,9 +70,9 @@ def look(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look
     return _failed(attempt, late, now) if late else Look(attempt, times)
 
 
-def has_result(status: TrainingRunStatus) -> bool:
+def has_result(status: TrainingRunStatus, run: TrainingRun) -> bool:
     """Return whether an attempt has posted what the run is for: a record, or an evaluation."""
-    return status.record is not None or status.evaluation is not None
+    return (status.evaluation if run.spec.purpose == "Evaluate" else status.record) is not None
 
 
 def job_of(attempt: Attempt, observed: ObservedTrainingRun) -> Manifest | None:

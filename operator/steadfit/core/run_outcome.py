@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.run import FailureRecord, RunPhase
-from steadfit.api.trainingrun import TrainingRunStatus
+from steadfit.api.trainingrun import Attempt, TrainingRunStatus
 
 from .attempts import has_result, retry_at
 from .failure import failure
@@ -24,15 +24,16 @@ def settle(
     A result counts however its pod ended: once it is there, no further attempt is made.
     """
     attempt = status.attempts[-1] if status.attempts else None
-    done = status.version is not None or status.evaluation is not None
+    posted = has_result(status, observed.run)
+    done = status.version is not None or (posted and observed.run.spec.purpose == "Evaluate")
     if done and (attempt is None or attempt.finished_at is not None):
         return _ended(status, "Succeeded", None, now)
     if problem is not None:
         return _ended(status, "Failed", failure("UserError", problem.message), now)
-    if not has_result(status) and is_superseded(observed):
+    if not posted and is_superseded(observed):
         return _ended(status, "Superseded", status.failure, now)
-    if has_result(status) or attempt is None or attempt.failure is None:
-        return status.model_copy(update={"phase": _going(status)})
+    if posted or attempt is None or attempt.failure is None:
+        return status.model_copy(update={"phase": _going(attempt, posted)})
     if status.next_attempt_at is None:
         at = retry_at(status, attempt.failure, observed.run.spec.limits.retries, now)
         if at is None:
@@ -41,9 +42,8 @@ def settle(
     return status.model_copy(update={"phase": "Pending", "failure": attempt.failure})
 
 
-def _going(status: TrainingRunStatus) -> RunPhase:
-    attempt = status.attempts[-1] if status.attempts else None
-    return "Running" if has_result(status) or (attempt and attempt.started_at) else "Pending"
+def _going(attempt: Attempt | None, posted: bool) -> RunPhase:
+    return "Running" if posted or (attempt and attempt.started_at) else "Pending"
 
 
 def _ended(status: TrainingRunStatus, phase: RunPhase, found: FailureRecord | None, now: datetime) -> TrainingRunStatus:

@@ -20,14 +20,14 @@ def wishes(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) -> l
         return stalled("Superseded", "the recipe changed before this run had a result; the next run follows it")
     if status.phase == "Failed":
         return stalled(found.failure_class, found.message) if found else stalled("Failed", "it left no words")
-    return reconciling(*_going(status))
+    return reconciling(*_going(status, inputs is not None))
 
 
-def _going(status: TrainingRunStatus) -> tuple[str, str]:
+def _going(status: TrainingRunStatus, evaluates: bool) -> tuple[str, str]:
     attempt = status.attempts[-1] if status.attempts else None
-    if status.record is not None:
+    if status.record is not None and not evaluates:
         return "Recording", "the result is recorded; its version is being made"
-    if status.evaluation is not None:
+    if status.evaluation is not None and evaluates:
         return "Recording", "the outcome is recorded; its pod ends"
     if attempt is None:
         return "Pending", "waits for its TrainingJob"

@@ -174,6 +174,10 @@ def test_no_version_is_made_of_a_record_that_stands_in_the_status_of_an_evaluati
     world.settle()
     assert world.evaluation.status.version_number is None
     assert len(world.versions()) == 2
+    world.evaluation_pod(ended(0), ended(0), phase="Succeeded")
+    world.end_evaluation(COMPLETE)
+    world.settle()
+    assert ready(world)[1] == "WaitingForRetry", "it is not what the run is for"
 
 
 def test_the_clock_of_the_run_is_that_of_evaluate() -> None:
