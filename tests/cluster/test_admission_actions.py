@@ -12,7 +12,15 @@ ROLLBACK = {"verb": "Rollback", "target": {"kind": "ModelDeployment", "name": "f
 RETRAIN = {"verb": "Retrain", "target": {"kind": "TrainingJob", "name": "flights"}}
 PIN = {"verb": "Pin", "target": {"kind": "ModelDeployment", "name": "flights"}, "version": 7}
 UNPIN = {"verb": "Unpin", "target": {"kind": "ModelDeployment", "name": "flights"}}
-ACTIONS = pytest.mark.parametrize("spec", [ROLLBACK, RETRAIN, PIN, UNPIN], ids=lambda spec: spec["verb"])
+PROMOTE = {"verb": "Promote", "target": {"kind": "ModelDeployment", "name": "flights"}}
+ABORT = {"verb": "Abort", "target": {"kind": "ModelDeployment", "name": "flights"}}
+QUARANTINE = {"verb": "Quarantine", "target": {"kind": "ModelDeployment", "name": "flights"}, "version": 7}
+RELEASE = {"verb": "Release", "target": {"kind": "ModelDeployment", "name": "flights"}, "version": 7}
+ACTIONS = pytest.mark.parametrize(
+    "spec",
+    [ROLLBACK, RETRAIN, PIN, UNPIN, PROMOTE, ABORT, QUARANTINE, RELEASE],
+    ids=lambda spec: spec["verb"],
+)
 
 CREATE = {"apiGroups": ["steadfit.dev"], "resources": ["modelactions"], "verbs": ["create", "get", "list"]}
 OPERATOR = "system:serviceaccount:steadfit-system:steadfit-operator"
@@ -107,6 +115,38 @@ def test_a_verb_on_one_object_is_none_on_another(namespace: Kubectl) -> None:
 def test_a_verb_is_no_right_to_another(namespace: Kubectl) -> None:
     jane = grant(namespace, "jane", [CREATE, rule("rollback", "modeldeployments")])
     assert "may not pin ModelDeployment 'flights'" in refusal(jane, action(PIN, "jane"))
+
+
+def test_who_may_roll_back_may_not_release_what_was_rolled_back(namespace: Kubectl) -> None:
+    jane = grant(namespace, "jane", [CREATE, rule("rollback", "modeldeployments", "flights")])
+    jane.create(action(ROLLBACK, "jane"))
+    assert (
+        "user 'jane' may not release ModelDeployment 'flights': it takes the verb 'release' on"
+        " modeldeployments.steadfit.dev in this namespace, as the ClusterRole steadfit-oncall has it"
+    ) in refusal(jane, action(RELEASE, "jane"))
+
+
+def test_the_right_to_release_is_given_on_one_model_alone(namespace: Kubectl) -> None:
+    jane = grant(namespace, "jane", [CREATE, rule("release", "modeldeployments", "flights")])
+    jane.create(action(RELEASE, "jane"))
+    other = {**RELEASE, "target": {"kind": "ModelDeployment", "name": "fraud"}}
+    assert "may not release ModelDeployment 'fraud'" in refusal(jane, action(other, "jane"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({**QUARANTINE, "version": None}, "Quarantine and Release need the version"),
+        ({**RELEASE, "version": None}, "Quarantine and Release need the version"),
+        ({**ABORT, "version": 7}, "Retrain, Unpin and Abort take no version"),
+        ({**PROMOTE, "target": {"kind": "TrainingJob", "name": "flights"}}, "aimed at a ModelDeployment"),
+    ],
+    ids=["Quarantine", "Release", "Abort", "Promote"],
+)
+def test_a_verb_that_cannot_be_meant_is_refused_at_admission(
+    shared_namespace: Kubectl, spec: dict[str, Any], said: str
+) -> None:
+    assert said in refusal(shared_namespace, action(spec, "kubernetes-admin"))
 
 
 def test_a_verb_in_one_namespace_is_none_in_another(namespace: Kubectl, shared_namespace: Kubectl) -> None:

@@ -1,4 +1,4 @@
-"""What was rolled back takes no traffic though every status that knew of it is lost: the note lies with the artifact."""
+"""What was rolled back takes no traffic though no status knows of it any more: the note lies with the artifact."""
 
 from __future__ import annotations
 
