@@ -11,19 +11,20 @@ from tests.support.traffic import Traffic
 from .recipes import live, model_deployment, put_rows, request, trained, training_job
 
 RATE = 100
-ROWS = 300
-"""In a request: so many that a server which takes one request at a time has to refuse some."""
 RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
-ONE_AT_A_TIME = {"name": "STEADFIT_MAX_CONCURRENT_REQUESTS", "value": "1"}
-"""A mistake of the sort that people make: under load the server answers 503."""
 
 
-def canary(*env: dict[str, str], name: str = "model", **spec: Any) -> Manifest:
+def faulty(images: dict[str, str]) -> dict[str, Any]:
+    """What makes a server fail every tenth request."""
+    return {"image": images["test-faulty-server"], "drains": True}
+
+
+def canary(name: str = "model", server: dict[str, Any] | None = None, **spec: Any) -> Manifest:
     """A ModelDeployment whose new revisions take half of the traffic first."""
     return model_deployment(
         name,
         **{
-            "server": {"replicas": 1, "resources": RESOURCES, "env": list(env)},
+            "server": {"replicas": 1, "resources": RESOURCES, **(server or {})},
             "strategy": {"canary": {"steps": [{"weight": 50}]}},
             "analysis": {"minSamples": 100, "maxDuration": "10m"},
             "probation": "2m",
@@ -32,15 +33,15 @@ def canary(*env: dict[str, str], name: str = "model", **spec: Any) -> Manifest:
     )
 
 
-def another(value: str) -> dict[str, str]:
-    """A variable that makes another revision of the same behaviour."""
-    return {"name": "LABEL", "value": value}
+def another(value: str) -> dict[str, Any]:
+    """What makes another revision of the same behaviour."""
+    return {"env": [{"name": "LABEL", "value": value}]}
 
 
 def traffic(kubectl: Kubectl, images: dict[str, str], name: str = "model") -> Traffic:
     """Clients that keep their connections, and others that do not."""
     url = f"http://{name}.{kubectl.namespace}.svc/v2/models/{name}/infer"
-    return Traffic.start(kubectl, images["server"], url, request(ROWS), rate=RATE)
+    return Traffic.start(kubectl, images["server"], url, request(), rate=RATE)
 
 
 def candidate(kubectl: Kubectl, phase: str, name: str = "model", timeout: float = 120) -> Manifest:
@@ -71,7 +72,7 @@ def test_a_candidate_that_fails_requests_goes_back_and_no_re_apply_brings_it_aga
     namespace.apply(canary())
     good = live(namespace, 1)["status"]["live"]["revision"]
     clients = traffic(namespace, images)
-    namespace.apply(canary(ONE_AT_A_TIME))
+    namespace.apply(canary(server=faulty(images)))
     bad = candidate(namespace, "Analysing")["revision"]
     after = namespace.wait_for(
         "modeldeployment", "model", lambda d: d["status"].get("quarantine"), timeout=180, what="the candidate goes back"
@@ -82,7 +83,9 @@ def test_a_candidate_that_fails_requests_goes_back_and_no_re_apply_brings_it_aga
     assert after["status"]["live"]["revision"] == good
     moved = time.time()
 
-    namespace.apply(canary(ONE_AT_A_TIME), "--server-side", "--field-manager=argocd-controller", "--force-conflicts")
+    namespace.apply(
+        canary(server=faulty(images)), "--server-side", "--field-manager=argocd-controller", "--force-conflicts"
+    )
     time.sleep(10)
     again = namespace.get("modeldeployment", "model")
     assert again is not None
@@ -102,10 +105,10 @@ def test_an_identical_candidate_is_promoted_and_no_request_fails(
     namespace: Kubectl, store: str, images: dict[str, str]
 ) -> None:
     trained(namespace, images["flights-train"], store, 1.0)
-    namespace.apply(canary(another("a")))
+    namespace.apply(canary(server=another("a")))
     before = live(namespace, 1)["status"]["live"]["revision"]
     clients = traffic(namespace, images)
-    namespace.apply(canary(another("b")))
+    namespace.apply(canary(server=another("b")))
     share = candidate(namespace, "Analysing")
     assert (share["weight"], share["actualWeight"], share["against"]) == (50, 50, before)
     after = namespace.wait_for(

@@ -34,7 +34,7 @@ def phase(deployment: Manifest) -> str | None:
 
 def canary_of_the_same_versions(value: str) -> Manifest:
     """A second ModelDeployment, so that one outage shows both."""
-    return canary(another(value), name="canary", trainingJobRef={"name": "model"})
+    return canary("canary", another(value), trainingJobRef={"name": "model"})
 
 
 @pytest.mark.timeout(600)

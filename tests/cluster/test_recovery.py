@@ -13,7 +13,7 @@ import pyarrow as pa
 from tests.support.kubectl import Kubectl, KubectlError, Manifest, condition
 
 from .recipes import FIT, live, model_deployment, put_rows, rows, trained, training_job
-from .test_canary import ONE_AT_A_TIME, RESOURCES, another, traffic
+from .test_canary import RESOURCES, another, faulty, traffic
 from .test_signals import ask, pods, post_outcomes
 
 FLOOR = {
@@ -59,9 +59,10 @@ def labelled_requests(kubectl: Kubectl, *, sign: int) -> Iterator[list[str]]:
 
 def watched() -> Manifest:
     """A ModelDeployment that keeps what it answers, and recovers from a fall in accuracy."""
-    env = [{"name": "STEADFIT_CAPTURE_FLUSH_SECONDS", "value": "2"}]
     return model_deployment(
-        server={"replicas": 1, "resources": RESOURCES, "env": env}, capture={"sample": 1}, monitors=[FLOOR]
+        server={"replicas": 1, "resources": RESOURCES},
+        capture={"sample": 1, "flushInterval": "2s"},
+        monitors=[FLOOR],
     )
 
 
@@ -129,9 +130,9 @@ def test_when_no_version_is_good_any_more_the_world_has_moved_and_a_run_starts(
 def test_errors_in_probation_roll_back_to_the_warm_version_until_the_limit_of_the_day(
     namespace: Kubectl, store: str, images: dict[str, str]
 ) -> None:
-    def deployment(*env: dict[str, str]) -> Manifest:
+    def deployment(server: dict[str, Any]) -> Manifest:
         return model_deployment(
-            server={"replicas": 1, "resources": RESOURCES, "env": list(env)},
+            server={"replicas": 1, "resources": RESOURCES, **server},
             limits={"maxRollbacksPerDay": 1},
             probation="10m",
             monitors=[
@@ -146,10 +147,10 @@ def test_errors_in_probation_roll_back_to_the_warm_version_until_the_limit_of_th
         )
 
     trained(namespace, images["flights-train"], store, 1.0)
-    namespace.apply(deployment())
+    namespace.apply(deployment({}))
     good = live(namespace, 1)["status"]["live"]["revision"]
     clients = traffic(namespace, images)
-    namespace.apply(deployment(ONE_AT_A_TIME))
+    namespace.apply(deployment(faulty(images)))
     namespace.wait_for(
         "modeldeployment", "model", lambda d: d["status"]["live"]["revision"] != good, what="the server is replaced"
     )
@@ -162,7 +163,7 @@ def test_errors_in_probation_roll_back_to_the_warm_version_until_the_limit_of_th
         "modeldeployment", "model", lambda d: d["status"]["live"]["revision"] == good, what="the good one serves"
     )
 
-    namespace.apply(deployment(ONE_AT_A_TIME, another("once more")))
+    namespace.apply(deployment(faulty(images) | another("once more")))
     namespace.wait_for(
         "modeldeployment", "model", lambda d: d["status"]["live"]["revision"] != good, what="it is replaced again"
     )

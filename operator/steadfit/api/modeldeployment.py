@@ -81,6 +81,9 @@ class Capture(Model):
 
     sample: Annotated[float, Field(gt=0, le=1)]
     """Share of requests that is kept."""
+    flush_interval: Duration = "60s"
+    """How long rows wait at most until they are written. A monitor of action Recover compares versions on what is
+    written by then, so it ought to be short beside the monitor's window."""
 
 
 class ModelDeploymentSpec(Model):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 
@@ -156,7 +157,11 @@ def _capture(deployment: ModelDeployment, store: ArtifactStore) -> list[dict[str
     if capture is None:
         return []
     uri = store_choice.captures_uri(store, deployment.metadata.namespace, deployment.name)
-    return [_plain("STEADFIT_CAPTURE", json.dumps({"uri": uri, "sample": capture.sample}, sort_keys=True))]
+    seconds = parse_duration(capture.flush_interval).total_seconds()
+    return [
+        _plain("STEADFIT_CAPTURE", json.dumps({"uri": uri, "sample": capture.sample}, sort_keys=True)),
+        _plain("STEADFIT_CAPTURE_FLUSH_SECONDS", f"{seconds:g}"),
+    ]
 
 
 def _plain(name: str, value: str) -> dict[str, Any]:

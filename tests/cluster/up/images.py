@@ -52,7 +52,7 @@ def examples(root: Path) -> tuple[Image, ...]:
     """Training images of the examples and of the cluster tests: each directory with a Dockerfile is one.
 
     ``manifests/examples/<name>/image`` gives ``<name>-train``, ``tests/cluster/images/<name>`` gives
-    ``test-<name>``. They may use the SDK, so its code and the lock file are inputs too.
+    ``test-<name>``. They may use the SDK or the server, so their code and the lock file are inputs too.
     """
     found = []
     for dockerfile in sorted(root.glob("manifests/examples/*/image/Dockerfile")):
@@ -60,8 +60,14 @@ def examples(root: Path) -> tuple[Image, ...]:
     for dockerfile in sorted(root.glob("tests/cluster/images/*/Dockerfile")):
         found.append((f"test-{dockerfile.parts[-2]}", dockerfile))
     shared = (*LOCK, "images/artifact/steadfit_artifact", "images/sdk/steadfit_sdk")
+    server = ("images/server/steadfit_server",)
     return tuple(
-        Image(name, str(path.relative_to(root)), (*shared, str(path.parent.relative_to(root)))) for name, path in found
+        Image(
+            name,
+            str(path.relative_to(root)),
+            (*shared, *(server if name.startswith("test-") else ()), str(path.parent.relative_to(root))),
+        )
+        for name, path in found
     )
 
 

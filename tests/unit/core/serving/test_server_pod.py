@@ -196,8 +196,9 @@ def test_without_an_image_of_its_own_a_deployment_has_the_installations_server()
     assert container(serving(1))["image"] == "steadfit/server:1"
 
 
-def test_a_server_that_captures_is_told_where_to_and_how_much() -> None:
-    world = serving(1, capture={"sample": 0.25})
+def test_a_server_that_captures_is_told_where_to_how_much_and_how_soon() -> None:
+    world = serving(1, capture={"sample": 0.25, "flushInterval": "1m30s"})
+    assert env(world)["STEADFIT_CAPTURE_FLUSH_SECONDS"] == "90"
     assert json.loads(env(world)["STEADFIT_CAPTURE"]) == {
         "uri": "s3://models/shop/_captures/flights/",
         "sample": 0.25,

@@ -1,0 +1,25 @@
+"""The model server, but every tenth inference fails as a mistake in the code would make it fail: with a 500."""
+
+from __future__ import annotations
+
+import itertools
+import runpy
+from typing import Any
+
+from steadfit_server.predictor import Predictor
+
+EVERY = 10
+
+_infer = Predictor.infer
+_counter = itertools.count(1)
+
+
+async def _sometimes(self: Predictor, body: bytes) -> dict[str, Any]:
+    if next(_counter) % EVERY == 0:
+        raise RuntimeError("a mistake")
+    return await _infer(self, body)
+
+
+if __name__ == "__main__":
+    Predictor.infer = _sometimes  # type: ignore[method-assign]
+    runpy.run_module("steadfit_server", run_name="__main__")
