@@ -130,7 +130,7 @@ class FakeAPI:
         try:
             code, reply = 200, self._do(request, resource, namespace, name, status)
         except Refused as refused:
-            return _status(refused.code, refused.reason, refused.message)
+            return _status(refused.code, refused.reason, refused.message, field=refused.field)
         if fault is not None and fault.drop:
             assert http.transport is not None
             http.transport.close()
@@ -168,6 +168,8 @@ class FakeAPI:
                     if "uid" in body["metadata"]:
                         raise Refused(409, "Conflict", "uid mismatch: the object does not exist")
                     return self.store.create(resource, where, body)
+                if body["metadata"].get("uid") not in (None, self.store.get(resource, where)["metadata"]["uid"]):
+                    raise Refused(422, "Invalid", "metadata.uid: field is immutable", "metadata.uid")
                 return self.store.update(resource, where, merge(self.store.get(resource, where), body), status=status)
             case "delete":
                 self.store.delete(resource, where, (body or {}).get("preconditions", {}).get("uid"))
@@ -260,8 +262,12 @@ def _labels(query: Mapping[str, str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in query.get("labelSelector", "").split(",") if pair)
 
 
-def _status(code: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure"}
+def _status(
+    code: int, reason: str, message: str, headers: Mapping[str, str] | None = None, field: str | None = None
+) -> web.Response:
+    status: JSONObject = {"kind": "Status", "apiVersion": "v1", "status": "Failure"}
+    if field is not None:
+        status["details"] = {"causes": [{"reason": "FieldValueInvalid", "field": field}]}
     return web.json_response(
         {**status, "code": code, "reason": reason, "message": message}, status=code, headers=headers
     )

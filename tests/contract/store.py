@@ -18,11 +18,12 @@ RESERVED = ("name", "namespace", "uid", "resourceVersion", "generation", "creati
 class Refused(Exception):  # noqa: N818
     """An answer other than 2xx."""
 
-    def __init__(self, code: int, reason: str, message: str) -> None:
+    def __init__(self, code: int, reason: str, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
+        self.field = field
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,21 @@ def test_an_apply_with_an_older_resource_version_is_a_conflict() -> None:
     play(story)
 
 
+def test_an_apply_by_the_uid_of_another_object_of_the_name_is_a_conflict() -> None:
+    async def story(fake: FakeAPI, client: APIServer) -> None:
+        created = await client.create(training_job(image="a"))
+        await client.delete(created)
+        metadata = {key: created["metadata"][key] for key in ("name", "namespace", "uid")}
+        with pytest.raises(Conflict):
+            await client.apply({**training_job(image="c"), "metadata": metadata}, "steadfit")
+        await client.create(training_job(image="b"))
+        with pytest.raises(Conflict):
+            await client.apply({**training_job(image="c"), "metadata": metadata}, "steadfit")
+        assert (await client.get(TRAINING_JOBS, "flights", "ns"))["spec"]["image"] == "b"
+
+    play(story)
+
+
 def test_a_second_create_says_already_exists() -> None:
     async def story(fake: FakeAPI, client: APIServer) -> None:
         await client.create(training_job())

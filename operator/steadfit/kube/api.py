@@ -214,6 +214,10 @@ def _error(code: int, status: Mapping[str, Any], retry_after: str | None) -> API
     error = _CLASSES.get(code, Invalid if 400 <= code < 500 else Unavailable)
     if reason == "AlreadyExists":
         error = AlreadyExists
+    causes = (status.get("details") or {}).get("causes") or ()
+    if any(cause.get("field") == "metadata.uid" for cause in causes):
+        # An apply that is fenced by a uid has met another object of the name: to the API server, a field that changed.
+        error = Conflict
     seconds = float(retry_after) if retry_after is not None and retry_after.isdigit() else None
     return error(code, reason, str(status.get("message") or reason), seconds)
 
