@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .sequential import SMALLEST_VARIANCE
 from .types import Arm
 
 FEWEST = 8
@@ -24,7 +25,6 @@ BOUND = 20.0
 fails 30 % of the time is from others that fail 1 % (1 + 99 * 0.2)."""
 LIMIT_Z = 3.09
 """The upper limit of the design effect holds in 99.9 of 100 cases."""
-SMALLEST_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def pair(slices: Sequence[Slice], candidate_variance: float, champion_variance: 
     effect = design_effect(squares / total**2 / max(plain, SMALLEST_VARIANCE), len(both))
 
     def arm(count: float, amount: float, variance: float) -> Arm:
-        return Arm(count, amount / count, max(variance / count * lost * effect, SMALLEST_VARIANCE))
+        return Arm(count, amount / count, variance / count * lost * effect)
 
     return Pair(
         arm(candidates, sum(one.candidate_sum for one in slices), candidate_variance),
@@ -96,7 +96,8 @@ def design_effect(squares: float, slices: int) -> float:
 
 def share_variance(count: float, events: float) -> float:
     """Return the variance of one sample of a share; half an event more, so that none seen is not none possible."""
-    share = (events + 0.5) / (count + 1)
+    # Counters that began anew at different scrapes may show more events than samples.
+    share = (min(events, count) + 0.5) / (count + 1)
     return share * (1 - share)
 
 

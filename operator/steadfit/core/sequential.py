@@ -21,6 +21,7 @@ NARROW = 2.0
 WIDE = 10.0
 """Width of the other one: a candidate that fails half of the time is told by it within two minutes. The mean of both
 ratios is a ratio that holds as well."""
+SMALLEST_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Look:
 
 def look(harm: float, variance: float, margin: float) -> Look:
     """Return what an estimated harm says, by the variance of its estimate, when one up to the margin is bearable."""
+    variance = max(variance, SMALLEST_VARIANCE)
     narrow, wide = (NARROW * margin) ** 2, (WIDE * margin) ** 2
     one, other = _ratio(harm, variance, narrow), _ratio(harm, variance, wide)
     ratio = max(one, other) + math.log1p(math.exp(-abs(one - other))) - math.log(2)

@@ -56,10 +56,11 @@ class Grid:
 
 def grid(since: datetime, now: datetime, interval_seconds: float) -> Grid | None:
     """Return the slices of the time since then; None while there is no whole one."""
-    elapsed = (now - since).total_seconds()
+    last = int(now.timestamp())
+    elapsed = last - since.timestamp()
     step = math.ceil(max(SHORTEST_SECONDS, interval_seconds, elapsed / MOST_SLICES))
     count = int(elapsed // step)
-    return Grid(int(now.timestamp()) - (count - 1) * step, step, count) if count > 0 else None
+    return Grid(last - (count - 1) * step, step, count) if count > 0 else None
 
 
 def bucket(metric: AnalysisMetric) -> float:

@@ -199,6 +199,15 @@ def test_slices_are_at_least_15_seconds_and_at_most_30(
     assert len(list(found.ends)) == count
 
 
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 0.9])
+def test_no_slice_begins_before_the_candidate_took_traffic(fraction: float) -> None:
+    since = SINCE + timedelta(seconds=fraction)
+    for tenths in range(150, 6000, 7):
+        found = grid(since, since + timedelta(seconds=tenths / 10), 15)
+        if found is not None:
+            assert found.first - found.step >= since.timestamp()
+
+
 def test_version_and_revision_stand_in_an_expression() -> None:
     asked = expression(trial(), 'fuel{version="$version",revision="$revision",cost="$versions",at="$x"}')
     assert asked == 'fuel{version="7",revision="bbb",cost="$versions",at="$x"}'

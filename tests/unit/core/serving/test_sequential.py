@@ -58,6 +58,12 @@ def test_being_better_is_never_a_failure() -> None:
 def test_no_error_seen_is_not_none_possible() -> None:
     assert share_variance(100, 0) == pytest.approx(0.5 / 101 * (1 - 0.5 / 101))
     assert share_variance(100, 100) > 0
+    assert share_variance(100, 103) > 0
+
+
+def test_no_spread_at_all_is_no_error() -> None:
+    assert look(0.0, 0.0, 0.01).word == "Pass"
+    assert look(1.0, 0.0, 0.01).word == "Fail"
 
 
 def slices(*rates: tuple[float, float], count: float = 100) -> list[Slice]:
