@@ -47,6 +47,9 @@ class Write:
     verb: str
     ref: Ref
     manifest: Manifest = field(default_factory=dict, compare=False, repr=False)
+    at_once: bool = False
+    """Nothing in the cluster has changed since the write before: to die before this one leaves the same behind as to
+    die after that one."""
 
     def __str__(self) -> str:
         return f"{self.number} {self.verb} {self.ref}"
@@ -64,6 +67,8 @@ class CrashPlan:
     blow: Blow = "before"
     trace: list[Write] = field(default_factory=list)
     done: bool = False
+    left_at: int = 0
+    """Resource version of the cluster after the last write."""
 
     def struck(self, write: Write) -> Blow | None:
         """Note a write; return how the process is hit at it. That happens once."""
@@ -168,7 +173,8 @@ class SimClient:
         await self._travel()
         if self._rng.random() < self._faults.conflict:
             raise Conflict(409, "Conflict", "simulated")
-        blow = self._plan.struck(Write(len(self._plan.trace) + 1, verb, ref, manifest))
+        at_once = self._plan.left_at == self._store.resource_version
+        blow = self._plan.struck(Write(len(self._plan.trace) + 1, verb, ref, manifest, at_once))
         if self._rng.random() < self._faults.killed:
             blow = self._rng.choice(("before", "after"))
         if blow == "frozen":
@@ -178,6 +184,7 @@ class SimClient:
         if blow == "before":
             self._die()
         result = self._attempt(commit)
+        self._plan.left_at = self._store.resource_version
         if blow == "after":
             self._die()
         return await self._answer(result)

@@ -55,6 +55,10 @@ class Store:
         obj = self._objects.get(ref)
         return clone(obj) if obj is not None else None
 
+    def look(self, ref: Ref) -> Mapping[str, Any] | None:
+        """Return the stored object without copying it, or None. A change puts another object in its place."""
+        return self._objects.get(ref)
+
     def get(self, ref: Ref) -> JSON:
         """Return a copy of an object, or raise `NotFound`."""
         return clone(self._stored(ref))

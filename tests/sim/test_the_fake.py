@@ -452,6 +452,35 @@ def test_a_crash_comes_before_or_after_the_write_and_is_final(when: Any, done: b
     simulated(main)
 
 
+def test_a_write_is_at_once_when_nothing_has_changed_since_the_write_before() -> None:
+    async def main(world: World) -> None:
+        plan = CrashPlan()
+        operator = client(world, Faults(), plan)
+        await operator.create(training_job())
+        await operator.create(service())
+        world.edit("Service", "flights", lambda obj: obj["metadata"].update(labels={"team": "a"}))
+        await operator.delete(stored(world))
+        assert [write.at_once for write in plan.trace] == [False, True, False]
+
+    simulated(main)
+
+
+def test_a_story_sees_every_change_and_changes_nothing_by_looking() -> None:
+    async def main(world: World) -> None:
+        world.create(service())
+        (seen,) = world.objects("Service")
+        seen["spec"].clear()
+        assert world.store.get(SERVICE)["spec"]["selector"] == {"revision": "a"}
+        world.edit("Service", "flights", lambda obj: obj["spec"].update(selector={"revision": "b"}))
+        found = world.find("Service", "flights")
+        assert found is not None
+        assert found["spec"]["selector"] == {"revision": "b"}
+        world.delete("Service", "flights")
+        assert world.find("Service", "flights") is None
+
+    simulated(main)
+
+
 def test_a_paused_client_writes_when_it_is_resumed() -> None:
     async def main(world: World) -> None:
         paused = client(world, Faults())

@@ -17,7 +17,7 @@ from .behaviour import Serving, Training
 from .client import CrashPlan, Faults, SimClient
 from .garbage import GarbageCollector
 from .loop import SimLoop
-from .objects import JSON, Ref, clone
+from .objects import JSON, Ref, clone, ref_of
 from .properties import MANAGERS, Properties
 from .serving import ServingNodes
 from .store import Change, Store
@@ -82,6 +82,7 @@ class World:
         self.crashes = 0
         self.processes: list[Process] = []
         self.process: Process | None = None
+        self._seen: dict[Ref, tuple[Mapping[str, Any], JSON]] = {}
         self.store.listeners.append(self.history.append)
         GarbageCollector(loop, self.store)
         TrainingNodes(loop, self.store, lambda run, attempt: self.training(run, attempt))
@@ -198,7 +199,8 @@ class World:
 
     def find(self, kind: str, name: str) -> JSON | None:
         """Return an object of the scenario's namespace."""
-        return self.store.find(self.ref(kind, name))
+        stored = self.store.look(self.ref(kind, name))
+        return self._copy(stored) if stored is not None else None
 
     def status(self, kind: str, name: str) -> JSON:
         """Return the status of an object; empty if there is none."""
@@ -207,7 +209,15 @@ class World:
 
     def objects(self, kind: str) -> list[JSON]:
         """Return all objects of a kind."""
-        return [clone(dict(obj)) for obj in self.store.peek(kind)]
+        return [self._copy(obj) for obj in self.store.peek(kind)]
+
+    def _copy(self, stored: Mapping[str, Any]) -> JSON:
+        """Return a copy, the same one until the object changes: a story looks twice a second at what rarely changes."""
+        ref = ref_of(stored)
+        known = self._seen.get(ref)
+        if known is None or known[0] is not stored:
+            known = self._seen[ref] = stored, clone(dict(stored))
+        return known[1]
 
     def check(self) -> None:
         """Fail at once if a property was violated.
