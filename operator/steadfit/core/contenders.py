@@ -33,8 +33,10 @@ def _newer(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
     """Return the verified versions above all that served without a pin or were rolled back.
 
     Older ones never come back by themselves: neither after a rollback, nor when a threshold edit rejects what serves.
+    While nothing serves, as in a new cluster, what was rolled back hides none that is older: one of them was good.
     """
-    floor = max(status.automatic or 0, highest_number(status), status.promoted.above if status.promoted else 0)
+    rolled_back = highest_number(status) if status.live else 0
+    floor = max(status.automatic or 0, rolled_back, status.promoted.above if status.promoted else 0)
     return [
         version
         for version in fleet.observed.versions

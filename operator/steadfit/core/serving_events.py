@@ -46,6 +46,15 @@ def _verbs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[
         told.append(Event("Normal", "Pinned", f"version {override.number} is pinned by {override.by} until Unpin"))
     elif before.override and not after.override:
         told.append(Event("Normal", "Unpinned", f"version {before.override.number} is not pinned any more"))
+    if after.promoted and after.promoted != before.promoted:
+        promoted = after.promoted
+        told.append(Event("Normal", "Promoted", f"version {promoted.number} is let through by {promoted.by}"))
+    freed = {item.action for item in before.released}
+    told += [
+        Event("Normal", "Released", f"version {item.number} is let out of quarantine by {item.by}")
+        for item in after.released
+        if item.action not in freed
+    ]
     return told
 
 

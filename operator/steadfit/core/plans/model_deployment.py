@@ -11,6 +11,7 @@ from steadfit.core import (
     drain,
     found_again,
     monitor,
+    quarantine_learned,
     recovery,
     rollout,
     scaling,
@@ -30,7 +31,8 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     fleet = Fleet(observed)
     deployment = observed.deployment
 
-    status = verbs.carry_out(found_again.live(deployment.status, fleet), fleet, now)
+    status = quarantine_learned.learn(found_again.live(deployment.status, fleet), fleet, now)
+    status = verbs.carry_out(status, fleet, now)
     status = recovery.act(status, monitor.watch(deployment, status, observed.signals, now), fleet, now)
     wished = target.choose(status, fleet, now)
     status = rollout.advance(status, wished, fleet, now)

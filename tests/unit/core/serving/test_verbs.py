@@ -630,3 +630,16 @@ def test_a_verb_is_carried_out_once_whichever_write_the_operator_crashes_before(
     assert world.live() == serves
     assert [record.name for record in world.status.actions] == [action]
     assert len(world.status.quarantine) == (verb == "Quarantine")
+
+
+def test_promotions_and_releases_are_told_once() -> None:
+    world = serving(1, 2)
+    world.act("Promote", 1)
+    world.settle()
+    world.act("Quarantine", 2)
+    world.settle()
+    world.act("Release", 2)
+    world.settle()
+    assert world.seen("Promoted") == ["version 1 is let through by alice (action-1)"]
+    assert len(world.seen("Quarantined")) == 1
+    assert world.seen("Released") == ["version 2 is let out of quarantine by alice (action-3)"]
