@@ -159,7 +159,7 @@ class ModelDeploymentStatus(Status):
     promoted: Promoted | None = None
     """A version let through by a ModelAction; it serves until a newer one takes its place."""
     monitors: Annotated[list[MonitorState], Field(max_length=32, json_schema_extra=list_map("name"))] = []
-    """Where the monitors of action Retrain stand."""
+    """Where the monitors stand that something follows from by itself."""
     actions: ActionRecords = []
     """The newest ModelActions and what became of them."""
 
