@@ -83,6 +83,11 @@ WORLD = [
         (samples.batch_job("flights-r1-a1", RUN), {"TrainingRun ns/flights-r1"}),
         (samples.pod("p", labels={names.TRAINING_RUN: "flights-r1"}), {"TrainingRun ns/flights-r1"}),
         (samples.pod("p", labels={names.MODEL_DEPLOYMENT: "flights"}), {"ModelDeployment ns/flights"}),
+        (
+            samples.batch_job("flights-v1-quarantine", samples.model_version("flights-v1")),
+            {"ModelVersion ns/flights-v1"},
+        ),
+        (samples.pod("p", labels={names.MODEL_VERSION: "flights-v1"}), {"ModelVersion ns/flights-v1"}),
         (samples.workload("flights-abc", DEPLOYMENT), {"ModelDeployment ns/flights"}),
         (samples.service("flights"), {"ModelDeployment ns/flights"}),
         (samples.pod("stray"), set()),
@@ -94,3 +99,14 @@ def test_news_of_an_object_concerns(news: JSONObject, concerned: set[str]) -> No
     for obj in WORLD:
         cache.put(obj)
     assert {str(key) for key in keys_of(cache, news)} == concerned
+
+
+def test_news_of_a_store_and_a_namespace_concern_the_versions_that_have_something_to_write_there() -> None:
+    """A quarantine waits for a store that is missing, or that the namespace may not use."""
+    cache = Cache(INDEXES)
+    barred = samples.model_version("flights-v1", status={"quarantine": {"stored": False}})
+    for obj in (samples.namespace(), barred, samples.model_version("flights-v2")):
+        cache.put(obj)
+    for news in (samples.artifact_store(), samples.namespace()):
+        found = {str(key) for key in keys_of(cache, news) if key.resource.kind == "ModelVersion"}
+        assert found == {"ModelVersion ns/flights-v1"}

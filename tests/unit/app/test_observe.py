@@ -233,3 +233,21 @@ def test_a_model_deployment_sees_what_was_measured_of_its_candidate() -> None:
     (trial,) = seen.trials()
     signals.findings.tell(trial, trial.analysis.metrics[0], Compared("q", reason="why"), 0)
     assert seen.model_deployment(deployment).compared == {"error-rate": Compared("q", reason="why")}
+
+
+def test_a_model_version_sees_the_jobs_that_write_for_it_their_pods_and_its_stores() -> None:
+    version = samples.model_version("flights-v1")
+    job = samples.batch_job("flights-v1-quarantine", version)
+    observed = observer(
+        version,
+        job,
+        samples.pod("p", job),
+        samples.batch_job("stray", samples.training_run("flights-r0")),
+        samples.artifact_store(),
+        samples.namespace(team="ml"),
+    ).model_version(version)
+    assert [child["metadata"]["name"] for child in observed.jobs] == ["flights-v1-quarantine"]
+    assert [child["metadata"]["name"] for child in observed.pods] == ["p"]
+    assert [store.name for store in observed.stores.stores] == ["default"]
+    assert observed.stores.namespace_labels == {"team": "ml"}
+    assert observed.platform == PLATFORM
