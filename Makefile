@@ -6,6 +6,9 @@ UP := python3 -m tests.cluster.up
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 
+# Set in some containers; then every subprocess of every test would compile all it imports again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A cluster of the user's is neither killed nor asked for what only ours promises.
 ifeq ($(CLUSTER),existing)
 NOT_LOCAL := tests/cluster/test_local_cluster.py
@@ -13,7 +16,7 @@ else
 LOCAL_ONLY := tests/bringup
 endif
 
-.PHONY: help demo test check crds images cluster-up install env cluster-down environment
+.PHONY: help demo test fast bring-up check crds images cluster-up install env cluster-down environment
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sed '/^  help\t/d' | expand -t 18
@@ -21,13 +24,20 @@ help: ## List these commands
 demo: environment cluster-up install ## Train, record, serve, retrain, move and roll back on a real cluster, with a report
 	eval "$$($(UP) env)"; $(PYTHON) -m tests.demo
 
-test: check ## Every test: formats and types, then unit, simulation, contract, then on the cluster
-	$(PYTEST) tests/unit tests/contract tests/sim --numprocesses 2
-	$(if $(LOCAL_ONLY),$(PYTEST) $(LOCAL_ONLY))
-	$(MAKE) cluster-up install
+test: check ## Every test: formats and types, then what needs no cluster beside the bring-up, then on the cluster
+	$(MAKE) --jobs 2 --keep-going --output-sync fast bring-up
 	rm -rf build/states
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster -m "not disruptive" --numprocesses 4 --dist loadgroup $(addprefix --ignore=,$(NOT_LOCAL))
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))
+
+fast: environment ## Every test that needs no cluster: unit, simulation, contract
+	nice $(PYTEST) tests/unit tests/contract tests/sim --numprocesses 2
+
+# Mostly waits, so the tests that need no cluster run beside it. One recipe: its steps come one after the other.
+bring-up: environment
+	$(if $(LOCAL_ONLY),$(PYTEST) $(LOCAL_ONLY))
+	$(UP) up
+	$(UP) install
 
 check: environment ## Formats, lint, types, import contracts, generated files, lock file
 	$(PYTHON) -m ruff format --check
