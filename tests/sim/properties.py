@@ -181,7 +181,7 @@ class Properties:
         if live is None or (old is not None and old["revision"] == live["revision"]):
             return
         version = self._store.find(Ref(GROUP, "ModelVersion", change.ref.namespace, live["version"]))
-        pinned = "pin" in change.new["spec"] or "override" in change.new["status"]
+        pinned = "pin" in change.new["spec"] or "override" in change.new["status"] or _promoted(change.new, live)
         if version is None or (version["metadata"]["uid"] not in self._verified and not pinned):
             yield f"{live['version']} goes live and was never verified"
         if live["revision"] in _quarantined(change.new):
@@ -204,6 +204,8 @@ class Properties:
         ):
             return
         if "pin" in change.new["spec"] or "override" in status or live["number"] == before.get("automatic"):
+            return
+        if _promoted(change.new, live):
             return
         version = self._store.find(Ref(GROUP, "ModelVersion", change.ref.namespace, live["version"]))
         compared = version["spec"]["evaluation"].get("champion", {}) if version else {}
@@ -268,6 +270,11 @@ class Properties:
         for record in change.new["status"].get("actions", ()):
             if record["phase"] != "Pending" and self._done.setdefault(record["uid"], record) != record:
                 yield f"the action {record['name']} was done: {self._done[record['uid']]}, and again: {record}"
+
+
+def _promoted(deployment: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Return whether a person's Promote let through what is live."""
+    return bool(deployment["status"].get("promoted", {}).get("number") == live["number"])
 
 
 def _quarantined(deployment: Mapping[str, Any]) -> set[str]:

@@ -218,6 +218,34 @@ async def actions_retrain_pin_roll_back_and_unpin(world: World) -> None:
     await world.until(lambda: serves(world, 3), say="a newer version ends the quarantined one's story")
 
 
+async def actions_promote_quarantine_release_and_abort(world: World) -> None:
+    await first_version_serves(world)
+    world.create(action("again", "Retrain"))
+    await world.until(lambda: serves(world, 2), say="the retrained version serves")
+    world.create(action("older", "Promote", version=1))
+    await world.until(lambda: serves(world, 1), say="the promoted version serves, though it is older")
+    world.create(action("forth", "Promote", version=2))
+    await world.until(lambda: serves(world, 2), say="the other one was promoted")
+    world.create(action("away", "Quarantine", version=2))
+    await world.until(lambda: serves(world, 1), say="what was good serves instead of what is in quarantine")
+    second = f"{NAME}-v2"
+    await world.until(
+        lambda: world.status("ModelVersion", second).get("quarantine", {}).get("stored") is True,
+        say="the store knows of the quarantine",
+    )
+    world.create(action("mercy", "Release", version=2))
+    await world.until(lambda: _all_done(world, 5), say="the store has forgotten")
+    assert {one["status"]["phase"] for one in world.objects("ModelAction")} == {"Succeeded"}
+    assert "quarantine" not in world.status("ModelVersion", second)
+    world.create(action("nothing", "Abort"))
+    await world.until(lambda: _all_done(world, 6), say="there is nothing to abort")
+    await asyncio.sleep(300)
+    assert serves(world, 1), "a release rolls nothing out"
+    assert not [job for job in world.objects("Job") if job["metadata"]["name"].endswith("-quarantine")]
+    set_param(world, "depth", 8)
+    await world.until(lambda: serves(world, 3), say="a newer version ends the promotion")
+
+
 def _all_done(world: World, count: int) -> bool:
     actions = world.objects("ModelAction")
     return len(actions) == count and all(one["status"].get("phase", "Pending") != "Pending" for one in actions)
@@ -451,6 +479,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     an_image_that_comes_late_is_waited_for,
     a_schedule_starts_runs,
     actions_retrain_pin_roll_back_and_unpin,
+    actions_promote_quarantine_release_and_abort,
     a_change_in_the_middle_of_a_run_supersedes_it,
     a_retrain_during_a_run_waits_for_it,
     deleting_and_applying_again_loses_no_version,
