@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tests.support.kubectl import Kubectl, KubectlError, Manifest, condition
 
-from .recipes import FIT, live, model_deployment, put_rows, rows, trained, training_job
+from .recipes import live, model_deployment, put_rows, rows, trained, training_job
 from .test_canary import RESOURCES, another, faulty, traffic
 from .test_signals import ask, pods, post_outcomes
 
@@ -88,7 +88,9 @@ def test_a_version_that_is_worse_than_the_last_good_one_on_recent_rows_is_rolled
     live(namespace, 1)
     # Its own holdout is as wrong as what it learned from, so there it looks good.
     put_rows(store, flipped(rows(seed=1)))
-    namespace.apply(training_job(image, store, params={"C": 0.5}))
+    job = training_job(image, store, params={"C": 0.5})
+    job["spec"]["evaluation"]["champion"] = {"margin": 0.3}
+    namespace.apply(job)
     live(namespace, 2, timeout=240)
     with labelled_requests(namespace, sign=1):
         found = attribution(namespace)
@@ -110,7 +112,7 @@ def test_when_no_version_is_good_any_more_the_world_has_moved_and_a_run_starts(
     trained(namespace, image, store, 1.0)
     namespace.apply(watched())
     live(namespace, 1)
-    namespace.apply(training_job(image, store, params={"C": 0.1}, command=["python3", "-c", FIT]))
+    namespace.apply(training_job(image, store, params={"C": 0.1}, limits={"cooldown": "1s"}))
     live(namespace, 2, timeout=240)
     with labelled_requests(namespace, sign=-1):
         found = attribution(namespace)
