@@ -83,6 +83,7 @@ def test_the_search_goes_back_hour_by_hour_until_there_are_rows_enough(
     world = world_of(tmp_path, most=3)
     for index in range(30):
         answered(world, index, NINE - index * HOUR, NINE + MINUTE)
+    put_requests(world, request("newer than any outcome", NINE + 5 * HOUR))
     read: list[str] = []
     download = captured.download
 
@@ -107,6 +108,18 @@ def test_once_something_can_be_decided_a_day_without_the_missing_requests_ends_t
     assert fetched(world) == [0, 1]
     world.document["evaluate"]["minRows"] = 3
     assert fetched(world) == [0, 1, 9]
+
+
+def test_the_search_ends_after_as_many_parts_as_a_pod_can_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(captured, "MAX_PARTS", 4)
+    world = world_of(tmp_path)
+    for index in range(4):
+        answered(world, index, NINE - 2 * index * HOUR, NINE + MINUTE)
+        put_requests(world, request(f"unlabelled{index}", NINE - 2 * index * HOUR), part="another")
+    assert fetched(world) == [0, 1]
+    assert "4 parts were searched, older ones are left out" in caplog.text
 
 
 def test_the_newest_outcome_of_a_row_counts_and_a_row_counts_once(tmp_path: Path) -> None:
