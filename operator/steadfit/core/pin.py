@@ -55,6 +55,6 @@ def resolve(pin: Pin, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     if isinstance(revision, Problem) and revision.reason == "RevisionQuarantined":
         return Problem(
             "PinnedVersionQuarantined",
-            f"{_in_words(pin)} was rolled back and is in quarantine; choose another version",
+            f"{_in_words(pin)} was rolled back and is in quarantine; Release it first, or choose another version",
         )
     return revision

@@ -9,13 +9,14 @@ from datetime import datetime
 
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
-from steadfit.api.rollout import Promoted, RevisionRef
+from steadfit.api.rollout import Candidate, Promoted, RevisionRef
 
 from . import pin
 from .effect import Effect, author
 from .fleet import Fleet
 from .problem import Problem
 from .quarantine import is_barred
+from .revision import Rendering, as_ref, render
 
 
 def promote(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
@@ -72,10 +73,10 @@ def _named(
     if isinstance(resolved, Problem):
         return resolved
     candidate, live = status.candidate, status.live
-    if live is not None and live.version == resolved.version and not is_barred(live, status, fleet):
-        return Problem("AlreadyServes", f"version {resolved.number} is what serves")
-    if candidate is not None and candidate.revision == resolved.revision and candidate.against is not None:
+    if candidate is not None and candidate.version == resolved.version and candidate.against is not None:
         return _candidate(status, action, fleet)
+    if live is not None and live.version == resolved.version and not is_barred(live, status, fleet):
+        return _other_pods(live, status, action, fleet, now)
     known = [version.spec.number for version in fleet.observed.versions]
     promoted = Promoted(
         number=resolved.number,
@@ -91,6 +92,31 @@ def _named(
         "abandoned": [item for item in status.abandoned if item.revision != resolved.revision],
     }
     return Effect(status.model_copy(update=update), _words(resolved.number))
+
+
+def _other_pods(
+    live: RevisionRef, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
+) -> Effect | Problem:
+    """Return the status in which what serves is let through by the pods that the spec asks for, which were given up."""
+    version = fleet.version_named(live.version)
+    rendering = render(version, fleet) if version else None
+    if version is None or not isinstance(rendering, Rendering) or not _given_up(rendering.revision, status):
+        return Problem("AlreadyServes", f"version {live.number} is what serves")
+    wished = as_ref(version, rendering, now)
+    if is_barred(wished, status, fleet):
+        return Problem("RevisionQuarantined", f"revision {wished.revision} is in quarantine; Release it first")
+    let_through = Candidate(**wished.model_dump(), against=live.revision, phase="Promoting", promoted_by=author(action))
+    update = {
+        "candidate": let_through,
+        # It is not served instead of that template any more.
+        "live": live.model_copy(update={"asked_template_digest": None}),
+        "abandoned": [item for item in status.abandoned if item.revision != wished.revision],
+    }
+    return Effect(status.model_copy(update=update), _words(live.number))
+
+
+def _given_up(revision: str, status: ModelDeploymentStatus) -> bool:
+    return any(item.revision == revision for item in status.abandoned)
 
 
 def _words(number: int) -> str:

@@ -62,7 +62,7 @@ def test_a_pin_action_on_a_version_in_quarantine_is_refused() -> None:
     world.settle()
     assert world.record(pin) == (
         "Rejected",
-        "version 2 was rolled back and is in quarantine; choose another version",
+        "version 2 was rolled back and is in quarantine; Release it first, or choose another version",
     )
     assert world.status.override is None
     assert world.live() == 1
@@ -299,6 +299,35 @@ def test_a_version_that_was_given_up_may_be_promoted() -> None:
     assert world.status.abandoned == []
 
 
+CANARY = {"canary": {"steps": [{"weight": 25}]}}
+OTHER_PODS = {"replicas": 2, "env": [{"name": "A", "value": "1"}]}
+
+
+@pytest.mark.parametrize("given_up", [False, True], ids=["tried", "given up"])
+def test_promote_lets_other_pods_of_what_serves_through(given_up: bool) -> None:
+    """A new server of the same version is a revision of its own, and is tried like any other."""
+    world = serving(1, strategy=CANARY)
+    assert world.status.live is not None
+    before = world.status.live.revision
+    world.edit(server=OTHER_PODS)
+    world.settle()
+    assert world.status.candidate is not None
+    tried = world.status.candidate.revision
+    if given_up:
+        world.act("Abort")
+        world.settle()
+        assert world.candidate() is None
+        assert world.status.live is not None
+        assert world.status.live.revision == before
+    promoted = world.act("Promote", 1)
+    world.settle()
+    assert world.record(promoted)[0] == "Succeeded"
+    assert world.status.live is not None
+    assert world.status.live.revision == tried
+    world.settle()
+    assert world.status.live.revision == tried
+
+
 def rejected(world: World) -> None:
     world.add(2, "Rejected")
 
@@ -320,7 +349,7 @@ def rolled_back(world: World) -> None:
             2,
             "version 2 was rejected by its gate; only verified and held versions can be pinned or promoted",
         ),
-        (rolled_back, 2, "version 2 was rolled back and is in quarantine; choose another version"),
+        (rolled_back, 2, "version 2 was rolled back and is in quarantine; Release it first, or choose another version"),
     ],
     ids=["unknown", "live", "rejected", "quarantined"],
 )
