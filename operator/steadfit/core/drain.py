@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from steadfit.api.modeldeployment import ModelDeployment
 
 from . import names
+from .canary_pods import by_gateway
 from .fleet import Fleet, Workload
 from .service import taking_traffic
 from .types import Action, Apply, Manifest
@@ -52,14 +53,15 @@ def _wanted(fleet: Fleet) -> frozenset[str]:
     """Return the revisions whose clients stay: what is selected, what will be next, and what nobody has met yet.
 
     A candidate that comes up has no clients, and would only answer its first ones with a closed connection. One that
-    had traffic and is selected no longer drains like any other.
+    had traffic and is selected no longer drains like any other; by a Gateway it has traffic though no Service says so.
     """
-    status = fleet.observed.deployment.status
+    deployment = fleet.observed.deployment
+    live, candidate = deployment.status.live, deployment.status.candidate
     wanted = set(taking_traffic(fleet))
-    if status.live:
-        wanted.add(status.live.revision)
-    if status.candidate and (status.candidate.analysed_since is None or status.candidate.phase == "Promoting"):
-        wanted.add(status.candidate.revision)
+    if live:
+        wanted.add(live.revision)
+    if candidate and (candidate.analysed_since is None or candidate.phase == "Promoting" or by_gateway(deployment)):
+        wanted.add(candidate.revision)
     return frozenset(wanted)
 
 

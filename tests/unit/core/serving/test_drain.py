@@ -93,6 +93,13 @@ def test_a_candidate_that_had_traffic_and_has_none_any_more_drains() -> None:
     assert orders(world, pods_of(world, 1, False)) == {"v1-0": True}
 
 
+def test_a_candidate_that_a_gateway_sends_requests_to_does_not_drain_though_no_service_selects_it() -> None:
+    world = serving(1, 2)
+    candidate(world, phase="Analysing", analysedSince="2026-01-01T00:00:00Z")
+    world.deployment["spec"]["traffic"] = {"gatewayAPI": {"parentRefs": [{"name": "edge"}]}}
+    assert orders(world, pods_of(world, 1, False)) == {}
+
+
 def test_neither_of_two_revisions_that_share_the_traffic_drains() -> None:
     world = serving(1, 2, drains=True)
     candidate(world, phase="Analysing", analysedSince="2026-01-01T00:00:00Z")
