@@ -20,7 +20,7 @@ def advance(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now: da
     """Return the status after the next step towards the wished revision.
 
     The candidate is the intent that its Deployment is created from; the live entry is the one that the Service is
-    pointed at. A candidate that is not wished for any more is dropped: it took no traffic.
+    pointed at. A candidate that is not wished for any more is dropped, and the Service leaves it before its pods go.
     """
     wished, live = target.revision, status.live
     if wished is None:
@@ -34,7 +34,7 @@ def advance(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now: da
         return canary.advance(status, wished, steps, fleet, now)
     if fleet.complete(wished.revision):
         return _promote(status, wished, fleet, now)
-    candidate = coming_up(_kept(status, wished), wished, fleet)
+    candidate = coming_up(status.candidate, wished, fleet)
     return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": target.promoted_by})})
 
 
@@ -49,14 +49,6 @@ def coming_up(stored: Candidate | None, wished: RevisionRef, fleet: Fleet) -> Ca
     candidate = stored.model_copy(update=fields) if stored and let_through else Candidate(**fields)
     share = canary_pods.share(candidate, fleet.observed.deployment)
     return candidate.model_copy(update={"message": canary_entry.coming(candidate, fleet), "actual_weight": share})
-
-
-def _kept(status: ModelDeploymentStatus, wished: RevisionRef) -> Candidate | None:
-    """Return the candidate as far as it still holds: a share of the traffic without a canary means nothing."""
-    candidate = status.candidate
-    if candidate is None or candidate.phase != "Promoting" or canary.is_let_through(status, wished):
-        return candidate
-    return candidate.model_copy(update={"phase": "Starting"})
 
 
 def _promote(status: ModelDeploymentStatus, wished: RevisionRef, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:

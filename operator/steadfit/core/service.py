@@ -112,8 +112,8 @@ def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     """Return what points the Service at the live revision, and at the candidate that shares its traffic.
 
     A Service that is missing is created, never applied: a create cannot take over somebody else's. An existing one
-    moves to another live revision once every pod of that is ready, as long as the pods behind it still answer. To
-    share the traffic out and to end that waits for nothing but the pods of the candidate.
+    moves to another live revision once every pod of that is ready, as long as the pods behind it still answer. A
+    candidate is let into the traffic by the status, and leaves it at once.
     """
     deployment, service, live = fleet.observed.deployment, fleet.observed.service, status.live
     if service is not None and (is_foreign(deployment, service) or "deletionTimestamp" in service["metadata"]):
@@ -135,18 +135,15 @@ def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
 def _wished(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
     """Return the live revision's labels, or those that it has in common with the candidate that shares its traffic.
 
-    Once shared, the traffic stays so while the candidate's pods are not ready: a Service sends those nothing. Pods of
+    That does not hang on the candidate's pods being ready: a Service sends nothing to those that are not. Pods of
     anything else that would get requests end it at once.
     """
     deployment, candidate = fleet.observed.deployment, mix.partner(status)
     if candidate is None or canary_pods.by_gateway(deployment):
         return selector(deployment, live.revision)
-    is_shared = shared(deployment, fleet.observed.service) == live.revision
     if mix.strangers(live.revision, candidate.revision, fleet):
         return selector(deployment, live.revision)
-    if is_shared or (canary_pods.ready(candidate, fleet) and is_prepared(live, candidate, fleet)):
-        return mix.selector(deployment, live.revision)
-    return selector(deployment, live.revision)
+    return mix.selector(deployment, live.revision)
 
 
 def _narrowed(deployment: ModelDeployment, service: Manifest | None) -> Sequence[Action]:

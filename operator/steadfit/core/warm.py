@@ -1,7 +1,7 @@
 """The last good revision stays warm in the probation of what took its place, so that going back takes no start of pods.
 
-Only where its pods can be told to drain. Others are left by their clients when they are shut down and not before: a
-client that keeps its connection would never see the version that serves.
+Only where its own pods can be told to drain, whatever server the spec asks for by now. Others are left by their clients
+when they are shut down and not before: a client that keeps its connection would never see the version that serves.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .quarantine import is_barred
 
 def revision(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | None:
     """Return the last good revision while it is kept with all of its pods."""
-    deployment, live, last_good = fleet.observed.deployment, status.live, status.last_good
+    live, last_good = status.live, status.last_good
     if live is None or last_good is None or is_barred(last_good, status, fleet):
         return None
-    if not drain.supported(deployment) or not probation.applies(status, deployment, now):
+    if not probation.applies(status, fleet.observed.deployment, now):
         return None
     found = fleet.workload(last_good.revision)
     if found is None or found.deleting or not drain.hears(found):

@@ -312,6 +312,7 @@ def test_nothing_is_tried_while_there_are_no_pods() -> None:
     world.add(2)
     world.settle()
     assert (world.live(), tried(world).phase, world.replicas()) == (1, "Starting", {1: 0, 2: 0})
+    assert "spec.server.replicas is 0" in world.message("Progressing")
     world.edit(server={"replicas": 2})
     world.settle()
     assert tried(world).phase == "Analysing"

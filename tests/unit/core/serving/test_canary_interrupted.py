@@ -143,6 +143,41 @@ def test_an_abort_takes_the_candidate_from_the_traffic_and_it_is_not_tried_again
     assert len(world.seen("CanaryAbandoned")) == 1
 
 
+def test_what_serves_again_after_a_pin_was_good_before_and_is_not_tried_anew() -> None:
+    world = serving(1, strategy=ONE_STEP)
+    world.add(2)
+    world.settle()
+    world.finds("Pass")
+    world.settle()
+    world.edit(pin={"version": 1})
+    world.settle()
+    world.edit(pin=None)
+    world.settle()
+    assert (world.live(), world.seen("CanaryStarted")[1:]) == (2, [])
+
+
+def test_what_was_let_through_beside_another_champion_starts_anew() -> None:
+    world = trying(strategy=ONE_STEP)
+    world.broken.add(tried(world).revision)
+    world.finds("Pass")
+    world.settle()
+    assert tried(world).phase == "Promoting"
+    world.deployment["status"]["candidate"]["against"] = "another"
+    world.broken.clear()
+    world.settle()
+    assert (world.live(), tried(world).phase, tried(world).verdicts[0].verdict) == (1, "Analysing", "NoData")
+
+
+def test_a_way_back_is_never_what_was_only_tried() -> None:
+    """What serves may be barred by another's word: its version remembers a quarantine that this status has lost."""
+    world = trying()
+    barred = {"reason": "worse", "by": "alice", "at": "2026-01-01T00:00:00Z", "deployment": "flights"}
+    world.versions[1]["status"]["quarantine"] = {**barred, "revision": champion(world)}
+    world.settle()
+    assert (world.live(), world.candidate(), world.answering()) == (1, None, {1})
+    assert world.condition("Stalled") == ("True", "NothingToRollBackTo")
+
+
 # Edits
 
 
@@ -162,6 +197,19 @@ def test_after_an_edit_of_the_steps_a_candidate_goes_on_at_the_nearest_share(
     world.settle()
     assert (tried(world).step, tried(world).weight) == (step, weight)
     assert tried(world).step_since is not None
+
+
+def test_the_pause_of_a_step_whose_share_was_edited_begins_anew() -> None:
+    world = trying()
+    world.finds("Pass")
+    world.settle()
+    before = tried(world).step_since
+    world.edit(strategy={"canary": {"steps": [{"weight": 25}, {"weight": 40, "pause": "10m"}]}})
+    world.settle()
+    after = tried(world).step_since
+    assert before is not None
+    assert after is not None
+    assert (tried(world).weight, after > before) == (40, True)
 
 
 def test_a_strategy_that_becomes_blue_green_completes_at_once() -> None:
@@ -380,6 +428,25 @@ def test_the_last_good_revision_stays_warm_in_the_probation_of_the_next_if_it_ca
 def test_a_last_good_revision_that_cannot_be_told_to_drain_is_shut_down_when_the_traffic_has_moved() -> None:
     assert serving(1, 2).replicas() == {1: 0, 2: 2}
     assert serving(1, 2, probation="0s", drains=True).replicas() == {1: 0, 2: 2}
+
+
+def test_a_last_good_revision_is_warm_by_its_own_server_and_not_by_the_one_that_the_spec_asks_for() -> None:
+    world = serving(1, drains=True)
+    world.edit(server={"replicas": 2, "image": "other/server:1", "drains": False})
+    world.settle()
+    assert sorted(w["spec"]["replicas"] for w in world.workloads.values()) == [2, 2]
+    world.edit(server={"replicas": 2})
+    world.settle()
+    assert sorted(w["spec"]["replicas"] for w in world.workloads.values()) == [0, 2]
+
+
+def test_a_last_good_revision_in_quarantine_is_not_kept_warm() -> None:
+    world = serving(1, 2, drains=True)
+    assert world.status.last_good is not None
+    barred = {"reason": "worse", "by": "alice", "at": "2026-01-01T00:00:00Z", "deployment": "flights"}
+    world.versions[1]["status"]["quarantine"] = {**barred, "revision": world.status.last_good.revision}
+    world.settle()
+    assert world.replicas() == {1: 0, 2: 2}
 
 
 def test_a_warm_revision_has_as_many_pods_as_what_serves() -> None:

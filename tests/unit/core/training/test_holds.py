@@ -177,6 +177,11 @@ def test_the_rollout_of_a_deployment_that_goes_away_is_not_waited_for() -> None:
     assert open_rollout.hold([version(2)], [obj.model_copy(update={"metadata": going})]) is None
 
 
+def test_a_candidate_that_waits_for_a_person_keeps_nothing_from_being_trained() -> None:
+    paused = deployment("shadow", {"candidate": {**revision(2, at()), "phase": "Paused"}})
+    assert open_rollout.hold([version(2)], [paused]) is None
+
+
 # Which one is shown
 
 
