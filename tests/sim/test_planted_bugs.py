@@ -13,7 +13,7 @@ from steadfit.app import adopt, reconcile
 from steadfit.app.observe import Observer
 from steadfit.app.planners import planners
 from steadfit.app.plantable import Planner
-from steadfit.core import gate, quarantine, run_outcome, target
+from steadfit.core import contenders, gate, quarantine, run_outcome
 from steadfit.core.fleet import Fleet
 from steadfit.core.types import Create, Plan
 from steadfit.kube.cache import JSONObject
@@ -107,7 +107,7 @@ def test_forgetting_the_quarantine_is_caught(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_forgetting_what_a_version_was_compared_with_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "_compared_with_what_serves", lambda *_: True)
+    monkeypatch.setattr(contenders, "_compared_with_what_serves", lambda *_: True)
     caught(what_was_compared_with_a_version_that_is_rolled_back_meanwhile_does_not_follow_it)
 
 
