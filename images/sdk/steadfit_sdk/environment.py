@@ -8,7 +8,9 @@ from typing import Any
 
 def environment() -> dict[str, Any]:
     """Return interpreter, packages, and the source from STEADFIT_SOURCE_COMMIT, _DIRTY and _URL where they are set."""
-    packages = {each.name: each.version for each in importlib.metadata.distributions() if each.name}
+    # Each access to `metadata`, also that by `name` or `version`, reads and parses a file.
+    known = [each.metadata for each in importlib.metadata.distributions()]
+    packages = {each["Name"]: each["Version"] for each in known if each["Name"]}
     found: dict[str, Any] = {"python": platform.python_version(), "packages": dict(sorted(packages.items()))}
     source: dict[str, Any] = {
         name: os.environ[f"STEADFIT_SOURCE_{name.upper()}"]
