@@ -99,7 +99,6 @@ def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
             entry, monitor, observed.deployment, observed.job, versions[0], versions[1], observed.platform
         )
         actions.append(Create(manifest))
-    awaited = {entry.run for entry in status.attributions if entry.verdict is None}
     actions += [
         Delete(
             {
@@ -109,7 +108,6 @@ def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
             }
         )
         for run in evaluation_run.beyond(observed.evaluations)
-        if run.name not in awaited
     ]
     return actions
 
