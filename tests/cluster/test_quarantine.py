@@ -12,7 +12,7 @@ from tests.support.buckets import bucket
 from tests.support.kubectl import Kubectl, Manifest, condition
 
 from .recipes import act, infer, live, model_deployment, trained
-from .test_disruption import OPERATOR, kill_operator
+from .test_disruption import OPERATOR, scaled_down
 
 pytestmark = pytest.mark.disruptive
 
@@ -22,11 +22,8 @@ PATIENCE_SECONDS = 25
 
 def wipe_status(kubectl: Kubectl, kind: str, name: str) -> None:
     """Take the whole status of an object away, as a restore without status does."""
-    obj = kubectl.get(kind, name)
-    assert obj is not None
-    obj.pop("status", None)
-    obj["metadata"].pop("managedFields", None)
-    kubectl.run("replace", "--subresource=status", "-f", "-", stdin=json.dumps(obj))
+    gone = json.dumps([{"op": "remove", "path": "/status"}])
+    kubectl.run("patch", kind, name, "--subresource=status", "--type=json", "--patch", gone)
 
 
 def note(version: Manifest) -> dict[str, object] | None:
@@ -62,15 +59,15 @@ def test_what_was_rolled_back_stays_away_though_all_is_wiped_restarted_and_appli
     assert note(bad) is not None
 
     # The deployment forgets: the version still knows.
-    kill_operator()
-    wipe_status(namespace, "modeldeployment", "model")
-    namespace.apply(manifest, "--server-side", "--field-manager=argocd-controller", "--force-conflicts")
-    OPERATOR.run("rollout", "status", "deployment/steadfit-operator", "--timeout=120s")
+    with scaled_down(OPERATOR, "steadfit-operator"):
+        wipe_status(namespace, "modeldeployment", "model")
+        namespace.apply(manifest, "--server-side", "--field-manager=argocd-controller", "--force-conflicts")
     live(namespace, 1)
 
     # Both forget: the store still knows.
-    wipe_status(namespace, "modelversion", "model-v2")
-    wipe_status(namespace, "modeldeployment", "model")
+    with scaled_down(OPERATOR, "steadfit-operator"):
+        wipe_status(namespace, "modelversion", "model-v2")
+        wipe_status(namespace, "modeldeployment", "model")
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         assert infer(namespace)["model_version"] == "1"
