@@ -31,7 +31,7 @@ class Training:
 
     outcome: TrainingOutcome = "Success"
     seconds: float = 20.0
-    """How long the training container runs."""
+    """How long the training container runs, or the evaluation."""
     roc_auc: float = 0.8
     """What the version is worth."""
     artifact: str | None = None

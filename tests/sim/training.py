@@ -131,7 +131,7 @@ class TrainingNodes:
 
     async def _evaluate(self, pod: Pod, script: Training, run: Ref) -> str | None:
         """Walk through the one step that follows fetch in a run that trains nothing."""
-        await pod.run("evaluate", 1, 2)
+        await pod.run("evaluate", script.seconds, script.seconds * 1.2)
         if script.outcome == "Evicted":
             return pod.evict()
         if script.outcome == "PublishStore":

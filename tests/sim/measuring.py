@@ -1,0 +1,46 @@
+"""A Prometheus: what monitors measure of the version that serves, told to whatever operator is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from steadfit.core.types import Signal
+
+from .world import World
+
+INTERVAL_SECONDS = 15.0
+KEPT_SECONDS = 90.0
+"""How long a value counts when no further answer comes."""
+AWAY = Signal(reason="MetricSource default: it cannot be reached", code="Unreachable")
+
+Answer = Callable[[int, str], Signal]
+"""Says what a monitor measures of a version, by the version's number and the monitor's name."""
+
+
+class Prometheus:
+    """Answers by a script. It knows nothing of crashes: a new operator is told as the old one was."""
+
+    def __init__(self, world: World, answer: Answer) -> None:
+        self.answer = answer
+        self.away = False
+        self._world = world
+        self._task = world.loop.create_task(self._tell_again())
+
+    def close(self) -> None:
+        """Fall silent."""
+        self._task.cancel()
+
+    async def _tell_again(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            process = self._world.process
+            if process is None:
+                continue
+            signals, now = process.engine.signals, self._world.loop.time()
+            for live in process.engine.lives():
+                for monitor in live.monitors:
+                    if self.away:
+                        signals.tell_unanswered(live, monitor, AWAY, now, KEPT_SECONDS)
+                    else:
+                        signals.tell(live, monitor, self.answer(live.version, monitor.name), now)
