@@ -54,6 +54,7 @@ class Properties:
             self._one_version_a_run,
             self._only_verified_versions_go_live,
             self._nothing_replaces_what_serves_that_was_not_compared_with_it,
+            self._nothing_is_let_through_without_a_verdict,
             self._traffic_goes_where_it_may,
             self._what_serves_keeps_its_pods,
             self._actions_are_done_once,
@@ -212,30 +213,75 @@ class Properties:
         if version is None or version["metadata"]["uid"] not in self._passed or compared.get("digest") != old["digest"]:
             yield f"{live['version']} replaces {old['version']} and was not shown to be as good"
 
+    def _nothing_is_let_through_without_a_verdict(self, change: Change) -> Iterator[str]:
+        if change.ref.kind != "ModelDeployment" or change.operation != "status" or change.old is None:
+            return
+        spec, status, before = change.new["spec"], change.new["status"], change.old.get("status", {})
+        live, old, tried = status.get("live"), before.get("live"), before.get("candidate", {})
+        if (
+            "canary" not in spec.get("strategy", {})
+            or live is None
+            or old is None
+            or live["revision"] == old["revision"]
+        ):
+            return
+        word = "pin" in spec or "override" in status or "promoted" in status or "promotedBy" in tried
+        back = before.get("lastGood", {}).get("revision") == live["revision"]
+        if word or back or old["revision"] in _quarantined(change.new):
+            return
+        beside = (tried.get("revision"), tried.get("phase"), tried.get("against"))
+        if beside != (live["revision"], "Promoting", old["revision"]):
+            yield f"{live['version']} replaces {old['version']} and was not let through beside it"
+        words = {verdict["verdict"] for verdict in tried.get("verdicts", ())}
+        if words != {"Pass"}:
+            yield f"{live['version']} replaces {old['version']} with the verdicts {sorted(words)}"
+
     def _traffic_goes_where_it_may(self, change: Change) -> Iterator[str]:
         if change.ref.kind == "Deployment" and change.type != "DELETED":
             self._note_readiness(change)
         if change.ref.kind != "Service" or change.type == "DELETED":
             return
         selector = change.new["spec"]["selector"]
-        unmoved = change.old is not None and change.old["spec"]["selector"] == selector
-        if unmoved or names.MODEL_DEPLOYMENT not in selector:
+        before = change.old["spec"]["selector"] if change.old is not None else {}
+        if before == selector or names.MODEL_DEPLOYMENT not in selector:
             return
-        revision = selector[names.REVISION]
+        revision = _champion(selector)
         deployment = self._store.find(
             Ref(GROUP, "ModelDeployment", change.ref.namespace, selector[names.MODEL_DEPLOYMENT])
         )
         if deployment is None:
             return
+        if names.REVISION in selector and names.REVISION not in before and _champion(before) == revision:
+            # From shares back to the champion: fewer get requests than before, whatever that is by now.
+            return
+        yield from self._shares(change, deployment)
         status = deployment["status"]
         if revision in _quarantined(deployment):
             yield f"traffic goes to {revision}, which is in quarantine"
         if status.get("live", {}).get("revision") != revision:
             yield f"traffic goes to {revision}, which status does not call live"
+        if revision is None or _champion(before) == revision:
+            return
         uid = deployment["metadata"]["uid"]
         seen = self._complete_at.get((uid, revision))
+        named = names.workload_name(deployment["metadata"]["name"], revision)
+        now = self._store.find(Ref("apps/v1", "Deployment", change.ref.namespace, named))
+        if now is not None and _is_complete(now):
+            return
         if seen is None or change.at - seen > READINESS_MEMORY:
             yield f"traffic goes to {revision}, which was not ready at its target"
+
+    def _shares(self, change: Change, deployment: JSON) -> Iterator[str]:
+        """Judge whose pods, also those on their way out, get requests by a selector."""
+        selector, status = change.new["spec"]["selector"], deployment["status"]
+        live, candidate = status.get("live", {}).get("revision"), status.get("candidate", {})
+        may = {live}
+        if candidate.get("analysedSince") and candidate.get("against") == live:
+            may.add(candidate["revision"])
+        for pod in self._store.peek("Pod", change.ref.namespace):
+            labels = pod["metadata"].get("labels", {})
+            if selector.items() <= labels.items() and labels[names.REVISION] not in may - _quarantined(deployment):
+                yield f"traffic goes to {pod['metadata']['name']}, which is neither live nor tried"
 
     def _what_serves_keeps_its_pods(self, change: Change) -> Iterator[str]:
         if change.ref.kind != "Deployment" or change.manager not in MANAGERS or change.type == "ADDED":
@@ -247,7 +293,7 @@ class Properties:
         )
         if service is None or deployment is None:
             return
-        if service["spec"]["selector"].get(names.REVISION) != labels[names.REVISION]:
+        if _champion(service["spec"]["selector"]) != labels[names.REVISION]:
             return
         wanted = deployment["spec"]["server"]["replicas"]
         left = 0 if change.type == "DELETED" else change.new["spec"]["replicas"]
@@ -256,12 +302,10 @@ class Properties:
             yield f"the revision that takes the traffic is left with {left} pods instead of {wanted}"
 
     def _note_readiness(self, change: Change) -> None:
-        metadata, status = change.new["metadata"], change.new.get("status", {})
+        metadata = change.new["metadata"]
         owner = metadata["ownerReferences"][0]["uid"]
         for obj in (change.old, change.new):
-            status = (obj or {}).get("status", {})
-            wanted = obj["spec"]["replicas"] if obj else 0
-            if obj and 0 < wanted <= status.get("readyReplicas", 0):
+            if obj and _is_complete(obj):
                 self._complete_at[owner, metadata["labels"][names.REVISION]] = change.at
 
     def _actions_are_done_once(self, change: Change) -> Iterator[str]:
@@ -277,8 +321,19 @@ def _promoted(deployment: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     return bool(deployment["status"].get("promoted", {}).get("number") == live["number"])
 
 
+def _champion(selector: Mapping[str, str]) -> str | None:
+    """Return the revision that a selector points at; while the traffic is shared out, the champion."""
+    mixed = [key.removeprefix(names.MIX_PREFIX) for key in selector if key.startswith(names.MIX_PREFIX)]
+    return mixed[0] if mixed else selector.get(names.REVISION)
+
+
 def _quarantined(deployment: Mapping[str, Any]) -> set[str]:
     return {entry["revision"] for entry in deployment.get("status", {}).get("quarantine", ())}
+
+
+def _is_complete(workload: Mapping[str, Any]) -> bool:
+    wanted: int = workload["spec"]["replicas"]
+    return 0 < wanted <= workload.get("status", {}).get("readyReplicas", 0)
 
 
 def _job_ended(job: Mapping[str, Any]) -> bool:

@@ -41,7 +41,7 @@ def serves(world: World, number: int, name: str = NAME) -> bool:
     status, service = world.status("ModelDeployment", name), world.find("Service", name)
     if service is None or live(world, name) != number or status.get("candidate"):
         return False
-    return bool(service["spec"]["selector"][names.REVISION] == status["live"]["revision"]) and is_ready(
+    return bool(service["spec"]["selector"].get(names.REVISION) == status["live"]["revision"]) and is_ready(
         world, "ModelDeployment", name
     )
 

@@ -48,11 +48,12 @@ def joins(workload: Workload, champion: str) -> bool:
 
 
 def members(champion: str, fleet: Fleet) -> frozenset[str]:
-    """Return the revisions that have, or are asked for, pods with the label of a champion's traffic.
+    """Return the revisions that have, or may have, pods with the label of a champion's traffic.
 
-    Pods on their way out count: they may still be ready.
+    Pods on their way out count: they may still be ready. So do those that a Deployment may have made since it was last
+    looked at.
     """
-    asked = {found.revision for found in fleet.workloads if joins(found, champion) and found.replicas > 0}
+    asked = {found.revision for found in fleet.workloads if joins(found, champion) and not _is_empty(found)}
     there = {
         str(pod["metadata"].get("labels", {}).get(names.REVISION)) for pod in fleet.observed.pods if _has(pod, champion)
     }
@@ -62,6 +63,10 @@ def members(champion: str, fleet: Fleet) -> frozenset[str]:
 def strangers(champion: str, candidate: str, fleet: Fleet) -> frozenset[str]:
     """Return whose pods, beside the two, would get requests if the champion's traffic were shared out now."""
     return members(champion, fleet) - {champion, candidate}
+
+
+def _is_empty(found: Workload) -> bool:
+    return found.replicas == 0 and found.present == 0 and found.settled
 
 
 def _has(manifest: Manifest, champion: str) -> bool:
