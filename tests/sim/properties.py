@@ -333,7 +333,8 @@ def _quarantined(deployment: Mapping[str, Any]) -> set[str]:
 
 def _is_complete(workload: Mapping[str, Any]) -> bool:
     wanted: int = workload["spec"]["replicas"]
-    return 0 < wanted <= workload.get("status", {}).get("readyReplicas", 0)
+    ready: int = workload.get("status", {}).get("readyReplicas", 0)
+    return 0 < wanted <= ready
 
 
 def _job_ended(job: Mapping[str, Any]) -> bool:

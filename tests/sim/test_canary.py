@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import Any
 
 import pytest
 from steadfit.core import canary, mix
@@ -21,7 +22,7 @@ from .world import World
 STEPS: JSON = {"canary": {"steps": [{"weight": 25}, {"weight": 50, "pause": "10m"}]}}
 
 
-async def a_candidate_is_tried(world: World, failing: Failing, **spec: object) -> Comparisons:
+async def a_candidate_is_tried(world: World, failing: Failing, **spec: Any) -> Comparisons:
     """Begin as every story here does: version 1 serves, and version 2 is trained and takes traffic beside it."""
     installation(world)
     world.create(training_job(limits=LIMITS))
