@@ -1,9 +1,9 @@
 """The model server as it is, with a model from a directory instead of a store.
 
-    <directory> [--without-signals | --without-counting] [--without-bounds] <port>
+    <directory> [--without-signals | --without-counting] [--bound <requests per connection>] <port>
 
 What is left out is what its cost is to be measured of: `--without-signals` counting and prediction tokens,
-`--without-counting` the counting alone, `--without-bounds` the ends of connections.
+`--without-counting` the counting alone, `--bound 0` the ends of connections.
 """
 
 import os
@@ -34,8 +34,9 @@ ENVIRONMENT = {
 if __name__ == "__main__":
     directory, port = Path(sys.argv[1]), sys.argv[-1]
     os.environ.update({f"STEADFIT_{name}": value for name, value in ENVIRONMENT.items()} | {"STEADFIT_PORT": port})
-    if "--without-bounds" in sys.argv:
-        os.environ.update({"STEADFIT_MAX_REQUESTS_PER_CONNECTION": "0", "STEADFIT_MAX_CONNECTION_SECONDS": "0"})
+    if "--bound" in sys.argv:
+        bound = sys.argv[sys.argv.index("--bound") + 1]
+        os.environ.update({"STEADFIT_MAX_REQUESTS_PER_CONNECTION": bound, "STEADFIT_MAX_CONNECTION_SECONDS": "0"})
     settings = Settings()
     model = ArtifactModel(load_model(directory))
     signals = None
