@@ -125,6 +125,7 @@ class SimClient:
         """Read all objects of a resource."""
 
         def commit() -> Listing:
+            self._store.check_served(resource.kind)
             found = self._store.peek(resource.kind, namespace, label_selector, resource.api_version)
             return Listing([clone(dict(obj)) for obj in found], str(self._store.resource_version))
 

@@ -21,7 +21,7 @@ from .schema import admit
 
 Operation = Literal["create", "replace", "apply", "status", "edit", "delete"]
 
-_STATUS_SUBRESOURCE = {"Job", "Deployment", "ReplicaSet", "Pod", "Service", "Namespace"}
+_STATUS_SUBRESOURCE = {"Job", "Deployment", "ReplicaSet", "Pod", "Service", "Namespace", "HTTPRoute"}
 _WITHOUT_GENERATION = {"Service", "Namespace", "Secret", "Lease", "Event", "Pod"}
 
 
@@ -48,6 +48,8 @@ class Store:
         self._ownership: dict[str, fields.Ownership] = defaultdict(fields.Ownership)
         self._incarnations: dict[Ref, int] = defaultdict(int)
         self.resource_version = 100
+        self.unserved: set[str] = {"HTTPRoute"}
+        """Kinds of which the cluster has no CRD."""
         self.listeners: list[Callable[[Change], None]] = []
 
     def find(self, ref: Ref) -> JSON | None:
@@ -81,9 +83,15 @@ class Store:
         """Return who owns which fields of an object."""
         return self._ownership[self._stored(ref)["metadata"]["uid"]].owners
 
+    def check_served(self, kind: str) -> None:
+        """Raise `NotFound` if the cluster has no CRD of a kind."""
+        if kind in self.unserved:
+            raise NotFound(404, "NotFound", "404 page not found")
+
     def create(self, manifest: Mapping[str, Any], manager: str) -> JSON:
         """Create an object."""
         ref = ref_of(manifest)
+        self.check_served(ref.kind)
         if ref in self._objects:
             raise AlreadyExists(409, "AlreadyExists", f"{ref} already exists")
         if "resourceVersion" in manifest["metadata"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -24,7 +24,7 @@ from steadfit.kube.client import KubeClient
 from steadfit.kube.clock import Clock
 from steadfit.kube.events import Recorder, RecorderStatistics
 from steadfit.kube.key import Key
-from steadfit.kube.resources import CHILDREN, OWN, WATCHED
+from steadfit.kube.resources import CHILDREN, HTTP_ROUTES, MODEL_DEPLOYMENTS, OPTIONAL, OWN, WATCHED, Resource
 from steadfit.kube.resync import Resync, ResyncStatistics, Source
 from steadfit.kube.workqueue import QueueStatistics, WorkQueue
 from steadfit.metrics.live import Live
@@ -93,8 +93,17 @@ class Engine:
         self.signals.listen(self._queue.add)
         self._observer = Observer(self._cache, platform, self.signals)
         self._reconciler = Reconciler(client, self._cache, clock, self._recorder, plan_table(self._observer))
+        self.on_found: Callable[[], None] = lambda: None
+        """Called when the cluster has got a resource that it lacked: watches have to begin anew to see it."""
         self._resync = Resync(
-            client, self._cache, sources(settings.namespaces), settings.resync_seconds, rng, self._enqueue_all
+            client,
+            self._cache,
+            sources(settings.namespaces),
+            settings.resync_seconds,
+            rng,
+            self._enqueue_all,
+            self._is_wanted,
+            lambda: self.on_found(),
         )
         self._cache.listen(self._enqueue_concerned)
         self._pass_seconds: dict[str, float] = defaultdict(float)
@@ -149,6 +158,7 @@ class Engine:
                 for _ in range(self._settings.workers):
                     tasks.create_task(self._work())
                 tasks.create_task(self._resync.run())
+                tasks.create_task(self._resync.find())
                 tasks.create_task(self._recorder.run())
         finally:
             self._queue.close()
@@ -189,6 +199,11 @@ class Engine:
         for key in keys_of(self._cache, obj):
             self._queue.add(key)
 
+    def _is_wanted(self, resource: Resource) -> bool:
+        """Return whether anything here asks for a resource that the cluster may lack."""
+        deployments = self._cache.all(MODEL_DEPLOYMENTS)
+        return resource == HTTP_ROUTES and any(obj.get("spec", {}).get("traffic") for obj in deployments)
+
     def _enqueue_all(self) -> None:
         for resource in OWN:
             for obj in self._cache.all(resource):
@@ -198,7 +213,7 @@ class Engine:
 def sources(namespaces: tuple[str, ...]) -> list[Source]:
     """Return every list that fills the cache: our kinds whole, of others only what we made."""
     return [
-        Source(resource, namespace, SELECTOR if resource in CHILDREN else None)
+        Source(resource, namespace, SELECTOR if resource in CHILDREN else None, optional=resource in OPTIONAL)
         for resource in WATCHED
         for namespace in (namespaces if resource.namespaced and namespaces else (None,))
     ]

@@ -15,6 +15,7 @@ from steadfit.kube.key import Key, key_of
 from steadfit.kube.resources import (
     ARTIFACT_STORES,
     DEPLOYMENTS,
+    HTTP_ROUTES,
     JOBS,
     METRIC_SOURCES,
     MODEL_ACTIONS,
@@ -130,9 +131,9 @@ def _child(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
         yield Key(MODEL_VERSIONS, key.namespace, labels[names.MODEL_VERSION])
 
 
-def _service(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
+def _of_the_name(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield from _child(cache, key, obj)
-    # A Service of somebody else's may stand where a ModelDeployment wants its own.
+    # A Service or a route of somebody else's may stand where a ModelDeployment wants its own.
     yield Key(MODEL_DEPLOYMENTS, key.namespace, key.name)
 
 
@@ -167,5 +168,6 @@ _CONCERNED: Mapping[Resource, Callable[[Cache, Key, JSONObject], Iterator[Key]]]
     JOBS: _child,
     PODS: _child,
     DEPLOYMENTS: _child,
-    SERVICES: _service,
+    SERVICES: _of_the_name,
+    HTTP_ROUTES: _of_the_name,
 }

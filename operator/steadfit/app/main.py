@@ -104,6 +104,7 @@ class Operator:
             rng,
             self._engine.on_interruption,
         )
+        self._engine.on_found = self._supervisor.again
         self._health = Health(self._vital)
 
     async def run(self) -> None:

@@ -20,6 +20,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
+from steadfit.core import names
 from steadfit.core.monitor import measured
 from steadfit.core.types import (
     ObservedArtifactStore,
@@ -37,6 +38,7 @@ from steadfit.kube.key import Key
 from steadfit.kube.resources import (
     ARTIFACT_STORES,
     DEPLOYMENTS,
+    HTTP_ROUTES,
     JOBS,
     METRIC_SOURCES,
     MODEL_DEPLOYMENTS,
@@ -137,6 +139,9 @@ class Observer:
             signals=self._signals.of(deployment),
             compared=self._signals.findings.of(deployment),
             evaluations=self._evaluations(deployment),
+            route=self._cache.get(Key(HTTP_ROUTES, namespace, deployment.name)),
+            services=[one for one in owned_by(self._cache, SERVICES, deployment.uid) if _of_a_revision(one)],
+            gateway_api=not self._cache.lacks(HTTP_ROUTES),
         )
 
     def model_action(self, obj: JSONObject) -> ObservedModelAction:
@@ -238,6 +243,11 @@ class Observer:
         if len(self._parsed) > REMEMBERED:
             self._parsed.popitem(last=False)
         return parsed
+
+
+def _of_a_revision(service: JSONObject) -> bool:
+    """Return whether a Service selects one revision for ever, and is not the one that moves."""
+    return names.REVISION in service["metadata"].get("labels", {})
 
 
 def _trains(run: TrainingRun) -> bool:

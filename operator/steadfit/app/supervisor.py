@@ -44,6 +44,7 @@ class Supervisor:
         self._on_exit = on_exit
         self._running = False
         self._exits = 0
+        self._thread: _Thread | None = None
 
     async def run(self) -> None:
         """Watch until cancelled; every exit is followed by a new start."""
@@ -66,6 +67,11 @@ class Supervisor:
             await asyncio.sleep(backoff * (1 + 0.2 * self._rng.random()))
             backoff = min(MAX_BACKOFF, backoff * 2)
 
+    def again(self) -> None:
+        """Have the watch begin anew, so that it sees what the cluster did not have at its start."""
+        if self._thread is not None:
+            self._thread.stop()
+
     def statistics(self) -> SupervisorStatistics:
         """Return how often watching ended."""
         return SupervisorStatistics(self._running, self._exits)
@@ -74,7 +80,7 @@ class Supervisor:
         ours = asyncio.get_running_loop()
         finished: asyncio.Future[None] = ours.create_future()
         # A daemon: a thread that does not stop must not keep a process alive that has lost its lease.
-        thread = _Thread(self._watch, lambda error: _conclude(ours, finished, error))
+        self._thread = thread = _Thread(self._watch, lambda error: _conclude(ours, finished, error))
         thread.start()
         try:
             await finished

@@ -266,6 +266,10 @@ class ObservedModelDeployment:
     """The runs of purpose Evaluate that were started for it."""
     route: Manifest | None = None
     """The HTTPRoute of the same name, whoever owns it."""
+    services: Sequence[Manifest] = ()
+    """The v1 Services that it owns beside its own: one a revision, for the HTTPRoute."""
+    gateway_api: bool = True
+    """Whether the cluster knows HTTPRoutes at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,7 @@ class APIServer:
             response = await self._http.call_api(*request, _request_timeout=self._timeout)
             data = await response.read()
             code = str(response.status)
-            reply = json.loads(data)
+            reply = _decoded(response.status, data)
         except (aiohttp.ClientError, ApiException, OSError, ValueError) as error:
             raise Unavailable(int(code), type(error).__name__, str(error) or "no answer") from error
         finally:
@@ -206,6 +206,16 @@ _CLASSES: Mapping[int, type[APIError]] = {
     410: Expired,
     429: Unavailable,
 }
+
+
+def _decoded(code: int, data: bytes) -> Any:
+    """Return the JSON of an answer. Of a group that the cluster does not know the API server says so in plain text."""
+    try:
+        return json.loads(data)
+    except ValueError:
+        if code == 404:
+            return {"message": data.decode(errors="replace").strip()}
+        raise
 
 
 def _error(code: int, status: Mapping[str, Any], retry_after: str | None) -> APIError:

@@ -49,6 +49,7 @@ class Cache:
         self._index_functions = dict(indexes or {})
         # Dicts serve as ordered sets: iteration must not depend on the process's hash seed.
         self._indexed: dict[tuple[str, Resource, Hashable], dict[Key, None]] = {}
+        self._lacking: set[Resource] = set()
         self._listeners: list[Listener] = []
         self._taken = 0
         self._stale = 0
@@ -125,6 +126,7 @@ class Cache:
         `namespace` None means the list spans all namespaces. What is known newer than the list stays.
         """
         items = list(items)
+        self._lacking.discard(resource)
         newer = [item for item in items if self.put(item)]
         listed = {item["metadata"]["uid"] for item in items}
         gone = [
@@ -137,6 +139,16 @@ class Cache:
         for known in gone:
             self.delete(known, at_version=version)
         return newer, gone
+
+    def lacks(self, resource: Resource) -> bool:
+        """Return whether the cluster was found not to know a resource at all."""
+        return resource in self._lacking
+
+    def lose(self, resource: Resource) -> None:
+        """Take note that the cluster does not know a resource, so that none of its objects is left."""
+        self._lacking.add(resource)
+        for known in self.all(resource):
+            self.delete(known)
 
     def statistics(self) -> CacheStatistics:
         """Return how much is known."""

@@ -48,6 +48,7 @@ SERVICES = Resource("", "v1", "services", "Service")
 SECRETS = Resource("", "v1", "secrets", "Secret")
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 PROMETHEUS_RULES = Resource("monitoring.coreos.com", "v1", "prometheusrules", "PrometheusRule")
+HTTP_ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
@@ -68,7 +69,9 @@ OWN = (
 """Our kinds, watched whole."""
 CHILDREN = (JOBS, DEPLOYMENTS, PODS, SERVICES)
 """Kinds of which only objects labelled `app.kubernetes.io/managed-by=steadfit` are watched."""
-WATCHED = (*OWN, *CHILDREN, NAMESPACES)
+OPTIONAL = (HTTP_ROUTES,)
+"""Kinds that a cluster may lack, or get later. They are watched whole: somebody else's may have the name of ours."""
+WATCHED = (*OWN, *CHILDREN, *OPTIONAL, NAMESPACES)
 """Everything in the cache."""
 
 _BY_KIND = {

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from .cache import Cache, resource_version
-from .client import APIError, KubeClient
+from .client import APIError, KubeClient, NotFound
 from .resources import Resource
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ RETRY_SECONDS = 2.0
 MAX_RETRY_SECONDS = 60.0
 ASKED_SECONDS = 10.0
 """Time that watches are given to come up before a round that was asked for."""
+LOOK_SECONDS = 30.0
+"""Time between two looks for a resource that the cluster lacks and somebody wants."""
 WATCH_GRACE_SECONDS = 60.0
 """How long a watch may take to tell what a list has shown."""
 
@@ -36,6 +38,8 @@ class Source:
     resource: Resource
     namespace: str | None = None
     label_selector: str | None = None
+    optional: bool = False
+    """Whether the cluster may lack the resource: then it has no objects, and that is no failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class ResyncStatistics:
 
 
 class Resync:
-    """Lists every source into the cache: `prime` before work starts, `run` for ever after."""
+    """Lists every source into the cache: `prime` before work starts, `run` and `find` for ever after."""
 
     def __init__(
         self,
@@ -67,6 +71,8 @@ class Resync:
         interval_seconds: float,
         rng: Random,
         after_round: Callable[[], None],
+        wanted: Callable[[Resource], bool] = lambda resource: False,
+        on_found: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._cache = cache
@@ -74,6 +80,8 @@ class Resync:
         self._interval = interval_seconds
         self._rng = rng
         self._after_round = after_round
+        self._wanted = wanted
+        self._on_found = on_found
         # Objects that a list knew newer than the cache, and since when: the watch should tell them too.
         self._owed: dict[str, tuple[Resource, int, float]] = {}
         self._asked = asyncio.Event()
@@ -104,6 +112,17 @@ class Resync:
             if all([await self._list(source, priming=False) for source in self._sources]):
                 self._complete()
 
+    async def find(self) -> None:
+        """Look for the resources that the cluster lacks while somebody wants them, for ever.
+
+        Nothing tells of a resource that is new: the watches were begun without it.
+        """
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for source in self._sources:
+                if self._cache.lacks(source.resource) and self._wanted(source.resource):
+                    await self._list(source, priming=True)
+
     def ask(self) -> None:
         """Have the next round soon: the watches were down, and what was deleted meanwhile they will never tell."""
         asyncio.get_running_loop().call_later(ASKED_SECONDS, self._asked.set)
@@ -131,10 +150,16 @@ class Resync:
     async def _list(self, source: Source, *, priming: bool) -> bool:
         try:
             listing = await self._client.list(source.resource, source.namespace, source.label_selector)
-        except APIError as error:
-            self._failed += 1
-            logger.warning("cannot list %s: %s", source.resource.plural, error)
+        except NotFound as error:
+            if source.optional:
+                self._cache.lose(source.resource)
+                return True
+            self._refused(source, error)
             return False
+        except APIError as error:
+            self._refused(source, error)
+            return False
+        was_lacking = self._cache.lacks(source.resource)
         newer, gone = self._cache.replace(
             source.resource, source.namespace, listing.items, int(listing.resource_version)
         )
@@ -147,7 +172,15 @@ class Resync:
             for obj in gone:
                 self._owed.pop(obj["metadata"]["uid"], None)
                 logger.info("%s was deleted unseen", obj["metadata"]["name"])
+        if was_lacking:
+            logger.info("the cluster has %s by now", source.resource.plural)
+            self._on_found()
+            self._after_round()
         return True
+
+    def _refused(self, source: Source, error: APIError) -> None:
+        self._failed += 1
+        logger.warning("cannot list %s: %s", source.resource.plural, error)
 
     def _complete(self) -> None:
         self._completed += 1
