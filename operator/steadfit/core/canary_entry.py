@@ -7,7 +7,7 @@ from datetime import datetime
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.api.strategy import Canary
 
-from . import canary_pods, mix, service
+from . import canary_pods, mix, route_readiness, service
 from .fleet import Fleet
 from .server_words import of_revision
 
@@ -70,7 +70,7 @@ def _hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:
             return f"waits until revision {named} has no pods any more: they would share the traffic too"
     if not service.is_prepared(live, candidate, fleet):
         return "its pods are ready; the Service is being prepared"
-    return ""
+    return route_readiness.hindrance(candidate, live, fleet) if canary_pods.by_gateway(deployment) else ""
 
 
 def coming(candidate: Candidate, fleet: Fleet) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 
-from . import canary_pods, mix, names
+from . import canary_pods, mix, names, route_weights
 from .fleet import Fleet
+from .owned import is_foreign
 from .quarantine import is_barred
 from .types import Action, Apply, Create, Manifest
 
@@ -24,14 +25,6 @@ def url(deployment: ModelDeployment) -> str:
 def selector(deployment: ModelDeployment, revision: str) -> dict[str, str]:
     """Return the labels that the pods of one revision carry, and no others do."""
     return {names.MODEL_DEPLOYMENT: deployment.name, names.REVISION: revision}
-
-
-def is_foreign(deployment: ModelDeployment, service: Manifest | None) -> bool:
-    """Return whether a Service of this name belongs to someone else."""
-    if service is None:
-        return False
-    owners = service["metadata"].get("ownerReferences", [])
-    return not any(owner.get("controller") and owner["uid"] == deployment.uid for owner in owners)
 
 
 def selected_revision(deployment: ModelDeployment, service: Manifest | None) -> str | None:
@@ -49,13 +42,17 @@ def shared(deployment: ModelDeployment, service: Manifest | None) -> str | None:
 
 
 def taking_traffic(fleet: Fleet) -> frozenset[str]:
-    """Return the revisions whose pods our Service selects: one, or a champion and its candidate."""
+    """Return the revisions whose pods our Service selects: one, or a champion and its candidate.
+
+    Those that our HTTPRoute gives weight to take traffic too.
+    """
     observed = fleet.observed
+    by_weight = route_weights.taking(fleet)
     selected = selected_revision(observed.deployment, observed.service)
     if selected is None:
-        return frozenset()
+        return by_weight
     champion = shared(observed.deployment, observed.service)
-    return frozenset({selected}) | (mix.members(champion, fleet) if champion else frozenset())
+    return by_weight | {selected} | (mix.members(champion, fleet) if champion else frozenset())
 
 
 def _chosen(deployment: ModelDeployment, service: Manifest | None) -> Mapping[str, str]:

@@ -13,10 +13,11 @@ from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 
-from . import canary_readiness, metrics_available, recovery_readiness, service
+from . import canary_readiness, metrics_available, recovery_readiness, route_readiness, service
 from .conditions import Wish, merge, ready, reconciling, stalled
 from .fleet import Fleet
 from .monitor import Watched
+from .owned import is_foreign
 from .quarantine import is_barred
 from .server_words import of_revision
 from .target import Target
@@ -39,6 +40,7 @@ def conditions(
         _serving(status, fleet),
         *_progressing(status, target, fleet),
         *canary_readiness.wishes(status, fleet),
+        *route_readiness.wishes(fleet),
         *_pods_ready(status, fleet),
         *_overridden(status),
         *metrics_available.wishes(watched, deployment.status.conditions, status.candidate),
@@ -68,7 +70,7 @@ def answering(status: ModelDeploymentStatus, fleet: Fleet) -> RevisionRef | None
 
 def _readiness(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now: datetime) -> list[Wish]:
     observed, live, problem = fleet.observed, status.live, target.problem
-    if service.is_foreign(observed.deployment, observed.service):
+    if is_foreign(observed.deployment, observed.service):
         return stalled(
             "ServiceNotOurs",
             f"a Service {observed.deployment.name} that belongs to someone else has the name this deployment needs;"

@@ -14,6 +14,7 @@ from steadfit.core import (
     quarantine_learned,
     recovery,
     rollout,
+    route,
     scaling,
     service,
     serving_readiness,
@@ -60,6 +61,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
         status=status.dump(),
         actions=(
             *service.point(status, fleet),
+            *route.point(status, fleet, now),
             *scaling.keep(status, fleet, now),
             *scaling.retire(status, fleet, now),
             *drain.keep(fleet),

@@ -6,6 +6,7 @@ fenced as the API server would. Every action is checked against what must never 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,7 +36,7 @@ from steadfit.core.types import (
 from tests.sim.objects import clone
 from tests.support.reading import Reader
 
-from . import world_checks
+from . import world_checks, world_gateways
 from .arms import ARMS, METRICS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -134,6 +135,12 @@ class World:
         self.actions: dict[str, dict[str, Any]] = {}
         self.workloads: dict[str, dict[str, Any]] = {}
         self.service: dict[str, Any] | None = None
+        self.route: dict[str, Any] | None = None
+        self.services: dict[str, dict[str, Any]] = {}
+        """The Services of single revisions, by name."""
+        self.gateway_api = True
+        self.gateway: Callable[[dict[str, Any]], None] = lambda route: None
+        """What Gateways write into the status of the HTTPRoute."""
         self.stores = [store()]
         self.platform = PLATFORM
         self.ending: list[dict[str, Any]] = []
@@ -293,6 +300,9 @@ class World:
             signals=dict(self.signals),
             compared=self.measured(),
             evaluations=[read(TrainingRun, item) for item in self.evaluations.values()],
+            route=clone(self.route),
+            services=[clone(item) for item in self.services.values()],
+            gateway_api=self.gateway_api,
         )
 
     @property
@@ -373,6 +383,8 @@ class World:
     def settle(self, passes: int = 60) -> None:
         """Make passes, with kubelets in between, until nothing changes any more."""
         for _ in range(passes):
+            if self.route:
+                self.gateway(self.route)
             did = self.step()
             before = clone([workload.get("status") for workload in self.workloads.values()]), self.ending
             self.kubelet()
@@ -399,6 +411,8 @@ class World:
             told = manifest["metadata"]["annotations"].get(names.DRAIN_ANNOTATION) == "true"
             (self.told.add if told else self.told.discard)(metadata["name"])
             return True
+        if kind == "HTTPRoute" or (kind == "Service" and metadata["name"] != "flights"):
+            return world_gateways.carry_out(self, action, manifest)
         existing = self.service if kind == "Service" else self.workloads.get(metadata["name"])
         if isinstance(action, Create):
             assert existing is None, f"{metadata['name']} is created although it was observed"
@@ -411,6 +425,7 @@ class World:
         assert metadata["uid"] == existing["metadata"]["uid"]
         if isinstance(action, Delete):
             world_checks.delete(self, existing)
+            world_gateways.deleted(self, existing)
             del self.workloads[metadata["name"]]
             return True
         assert isinstance(action, Apply)
@@ -424,6 +439,7 @@ class World:
             replicas = manifest["spec"]["replicas"]
             if replicas != existing["spec"]["replicas"]:
                 world_checks.scale(self, existing, replicas)
+                world_gateways.scaled(self, existing, replicas)
                 existing["spec"]["replicas"] = replicas
                 existing["metadata"]["generation"] += 1
         self._touch(existing if kind != "Service" else self.service or {})
