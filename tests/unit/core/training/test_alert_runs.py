@@ -68,6 +68,34 @@ def test_a_monitor_that_fires_starts_a_run_that_says_why() -> None:
     assert [run.name for run in world.job.status.automatic_runs] == [world.run.name]
 
 
+def test_a_world_that_moved_is_learned_within_the_cooldown_and_says_why() -> None:
+    world = World(triggers=[])
+    world.run_well()
+    live = revision(1, at())
+    entry = {
+        "monitor": "quality",
+        "since": at(),
+        "number": live["number"],
+        "decidedAt": at(),
+        "verdict": "WorldMoved",
+        "message": "the world moved: there is nothing to go back to",
+    }
+    deployment = world.serve(
+        monitors=[{"name": "quality", "phase": "Firing", "since": at(), "message": "accuracy is 0.6"}],
+        attributions=[entry],
+        live=live,
+    )
+    quality = {"name": "quality", "quality": {"metric": "accuracy", "min": 0.7}, "action": "Recover"}
+    deployment["spec"]["monitors"] = [quality]
+    world.settle()
+    assert (reason(world), causes(world)) == ("Cooldown", ["SpecChange"])
+    world.advance(hours=1)
+    world.settle()
+    assert causes(world) == ["SpecChange", "Monitor"]
+    message = world.run.spec.cause.message
+    assert message == "monitor orders/quality fires: the world moved: there is nothing to go back to"
+
+
 def test_one_run_serves_all_alerts_and_monitors_and_names_them() -> None:
     world = trained()
     for number in range(3):
