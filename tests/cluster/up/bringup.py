@@ -8,6 +8,7 @@ import time
 from tests.cluster.up import (
     binaries,
     engine,
+    gateway_api,
     images,
     kind,
     monitoring,
@@ -77,12 +78,16 @@ def images_only(settings: Settings) -> None:
 
 
 def install(settings: Settings) -> None:
-    """Install CRDs, operator and monitoring with images built here, then build those of the examples and the tests."""
+    """Install CRDs, operator and monitoring with images built here, then build those of the examples and the tests.
+
+    The Gateway API comes after the operator, as to a cluster that gets it late.
+    """
     if not settings.existing and kind.problem(settings):
         raise BringUpError("There is no healthy cluster: run `make cluster-up` first.")
     docker = _docker(settings)
     built = images.build_all(settings, docker, (*images.PRODUCT, *images.DEVELOPMENT))
     installation.install(settings, built)
+    gateway_api.install(settings)
     monitoring.install(settings, built["monitoring"])
     images.build_all(settings, docker)
 
