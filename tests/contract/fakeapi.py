@@ -75,6 +75,8 @@ class FakeAPI:
         """User, verb and path of the SubjectAccessReviews that are allowed."""
         self.history_ends_at_page = 0
         """With a number: the continue token of this page has expired."""
+        self.lacking: set[str] = set()
+        """API groups that this cluster does not know."""
         self.url = ""
 
     @asynccontextmanager
@@ -103,7 +105,9 @@ class FakeAPI:
 
     async def _handle(self, http: web.Request) -> web.StreamResponse:
         parts = [part for part in http.path.split("/") if part]
-        discovered = _discovery(parts)
+        if len(parts) > 1 and parts[1] in self.lacking:
+            return web.Response(status=404, text="404 page not found\n")
+        discovered = _discovery(parts, self.lacking)
         if discovered is not None:
             return web.json_response(discovered)
         group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1], parts[3:])
@@ -273,8 +277,8 @@ def _status(
     )
 
 
-def _discovery(parts: list[str]) -> JSONObject | None:
-    groups = sorted({group for group, _ in RESOURCES if group})
+def _discovery(parts: list[str], lacking: set[str]) -> JSONObject | None:
+    groups = sorted({group for group, _ in RESOURCES if group} - lacking)
     if parts == ["version"]:
         return {"major": "1", "minor": "34"}
     if parts == ["api"]:

@@ -15,7 +15,7 @@ from steadfit.kube.client import (
     NotFound,
     Unavailable,
 )
-from steadfit.kube.resources import JOBS, TRAINING_JOBS
+from steadfit.kube.resources import HTTP_ROUTES, JOBS, TRAINING_JOBS
 
 from .fakeapi import FakeAPI, Fault
 
@@ -224,6 +224,15 @@ def test_each_answer_becomes_the_exception_that_says_what_to_do(code: int, reaso
             await client.get(TRAINING_JOBS, "flights", "ns")
         assert type(caught.value) is error or issubclass(type(caught.value), error)
         assert (caught.value.code, caught.value.reason) == (code, reason)
+
+    play(story)
+
+
+def test_a_group_that_the_cluster_lacks_is_not_found_though_the_answer_is_plain_text() -> None:
+    async def story(fake: FakeAPI, client: APIServer) -> None:
+        fake.lacking.add(HTTP_ROUTES.group)
+        with pytest.raises(NotFound, match="404 page not found"):
+            await client.list(HTTP_ROUTES)
 
     play(story)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from steadfit.app import doorbell, supervisor
 from steadfit.app.supervisor import Supervisor
-from steadfit.kube.resources import ARTIFACT_STORES, JOBS, PODS, TRAINING_JOBS
+from steadfit.kube.resources import ARTIFACT_STORES, HTTP_ROUTES, JOBS, PODS, TRAINING_JOBS
 
 from .fakeapi import FakeAPI, Fault
 
@@ -123,6 +123,21 @@ def test_a_list_of_namespaces_narrows_the_watches_but_not_those_of_cluster_scope
 
     fake = play(story, ("one",))
     assert all("/namespaces/one/" in request.path for request in fake.seen("list", "trainingjobs"))
+
+
+def test_a_resource_that_the_cluster_lacks_does_not_hinder_the_others_and_is_watched_once_it_is_there() -> None:
+    async def story(fake: FakeAPI, bell: Bell, watching: Supervisor) -> None:
+        fake.lacking.add(HTTP_ROUTES.group)
+        fake.store.create(TRAINING_JOBS, ("ns", "before"), {})
+        await bell.has(None, "TrainingJob", "before")
+        assert not fake.seen("list", "httproutes")
+        fake.lacking.clear()
+        fake.store.create(HTTP_ROUTES, ("ns", "late"), {})
+        watching.again()
+        await until(lambda: (None, "HTTPRoute", "late") in bell.rings)
+        assert bell.interruptions == watching.statistics().exits == 1
+
+    play(story)
 
 
 @pytest.mark.parametrize(

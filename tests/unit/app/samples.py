@@ -8,6 +8,7 @@ from steadfit.kube.cache import JSONObject
 from steadfit.kube.resources import (
     ARTIFACT_STORES,
     DEPLOYMENTS,
+    HTTP_ROUTES,
     JOBS,
     METRIC_SOURCES,
     MODEL_ACTIONS,
@@ -119,5 +120,9 @@ def workload(name: str, deployment: JSONObject) -> JSONObject:
     return obj(DEPLOYMENTS, name, metadata=owner(deployment))
 
 
-def service(name: str) -> JSONObject:
-    return obj(SERVICES, name)
+def service(name: str, **metadata: Any) -> JSONObject:
+    return obj(SERVICES, name, metadata=metadata)
+
+
+def http_route(name: str) -> JSONObject:
+    return obj(HTTP_ROUTES, name)

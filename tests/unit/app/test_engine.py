@@ -9,9 +9,9 @@ from typing import Any
 from steadfit.app.engine import Engine, EngineSettings
 from steadfit.app.plantable import Planner
 from steadfit.core.types import Apply, Create, Delete, Event, Plan, Platform
-from steadfit.kube.client import Forbidden, Unavailable
+from steadfit.kube.client import Forbidden, NotFound, Unavailable
 from steadfit.kube.key import Key
-from steadfit.kube.resources import ARTIFACT_STORES, EVENTS, JOBS, OWN, SERVICES, TRAINING_JOBS
+from steadfit.kube.resources import ARTIFACT_STORES, EVENTS, HTTP_ROUTES, JOBS, OWN, SERVICES, TRAINING_JOBS
 
 from tests.support.memory_api import MemoryAPI
 from tests.support.virtual_time import LoopClock, run
@@ -469,3 +469,28 @@ def test_a_store_that_changes_wakes_the_training_jobs() -> None:
     bench.play(story)
     assert len(bench.seen) == 1
     assert Key(ARTIFACT_STORES, None, "default") in bench.api.objects
+
+
+def test_a_cluster_that_gets_the_gateway_api_while_a_deployment_wants_it_is_watched_anew() -> None:
+    bench = Bench(idle)
+    lacking, found = True, []
+    bench.engine.on_found = lambda: found.append(True)
+
+    def fail(verb: str, key: Key) -> NotFound | None:
+        return NotFound(404, "NotFound", "404 page not found") if lacking and key.resource == HTTP_ROUTES else None
+
+    bench.api.fail = fail
+
+    async def story(bench: Bench) -> None:
+        nonlocal lacking
+        deployment = {"apiVersion": "steadfit.dev/v1alpha1", "kind": "ModelDeployment"}
+        metadata = {"name": "flights", "namespace": "ns"}
+        lacking = False
+        await asyncio.sleep(300)
+        assert not found, "nobody wants it"
+        traffic = {"gatewayAPI": {"parentRefs": [{"name": "public"}]}}
+        bench.api.add({**deployment, "metadata": metadata, "spec": {"traffic": traffic}})
+        await asyncio.sleep(60)
+        assert found == [True]
+
+    bench.play(story)

@@ -90,6 +90,7 @@ WORLD = [
         (samples.pod("p", labels={names.MODEL_VERSION: "flights-v1"}), {"ModelVersion ns/flights-v1"}),
         (samples.workload("flights-abc", DEPLOYMENT), {"ModelDeployment ns/flights"}),
         (samples.service("flights"), {"ModelDeployment ns/flights"}),
+        (samples.http_route("flights"), {"ModelDeployment ns/flights"}),
         (samples.pod("stray"), set()),
     ],
     ids=lambda value: value["kind"] + " " + value["metadata"]["name"] if isinstance(value, dict) else "",

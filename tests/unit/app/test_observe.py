@@ -5,6 +5,7 @@ from steadfit.app.observe import Observer
 from steadfit.core import names
 from steadfit.core.types import Compared, Platform, Signal, SourceHealth
 from steadfit.kube.cache import Cache, JSONObject
+from steadfit.kube.resources import HTTP_ROUTES
 from steadfit.metrics.signals import Signals
 
 from . import samples
@@ -111,6 +112,30 @@ def test_a_model_deployment_sees_workloads_pods_and_whatever_service_has_its_nam
     assert observed.service is not None
     assert [action.name for action in observed.actions] == ["back"]
     assert [version.name for version in observed.versions] == ["flights-v1"]
+
+
+def test_a_model_deployment_sees_whatever_route_has_its_name_and_its_own_services_of_single_revisions() -> None:
+    deployment, other = samples.model_deployment(), samples.model_deployment("other")
+    labels = {names.REVISION: "abc"}
+    observed = observer(
+        deployment,
+        samples.service("flights", **samples.owner(deployment)),
+        samples.service("flights-abc", labels=labels, **samples.owner(deployment)),
+        samples.service("other-abc", labels=labels, **samples.owner(other)),
+        samples.http_route("flights"),
+        samples.http_route("other"),
+    ).model_deployment(deployment)
+    assert observed.route is not None
+    assert observed.route["metadata"]["name"] == "flights"
+    assert [one["metadata"]["name"] for one in observed.services] == ["flights-abc"]
+    assert observed.gateway_api
+
+
+def test_a_model_deployment_sees_that_the_cluster_lacks_the_gateway_api() -> None:
+    cache, deployment = Cache(INDEXES), samples.model_deployment()
+    cache.put(deployment)
+    cache.lose(HTTP_ROUTES)
+    assert not Observer(cache, PLATFORM).model_deployment(deployment).gateway_api
 
 
 def test_a_model_deployment_sees_the_runs_that_evaluate_for_it_and_no_others() -> None:

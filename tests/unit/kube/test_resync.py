@@ -6,10 +6,10 @@ from itertools import pairwise
 from random import Random
 
 from steadfit.kube.cache import Cache
-from steadfit.kube.client import Unavailable
+from steadfit.kube.client import NotFound, Unavailable
 from steadfit.kube.key import Key
-from steadfit.kube.resources import JOBS, TRAINING_JOBS
-from steadfit.kube.resync import ASKED_SECONDS, WATCH_GRACE_SECONDS, Resync, Source
+from steadfit.kube.resources import HTTP_ROUTES, JOBS, TRAINING_JOBS
+from steadfit.kube.resync import ASKED_SECONDS, LOOK_SECONDS, WATCH_GRACE_SECONDS, Resync, Source
 
 from tests.support.memory_api import MemoryAPI
 from tests.support.virtual_time import run
@@ -139,5 +139,116 @@ def test_a_watch_that_is_a_little_late_is_not_stale() -> None:
         bench.resync.told(obj)
         await asyncio.sleep(100)
         assert bench.resync.statistics().stale_watches == []
+
+    bench.play(story)
+
+
+ROUTE_KEY = Key(HTTP_ROUTES, "ns", "flights")
+ROUTE = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": JOB["metadata"]}
+
+
+class Lacking(Bench):
+    """A cluster that knows no HTTPRoutes until it gets them, and somebody who wants them or not."""
+
+    def __init__(self, *, wanted: bool) -> None:
+        super().__init__()
+        self.there = False
+        self.found: list[float] = []
+        self.looks = 0
+        self.api.fail = self._fail
+        self.resync = Resync(
+            self.api,
+            self.cache,
+            [Source(TRAINING_JOBS), Source(HTTP_ROUTES, optional=True)],
+            600,
+            Random(1),
+            self._round,
+            lambda resource: wanted,
+            lambda: self.found.append(asyncio.get_running_loop().time()),
+        )
+
+    def _fail(self, verb: str, key: Key) -> NotFound | None:
+        if key.resource != HTTP_ROUTES:
+            return None
+        self.looks += 1
+        return None if self.there else NotFound(404, "NotFound", "404 page not found")
+
+    def play(self, story: Callable[[], Awaitable[None]]) -> None:
+        async def finding() -> None:
+            task = asyncio.create_task(self.resync.find())
+            await story()
+            task.cancel()
+
+        super().play(finding)
+
+
+def test_a_resource_that_the_cluster_lacks_has_no_objects_and_is_no_failure() -> None:
+    bench = Lacking(wanted=False)
+
+    async def story() -> None:
+        assert bench.cache.lacks(HTTP_ROUTES)
+        assert not bench.cache.lacks(TRAINING_JOBS)
+        statistics = bench.resync.statistics()
+        assert (statistics.completed, statistics.failed) == (1, 0)
+
+    bench.play(story)
+
+
+def test_a_resource_that_everybody_has_is_a_failure_when_it_is_lacking() -> None:
+    bench = Bench(Source(HTTP_ROUTES), Source(JOBS))
+
+    async def story() -> None:
+        bench.api.fail = lambda verb, key: NotFound(404, "NotFound", "404 page not found")
+        await asyncio.sleep(800)
+        assert bench.resync.statistics().failed > 0
+
+    bench.play(story)
+
+
+def test_a_resource_that_somebody_wants_is_found_soon_after_the_cluster_got_it() -> None:
+    bench = Lacking(wanted=True)
+
+    async def story() -> None:
+        await asyncio.sleep(100)
+        assert bench.found == []
+        rounds = len(bench.rounds)
+        bench.there = True
+        bench.api.add(ROUTE)
+        await asyncio.sleep(LOOK_SECONDS + 1)
+        assert len(bench.found) == 1
+        assert len(bench.rounds) == rounds + 1
+        assert bench.cache.get(ROUTE_KEY) is not None
+        assert not bench.cache.lacks(HTTP_ROUTES)
+        looks = bench.looks
+        await asyncio.sleep(300)
+        assert bench.looks == looks
+
+    bench.play(story)
+
+
+def test_a_resource_that_nobody_wants_is_looked_for_with_the_rounds_alone() -> None:
+    bench = Lacking(wanted=False)
+
+    async def story() -> None:
+        bench.there = True
+        await asyncio.sleep(300)
+        assert (bench.looks, bench.found) == (1, [])
+        await asyncio.sleep(500)
+        assert len(bench.found) == 1
+
+    bench.play(story)
+
+
+def test_when_a_resource_goes_its_objects_are_gone_too() -> None:
+    bench = Lacking(wanted=True)
+    bench.there = True
+    bench.api.add(ROUTE)
+
+    async def story() -> None:
+        assert bench.cache.get(ROUTE_KEY) is not None
+        bench.there = False
+        await asyncio.sleep(800)
+        assert bench.cache.get(ROUTE_KEY) is None
+        assert bench.cache.lacks(HTTP_ROUTES)
 
     bench.play(story)
