@@ -233,9 +233,67 @@ BAD = [
         )
         for features in ("weighted", [], 7, {"a": 1}, ["x"] * 65)
     ),
+    (
+        SERVING,
+        "spec.monitors",
+        [{"name": "m", "errorRate": {"max": 0.1}, "action": "Recover"}],
+        "only a fall in quality can be put down to the model or the world",
+    ),
+    (
+        SERVING,
+        "spec.monitors",
+        [{"name": "m", "quality": {"metric": "accuracy", "min": 0.7}, "action": "Rollback"}],
+        "drift and quality may be the world's doing, which a rollback does not mend",
+    ),
+    # Canaries
+    *(
+        (SERVING, "spec.strategy", {"canary": {"steps": [{"weight": weight} for weight in weights]}}, sentence)
+        for weights, sentence in (
+            ([20, 10], "weights must rise from step to step"),
+            ([20, 20], "weights must rise from step to step"),
+            ([0], "weight in body should be greater than or equal to 1"),
+            ([101], "weight in body should be less than or equal to 99"),
+            ([25, 75], "pods behind a Service cannot express a weight above 50"),
+            ([], "steps in body should have at least 1 items"),
+        )
+    ),
+    (SERVING, "spec.strategy", {}, "a strategy is canary or blueGreen: set exactly one of them"),
+    (
+        SERVING,
+        "spec.strategy",
+        {"blueGreen": {}, "canary": {"steps": [{"weight": 50}]}},
+        "a strategy is canary or blueGreen: set exactly one of them",
+    ),
+    (SERVING, "spec.traffic", {"gatewayAPI": {"parentRefs": []}}, "parentRefs in body should have at least 1 items"),
+    (SERVING, "spec.analysis.metrics", [], "metrics in body should have at least 1 items"),
+    (SERVING, "spec.analysis.metrics", [{"name": "m"}], "a metric of the analysis needs one kind"),
+    (
+        SERVING,
+        "spec.analysis.metrics",
+        [{"name": "m", "errorRate": {}, "latency": {}}],
+        "a metric of the analysis needs one kind",
+    ),
+    (
+        SERVING,
+        "spec.analysis.metrics",
+        [{"name": "m", "query": {"promQL": "vector(1)"}}],
+        "a query monitor needs a condition: set min or max",
+    ),
+    (
+        SERVING,
+        "spec.analysis.metrics",
+        [{"name": "m", "query": {"source": "No Such", "promQL": "vector(1)", "max": 1}}],
+        "must be the name of an object",
+    ),
+    (SERVING, "spec.analysis.minSamples", 10, "minSamples in body should be greater than or equal to 50"),
+    (SERVING, "spec.analysis.onInconclusive", "Promote", 'supported values: "Pause", "Abandon"'),
+    (SERVING, "spec.probation", "1d", "must be a length of time above zero"),
+    (SERVING, "spec.limits.maxRollbacksPerDay", -1, "should be greater than or equal to 0"),
     (PIN, "spec.version", GONE, "Pin needs the version to serve"),
+    (edited(PIN, "spec.verb", "Quarantine"), "spec.version", GONE, "Quarantine and Release need the version"),
+    (edited(PIN, "spec.verb", "Release"), "spec.version", GONE, "Quarantine and Release need the version"),
     (PIN, "spec.verb", "Unpin", "Retrain, Unpin and Abort take no version"),
-    (PIN, "spec.verb", "Promote", 'supported values: "Retrain", "Rollback", "Pin", "Unpin"'),
+    (PIN, "spec.verb", "Explode", 'supported values: "Retrain", "Rollback", "Promote", "Abort", "Pin", "Unpin"'),
     (PIN, "spec.target.kind", "TrainingJob", "all other verbs are aimed at a ModelDeployment"),
     (PIN, "spec.reason", "", "spec.reason in body should be at least 1 chars long"),
     (PIN, "spec.requestedBy", GONE, 'missing required field "requestedBy"'),
