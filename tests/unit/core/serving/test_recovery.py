@@ -128,6 +128,18 @@ def test_a_pin_in_the_spec_does_not_keep_what_is_worse() -> None:
     assert world.condition("Stalled") == ("True", "PinnedVersionQuarantined")
 
 
+def test_what_a_person_has_pinned_stays_until_it_is_unpinned() -> None:
+    world = watched(1, 2)
+    world.act("Pin", 2)
+    world.settle()
+    measure(world, BAD)
+    assert world.live() == 2
+    assert world.status.quarantine == []
+    world.act("Unpin")
+    world.settle()
+    assert world.live() == 1
+
+
 def test_what_was_measured_of_a_version_says_nothing_of_the_one_that_takes_its_place() -> None:
     world = watched(1, 2)
     world.signals["errors"] = BAD
