@@ -243,7 +243,7 @@ class Properties:
             return
         selector = change.new["spec"]["selector"]
         before = change.old["spec"]["selector"] if change.old is not None else {}
-        if before == selector or names.MODEL_DEPLOYMENT not in selector:
+        if before == selector or selector.get(names.MODEL_DEPLOYMENT) != change.ref.name:
             return
         revision = _champion(selector)
         deployment = self._store.find(

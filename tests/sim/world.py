@@ -194,6 +194,7 @@ class World:
             "Pod": "v1",
             "Job": "batch/v1",
             "Deployment": "apps/v1",
+            "HTTPRoute": "gateway.networking.k8s.io/v1",
         }.get(kind, "steadfit.dev/v1alpha1")
         return Ref(api_version, kind, None if kind == "ArtifactStore" else NAMESPACE, name)
 

@@ -1,0 +1,123 @@
+"""By a Gateway a candidate takes exact shares of the traffic, and no route ever sends requests to what is put back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import pytest
+from steadfit.core import mix, route_weights
+
+from .client import Blow
+from .comparing import Comparisons, Failing
+from .gateway import Gateways, shares
+from .given import NAME, installation, model_deployment, training_job
+from .harness import hit, play, rough
+from .objects import JSON
+from .parallel import failures, report
+from .scenarios import LIMITS, Scenario, condition, is_idle, is_ready, live, serves, set_param
+from .world import World
+
+STEPS: JSON = {"canary": {"steps": [{"weight": 5}, {"weight": 90, "pause": "10m"}]}}
+TRAFFIC: JSON = {"gatewayAPI": {"parentRefs": [{"name": "public", "namespace": "edge"}]}}
+
+
+async def a_candidate_waits_for_the_gateway_api(world: World, failing: Failing) -> None:
+    """Begin as every story here does: version 2 waits beside version 1, and then the cluster gets the Gateway API."""
+    installation(world)
+    world.create(training_job(limits=LIMITS))
+    world.create(model_deployment(strategy=STEPS, traffic=TRAFFIC))
+    Comparisons(world, failing)
+    await world.until(lambda: serves(world, 1) and is_idle(world), say="version 1 serves by the Service")
+    set_param(world, "depth", 6)
+    await world.until(lambda: "install the Gateway API" in candidate(world).get("message", ""), say="version 2 waits")
+    assert condition(status(world), "RouteReady") == "False"
+    assert is_ready(world, "ModelDeployment")
+    Gateways(world)
+    await world.until(lambda: shares(world).get(2), within=180, say="version 2 takes a share")
+
+
+def status(world: World) -> JSON:
+    return world.status("ModelDeployment", NAME)
+
+
+def candidate(world: World) -> Mapping[str, str]:
+    found: JSON = status(world).get("candidate", {})
+    return found
+
+
+async def a_good_candidate_takes_over_by_weights(world: World) -> None:
+    await a_candidate_waits_for_the_gateway_api(world, lambda version: 0.01)
+    await world.until(lambda: shares(world) == {1: 10, 2: 90} or live(world) == 2, say="version 2 takes most of it")
+    await world.until(lambda: serves(world, 2) and shares(world) == {2: 100}, say="version 2 serves alone")
+    await world.until(lambda: condition(status(world), "RouteReady") == "True", say="the route is taken as it is")
+
+
+async def a_bad_candidate_loses_its_weight(world: World) -> None:
+    await a_candidate_waits_for_the_gateway_api(world, lambda version: 0.2 if version == 2 else 0.01)
+    await world.until(lambda: serves(world, 1) and shares(world) == {1: 100}, say="version 1 serves alone")
+    assert [(entry["number"], entry["by"]) for entry in status(world)["quarantine"]] == [(2, "analysis")]
+    await world.until(lambda: len(world.objects("Service")) == 2, say="the Service of version 2 is gone")
+
+
+async def the_route_goes_with_the_wish_for_it(world: World) -> None:
+    await a_candidate_waits_for_the_gateway_api(world, lambda version: 0.01)
+    await world.until(lambda: serves(world, 2), say="version 2 serves")
+    world.edit("ModelDeployment", NAME, lambda obj: obj["spec"].pop("traffic"))
+    world.edit("ModelDeployment", NAME, lambda obj: obj["spec"].pop("strategy"))
+    await world.until(lambda: world.find("HTTPRoute", NAME) is None, say="the route is gone")
+    await world.until(lambda: len(world.objects("Service")) == 1, say="the revisions' Services are gone")
+    assert serves(world, 2)
+
+
+STORIES: tuple[Scenario, ...] = (
+    a_good_candidate_takes_over_by_weights,
+    a_bad_candidate_loses_its_weight,
+    the_route_goes_with_the_wish_for_it,
+)
+BLOWS: tuple[Blow, ...] = ("before", "after", "frozen")
+SAMPLE = 6
+"""How many blows a story gets by default; `CRASHES=all` hits every write."""
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_a_canary_by_a_gateway_comes_to_its_end(story: Scenario) -> None:
+    play(story)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("story", STORIES[:2], ids=lambda story: story.__name__)
+def test_hit_at_a_write_a_canary_by_a_gateway_comes_to_its_end_all_the_same(story: Scenario) -> None:
+    writes = len(play(story, restart=False).trace)
+    # Up to the second version, the first third, these stories are as those that are hit at every write.
+    hits: list[tuple[int, Blow]] = [(write, blow) for write in range(writes // 3, writes) for blow in BLOWS]
+    step = 1 if os.environ.get("CRASHES") == "all" else max(1, len(hits) // SAMPLE) | 1
+
+    def check(target: tuple[int, Blow]) -> str | None:
+        return None if hit(story, *target).crashes else "nothing happened: the trace is not the reference's"
+
+    found = failures(check, hits[::step])
+    assert not found, report(found)
+
+
+@pytest.mark.timeout(900)
+def test_on_a_bad_day_a_canary_by_a_gateway_comes_to_its_end_all_the_same() -> None:
+    def check(seed: int) -> str | None:
+        play(STORIES[seed % 2], rough(seed), seed)
+        return None
+
+    found = failures(check, range(2))
+    assert not found, report(found)
+
+
+def test_a_weight_for_a_candidate_that_was_dropped_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = route_weights.wished
+
+    def forgetful(*args: object) -> Mapping[str, int]:
+        with monkeypatch.context() as patch:
+            patch.setattr(mix, "partner", lambda status: status.candidate)
+            return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(route_weights, "wished", forgetful)
+    with pytest.raises(AssertionError, match="which is neither live nor tried"):
+        play(a_good_candidate_takes_over_by_weights, restart=False)
