@@ -96,5 +96,5 @@ class Canaries(Serving):
         self.world.settle()
 
 
-Canaries.TestCase.settings = settings(max_examples=80, stateful_step_count=40)
+Canaries.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
 test_nothing_unjudged_takes_over_whatever_happens = Canaries.TestCase
