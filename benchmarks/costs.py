@@ -3,8 +3,9 @@
     uv run --all-extras python -m benchmarks.costs
 
 Each is the processor time of the server with it over that of the server without it. The two take turns in rounds of
-half a second, so that each ratio is one of neighbours in time; what is printed is their median, and the quartiles
-beside it. Connections end ten times as often here as they do by default, and a tenth of what that costs is printed: one
+half a second. What else runs on the machine only ever adds to a round, so the lower quartiles of the rounds are
+compared; beside it stands the median of the ratios of neighbouring rounds, which is the same where nothing else runs.
+Connections end ten times as often here as they do by default, and a tenth of what that costs is printed: one
 in a hundred requests would drown in what two rounds differ by anyway.
 """
 
@@ -60,13 +61,14 @@ def report(model: str, servers: dict[str, Server], counts: list[int]) -> None:
     """Print what each part adds."""
     print(f"\n{model}, {FEATURES} features, {CONNECTIONS} connections, of the CPU time of a request without it")
     print(f"{'':20}" + "".join(f"{f'{count} rows':>28}" for count in counts))
-    for name, with_it, without, part in COSTS:
-        line = f"{name:20}"
+    for title, with_it, without, part in COSTS:
+        line = f"{title:20}"
         for count in counts:
             key = (count, CONNECTIONS)
-            pairs = zip(servers[with_it].rounds[key], servers[without].rounds[key], strict=True)
-            low, median, high = statistics.quantiles([part * (with_[3] / bare[3] - 1) for with_, bare in pairs], n=4)
-            line += f"{median:+14.1%} ({low:+.1%} {high:+.1%})"
+            times = [[each[3] for each in servers[name].rounds[key]] for name in (with_it, without)]
+            quiet, bare = (statistics.quantiles(each, n=4)[0] for each in times)
+            neighbours = statistics.median(one / other for one, other in zip(*times, strict=True))
+            line += f"{part * (quiet / bare - 1):+18.1%} ({part * (neighbours - 1):+7.1%})"
         print(line)
     line = f"{'CPU µs, nothing':20}"
     print(line + "".join(f"{servers['nothing'].median((count, CONNECTIONS))[3]:28.0f}" for count in counts))
