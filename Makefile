@@ -30,7 +30,8 @@ test: check ## Every test: formats and types, then what needs no cluster beside 
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster -m "not disruptive" --numprocesses 4 --dist loadgroup $(addprefix --ignore=,$(NOT_LOCAL))
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))
 
-fast: environment ## Every test that needs no cluster: unit, simulation, contract
+# Every test that needs no cluster: unit, contract, simulation.
+fast: environment
 	nice $(PYTEST) tests/unit tests/contract tests/sim --numprocesses 2
 
 # Mostly waits, so the tests that need no cluster run beside it. One recipe: its steps come one after the other.
