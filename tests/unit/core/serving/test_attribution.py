@@ -12,7 +12,8 @@ from steadfit.api.trainingrun import TrainingRun
 from steadfit.core import monitor_causes, names
 from steadfit.core.types import Signal
 
-from .world import World, digest, serving
+from .world import World, serving
+from .world_objects import digest
 
 QUALITY: dict[str, Any] = {
     "name": "quality",

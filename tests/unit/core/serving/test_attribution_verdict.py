@@ -8,7 +8,7 @@ import pytest
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core.attribution_verdict import of_run
 
-from .world import digest
+from .world_objects import digest
 
 METRIC = "brier_score"
 

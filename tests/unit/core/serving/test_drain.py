@@ -10,7 +10,8 @@ from steadfit.core import drain, names
 from steadfit.core.fleet import Fleet
 from steadfit.core.types import Apply
 
-from .world import NAMESPACE, World, serving
+from .world import World, serving
+from .world_objects import NAMESPACE
 
 JSON = dict[str, Any]
 

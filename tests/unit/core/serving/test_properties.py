@@ -15,7 +15,8 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core.plans import model_deployment
 from steadfit.core.quarantine import is_barred
 
-from .world import World, digest, store
+from .world import World
+from .world_objects import digest, store
 
 numbers = st.integers(min_value=1, max_value=8)
 

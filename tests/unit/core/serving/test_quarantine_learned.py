@@ -12,7 +12,8 @@ from steadfit.core import names
 from steadfit_artifact.quarantine import QuarantinedError, refuse
 from steadfit_artifact.store import Store
 
-from .world import World, digest
+from .world import World
+from .world_objects import digest
 
 
 def last_words(reason: str = "errors rose") -> str:

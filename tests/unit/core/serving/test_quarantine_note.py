@@ -17,7 +17,8 @@ from steadfit.core.types import Create, Delete, Event, ObservedModelVersion, Pla
 
 from tests.oracles import status as oracle
 
-from .world import NAMESPACE, PLATFORM, START, digest, job, store, version
+from .world import PLATFORM, START
+from .world_objects import NAMESPACE, digest, job, store, version
 
 JSON = dict[str, Any]
 COMPLETE = {"type": "Complete", "status": "True"}

@@ -7,7 +7,8 @@ from dataclasses import replace
 from steadfit.core.problem import Problem
 from steadfit.core.revision import Rendering, render
 
-from .world import World, store
+from .world import World
+from .world_objects import store
 
 
 def rendering(world: World, number: int = 1) -> Rendering:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from .world import World, digest, serving, store
+from .world import World, serving
+from .world_objects import digest, store
 
 
 def test_rollback_restores_the_last_good_revision_and_bars_the_bad_one() -> None:

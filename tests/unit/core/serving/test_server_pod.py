@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .world import World, digest, serving, store
+from .world import World, serving
+from .world_objects import digest, store
 
 
 def deployment(world: World) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core import target
 from steadfit.core.fleet import Fleet
 
-from .world import World, digest, serving
+from .world import World, serving
+from .world_objects import digest
 
 
 def test_the_newest_verified_version_serves() -> None:

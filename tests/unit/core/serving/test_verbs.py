@@ -11,7 +11,8 @@ from steadfit.core import verbs
 from steadfit.core.problem import Problem
 from steadfit.core.revision import render
 
-from .world import World, digest, serving
+from .world import World, serving
+from .world_objects import digest
 
 
 def test_a_pin_action_serves_its_version_until_unpin() -> None:

@@ -38,9 +38,9 @@ from tests.support.reading import Reader
 
 from . import world_checks, world_gateways
 from .arms import ARMS, METRICS
+from .world_objects import NAMESPACE, job, store, version, won
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-NAMESPACE = "shop"
 PLATFORM = Platform(
     trainer_image="steadfit/trainer:1",
     server_image="steadfit/server:1",
@@ -48,65 +48,6 @@ PLATFORM = Platform(
     record_url="https://steadfit-operator.steadfit-system.svc:8443",
     ca_bundle="-----BEGIN CERTIFICATE-----",
 )
-
-
-def digest(number: int) -> str:
-    """Return a digest that tells versions apart."""
-    return f"sha256:{number:064x}"
-
-
-def store(name: str = "default", **spec: Any) -> dict[str, Any]:
-    return {
-        "metadata": {"name": name, "uid": f"store-{name}"},
-        "spec": {
-            "uriPrefix": "s3://models",
-            "s3": {"endpoint": "http://store:7070", "forcePathStyle": True},
-            "credentialsSecretName": "store-credentials",
-            **spec,
-        },
-    }
-
-
-def version(number: int, phase: str | None = "Verified", **spec: Any) -> dict[str, Any]:
-    status = {"phase": phase} if phase else {}
-    return {
-        "metadata": {"name": f"flights-v{number}", "namespace": NAMESPACE, "uid": f"version-{number}"},
-        "spec": {
-            "trainingJobRef": {"name": "flights"},
-            "number": number,
-            "run": {"name": f"run-{number}", "uid": f"run-uid-{number}"},
-            "cause": {"type": "SpecChange", "key": str(number)},
-            "storeRef": {"name": "default"},
-            "artifact": {"uri": f"s3://models/{number}/", "digest": digest(number), "size": 1000},
-            "evaluation": {"metrics": [{"name": "roc_auc", "value": 0.7}]},
-            "lineage": {"image": "train:1"},
-            "recordUri": f"s3://models/records/{number}.json",
-            **spec,
-        },
-        "status": status,
-    }
-
-
-def won(champion: str | None) -> dict[str, Any]:
-    """Return a comparison with the artifact of a digest that came out well."""
-    name = next((f"flights-v{number}" for number in range(100) if digest(number) == champion), "flights-v0")
-    numbers = {"value": 0.7, "difference": 0.0, "lower": -0.001, "upper": 0.001, "rows": 1000}
-    return {"version": name, "digest": champion, "metric": "roc_auc", "method": "paired bootstrap", **numbers}
-
-
-def job() -> dict[str, Any]:
-    return {
-        "metadata": {"name": "flights", "namespace": NAMESPACE, "uid": "job-1"},
-        "spec": {
-            "image": "train:1",
-            "data": [{"name": "flights", "uri": "s3://models/data/", "format": "Parquet"}],
-            "evaluation": {
-                "target": "late",
-                "holdout": {"by": "Hash", "column": "id"},
-                "metrics": [{"name": "roc_auc", "goal": "Maximize"}],
-            },
-        },
-    }
 
 
 class World:
