@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.support.buckets import bucket
-from tests.support.kubectl import Kubectl, Manifest, TimedOut, ticks
+from tests.support.kubectl import Kubectl, Manifest, TimedOut, condition, ticks
 
 ROWS = 400
 HELD_OUT = 80
@@ -182,6 +182,8 @@ def live(kubectl: Kubectl, number: int, name: str = "model", timeout: float = 12
             (d.get("status", {}).get("live") or {}).get("number") == number
             and "candidate" not in d["status"]
             and d["status"].get("replicas", 0) >= d["spec"]["server"]["replicas"]
+            # What serves is decided first; the Service follows in the next pass.
+            and condition(d, "Serving").get("status") == "True"
         ),
         timeout=timeout,
         what=f"version {number} serves",
