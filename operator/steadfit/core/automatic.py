@@ -17,6 +17,7 @@ from steadfit.api.trainingrun import TrainingRun
 from .budget import DAY
 from .in_flight import named
 from .run_outcome import FINISHED
+from .time_text import read_time
 
 AUTOMATIC: frozenset[CauseType] = frozenset({"Alert", "Monitor"})
 MOST = 64
@@ -93,12 +94,7 @@ def _found(
 
 def _decided_at(cause: Cause) -> datetime | None:
     """Return the time in a cause's key `<trigger>@<time>`, which may end in a count."""
-    text = cause.key.rpartition("@")[2].partition("#")[0]
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo is not None else None
+    return read_time(cause.key.rpartition("@")[2].partition("#")[0])
 
 
 def _outcome(

@@ -6,14 +6,13 @@ the champion a moment ago would be let through unjudged.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 
 from . import names, service
 from .fleet import Fleet
 from .quarantine import is_barred
+from .time_text import read_time
 
 
 def live(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
@@ -41,7 +40,7 @@ def _read(revision: str, fleet: Fleet) -> RevisionRef | None:
         for version in fleet.observed.versions
         if str(version.spec.number) == labels.get(names.VERSION) and version.spec.artifact.digest == digest
     ]
-    since = _time(annotations.get(names.DECIDED_ANNOTATION)) or _time(metadata.get("creationTimestamp"))
+    since = read_time(annotations.get(names.DECIDED_ANNOTATION)) or read_time(metadata.get("creationTimestamp"))
     if not named or not template or since is None:
         return None
     (version,) = named[:1]
@@ -55,12 +54,3 @@ def _read(revision: str, fleet: Fleet) -> RevisionRef | None:
         template_digest=template,
         since=since,
     )
-
-
-def _time(text: object) -> datetime | None:
-    """Return a time that stands in an annotation, where anybody may have changed it."""
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo else None

@@ -15,6 +15,7 @@ from steadfit.api.rollout import Candidate, QuarantineEntry
 
 from .fleet import Fleet
 from .quarantine import LONGEST
+from .time_text import read_time
 
 _REFUSAL = "Quarantined: "
 """How a server begins its last words when the note names its ModelDeployment."""
@@ -60,13 +61,5 @@ def _entry(said: str, candidate: Candidate, now: datetime) -> QuarantineEntry:
         digest=candidate.digest,
         reason=reason.strip()[:1024],
         by=by,
-        at=_time(at) or now,
+        at=read_time(at) or now,
     )
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
