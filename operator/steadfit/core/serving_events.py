@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.api.rollout import RevisionRef
 
 from . import canary_events, recovery_events
 from .conditions import STALLED
 from .fleet import Fleet
 from .monitor import FIRING
 from .quarantine import is_barred
+from .revision_words import named
 from .server_words import of_revision
 from .service import selected_revision
 from .types import Event
@@ -28,10 +28,6 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *_monitors(before, after),
         *recovery_events.events(before, after),
     )
-
-
-def _named(ref: RevisionRef) -> str:
-    return f"version {ref.number} (revision {ref.revision})"
 
 
 def _verbs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
@@ -64,7 +60,7 @@ def _quarantine(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> 
         Event(
             "Warning",
             "Quarantined",
-            f"version {entry.number} (revision {entry.revision}) is in quarantine by {entry.by}: {entry.reason}",
+            f"{named(entry)} is in quarantine by {entry.by}: {entry.reason}",
         )
         for entry in after.quarantine
         if entry.revision not in known
@@ -78,20 +74,18 @@ def _candidate(before: ModelDeploymentStatus, after: ModelDeploymentStatus, flee
     told_why = {one.revision for one in after.abandoned} | {one.revision for one in after.quarantine}
     if old and old.revision not in (live, new.revision if new else None, *told_why):
         if new and new.number > old.number:
-            told.append(
-                Event("Normal", "RolloutSuperseded", f"{_named(old)} gives way to {_named(new)}, which is newer")
-            )
+            told.append(Event("Normal", "RolloutSuperseded", f"{named(old)} gives way to {named(new)}, which is newer"))
         else:
-            told.append(Event("Normal", "RolloutDropped", f"{_named(old)} is not wished for any more"))
+            told.append(Event("Normal", "RolloutDropped", f"{named(old)} is not wished for any more"))
     if new is None:
         return told
     if old is None or old.revision != new.revision:
         beside = f" beside version {after.live.number}" if after.live else ""
-        told.append(Event("Normal", "RolloutStarted", f"{_named(new)} comes up{beside}"))
+        told.append(Event("Normal", "RolloutStarted", f"{named(new)} comes up{beside}"))
     said = of_revision(new.revision, fleet)
     # Counts of ready pods change while the words stay: only other words are news.
     if said and said.failing and (old is None or said.text not in old.message):
-        told.append(Event("Warning", "CandidateFailing", f"{_named(new)} does not come up: {said.text}"))
+        told.append(Event("Warning", "CandidateFailing", f"{named(new)} does not come up: {said.text}"))
     return told
 
 
@@ -101,10 +95,10 @@ def _live(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fl
         return []
     observed = fleet.observed
     if old is None and selected_revision(observed.deployment, observed.service) == new.revision:
-        return [Event("Warning", "FoundAgain", f"{_named(new)} still takes the traffic; the status was lost")]
+        return [Event("Warning", "FoundAgain", f"{named(new)} still takes the traffic; the status was lost")]
     if old and is_barred(old, after, fleet):
-        return [Event("Normal", "RolledBack", f"traffic moves back from version {old.number} to {_named(new)}")]
-    return [Event("Normal", "TrafficMoved", f"traffic moves to {_named(new)}")]
+        return [Event("Normal", "RolledBack", f"traffic moves back from version {old.number} to {named(new)}")]
+    return [Event("Normal", "TrafficMoved", f"traffic moves to {named(new)}")]
 
 
 def _stalled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:

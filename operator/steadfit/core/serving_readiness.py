@@ -19,6 +19,7 @@ from .fleet import Fleet
 from .monitor import Watched
 from .owned import is_foreign
 from .quarantine import is_barred
+from .revision_words import named
 from .server_words import of_revision
 from .target import Target
 
@@ -132,7 +133,7 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> Wish:
     if fleet.ready(behind.revision) == 0:
         return Wish(SERVING, "False", "NoReadyPods", f"no pod of version {behind.number} is ready")
     version = fleet.version_named(behind.version)
-    served = f"version {behind.number} (revision {behind.revision}) serves"
+    served = f"{named(behind)} serves"
     if version and version.status.phase == "Rejected":
         return Wish(
             SERVING,

@@ -14,6 +14,7 @@ from .frozen import revision_of, taken_up
 from .problem import Problem
 from .quarantine import is_barred
 from .revision import STORE_NOT_FOUND
+from .revision_words import named
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Targe
 def _given_up(entry: Abandoned) -> Problem:
     return Problem(
         "CandidateAbandoned",
-        f"version {entry.number} (revision {entry.revision}) was given up by {entry.by}: {entry.reason};"
+        f"{named(entry)} was given up by {entry.by}: {entry.reason};"
         f" a Promote of version {entry.number} lets it through",
     )
 
