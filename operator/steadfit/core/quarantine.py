@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
-from steadfit.api.modelversion import ModelVersion, Quarantine
+from steadfit.api.modelversion import ModelVersion, ModelVersionStatus, Quarantine
 from steadfit.api.rollout import QuarantineEntry, RevisionRef
 
 from .fleet import Fleet
@@ -15,10 +15,10 @@ LONGEST = 128
 """Entries that are kept; the version objects remember the digests of older ones."""
 
 
-def remembered(version: ModelVersion) -> list[Quarantine]:
+def remembered(status: ModelVersionStatus) -> list[Quarantine]:
     """Return what a version itself knows of the ModelDeployments that keep it from traffic."""
-    first = [version.status.quarantine] if version.status.quarantine else []
-    return [*first, *version.status.quarantine_elsewhere]
+    first = [status.quarantine] if status.quarantine else []
+    return [*first, *status.quarantine_elsewhere]
 
 
 def bars_version(version: ModelVersion, status: ModelDeploymentStatus, deployment: str) -> bool:
@@ -31,7 +31,9 @@ def bars_version(version: ModelVersion, status: ModelDeploymentStatus, deploymen
     if any(entry.digest == digest for entry in status.quarantine):
         return True
     freed = max((item.at for item in status.released if item.digest == digest), default=None)
-    return any(item.deployment == deployment and (freed is None or item.at > freed) for item in remembered(version))
+    return any(
+        item.deployment == deployment and (freed is None or item.at > freed) for item in remembered(version.status)
+    )
 
 
 def bars(ref: RevisionRef, version: ModelVersion | None, status: ModelDeploymentStatus, deployment: str) -> bool:

@@ -46,7 +46,7 @@ def recall(observed: ObservedModelVersion) -> ModelVersionStatus:
     What was found beside the artifact when it was published counts once, at the first look at the version.
     """
     version = observed.version
-    known = {item.deployment: item for item in remembered(version)}
+    known = {item.deployment: item for item in remembered(version.status)}
     if version.status.observed_generation < 0:
         for past in version.spec.quarantined:
             known.setdefault(past.deployment, Quarantine(**past.model_dump(), stored=True))
@@ -61,7 +61,7 @@ def recall(observed: ObservedModelVersion) -> ModelVersionStatus:
 def change(status: ModelVersionStatus, observed: ObservedModelVersion) -> Change:
     """Return what the store has to learn."""
     version = observed.version
-    entries = _entries(status)
+    entries = remembered(status)
     done = {item.deployment: item.at for item in status.releases}
     take = []
     for deployment in observed.deployments:
@@ -81,15 +81,11 @@ def learned(status: ModelVersionStatus, written: Change) -> ModelVersionStatus:
     gone = {item.deployment: item for item in written.take}
     entries = [
         item.model_copy(update={"stored": True}) if item.deployment in put else item
-        for item in _entries(status)
+        for item in remembered(status)
         if item.deployment not in gone
     ]
     others = [item for item in status.releases if item.deployment not in gone]
     return _with(status, entries).model_copy(update={"releases": [*others, *gone.values()][-FURTHER:]})
-
-
-def _entries(status: ModelVersionStatus) -> list[Quarantine]:
-    return [*([status.quarantine] if status.quarantine else []), *status.quarantine_elsewhere]
 
 
 def _with(status: ModelVersionStatus, entries: Sequence[Quarantine]) -> ModelVersionStatus:

@@ -9,6 +9,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.rollout import RevisionRef
 
 from . import pin, quarantine
+from .effect import author
 from .fleet import Fleet
 from .frozen import asked_template, revision_of, taken_up
 from .problem import Problem
@@ -20,8 +21,7 @@ def roll_back(
 ) -> ModelDeploymentStatus | Problem:
     """Return the status after a Rollback by a person, or why there is nothing to go back to."""
     spec = action.spec
-    by = f"{spec.requested_by} ({action.name})"
-    return restore(status, fleet, number=spec.version, reason=spec.reason, by=by, now=now)
+    return restore(status, fleet, number=spec.version, reason=spec.reason, by=author(action), now=now)
 
 
 def restore(
