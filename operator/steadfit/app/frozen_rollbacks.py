@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from steadfit.api.modeldeployment import ModelDeployment
-from steadfit.core.rollback_limit import FROZEN
+from steadfit.core.rollback_limit import ROLLBACKS_FROZEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +33,4 @@ class FrozenRollbacks:
 
 
 def _is_frozen(deployment: ModelDeployment) -> bool:
-    return any((one.type, one.status) == (FROZEN, "True") for one in deployment.status.conditions)
+    return any((one.type, one.status) == (ROLLBACKS_FROZEN, "True") for one in deployment.status.conditions)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 
-from .recovery_readiness import DRY_RUN, RECOVERING, ROLLBACKS_FROZEN
+from .dry_run import DRY_RUN
+from .recovery_readiness import RECOVERING
+from .rollback_limit import ROLLBACKS_FROZEN
 from .types import Event
 
 
@@ -44,14 +48,18 @@ def _rollbacks(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> l
 
 
 def _begun(
-    before: ModelDeploymentStatus, after: ModelDeploymentStatus, kind: str, status: str, event: str
+    before: ModelDeploymentStatus,
+    after: ModelDeploymentStatus,
+    kind: str,
+    status: str,
+    event: Literal["Normal", "Warning"],
 ) -> list[Event]:
     """Return the Event of a condition that has come to be so, or to be so for another reason."""
     old, new = _condition(before, kind, status), _condition(after, kind, status)
     if new is None or (old is not None and (old.reason, old.message) == (new.reason, new.message)):
         return []
     reason = new.reason if kind == RECOVERING else kind
-    return [Event("Warning" if event == "Warning" else "Normal", reason, new.message)]
+    return [Event(event, reason, new.message)]
 
 
 def _condition(status: ModelDeploymentStatus, kind: str, value: str) -> Condition | None:

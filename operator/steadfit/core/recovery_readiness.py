@@ -15,8 +15,6 @@ from .fleet import Fleet
 from .quarantine import is_barred
 
 RECOVERING = "Recovering"
-ROLLBACKS_FROZEN = rollback_limit.FROZEN
-DRY_RUN = dry_run.DRY_RUN
 
 
 def wishes(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
@@ -72,9 +70,9 @@ def _frozen(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[
         return []
     live = status.live
     held = f"; held back: version {live.number}, monitor {wished.monitor}: {wished.reason}" if wished and live else ""
-    return [Wish(ROLLBACKS_FROZEN, "True", "LimitReached", f"{problem.message}{held}")]
+    return [Wish(rollback_limit.ROLLBACKS_FROZEN, "True", "LimitReached", f"{problem.message}{held}")]
 
 
 def _dry_run(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
     told = dry_run.told(status, fleet, now)
-    return [Wish(DRY_RUN, "True", "WouldAct", "; ".join(told))] if told else []
+    return [Wish(dry_run.DRY_RUN, "True", "WouldAct", "; ".join(told))] if told else []

@@ -15,7 +15,7 @@ from .problem import Problem
 from .time_text import time_text
 
 DAY = timedelta(hours=24)
-FROZEN = "RollbacksFrozen"
+ROLLBACKS_FROZEN = "RollbacksFrozen"
 MOST = 100
 
 
@@ -37,11 +37,11 @@ def problem(status: ModelDeploymentStatus, deployment: ModelDeployment, now: dat
     if len(day) < limit:
         return None
     if limit == 0:
-        return Problem(FROZEN, "limits.maxRollbacksPerDay is 0, so nothing is rolled back by itself")
+        return Problem(ROLLBACKS_FROZEN, "limits.maxRollbacksPerDay is 0, so nothing is rolled back by itself")
     until = ends_at(status, deployment, now)
     end = f" until {time_text(until)}" if until else ""
     return Problem(
-        FROZEN,
+        ROLLBACKS_FROZEN,
         f"{len(day)} versions were rolled back by themselves within 24 h, and limits.maxRollbacksPerDay is {limit}:"
         f" what serves goes on, and nothing more is rolled back by itself{end}; find out why, then use a Rollback",
     )
