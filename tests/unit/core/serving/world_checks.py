@@ -19,7 +19,8 @@ def promotion(world: World, after: ModelDeploymentStatus) -> None:
     if old is None or new is None or old.digest == new.digest or "pin" in world.deployment["spec"]:
         return
     rolled_back = any(entry.revision == old.revision for entry in after.quarantine)
-    promoted = after.promoted is not None and after.promoted.number == new.number
+    let_through = [one.number for one in (world.status.promoted, after.promoted) if one]
+    promoted = new.number in let_through or _promoted_now(world.status, after)
     if after.override or rolled_back or promoted or new.number == world.status.automatic:
         return
     found = ModelVersion.model_validate(world.versions[new.number])
@@ -43,7 +44,11 @@ def canary(world: World, after: ModelDeploymentStatus) -> None:
         assert not world.deployment["spec"].get("dryRun"), "put back in a dry run"
     if any(entry not in before.abandoned and entry.by == "analysis" for entry in after.abandoned):
         assert tried is not None
-        undecided = tried.step_since is None or set(measured) != METRICS or set(measured.values()) != {ARMS["Pass"]}
+        steps = world.deployment["spec"].get("strategy", {}).get("canary", {}).get("steps", [])
+        moved = tried.weight not in [step["weight"] for step in steps]
+        undecided = (
+            moved or tried.step_since is None or set(measured) != METRICS or set(measured.values()) != {ARMS["Pass"]}
+        )
         assert undecided, "given up although every metric passes"
     _promoted_by_verdicts(world, before, after)
 
@@ -53,7 +58,7 @@ def _promoted_by_verdicts(world: World, before: ModelDeploymentStatus, after: Mo
     spec = world.deployment["spec"]
     if old is None or new is None or old.revision == new.revision or "canary" not in spec.get("strategy", {}):
         return
-    by_word = "pin" in spec or after.override or after.promoted or before.promoted
+    by_word = "pin" in spec or after.override or after.promoted or before.promoted or _promoted_now(before, after)
     rolled_back = any(entry.revision == old.revision for entry in after.quarantine)
     back = before.last_good is not None and before.last_good.revision == new.revision
     if by_word or rolled_back or back:
@@ -62,6 +67,12 @@ def _promoted_by_verdicts(world: World, before: ModelDeploymentStatus, after: Mo
     assert (tried.revision, tried.phase, tried.against) == (new.revision, "Promoting", old.revision)
     passed = bool(tried.verdicts) and all(verdict.verdict == "Pass" for verdict in tried.verdicts)
     assert tried.promoted_by or passed, f"{new.version} replaces {old.version} without having passed"
+
+
+def _promoted_now(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> bool:
+    """Return whether a person lets something through in this pass; where its pods are there already it is live too."""
+    done = {record.uid for record in before.actions if record.phase != "Pending"}
+    return any(one.verb == "Promote" and one.phase == "Succeeded" and one.uid not in done for one in after.actions)
 
 
 def _allowed(world: World) -> set[str]:

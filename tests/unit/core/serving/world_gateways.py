@@ -39,14 +39,14 @@ def answers(route: dict[str, Any], generation: int, **conditions: str) -> None:
                     for kind, status in said.items()
                 ],
             }
-            for parent in route["spec"]["parentRefs"]
+            for parent in route["spec"].get("parentRefs", [])
         ]
     }
 
 
 def weights(route: dict[str, Any] | None) -> dict[str, int]:
-    """Return the weights of the route, by revision."""
-    if route is None:
+    """Return the weights of our route, by revision."""
+    if route is None or "ownerReferences" not in route["metadata"]:
         return {}
     return {
         backend["name"].removeprefix(PREFIX): backend["weight"]
