@@ -42,7 +42,7 @@ def words(judgements: Iterable[Judgement], compared: Gate | None, phase: Version
     failed = [judgement for judgement in everyone if not judgement.passed]
     said = [] if compared is None else [compared.message]
     if phase == "Held":
-        return "; ".join([*said, "it is held until somebody pins it"])
+        return "; ".join([*said, "it is held until somebody pins or promotes it"])
     if phase == "Rejected" and failed:
         return "; ".join([*map(_words, failed), *(said if compared and compared.verdict == "Fail" else [])])
     if phase == "Rejected":

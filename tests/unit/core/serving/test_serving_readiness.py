@@ -247,4 +247,4 @@ def test_before_the_first_model_it_says_how_many_versions_wait_for_a_person() ->
     world.add(1, "Rejected")
     world.add(2, "Held")
     world.settle()
-    assert world.message("Ready").endswith("is verified yet; 1 rejected; 1 held until somebody pins one")
+    assert world.message("Ready").endswith("is verified yet; 1 rejected; 1 held until somebody pins or promotes one")
