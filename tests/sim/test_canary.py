@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Any
 
 import pytest
 from steadfit.core import canary, mix
 
 from .behaviour import Serving
+from .blows import comes_through, has_bad_days
 from .client import Blow
 from .comparing import Comparisons, Failing
 from .given import NAME, action, installation, model_deployment, training_job
-from .harness import hit, play, rough
+from .harness import play
 from .objects import JSON
-from .parallel import failures, report
 from .scenarios import LIMITS, Scenario, condition, is_idle, live, serves, set_param
 from .world import World
 
@@ -158,26 +157,12 @@ HIT = (
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("story", HIT, ids=lambda story: story.__name__)
 def test_hit_at_a_write_a_canary_comes_to_its_end_all_the_same(story: Scenario) -> None:
-    writes = len(play(story, restart=False).trace)
-    # Up to the second version, the first third, these stories are as those that are hit at every write.
-    hits: list[tuple[int, Blow]] = [(write, blow) for write in range(writes // 3, writes) for blow in BLOWS]
-    step = 1 if os.environ.get("CRASHES") == "all" else max(1, len(hits) // SAMPLE) | 1
-
-    def check(target: tuple[int, Blow]) -> str | None:
-        return None if hit(story, *target).crashes else "nothing happened: the trace is not the reference's"
-
-    found = failures(check, hits[::step])
-    assert not found, report(found)
+    comes_through(story, BLOWS, sample=SAMPLE, beginning=3)
 
 
 @pytest.mark.timeout(900)
 def test_on_a_bad_day_a_canary_comes_to_its_end_all_the_same() -> None:
-    def check(seed: int) -> str | None:
-        play(HIT[seed % 3], rough(seed), seed)
-        return None
-
-    found = failures(check, range(3))
-    assert not found, report(found)
+    has_bad_days(HIT, 3)
 
 
 def test_letting_a_candidate_through_without_a_verdict_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

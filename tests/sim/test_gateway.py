@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 import pytest
 from steadfit.core import mix, route_weights
 
+from .blows import comes_through, has_bad_days
 from .client import Blow
 from .comparing import Comparisons, Failing
 from .gateway import Gateways, shares
 from .given import NAME, installation, model_deployment, training_job
-from .harness import hit, play, rough
+from .harness import play
 from .objects import JSON
-from .parallel import failures, report
 from .scenarios import LIMITS, Scenario, condition, is_idle, is_ready, live, serves, set_param
 from .world import World
 
@@ -88,26 +87,12 @@ def test_a_canary_by_a_gateway_comes_to_its_end(story: Scenario) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("story", STORIES[:2], ids=lambda story: story.__name__)
 def test_hit_at_a_write_a_canary_by_a_gateway_comes_to_its_end_all_the_same(story: Scenario) -> None:
-    writes = len(play(story, restart=False).trace)
-    # Up to the second version, the first third, these stories are as those that are hit at every write.
-    hits: list[tuple[int, Blow]] = [(write, blow) for write in range(writes // 3, writes) for blow in BLOWS]
-    step = 1 if os.environ.get("CRASHES") == "all" else max(1, len(hits) // SAMPLE) | 1
-
-    def check(target: tuple[int, Blow]) -> str | None:
-        return None if hit(story, *target).crashes else "nothing happened: the trace is not the reference's"
-
-    found = failures(check, hits[::step])
-    assert not found, report(found)
+    comes_through(story, BLOWS, sample=SAMPLE, beginning=3)
 
 
 @pytest.mark.timeout(900)
 def test_on_a_bad_day_a_canary_by_a_gateway_comes_to_its_end_all_the_same() -> None:
-    def check(seed: int) -> str | None:
-        play(STORIES[seed % 2], rough(seed), seed)
-        return None
-
-    found = failures(check, range(2))
-    assert not found, report(found)
+    has_bad_days(STORIES[:2], 2)
 
 
 def test_a_weight_for_a_candidate_that_was_dropped_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

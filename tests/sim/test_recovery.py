@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,12 +11,12 @@ from steadfit.core import rollback_limit
 from steadfit.core.types import Signal
 
 from .behaviour import Training
+from .blows import comes_through, has_bad_days
 from .client import Blow
 from .given import NAME, installation, model_deployment, training_job
-from .harness import hit, play, rough
+from .harness import play
 from .measuring import Prometheus
 from .objects import JSON
-from .parallel import failures, report
 from .scenarios import LIMITS, Scenario, condition, is_idle, live, serves, set_param
 from .world import World
 
@@ -191,26 +190,12 @@ SAMPLE = 8
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("story", HEALED[:3], ids=lambda story: story.__name__)
 def test_killed_at_a_write_it_recovers_all_the_same(story: Scenario) -> None:
-    writes = len(play(story, restart=False).trace)
-    # Up to the second version, the first half, these stories are as those that are hit at every write.
-    hits: list[tuple[int, Blow]] = [(write, blow) for write in range(writes // 2, writes) for blow in BLOWS]
-    step = 1 if os.environ.get("CRASHES") == "all" else max(1, len(hits) // SAMPLE) | 1
-
-    def check(target: tuple[int, Blow]) -> str | None:
-        return None if hit(story, *target).crashes else "nothing happened: the trace is not the reference's"
-
-    found = failures(check, hits[::step])
-    assert not found, report(found)
+    comes_through(story, BLOWS, sample=SAMPLE, beginning=2)
 
 
 @pytest.mark.timeout(900)
 def test_on_a_bad_day_it_recovers_all_the_same() -> None:
-    def check(seed: int) -> str | None:
-        play(HEALED[seed % 3], rough(seed), seed)
-        return None
-
-    found = failures(check, range(3))
-    assert not found, report(found)
+    has_bad_days(HEALED[:3], 3)
 
 
 def test_a_rollback_beyond_the_limit_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,40 @@
+"""Stories that bring themselves to their end, hit by blows and bad days; what they state has to hold all the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from .client import Blow
+from .harness import hit, play, rough
+from .parallel import failures, report
+from .scenarios import Scenario
+
+
+def comes_through(story: Scenario, blows: Sequence[Blow], *, sample: int, beginning: int) -> None:
+    """Hit a story at a sample of its writes; `CRASHES=all` hits every one.
+
+    `beginning` says which part of the writes is left out, one in so many: up to the second version these stories are
+    as those that are hit at every write.
+    """
+    writes = len(play(story, restart=False).trace)
+    hits: list[tuple[int, Blow]] = [(write, blow) for write in range(writes // beginning, writes) for blow in blows]
+    # An odd step meets every kind of blow.
+    step = 1 if os.environ.get("CRASHES") == "all" else max(1, len(hits) // sample) | 1
+
+    def check(target: tuple[int, Blow]) -> str | None:
+        return None if hit(story, *target).crashes else "nothing happened: the trace is not the reference's"
+
+    found = failures(check, hits[::step])
+    assert not found, report(found)
+
+
+def has_bad_days(stories: Sequence[Scenario], days: int) -> None:
+    """Play so many bad days, of each story in turn."""
+
+    def check(seed: int) -> str | None:
+        play(stories[seed % len(stories)], rough(seed), seed)
+        return None
+
+    found = failures(check, range(days))
+    assert not found, report(found)
