@@ -19,7 +19,9 @@ def promotion(world: World, after: ModelDeploymentStatus) -> None:
     if old is None or new is None or old.digest == new.digest or "pin" in world.deployment["spec"]:
         return
     rolled_back = any(entry.revision == old.revision for entry in after.quarantine)
+    tried = world.status.candidate
     let_through = [one.number for one in (world.status.promoted, after.promoted) if one]
+    let_through += [tried.number] if tried and tried.promoted_by else []
     promoted = new.number in let_through or _promoted_now(world.status, after)
     if after.override or rolled_back or promoted or new.number == world.status.automatic:
         return
