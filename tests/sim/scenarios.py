@@ -7,71 +7,20 @@ operator killed before and after each of its writes, and with faults: so it must
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from steadfit.core import names
 
 from .behaviour import Serving, Training, TrainingOutcome
 from .given import NAME, action, installation, model_deployment, training_job
+from .looking import condition, is_idle, is_ready, live, phases, serves, versions
 from .objects import JSON
 from .world import World
 
 Scenario = Callable[[World], Awaitable[None]]
 
 LIMITS = {"startTimeout": "10m", "queueTimeout": "30m", "runTimeout": "20m", "retries": 3}
-
-
-# Looking
-
-
-def versions(world: World) -> list[int]:
-    """Return the numbers of all versions."""
-    return sorted(version["spec"]["number"] for version in world.objects("ModelVersion"))
-
-
-def live(world: World, name: str = NAME) -> int | None:
-    """Return the number of the version that status calls live."""
-    found = world.status("ModelDeployment", name).get("live")
-    return found["number"] if found else None
-
-
-def serves(world: World, number: int, name: str = NAME) -> bool:
-    """Return whether a version is live, the Service points at it, and the rollout is over."""
-    status, service = world.status("ModelDeployment", name), world.find("Service", name)
-    if service is None or live(world, name) != number or status.get("candidate"):
-        return False
-    return bool(service["spec"]["selector"].get(names.REVISION) == status["live"]["revision"]) and is_ready(
-        world, "ModelDeployment", name
-    )
-
-
-def is_ready(world: World, kind: str, name: str = NAME) -> bool:
-    """Return whether an object is Ready at its generation."""
-    found = world.find(kind, name)
-    status: JSON = found.get("status", {}) if found else {}
-    return (
-        found is not None
-        and status.get("observedGeneration") == found["metadata"]["generation"]
-        and condition(status, "Ready") == "True"
-    )
-
-
-def condition(status: Mapping[str, Any], type_: str) -> str | None:
-    """Return the status of a condition."""
-    return next((one["status"] for one in status.get("conditions", ()) if one["type"] == type_), None)
-
-
-def is_idle(world: World, name: str = NAME) -> bool:
-    """Return whether no run of the TrainingJob is in flight."""
-    status = world.status("TrainingJob", name)
-    return status.get("observedGeneration", -1) > 0 and "activeRun" not in status
-
-
-def phases(world: World) -> list[str]:
-    """Return the phases of all runs, oldest first."""
-    runs = sorted(world.objects("TrainingRun"), key=lambda run: run["metadata"]["creationTimestamp"])
-    return [run.get("status", {}).get("phase", "") for run in runs]
 
 
 def set_param(world: World, name: str, value: object) -> None:
@@ -86,9 +35,6 @@ async def first_version_serves(world: World, **job: Any) -> None:
     world.create(model_deployment())
     await world.until(lambda: serves(world, 1), say="version 1 serves")
     await world.until(lambda: is_ready(world, "TrainingJob"), say="the TrainingJob is Ready")
-
-
-# Stories
 
 
 async def a_recipe_is_trained_recorded_and_served(world: World) -> None:

@@ -14,9 +14,10 @@ from .behaviour import Training
 from .client import Blow
 from .given import NAME, installation, model_deployment, training_job
 from .harness import hit, play, rough
+from .looking import is_idle, phases, serves
 from .objects import JSON
 from .parallel import failures, report
-from .scenarios import LIMITS, Scenario, is_idle, phases, serves
+from .scenarios import LIMITS, Scenario
 from .world import World
 
 TRIGGERS = [{"name": "drift", "alert": {"matchLabels": {"alertname": "ModelInputDrift"}}}]

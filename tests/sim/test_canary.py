@@ -14,8 +14,9 @@ from .client import Blow
 from .comparing import Comparisons, Failing
 from .given import NAME, action, installation, model_deployment, training_job
 from .harness import play
+from .looking import condition, is_idle, live, serves
 from .objects import JSON
-from .scenarios import LIMITS, Scenario, condition, is_idle, live, serves, set_param
+from .scenarios import LIMITS, Scenario, set_param
 from .world import World
 
 STEPS: JSON = {"canary": {"steps": [{"weight": 25}, {"weight": 50, "pause": "10m"}]}}

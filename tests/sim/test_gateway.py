@@ -13,8 +13,9 @@ from .comparing import Comparisons, Failing
 from .gateway import Gateways, shares
 from .given import NAME, installation, model_deployment, training_job
 from .harness import play
+from .looking import condition, is_idle, is_ready, live, serves
 from .objects import JSON
-from .scenarios import LIMITS, Scenario, condition, is_idle, is_ready, live, serves, set_param
+from .scenarios import LIMITS, Scenario, set_param
 from .world import World
 
 STEPS: JSON = {"canary": {"steps": [{"weight": 5}, {"weight": 90, "pause": "10m"}]}}

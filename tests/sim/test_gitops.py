@@ -9,8 +9,9 @@ import pytest
 
 from .given import NAME, action, installation, model_deployment, training_job
 from .harness import play
+from .looking import serves
 from .objects import ref_of
-from .scenarios import LIMITS, serves
+from .scenarios import LIMITS
 from .world import World
 
 INTERVAL = 3.0

@@ -23,6 +23,7 @@ from . import client
 from .behaviour import Training
 from .client import CrashPlan
 from .harness import play
+from .looking import serves
 from .objects import JSON, clone
 from .scenarios import (
     Scenario,
@@ -31,7 +32,6 @@ from .scenarios import (
     actions_retrain_pin_roll_back_and_unpin,
     first_version_serves,
     retryable_failures_are_retried,
-    serves,
     set_param,
     what_was_compared_with_a_version_that_is_rolled_back_meanwhile_does_not_follow_it,
 )

@@ -15,9 +15,10 @@ from .blows import comes_through, has_bad_days
 from .client import Blow
 from .given import NAME, installation, model_deployment, training_job
 from .harness import play
+from .looking import condition, is_idle, live, serves
 from .measuring import Prometheus
 from .objects import JSON
-from .scenarios import LIMITS, Scenario, condition, is_idle, live, serves, set_param
+from .scenarios import LIMITS, Scenario, set_param
 from .world import World
 
 ERRORS: JSON = {"name": "errors", "errorRate": {"max": 0.05}, "window": "5m", "action": "Rollback"}

@@ -8,7 +8,8 @@ from .behaviour import Training
 from .client import CrashPlan, Write
 from .given import NAME, action
 from .harness import play
-from .scenarios import first_version_serves, live, serves, set_param
+from .looking import live, serves
+from .scenarios import first_version_serves, set_param
 from .world import Conditions, World
 
 
