@@ -28,7 +28,7 @@ what a deposed leader still sends for an older one meets another resourceVersion
 DRAIN_ANNOTATION = "steadfit.dev/drain"
 """On a pod: "true" while its server is to close each connection with its answer."""
 NOTE_ANNOTATION = "steadfit.dev/quarantine-note"
-"""On that pod's Job: what it is to write."""
+"""On the Job that writes beside a version's artifact: what it is to write."""
 TEMPLATE_ANNOTATION = "steadfit.dev/pod-template-digest"
 GIT_REVISION_ANNOTATION = "steadfit.dev/git-revision"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
