@@ -43,7 +43,7 @@ class Bell:
 async def until(condition: Callable[[], bool]) -> None:
     # kopf 1.45 cannot cancel a watch whose answer has not begun (its callback looks for a task where none is), so an
     # exit takes up to its request timeout of 30 s.
-    async with asyncio.timeout(75):
+    async with asyncio.timeout(180):
         while True:
             if condition():
                 return

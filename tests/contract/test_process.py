@@ -91,7 +91,7 @@ def free_ports() -> tuple[int, int]:
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
             if await condition():
                 return

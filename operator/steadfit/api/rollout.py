@@ -77,6 +77,8 @@ class Candidate(RevisionRef):
     """Since when it takes the traffic of this step."""
     analysed_since: datetime | None = None
     """Since when it takes traffic at all."""
+    undecided_since: datetime | None = None
+    """Since when it takes traffic without a verdict that lets it go on; absent while every metric passes."""
     weight: int | None = None
     """Per cent of the traffic that this step asks for."""
     actual_weight: int | None = None

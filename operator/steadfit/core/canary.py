@@ -97,11 +97,16 @@ def _judged(
         )
     if finding.outcome == "Fail":
         return _placed(status, _said(candidate, "Paused", words.only_told(finding)), fleet)
-    if candidate.phase == "Paused":
-        return _placed(status, _said(candidate, "Paused", words.paused(finding, spec.analysis.max_duration)), fleet)
     passed = finding.outcome == "Pass" and candidate.step_since is not None
     deadline = _deadline(candidate, fleet)
-    if not passed and deadline is not None and now >= deadline:
+    late = deadline is not None and now >= deadline
+    if late and candidate.phase == "Paused":
+        return _placed(status, _said(candidate, "Paused", words.paused(finding, spec.analysis.max_duration)), fleet)
+    if passed:
+        candidate = candidate.model_copy(update={"undecided_since": None})
+    elif candidate.undecided_since is None:
+        candidate = candidate.model_copy(update={"undecided_since": now})
+    elif late:
         if spec.analysis.on_inconclusive == "Pause":
             return _placed(status, _said(candidate, "Paused", words.paused(finding, spec.analysis.max_duration)), fleet)
         reason = words.without_verdict(finding, spec.analysis.max_duration)
@@ -137,5 +142,6 @@ def _pause_end(candidate: Candidate, steps: Canary) -> datetime | None:
 
 
 def _deadline(candidate: Candidate, fleet: Fleet) -> datetime | None:
+    """Return until when there has to be a verdict; what has one, and waits for a pause, has as long as that takes."""
     longest = parse_duration(fleet.observed.deployment.spec.analysis.max_duration)
-    return candidate.analysed_since + longest if candidate.analysed_since else None
+    return candidate.undecided_since + longest if candidate.undecided_since else None

@@ -37,8 +37,8 @@ def begun(candidate: Candidate, live: RevisionRef, fleet: Fleet, now: datetime) 
     hindrance = _hindrance(candidate, live, fleet)
     if hindrance:
         return candidate.model_copy(update={"phase": "Starting", "message": hindrance})
-    update = {"phase": "Analysing", "step_since": now, "analysed_since": now, "message": "the traffic moves"}
-    return candidate.model_copy(update=update)
+    since = dict.fromkeys(("step_since", "analysed_since", "undecided_since"), now)
+    return candidate.model_copy(update={"phase": "Analysing", "message": "the traffic moves", **since})
 
 
 def remade(candidate: Candidate | None, fleet: Fleet) -> bool:

@@ -251,6 +251,39 @@ def test_a_pass_that_waits_for_its_pause_is_not_given_up() -> None:
     assert world.live() == 2
 
 
+@pytest.mark.parametrize("lost", ["NoData", None], ids=["the source is away", "the operator restarts"])
+def test_a_pass_that_is_lost_in_a_pause_is_given_up_only_after_as_long_without_one(lost: str | None) -> None:
+    strategy = {"canary": {"steps": [{"weight": 25, "pause": "3h"}]}}
+    world = trying(strategy=strategy, analysis={"maxDuration": "1h"})
+    world.finds("Pass")
+    world.settle()
+    world.now += timedelta(minutes=90)
+    if lost:
+        world.finds(lost)
+    else:
+        world.compared = {}
+    world.settle()
+    assert tried(world).phase == "Analysing"
+    world.now += timedelta(minutes=59)
+    world.settle()
+    assert tried(world).phase == "Analysing"
+    world.now += timedelta(minutes=1)
+    world.settle()
+    assert (world.candidate(), [entry.number for entry in world.status.abandoned]) == (None, [2])
+
+
+def test_a_candidate_that_a_dry_run_paused_goes_on_when_it_is_not_found_worse_any_more() -> None:
+    world = trying(dryRun=True)
+    world.finds("Fail", "latency")
+    world.settle()
+    world.finds("NoData")
+    world.settle()
+    assert tried(world).phase == "Analysing"
+    world.finds("Pass")
+    world.settle()
+    assert tried(world).step == 1
+
+
 def test_a_new_server_of_the_version_that_serves_is_tried_too() -> None:
     world = serving(1, strategy=STEPS)
     world.edit(server={"replicas": 2, "image": "server:new"})
