@@ -142,10 +142,6 @@ class Analysis(Model):
     """What it is judged by."""
     min_samples: Annotated[int, Field(ge=50, le=10_000_000)] = 200
     """Requests, or outcomes, that the candidate must have answered since it takes traffic; fewer are no data."""
-    slice: Duration = "15s"
-    """Answers are compared within slices of time at least this long, and those of eight are needed to find small
-    differences. Half as long as clients keep a connection (30 s with the default server): much shorter slices are as
-    alike as the requests of one client are."""
     max_duration: Duration = "24h"
     """How long it may take part in the traffic without a verdict."""
     on_inconclusive: Literal["Pause", "Abandon"] = "Abandon"

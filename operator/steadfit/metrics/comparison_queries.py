@@ -5,8 +5,7 @@ at both ends, which counts every request once, whatever the interval of scrapes.
 began to count anew, it is what `increase` sees within the slice.
 
 Slices grow with the time that is looked back over, so that there are never more than 30. They are never shorter than
-the analysis declares (`slice`) and than the source's interval: a connection lives for about 30 s, and slices that are
-much shorter would be as alike as its requests are.
+15 s: a connection lives for about 30 s, and slices that are much shorter would be as alike as its requests are.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from steadfit.core.rules_promql import number, one_of, seconds, string
 from .trial import Trial
 
 MOST_SLICES = 30
+SHORTEST_SECONDS = 15.0
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Bounds of the server's histogram of latency, in seconds."""
 
@@ -54,11 +54,11 @@ class Grid:
         return range(self.first, self.last + 1, self.step)
 
 
-def grid(since: datetime, now: datetime, shortest_seconds: float, interval_seconds: float) -> Grid | None:
-    """Return the slices of the time since then, none shorter than either; None while there is no whole one."""
+def grid(since: datetime, now: datetime, interval_seconds: float) -> Grid | None:
+    """Return the slices of the time since then; None while there is no whole one."""
     last = int(now.timestamp())
     elapsed = last - since.timestamp()
-    step = math.ceil(max(shortest_seconds, interval_seconds, elapsed / MOST_SLICES))
+    step = math.ceil(max(SHORTEST_SECONDS, interval_seconds, elapsed / MOST_SLICES))
     count = int(elapsed // step)
     return Grid(last - (count - 1) * step, step, count) if count > 0 else None
 

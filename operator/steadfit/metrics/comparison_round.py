@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from steadfit.api.base import parse_duration
 from steadfit.api.monitor import Query
 from steadfit.api.strategy import AnalysisMetric
 from steadfit.core.store_choice import selects
@@ -44,8 +43,7 @@ class ComparisonRound:
         await asyncio.gather(*tests)
 
     async def _comparison(self, trial: Trial, metric: AnalysisMetric) -> None:
-        shortest = parse_duration(trial.analysis.slice).total_seconds()
-        slices = grid(trial.since, self._asking.clock.now(), shortest, self._asking.interval)
+        slices = grid(trial.since, self._asking.clock.now(), self._asking.interval)
         if slices is None:
             self._tell(trial, metric, Compared(reason=_TOO_EARLY, code="TooFewSamples"))
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from random import Random
@@ -118,18 +117,6 @@ def test_one_range_query_a_metric_brings_both_arms() -> None:
         end = round(bench.clock.time.timestamp())
         assert bench.recordings.ranges == [(end - 580, end, 20)]
         assert len(bench.recordings.asked) == 2, "with the probe of a source that no monitor uses"
-
-    play(story)
-
-
-@pytest.mark.parametrize(("declared", "step"), [("15s", 20), ("1m", 60), ("5s", 20)])
-def test_slices_are_as_long_as_the_analysis_declares_and_never_more_than_30(declared: str, step: int) -> None:
-    one = trial(deployment())
-    bench = Bench(dataclasses.replace(one, analysis=one.analysis.model_copy(update={"slice": declared})))
-
-    async def story() -> None:
-        await bench.round()
-        assert [length for _, _, length in bench.recordings.ranges] == [step]
 
     play(story)
 
