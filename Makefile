@@ -21,7 +21,7 @@ endif
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sed '/^  help\t/d' | expand -t 18
 
-demo: environment cluster-up install ## Train, record, serve, retrain, move and roll back on a real cluster, with a report
+demo: environment cluster-up install ## A year of flights on a real cluster: train, serve, drift, retrain, canary, put back; MONTHS=3 for a short one
 	eval "$$($(UP) env)"; $(PYTHON) -m tests.demo
 
 test: check ## Every test: formats and types, then what needs no cluster beside the bring-up, then on the cluster

@@ -54,8 +54,8 @@ def dump(kubectl: Kubectl, path: Path) -> None:
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=1))
 
 
-def report(path: Path, steps: list[dict[str, Any]], load: dict[str, Any]) -> dict[str, Any]:
+def report(path: Path, steps: list[dict[str, Any]], load: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Write the report and return it."""
-    written = {"requests": load["requests"], "failedRequests": load["failed"], "steps": steps}
+    written = {"requests": load["requests"], "failedRequests": load["failed"], "steps": steps, **more}
     path.write_text(json.dumps(written, indent=1))
     return written

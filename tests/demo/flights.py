@@ -36,6 +36,7 @@ NUMBERS = (
     "pressure",
     "visib",
 )
+TEMPERATURES = ("temp", "dewp")
 CATEGORIES = ("carrier", "origin", "dest")
 """Together with NUMBERS all that is known before departure."""
 
@@ -69,13 +70,23 @@ def partition(month: int) -> str:
     return f"month=2013-{month:02d}"
 
 
-def month_as_parquet(month: int, half: int | None = None) -> bytes:
-    """Return a month of departures, or its first (0) or second (1) half, as a Parquet file; always the same bytes."""
+def flown(month: int, half: int | None = None) -> pd.DataFrame:
+    """Return a month of departures, or its first (0) or second (1) half."""
     frame = departures()
     frame = frame[frame["month"] == month].drop(columns="month")
-    if half is not None:
-        middle = len(frame) // 2
-        frame = frame.iloc[middle:] if half else frame.iloc[:middle]
+    if half is None:
+        return frame
+    middle = len(frame) // 2
+    return frame.iloc[middle:] if half else frame.iloc[:middle]
+
+
+def in_celsius(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return departures with temperature and dew point in degrees Celsius, to a tenth, where they were Fahrenheit."""
+    return frame.assign(**{name: ((frame[name] - 32) / 1.8).round(1) for name in TEMPERATURES})
+
+
+def as_parquet(frame: pd.DataFrame) -> bytes:
+    """Return departures as a Parquet file; always the same bytes."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     buffer = io.BytesIO()
     pq.write_table(table.replace_schema_metadata(None), buffer, compression="zstd")

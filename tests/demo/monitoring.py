@@ -39,23 +39,12 @@ class Monitoring:
         """Return the value of one series, None while there is none (or several, or not a number)."""
         return only_value(self._ask(selector(series, **labels)))
 
-    def by(self, label: str, series: str, **labels: str) -> dict[str, float]:
-        """Return the values of several series by one of their labels, the largest first."""
-        result = self._ask(selector(series, **labels))
-        found = {each["metric"].get(label, ""): float(each["value"][1]) for each in result}
-        return dict(sorted(found.items(), key=lambda item: -item[1]))
-
-    def alert(self, **labels: str) -> Alert | None:
-        """Return the active alert with these labels, and remember it."""
+    def alerts(self, **labels: str) -> list[Alert]:
+        """Return the active alerts with these labels, and remember them."""
         filters = [f'{name}="{value}"' for name, value in labels.items()]
         alerts: list[Alert] = _get(f"{self.alertmanager}/api/v2/alerts", filter=filters, active="true")
         self.seen.update({each["fingerprint"]: each for each in alerts})
-        return alerts[0] if alerts else None
-
-    def notifications(self) -> int:
-        """Return how often all copies of Alertmanager have posted to webhooks."""
-        expression = f"sum({selector('alertmanager_notifications_total', integration='webhook')})"
-        return int(only_value(self._ask(expression)) or 0)
+        return alerts
 
     def _ask(self, expression: str) -> list[dict[str, Any]]:
         result: list[dict[str, Any]] = _get(f"{self.prometheus}/api/v1/query", query=expression)["data"]["result"]

@@ -1,7 +1,8 @@
-"""The example in demo time: a kustomization over it that a month takes a minute and a half in.
+"""The example in demo time: a kustomization over it in which a month takes 100 seconds.
 
-The example itself keeps the values of production. Only times and the training image differ here: levels, samples and
-margin are what they are, because a month of the demo has as many flights as a month.
+The example itself keeps the values of production. Only times, the training image and, for a while, the feed that is
+learned from differ here: levels, samples and margins are what they are, because a month of the demo has as many flights
+as a month.
 """
 
 from __future__ import annotations
@@ -15,17 +16,28 @@ import yaml
 
 from tests.support.kubectl import Manifest
 
+from .offline import EXAMPLE
 from .replay import SECONDS
 
-EXAMPLE = Path("manifests/examples/flights")
 WINDOW = f"{SECONDS:.0f}s"
 """What a month is."""
-COOLDOWN = "2m"
-"""Longer than the windows, as it should be."""
+COOLDOWN = "45s"
+"""Half a month. Drift and quality are counted by version, so a window never reaches back over a promotion."""
+PROBATION = "30s"
+LONGEST_ANALYSIS = "4m"
+MOST_RUNS = 48
+"""In 24 hours, which are many years of the demo."""
+SERVER = {"STEADFIT_CAPTURE_FLUSH_SECONDS": "5", "STEADFIT_MAX_CONNECTION_SECONDS": "10"}
 
 
-def write(folder: Path, image: str) -> Path:
-    """Write the kustomization into a folder and return the folder."""
+def write(folder: Path, image: str, data: str | None = None) -> Path:
+    """Write the kustomization into a folder and return the folder.
+
+    Parameters
+    ----------
+    data
+        The feed to learn from instead of the example's.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     deployment = yaml.safe_load((EXAMPLE / "model-deployment.yaml").read_text())
     kustomization = {
@@ -33,7 +45,7 @@ def write(folder: Path, image: str) -> Path:
         "kind": "Kustomization",
         "resources": [os.path.relpath(EXAMPLE, folder)],
         "patches": [
-            {"target": {"kind": "TrainingJob"}, "patch": json.dumps(of_training_job(image))},
+            {"target": {"kind": "TrainingJob"}, "patch": json.dumps(of_training_job(image, data))},
             {"target": {"kind": "ModelDeployment"}, "patch": json.dumps(of_model_deployment(deployment))},
         ],
     }
@@ -41,12 +53,16 @@ def write(folder: Path, image: str) -> Path:
     return folder
 
 
-def of_training_job(image: str) -> list[dict[str, Any]]:
-    """Return the JSON patch that names the training image by its digest and shortens the cooldown."""
-    return [
+def of_training_job(image: str, data: str | None = None) -> list[dict[str, Any]]:
+    """Return the JSON patch that names the training image by its digest and takes demo time."""
+    patch: list[dict[str, Any]] = [
         {"op": "replace", "path": "/spec/image", "value": image},
         {"op": "replace", "path": "/spec/limits/cooldown", "value": COOLDOWN},
+        {"op": "add", "path": "/spec/limits/maxRunsPerDay", "value": MOST_RUNS},
     ]
+    if data is not None:
+        patch.append({"op": "replace", "path": "/spec/data/0/uri", "value": data})
+    return patch
 
 
 def of_model_deployment(example: Manifest) -> list[dict[str, Any]]:
@@ -56,4 +72,9 @@ def of_model_deployment(example: Manifest) -> list[dict[str, Any]]:
         patch.append({"op": "add", "path": f"/spec/monitors/{index}/window", "value": WINDOW})
         if "for" in monitor:
             patch.append({"op": "remove", "path": f"/spec/monitors/{index}/for"})
-    return patch
+    return [
+        *patch,
+        {"op": "replace", "path": "/spec/analysis/maxDuration", "value": LONGEST_ANALYSIS},
+        {"op": "replace", "path": "/spec/probation", "value": PROBATION},
+        {"op": "add", "path": "/spec/server/env", "value": [{"name": n, "value": v} for n, v in SERVER.items()]},
+    ]

@@ -18,8 +18,8 @@ from . import replay
 from .flights import partition
 
 POD = "replay"
-RATE = 250
-"""Requests a second. In 90 seconds they are fewer than any month's flights, so none is asked about twice."""
+RATE = 225
+"""Requests a second. In a month's seconds they are fewer than any month's flights, so none is asked about twice."""
 MODULES = {
     "load.py": ("tests/support/load.py", Path(load.__file__)),
     "replay.py": ("tests/demo/replay.py", Path(replay.__file__)),

@@ -6,13 +6,15 @@ its requests from the month that is being played. Rows come in the order of time
 if there is none, so that traffic never stops. A flight's outcome is known `DELAY` seconds after it was asked about; it
 goes back with the answer's token.
 
-The next month is asked for by writing its partition's name to `COMMAND`; what was done so far is in `STATE`.
+The next month is asked for by writing its partition's name to `COMMAND`; what was done so far is in `STATE`. What was
+answered to a month's requests is written into the lake once it is over: which row, which score, by which version.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import os
 import signal
@@ -34,7 +36,11 @@ from obstore.store import S3Store
 from tests.support.load import Answer, Load, Report, accepts
 
 COMMAND, STATE = "/tmp/month", "/tmp/state.json"
-SECONDS = 90.0
+ANSWERS = "answers"
+"""Folder of the lake for what was answered."""
+SETTLED = 15.0
+"""Seconds after the last request of a month by which all of its answers are there."""
+SECONDS = 100.0
 """How long a month takes."""
 DELAY = 5.0
 """Seconds from a request to its outcome."""
@@ -48,6 +54,14 @@ class Place(NamedTuple):
 
     row: int
     round: int
+
+
+class Scored(NamedTuple):
+    """What was answered about one flight."""
+
+    row: int
+    score: float
+    version: int
 
 
 class Outcome(NamedTuple):
@@ -111,7 +125,9 @@ class Replay(Load):
     def __init__(self, url: str, month: Month, **options: Any) -> None:
         super().__init__(url, [b""], **options)
         self._feedback_url = url.removesuffix("/infer") + "/feedback"
-        self._asked: dict[int, tuple[Month, int]] = {}
+        self._asked: dict[int, tuple[Month, Place]] = {}
+        self._scored: dict[str, list[Scored]] = {month.name: []}
+        self._over: dict[str, float] = {}
         self._known: deque[Outcome] = deque()
         self._sent, self._first = 0, 0
         self.month, self.place = month, Place(0, 0)
@@ -126,20 +142,34 @@ class Replay(Load):
         """Return the next flight."""
         self.place = place_of(self._sent - self._first, self.month.rows, self._rate)
         if self._next is not None and self.place.round:
+            self._over[self.month.name] = asyncio.get_running_loop().time()
             self.month, self._next, self._first, self.place = self._next, None, self._sent, Place(0, 0)
+            self._scored[self.month.name] = []
         self._sent += 1
-        self._asked[number] = (self.month, self.place.row)
+        self._asked[number] = (self.month, self.place)
         return self.message(self.month.body(self.place.row), close=close)
 
     def answered(self, number: int, answer: Answer) -> None:
-        """Keep the token until the outcome is known."""
-        month, row = self._asked.pop(number)
+        """Keep the score, and the token until the outcome is known; a flight that is asked about again has a score."""
+        month, place = self._asked.pop(number)
         if answer.status != 200:
             return
-        token = json.loads(answer.body)["parameters"].get("prediction_token")
+        said = json.loads(answer.body)
+        if not place.round and month.name in self._scored:
+            self._scored[month.name].append(Scored(place.row, score_of(said), int(said["model_version"])))
+        token = said["parameters"].get("prediction_token")
         if token is not None:
             due = asyncio.get_running_loop().time() + DELAY
-            self._known.append(Outcome(due, token, int(month.columns["late"][row])))
+            self._known.append(Outcome(due, token, int(month.columns["late"][place.row])))
+
+    def settled(self, now: float) -> dict[str, list[Scored]]:
+        """Return, and forget, the answers of the months that are over."""
+        over = [name for name, at in self._over.items() if now >= at + SETTLED and name in self._scored]
+        return {name: self._scored.pop(name) for name in over}
+
+    def rest(self) -> dict[str, list[Scored]]:
+        """Return the answers that were not returned yet."""
+        return self._scored
 
     async def post_outcomes(self) -> None:
         """Post what became known, oldest first; what can't be posted now is posted later."""
@@ -166,6 +196,12 @@ class Replay(Load):
         return {"month": self.month.name, "played": played, "sent": self._sent, "feedback": asdict(self.feedback)}
 
 
+def score_of(said: Mapping[str, Any]) -> float:
+    """Return the probability of the second class in an answer about one row."""
+    found = next(each["data"] for each in said["outputs"] if each["name"] == "probabilities")
+    return float(found[1])
+
+
 def _post(url: str, batch: Sequence[Outcome]) -> dict[str, Any]:
     """Post outcomes; an answer of 400 counts them one by one as one of 200 does."""
     entries = [{"token": each.token, "row": 0, "outcome": each.late} for each in batch]
@@ -182,9 +218,9 @@ def _post(url: str, batch: Sequence[Outcome]) -> dict[str, Any]:
     return answer
 
 
-def read_month(name: str) -> Month:
-    """Read a month's traffic from the lake, as the pod reaches it."""
-    lake = S3Store(
+def lake() -> S3Store:
+    """Return the lake, as the pod reaches it."""
+    return S3Store(
         "lake",
         endpoint=os.environ["STEADFIT_STORE_ENDPOINT"],
         access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
@@ -193,9 +229,22 @@ def read_month(name: str) -> Month:
         virtual_hosted_style_request=False,
         client_options={"allow_http": True},
     )
-    content = obstore.get(lake, f"traffic/{name}/part-0.parquet").bytes()
+
+
+def read_month(name: str) -> Month:
+    """Read a month's traffic."""
+    content = obstore.get(lake(), f"traffic/{name}/part-0.parquet").bytes()
     table = pq.read_table(pa.BufferReader(content))
     return Month(name, {column: table.column(column).to_pylist() for column in table.column_names})
+
+
+def write_answers(answers: Mapping[str, Sequence[Scored]]) -> None:
+    """Write what was answered to each month's requests."""
+    for name, scored in answers.items():
+        table = pa.table({field: [getattr(each, field) for each in scored] for field in Scored._fields})
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer)
+        obstore.put(lake(), f"{ANSWERS}/{name}.parquet", buffer.getvalue())
 
 
 async def _follow(replay: Replay) -> None:
@@ -207,6 +256,7 @@ async def _follow(replay: Replay) -> None:
             replay.play(await asyncio.to_thread(read_month, asked))
             heard = asked
         await replay.post_outcomes()
+        await asyncio.to_thread(write_answers, replay.settled(asyncio.get_running_loop().time()))
         _tell(replay.state())
         await asyncio.sleep(0.5)
 
@@ -234,6 +284,7 @@ async def _main(url: str, rate: float, month: str) -> tuple[Report, Feedback]:
     follower = loop.create_task(_follow(replay))
     report = await replay.run(stop)
     follower.cancel()
+    write_answers(replay.rest())
     return report, replay.feedback
 
 

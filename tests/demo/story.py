@@ -1,30 +1,28 @@
-"""The main job end to end: train, record, serve; the world moves, retrain, judge, move; roll back."""
+"""The year, told as it happens: months go by, somebody commits to Git, and all else is the operator's doing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.kubectl import Kubectl, Manifest, is_true, ticks
+from tests.support.kubectl import Manifest, TimedOut, ticks
 
-from .drifting import Months
-from .flights import infer_request
-from .lake import Lake
+from . import overlay
+from .calendar import FEED_ENDS, LEARNED, WHOLE, Act, Situation, due, played, time_of
+from .facts import Chronicle, Seen, trainings
+from .flights import partition
+from .lake import METRIC, Lake
 from .monitoring import Monitoring
-from .overlay import EXAMPLE
+from .offline import EXAMPLE
 from .player import RATE, Player
+from .replay import DELAY, SECONDS
 from .timeline import Timeline
 
 NAME = "flights"
-INFER = f"/api/v1/namespaces/{NAME}/services/{NAME}:http/proxy/v2/models/{NAME}/infer"
-LEARNED = 1
-"""January: what the first version learns from."""
-PLAYED = range(2, 7)
-"""From February on. By the data (docs/design/0069) February is near enough to January, and March no longer is; should
-the gate refuse March's candidate, April and the months after it are there."""
-ENOUGH_REQUESTS = 31_000
-"""A little more than the report promises."""
+DRIFT = "steadfit:drift_psi:weighted"
+LOOK_SECONDS = 2.0
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,166 +31,182 @@ class World:
 
     Attributes
     ----------
-    overlay
-        Kustomization over the example, in demo time.
+    folder
+        Where the manifests that are applied lie.
+    training_image
+        The training image by its digest.
     secret
         The store's keys, as a Secret of the example's namespace.
     image
         Image that has a Python with obstore and pyarrow, to play the months with.
+    months
+        How many months the year has.
     """
 
     lake: Lake
     monitoring: Monitoring
-    overlay: Path
+    folder: Path
+    training_image: str
     secret: Manifest
     image: str
+    months: int = WHOLE
 
 
-def tell(timeline: Timeline, world: World) -> dict[str, Any]:
-    """Run the story and return the load generator's report."""
-    kubectl, lake = timeline.kubectl, world.lake
-    timeline.note(f"{lake.arrive(LEARNED)} is in the lake; applying {EXAMPLE}/ in demo time")
-    kubectl.apply(EXAMPLE / "namespace.yaml")
-    kubectl.apply(world.secret)
-    kubectl.apply(world.overlay)
+@dataclass
+class Year:
+    """The story in the making.
 
-    first = _trained(timeline, number=1)
-    version = _recorded(timeline, first)
-    live = _served(timeline, version)
-    lake.to_be_played(PLAYED[0])
-    player = Player.start(kubectl, world.image, f"http://{NAME}.{NAME}.svc/v2/models/{NAME}/infer", PLAYED[0])
-    timeline.note(f"load: {RATE} flights a second from 8 keep-alive and 8 fresh-connection clients")
-    newer = Months(timeline, lake, player, world.monitoring, NAME, live).play(PLAYED)
-    moved = _live(timeline, newer, "moved")
-    timeline.note(f"{newer['metadata']['name']} took over from {live['version']} under load")
+    Attributes
+    ----------
+    applied_again
+        What serves, and which runs there are, before and after the same manifests were applied again.
+    drift
+        Time of the year and weighted drift of what served.
+    level
+        The level of the drift monitor.
+    """
 
-    action = _act(kubectl, "undo", "Rollback", "ModelDeployment", "trying the way back")
-    deployment = timeline.until(
-        "modeldeployment", NAME, lambda d: _serves(d, version), timeout=120, what="the last good version serves again"
-    )
-    quarantined = deployment["status"]["quarantine"][0]
-    done = kubectl.wait_for("modelaction", "undo", lambda a: a["status"]["phase"] == "Succeeded")
-    timeline.step(
-        "rolledBack",
-        f"{version['metadata']['name']} serves again; revision {quarantined['revision']} is quarantined",
-        action=action["metadata"]["uid"],
-        message=done["status"]["message"],
-        revision=deployment["status"]["live"]["revision"],
-        digest=deployment["status"]["live"]["digest"],
-        quarantinedRevision=quarantined["revision"],
-        replacedRevision=moved["revision"],
-    )
-    for _ in ticks(180, interval=2.0):
-        if player.state()["sent"] >= ENOUGH_REQUESTS:
-            break
-    feedback = player.state()["feedback"]
-    timeline.note(f"outcomes posted back: {feedback['counted']} counted, {sum(feedback['rejected'].values())} rejected")
-    return player.stop()
+    timeline: Timeline
+    world: World
+    chronicle: Chronicle = field(default_factory=Chronicle)
+    done: dict[Act, float] = field(default_factory=dict)
+    applied_again: dict[str, Any] = field(default_factory=dict)
+    drift: list[tuple[float, float]] = field(default_factory=list)
+    level: float = 0.0
+    _landed: set[tuple[int, int]] = field(default_factory=set)
+    _said: float = 0.0
+
+    def tell(self) -> dict[str, Any]:
+        """Tell the year and return the load generator's report.
+
+        Raises
+        ------
+        TimedOut
+            When the first version does not serve, or traffic does not go on.
+        """
+        kubectl, lake = self.timeline.kubectl, self.world.lake
+        learned = " and ".join(lake.arrive(month) for month in LEARNED)
+        self.timeline.note(f"{learned} are in the lake; applying {EXAMPLE}/ in demo time")
+        kubectl.apply(EXAMPLE / "namespace.yaml")
+        kubectl.apply(self.world.secret)
+        kubectl.apply(overlay.write(self.world.folder, self.world.training_image))
+        self._until_it_serves()
+        months = played(self.world.months)
+        lake.to_be_played(months[0])
+        url = f"http://{NAME}.{NAME}.svc/v2/models/{NAME}/infer"
+        player = Player.start(kubectl, self.world.image, url, months[0])
+        self.timeline.note(f"load: {RATE} flights a second, a month in {SECONDS:.0f} s; outcomes {DELAY:.0f} s later")
+        for _ in ticks((len(months) + 1) * SECONDS, interval=LOOK_SECONDS):
+            now = time_of(player.state())
+            self._let_time_pass(now, months, player)
+            self._look(now)
+            if now >= months[-1] + 1:
+                return player.stop()
+        raise TimedOut("the months do not go by")
+
+    def _until_it_serves(self) -> None:
+        for _ in ticks(420, interval=LOOK_SECONDS):
+            self._look(LEARNED[-1] + 1)
+            if any(step["name"] == "served" for step in self.timeline.steps):
+                return
+        raise TimedOut(f"version 1 does not serve: {self.timeline.kubectl.run('get', 'tj,tr,mv,mdep,pods')}")
+
+    def _let_time_pass(self, now: float, months: range, player: Player) -> None:
+        """Let each half of a month arrive in the lake when it is over, and let month follow month."""
+        for month in months:
+            for half in (0, 1):
+                if now >= month + HALF * (half + 1) and (month, half) not in self._landed:
+                    self._landed.add((month, half))
+                    self.world.lake.arrive(month, half)
+                    self.timeline.note(f"{partition(month)}, half {half + 1}, is over and in the lake")
+                    if half == 0 and month + 1 in months:
+                        self.world.lake.to_be_played(month + 1)
+                        player.play(month + 1)
+
+    def _look(self, now: float) -> None:
+        """Tell what is new, and do what is due."""
+        self.timeline.tell_events()
+        seen = self._seen()
+        if seen is None:
+            return
+        for fact in self.chronicle.news(seen):
+            self.timeline.step(fact.name, fact.text, month=round(now, 2), **fact.detail)
+        self._note_drift(now, seen)
+        self._act(now, seen)
+
+    def _note_drift(self, now: float, seen: Seen) -> None:
+        monitors = seen.deployment["spec"]["monitors"]
+        self.level = next(each["drift"]["max"] for each in monitors if "drift" in each)
+        if seen.drift is None:
+            return
+        self.drift.append((now, seen.drift[0]))
+        if self.timeline.elapsed() - self._said >= SECONDS / 3:
+            self._said = self.timeline.elapsed()
+            value, samples = seen.drift
+            self.timeline.note(f"  month {now:.2f}: drift of what serves {value:.2f} ({samples:.0f} flights)")
+
+    def _seen(self) -> Seen | None:
+        kubectl = self.timeline.kubectl
+        kinds = {each: kubectl.list(each) for each in ("trainingruns", "modelversions")}
+        job, deployment, service = (kubectl.get(kind, NAME) for kind in ("trainingjob", "modeldeployment", "service"))
+        if job is None or deployment is None:
+            return None
+        alerts = self.world.monitoring.alerts(namespace=NAME, model=NAME)
+        return Seen(
+            job,
+            deployment,
+            service or {},
+            kinds["trainingruns"],
+            kinds["modelversions"],
+            alerts,
+            self._drift(deployment),
+        )
+
+    def _drift(self, deployment: Manifest) -> tuple[float, float] | None:
+        live = deployment.get("status", {}).get("live")
+        if not live:
+            return None
+        labels = {"namespace": NAME, "model": NAME, "version": str(live["number"]), "window": overlay.WINDOW}
+        value = self.world.monitoring.value(DRIFT, **labels)
+        samples = self.world.monitoring.value("steadfit:predictions_count", **labels)
+        return None if value is None or samples is None else (value, samples)
+
+    def _act(self, now: float, seen: Seen) -> None:
+        status = seen.deployment.get("status", {})
+        situation = Situation(now, _idle(seen), bool(status.get("quarantine")), self.done)
+        act = due(situation)
+        if self.applied_again and "after" not in self.applied_again and act == "revert":
+            self.applied_again["after"] = _standing(seen)
+        if act is None:
+            return
+        self.done[act] = now
+        if act == "commit":
+            for month in range(LEARNED[0], FEED_ENDS + 1):
+                self.world.lake.arrive_in_celsius(month)
+            self.timeline.note(f"Git: learn from s3://lake/{METRIC}/, the feed with metric units, instead")
+            self._apply(f"s3://lake/{METRIC}/")
+        elif act == "apply again":
+            self.applied_again = {"month": round(now, 2), "before": _standing(seen)}
+            self.timeline.note("Git: the same manifests are applied again")
+            self._apply(f"s3://lake/{METRIC}/")
+        else:
+            self.timeline.note("Git: that commit is reverted")
+            self._apply(None)
+
+    def _apply(self, data: str | None) -> None:
+        self.timeline.kubectl.apply(overlay.write(self.world.folder, self.world.training_image, data))
 
 
-def _trained(timeline: Timeline, number: int) -> Manifest:
-    job = timeline.until(
-        "trainingjob",
-        NAME,
-        lambda j: (j["status"].get("latestVersion") or {}).get("number") == number and "lastRun" in j["status"],
-        timeout=420,
-        what=f"version {number} is trained",
-    )
-    name = timeline.kubectl.get("modelversion", f"{NAME}-v{number}")
-    assert name is not None
-    run = timeline.until(
-        "trainingrun",
-        name["spec"]["run"]["name"],
-        lambda r: r["status"]["phase"] == "Succeeded",
-        timeout=120,
-        what="the run has ended",
-    )
-    cause = run["spec"]["cause"]
-    timeline.step(
-        "trained",
-        f"{run['metadata']['name']} because: {cause['message']}",
-        run=run["metadata"]["uid"],
-        trainingJob=job["metadata"]["uid"],
-        cause=cause["type"],
-        attempts=len(run["status"]["attempts"]),
-    )
-    return run
+def _idle(seen: Seen) -> bool:
+    unjudged = any(not version.get("status", {}).get("phase") for version in seen.versions)
+    under_way = seen.job.get("status", {}).get("activeRun") or seen.deployment.get("status", {}).get("candidate")
+    return not unjudged and not under_way
 
 
-def _recorded(timeline: Timeline, run: Manifest) -> Manifest:
-    version = timeline.until(
-        "modelversion",
-        run["status"]["version"],
-        lambda v: v["status"].get("phase") == "Verified",
-        timeout=60,
-        what="the version is verified",
-    )
-    spec = version["spec"]
-    metrics = {metric["name"]: round(metric["value"], 4) for metric in spec["evaluation"]["metrics"]}
-    timeline.step(
-        "recorded",
-        f"{version['metadata']['name']} {spec['artifact']['digest'][:19]}… {metrics}"
-        f" on {spec['evaluation']['holdoutRows']} rows it never saw",
-        version=version["metadata"]["uid"],
-        digest=spec["artifact"]["digest"],
-        run=run["metadata"]["uid"],
-        metrics=metrics,
-    )
-    return version
-
-
-def _served(timeline: Timeline, version: Manifest) -> dict[str, Any]:
-    detail = _live(timeline, version, None)
-    answer = timeline.kubectl.post(INFER, infer_request(2, rows=2))
-    timeline.step(
-        "served",
-        f"{detail['version']} answers: {answer['outputs'][0]['data']}",
-        **detail,
-        answer={key: answer[key] for key in ("model_name", "model_version")},
-    )
-    return detail
-
-
-def _live(timeline: Timeline, version: Manifest, step: str | None) -> dict[str, Any]:
-    deployment = timeline.until(
-        "modeldeployment",
-        NAME,
-        lambda d: _serves(d, version) and is_true(d, "Ready"),
-        timeout=180,
-        what=f"{version['metadata']['name']} serves",
-    )
-    live = deployment["status"]["live"]
-    detail = {
-        "modelDeployment": deployment["metadata"]["uid"],
-        "modelVersion": version["metadata"]["uid"],
-        "version": live["version"],
-        "number": live["number"],
-        "revision": live["revision"],
-        "digest": live["digest"],
+def _standing(seen: Seen) -> dict[str, Any]:
+    """Return what serves and which trainings there were."""
+    live = seen.deployment["status"]["live"]
+    return {
+        "live": {each: live[each] for each in ("version", "revision", "digest")},
+        "runs": [run["metadata"]["uid"] for run in trainings(seen.runs)],
     }
-    if step:
-        timeline.step(step, f"traffic is on {live['version']} (revision {live['revision']})", **detail)
-    return detail
-
-
-def _serves(deployment: Manifest, version: Manifest) -> bool:
-    """Whether the version is live and nothing else is coming up."""
-    status = deployment["status"]
-    live: dict[str, Any] = status.get("live") or {}
-    return live.get("version") == version["metadata"]["name"] and "candidate" not in status
-
-
-def _act(kubectl: Kubectl, name: str, verb: str, kind: str, reason: str) -> Manifest:
-    return kubectl.create(
-        {
-            "apiVersion": "steadfit.dev/v1alpha1",
-            "kind": "ModelAction",
-            "metadata": {"name": name, "namespace": NAME},
-            "spec": {
-                "verb": verb,
-                "target": {"kind": kind, "name": NAME},
-                "reason": reason,
-                "requestedBy": kubectl.whoami(),
-            },
-        }
-    )

@@ -25,28 +25,15 @@ def test_a_series_is_asked_for_by_its_labels() -> None:
     )
 
 
-def test_posts_of_all_copies_of_alertmanager_are_added_up_and_none_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def get(url: str, query: str) -> Any:
-        asked.append(query)
-        return {"data": {"result": [sample("5")] if len(asked) == 1 else []}}
-
-    monkeypatch.setattr("tests.demo.monitoring._get", get)
-    monitoring = Monitoring("http://p", "http://a")
-    assert (monitoring.notifications(), monitoring.notifications()) == (5, 0)
-    assert asked[0] == 'sum(alertmanager_notifications_total{integration="webhook"})'
-
-
 def test_every_alert_that_was_seen_is_written_once_as_it_was_last(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     told = iter([[{"fingerprint": "a", "at": 1}], [{"fingerprint": "a", "at": 2}, {"fingerprint": "b", "at": 2}], []])
     monkeypatch.setattr("tests.demo.monitoring._get", lambda url, **query: next(told))
     monitoring = Monitoring("http://p", "http://a")
-    assert monitoring.alert(alertname="X") == {"fingerprint": "a", "at": 1}
-    monitoring.alert(alertname="X")
-    assert monitoring.alert(alertname="X") is None
+    assert monitoring.alerts(alertname="X") == [{"fingerprint": "a", "at": 1}]
+    monitoring.alerts(alertname="X")
+    assert monitoring.alerts(alertname="X") == []
     path = tmp_path_factory.mktemp("alerts") / "alerts.json"
     monitoring.write(path)
     assert path.read_text().count("fingerprint") == 2

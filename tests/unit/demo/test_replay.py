@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.demo import replay
-from tests.demo.replay import Month, Place, Replay, place_of
+from tests.demo.replay import Month, Place, Replay, Scored, place_of
 
 Document = dict[str, Any]
 
@@ -43,7 +43,11 @@ class World:
     def infer(self, inputs: list[Document]) -> tuple[int, Document]:
         values = {each["name"]: each["data"][0] for each in inputs}
         self.asked.append(values["x"])
-        return 200, {"parameters": {"prediction_token": f"token-{values['x']:.0f}"}}
+        return 200, {
+            "model_version": "7",
+            "parameters": {"prediction_token": f"token-{values['x']:.0f}"},
+            "outputs": [{"name": "label", "data": [1]}, {"name": "probabilities", "data": [0.25, values["x"] / 1000]}],
+        }
 
 
 @contextmanager
@@ -176,3 +180,29 @@ def test_rejected_outcomes_are_counted_by_their_reason() -> None:
     each = played(world, seconds=0.2)
     assert each.feedback.rejected == {"forged": 1}
     assert each.feedback.failed == 0
+
+
+def test_each_flights_score_is_kept_once_with_the_version_that_gave_it_and_months_apart() -> None:
+    world = World()
+    other = Month("two", {**month("two").columns, "x": [row + 100.0 for row in range(40)]})
+    each = played(world, seconds=0.6, then=lambda replayed: replayed.play(other))
+    kept = each.rest()
+    assert sorted(kept["one"]) == [Scored(row, row / 1000, 7) for row in range(40)]
+    assert min(kept["two"]) == Scored(0, 0.1, 7)
+
+
+def test_a_flight_that_is_asked_about_again_keeps_one_score() -> None:
+    world = World()
+    each = played(world, seconds=0.6)
+    assert len(world.asked) > 40
+    assert sorted(scored.row for scored in each.rest()["one"]) == list(range(40))
+
+
+def test_a_months_answers_are_handed_over_once_when_all_of_them_can_be_there() -> None:
+    world = World()
+    each = played(world, seconds=0.6, then=lambda replayed: replayed.play(month("two")))
+    over = each._over["one"]
+    assert each.settled(over + replay.SETTLED - 1) == {}
+    assert [len(rows) for rows in each.settled(over + replay.SETTLED).values()] == [40]
+    assert each.settled(over + replay.SETTLED + 1) == {}
+    assert set(each.rest()) == {"two"}

@@ -8,9 +8,9 @@ from sklearn.pipeline import make_pipeline
 table = steadfit.load_data("flights")
 features = steadfit.features(table, exclude=["late", "time_hour"])
 params = steadfit.params()
-model = make_pipeline(
-    SimpleImputer(strategy="median", keep_empty_features=True),
-    RandomForestClassifier(params["trees"], min_samples_leaf=params["leaf"], random_state=steadfit.seed()),
+forest = RandomForestClassifier(
+    params["trees"], min_samples_leaf=params["leaf"], max_samples=params["share"], random_state=steadfit.seed()
 )
+model = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), forest)
 model.fit(steadfit.encode(table, features), table["late"].to_numpy())
 steadfit.save(model, features, table)
