@@ -111,7 +111,7 @@ def trainings(runs: Sequence[Manifest]) -> list[Manifest]:
 def _of_runs(seen: Seen) -> Iterator[Fact]:
     for run in trainings(seen.runs):
         status, cause = run.get("status", {}), run["spec"]["cause"]
-        if status.get("phase") != "Succeeded" or not status.get("version"):
+        if not status.get("version"):
             continue
         first = status["version"].endswith("-v1")
         detail = {

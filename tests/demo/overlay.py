@@ -24,10 +24,10 @@ WINDOW = f"{SECONDS:.0f}s"
 COOLDOWN = "45s"
 """Half a month. Drift and quality are counted by version, so a window never reaches back over a promotion."""
 PROBATION = "30s"
+FLUSH = "5s"
 LONGEST_ANALYSIS = "4m"
 MOST_RUNS = 48
 """In 24 hours, which are many years of the demo."""
-SERVER = {"STEADFIT_CAPTURE_FLUSH_SECONDS": "5", "STEADFIT_MAX_CONNECTION_SECONDS": "10"}
 
 
 def write(folder: Path, image: str, data: str | None = None) -> Path:
@@ -76,5 +76,5 @@ def of_model_deployment(example: Manifest) -> list[dict[str, Any]]:
         *patch,
         {"op": "replace", "path": "/spec/analysis/maxDuration", "value": LONGEST_ANALYSIS},
         {"op": "replace", "path": "/spec/probation", "value": PROBATION},
-        {"op": "add", "path": "/spec/server/env", "value": [{"name": n, "value": v} for n, v in SERVER.items()]},
+        {"op": "add", "path": "/spec/capture/flushInterval", "value": FLUSH},
     ]

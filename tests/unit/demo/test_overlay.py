@@ -87,7 +87,9 @@ def test_the_demo_changes_times_of_a_rollout_but_no_step_margin_or_number_of_sam
     assert (
         demo.spec.analysis.model_copy(update={"max_duration": production.analysis.max_duration}) == production.analysis
     )
-    assert (demo.spec.capture, demo.spec.limits) == (production.capture, production.limits)
+    assert demo.spec.capture is not None
+    assert production.capture is not None
+    assert (demo.spec.capture.sample, demo.spec.limits) == (production.capture.sample, production.limits)
 
 
 def test_a_run_may_follow_another_one_within_a_month_and_every_day_of_the_year() -> None:
