@@ -61,7 +61,7 @@ class Year:
     applied_again
         What serves, and which runs there are, before and after the same manifests were applied again.
     drift
-        Time of the year and weighted drift of what served.
+        Time of the year and weighted drift of what served, of enough flights.
     level
         The level of the drift monitor.
     """
@@ -135,11 +135,12 @@ class Year:
         self._act(now, seen)
 
     def _note_drift(self, now: float, seen: Seen) -> None:
-        monitors = seen.deployment["spec"]["monitors"]
-        self.level = next(each["drift"]["max"] for each in monitors if "drift" in each)
+        monitor = next(each for each in seen.deployment["spec"]["monitors"] if "drift" in each)
+        self.level = monitor["drift"]["max"]
         if seen.drift is None:
             return
-        self.drift.append((now, seen.drift[0]))
+        if seen.drift[1] >= monitor["minSamples"]:
+            self.drift.append((now, seen.drift[0]))
         if self.timeline.elapsed() - self._said >= SECONDS / 3:
             self._said = self.timeline.elapsed()
             value, samples = seen.drift
