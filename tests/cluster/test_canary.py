@@ -67,6 +67,13 @@ def selector(kubectl: Kubectl, name: str = "model") -> dict[str, str]:
     return chosen
 
 
+def selected_versions(kubectl: Kubectl) -> set[str]:
+    """The versions of the pods that the Service selects."""
+    chosen = selector(kubectl)
+    labels = [pod["metadata"]["labels"] for pod in kubectl.list("pods", "steadfit.dev/model-deployment=model")]
+    return {of_pod["steadfit.dev/version"] for of_pod in labels if chosen.items() <= of_pod.items()}
+
+
 def test_a_candidate_that_fails_requests_goes_back_and_no_re_apply_brings_it_again(
     namespace: Kubectl, store: str, images: dict[str, str]
 ) -> None:
@@ -155,11 +162,8 @@ def test_of_two_candidates_at_once_the_newer_one_takes_the_place_of_the_older(
         what="the newer one takes part in the traffic",
     )
     assert after["status"]["live"]["revision"] == first
-    pods = namespace.list("pods", "steadfit.dev/model-deployment=model")
-    chosen = selector(namespace)
-    matched = {
-        pod["metadata"]["labels"]["steadfit.dev/version"]
-        for pod in pods
-        if chosen.items() <= pod["metadata"]["labels"].items()
-    }
-    assert matched == {"1", "3"}
+    # The Service follows what was decided.
+    for _ in ticks(30):
+        if selected_versions(namespace) == {"1", "3"}:
+            break
+    assert selected_versions(namespace) == {"1", "3"}
