@@ -12,11 +12,11 @@ from typing import Any, Literal
 LEARNED = (1, 2)
 """January and February: what the first version learns from. Traffic begins in March."""
 WHOLE = 12
-COMMIT, LATEST_COMMIT = 8.9, 9.4
+COMMIT, LATEST_COMMIT = 8.75, 9.4
 """When the feed with metric units is committed: at the first of these if nothing is on its way, else at the second."""
 FEED_ENDS = 7
 """The last month in that feed."""
-REVERT = 10.75
+REVERT = 10.55
 """When that commit is reverted, at the earliest."""
 LOOKED_AT = 0.1
 """How long it is watched, in months, that nothing comes of applying the same manifests again."""

@@ -172,8 +172,8 @@ def _of_versions(seen: Seen) -> Iterator[Fact]:
             continue
         compared = spec["evaluation"].get("champion") or {}
         detail = {
-            "version": version["metadata"]["uid"],
-            "name": version["metadata"]["name"],
+            "modelVersion": version["metadata"]["uid"],
+            "version": version["metadata"]["name"],
             "run": spec["run"]["uid"],
             "digest": spec["artifact"]["digest"],
             "phase": status["phase"],

@@ -125,7 +125,7 @@ def _label(detail: Mapping[str, Any]) -> str:
     """Return what a mark is about, in a word or two."""
     if detail.get("verdict") in ("ModelWorse", "WorldMoved", "Undecided"):
         return str(detail["verdict"])
-    name = str(detail.get("name") or detail.get("version") or "")
+    name = str(detail.get("version") or "")
     number = f"v{name.rpartition('-v')[2]}" if "-v" in name else ""
     return f"{number} {detail['actualWeight']} %" if "actualWeight" in detail else number
 

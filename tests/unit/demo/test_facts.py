@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.demo.facts import ORDER, Chronicle, Seen, missing, trainings
-from tests.support.kubectl import Manifest
+from tests.demo.facts import ORDER, Chronicle, Seen, facts, missing, trainings
+from tests.demo.timeline import Timeline
+from tests.support.kubectl import Kubectl, Manifest
 
 LIVE = {"version": "flights-v2", "number": 2, "revision": "bbb", "digest": "sha256:2", "since": "t2"}
 
@@ -101,8 +102,8 @@ def test_an_attribution_is_told_with_its_run_once_it_has_a_verdict() -> None:
     entry = {"monitor": "quality", "decidedAt": "t", "number": 2, "run": "e", "message": "the world moved"}
     evaluation = run("e", version=None, purpose="Evaluate")
     assert names(with_(seen(attributions=[entry]), runs=[evaluation])) == []
-    facts = Chronicle().news(with_(seen(attributions=[{**entry, "verdict": "WorldMoved"}]), runs=[evaluation]))
-    assert [(fact.name, fact.detail["run"]) for fact in facts] == [("attributed", "uid-e")]
+    told = Chronicle().news(with_(seen(attributions=[{**entry, "verdict": "WorldMoved"}]), runs=[evaluation]))
+    assert [(fact.name, fact.detail["run"]) for fact in told] == [("attributed", "uid-e")]
 
 
 def test_a_worse_candidate_is_degraded_then_back_once_the_service_says_so_then_remembered() -> None:
@@ -125,6 +126,26 @@ def test_steps_of_one_look_come_in_the_order_of_a_year() -> None:
     versions = [version("flights-v3", "Rejected", "Fail"), version("flights-v2", "Verified", "Pass")]
     told = names(with_(seen(live=LIVE, lastGood=LIVE), versions=versions, runs=[run("b", version="flights-v2")]))
     assert told == ["retrained", "gated", "promoted", "refused"]
+
+
+def test_every_fact_can_be_a_step_of_the_report() -> None:
+    look = with_(
+        seen(
+            live=LIVE,
+            lastGood=LIVE,
+            candidate={**LIVE, "revision": "ccc", "analysedSince": "t", "step": 0, "weight": 33, "actualWeight": 33},
+            attributions=[{"monitor": "q", "decidedAt": "t", "number": 2, "message": "m", "verdict": "WorldMoved"}],
+            quarantine=[{"revision": "ddd", "version": "flights-v3", "reason": "worse", "at": "t"}],
+        ),
+        runs=[run("a", version="flights-v1"), run("b", version="flights-v2")],
+        versions=[version("flights-v2", "Verified", "Pass"), version("flights-v4", "Rejected", "Fail")],
+        drift=(0.9, 1000),
+    )
+    timeline = Timeline(Kubectl("none"))
+    for fact in facts(look):
+        timeline.step(fact.name, fact.text, month=3.5, **fact.detail)
+    names_told = {step["name"] for step in timeline.steps}
+    assert names_told >= {"trained", "drifted", "retrained", "gated", "canaried", "promoted", "attributed", "degraded"}
 
 
 def test_a_year_lacks_what_did_not_come_or_came_only_too_early() -> None:

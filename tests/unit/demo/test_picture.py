@@ -9,7 +9,7 @@ STEPS = [
     {"name": "retrained", "detail": {"month": 3.9, "version": "flights-v2"}},
     {"name": "canaried", "detail": {"month": 4.1, "version": "flights-v2", "actualWeight": 33}},
     {"name": "attributed", "detail": {"month": 7.9, "verdict": "WorldMoved", "monitor": "quality"}},
-    {"name": "refused", "detail": {"month": 11.4, "name": "flights-v6", "version": "uid", "verdict": "Fail"}},
+    {"name": "refused", "detail": {"month": 11.4, "version": "flights-v6", "verdict": "Fail"}},
 ]
 CURVES = {name: {month: 0.6 + month / 100 for month in range(2, 13)} for name in ("live", "never", "monthly")}
 SUMMARY = {"auc": dict.fromkeys(CURVES, 0.67), "runs": {"live": 6, "never": 1, "monthly": 11}}
