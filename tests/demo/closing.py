@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def close(told: Year, scores: Path, output: Path) -> dict[str, Any]:
     marks = picture.marks_of(told.timeline.steps)
     picture.write(picture.Story(curves, told.drift, told.level, marks, summary), output)
     wrong = year.shortfalls(summary) if told.world.months == WHOLE else []
-    return {"year": summary, "appliedAgain": told.applied_again, "shortfalls": wrong + _came_back(told)}
+    return {"year": summary, "appliedAgain": told.applied_again, "shortfalls": wrong + came_back(told.applied_again)}
 
 
 def _answers(lake: Lake, months: range) -> dict[int, Answers]:
@@ -48,9 +49,9 @@ def _answers(lake: Lake, months: range) -> dict[int, Answers]:
     raise TimedOut(f"the answers of {sorted(set(months) - set(found))} were not written down")
 
 
-def _came_back(told: Year) -> list[str]:
-    """Return what applying the same manifests again has changed."""
-    before, after = (told.applied_again.get(when) for when in ("before", "after"))
+def came_back(applied_again: Mapping[str, Any]) -> list[str]:
+    """Return what applying the same manifests again has changed, each as a sentence."""
+    before, after = (applied_again.get(when) for when in ("before", "after"))
     if before is None:
         return []
     if after is None:
