@@ -25,7 +25,7 @@ demo: environment cluster-up install ## A year of flights on a real cluster: tra
 	eval "$$($(UP) env)"; $(PYTHON) -m tests.demo
 
 test: check ## Every test: formats and types, then what needs no cluster beside the bring-up, then on the cluster
-	$(MAKE) --jobs 2 --keep-going --output-sync fast bring-up
+	$(MAKE) --jobs 2 --keep-going --output-sync=line fast bring-up
 	rm -rf build/states
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster -m "not disruptive" --numprocesses 4 --dist loadgroup $(addprefix --ignore=,$(NOT_LOCAL))
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))

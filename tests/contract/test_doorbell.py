@@ -180,6 +180,19 @@ def test_an_exit_of_kopf_is_counted_and_cancels_no_task_of_ours() -> None:
     play(story)
 
 
+def test_kopf_is_started_again_also_when_it_exits_while_other_watches_wait_for_their_answer() -> None:
+    async def story(fake: FakeAPI, bell: Bell, watching: Supervisor) -> None:
+        fake.store.create(TRAINING_JOBS, ("ns", "before"), {})
+        await bell.has(None, "TrainingJob", "before")
+        for resource in (JOBS, PODS, ARTIFACT_STORES):
+            fake.faults["watch", resource.plural] = Fault(times=20, hang=20)
+        fake.faults["watch", "trainingjobs"] = Fault(in_stream=500)
+        fake.store.hang_up()
+        await until(lambda: watching.statistics().exits > 0)
+
+    play(story)
+
+
 def test_a_user_without_a_name_can_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     def nameless() -> str:
         raise KeyError("getpwuid(): uid not found: 65532")

@@ -22,6 +22,12 @@ MAX_BACKOFF = 30.0
 STOP_SECONDS = 2.0
 HEALTHY_SECONDS = 60.0
 """A run that lasted longer starts the backoff anew."""
+PULSE_SECONDS = 0.1
+"""How often kopf is looked at."""
+HEART = "multidimensional multitasker"
+"""The task of kopf's that keeps its watches; when it has ended, kopf is on its way out."""
+WATCHER = "watcher for "
+"""How the names of kopf's watches begin."""
 
 Watch = Callable[[asyncio.Event], Awaitable[None]]
 """Watches until the event is set; raises when it cannot go on."""
@@ -121,7 +127,20 @@ class _Thread(threading.Thread):
         self._loop = asyncio.get_running_loop()
         if self._stopped:
             return
-        await self._watch(self._stop_event)
+        watching = asyncio.ensure_future(self._watch(self._stop_event))
+        begun = False
+        while not (await asyncio.wait({watching}, timeout=PULSE_SECONDS))[0]:
+            tasks = asyncio.all_tasks()
+            beats = any(task.get_name() == HEART for task in tasks)
+            begun |= beats
+            if begun and not beats:
+                # kopf 1.45 cancels a watch together with what tells it to pause, and a watch whose answer has not
+                # begun takes that for a pause and goes on; kopf waits for it for ever. After a restart of the API
+                # server, when all watches are made anew, nothing would be seen again. So they are cancelled first.
+                for task in tasks:
+                    if task.get_name().startswith(WATCHER):
+                        task.cancel()
+        await watching
 
 
 def _conclude(loop: asyncio.AbstractEventLoop, finished: asyncio.Future[None], error: BaseException | None) -> None:

@@ -9,7 +9,8 @@ from tests.cluster.up.settings import REPOSITORY, Settings
 
 
 def test_make_help_lists_the_project_commands() -> None:
-    text = subprocess.run(["make", "-s", "help"], cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
+    command = ["make", "--silent", "--no-print-directory", "help"]
+    text = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
     listed = " ".join(line.split()[0] for line in text.splitlines())
     assert listed == "demo test check crds images cluster-up install env cluster-down"
 
