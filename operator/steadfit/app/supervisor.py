@@ -128,12 +128,9 @@ class _Thread(threading.Thread):
         if self._stopped:
             return
         watching = asyncio.ensure_future(self._watch(self._stop_event))
-        begun = False
         while not (await asyncio.wait({watching}, timeout=PULSE_SECONDS))[0]:
             tasks = asyncio.all_tasks()
-            beats = any(task.get_name() == HEART for task in tasks)
-            begun |= beats
-            if begun and not beats:
+            if not any(task.get_name() == HEART for task in tasks):
                 # kopf 1.45 cancels a watch together with what tells it to pause, and a watch whose answer has not
                 # begun takes that for a pause and goes on; kopf waits for it for ever. After a restart of the API
                 # server, when all watches are made anew, nothing would be seen again. So they are cancelled first.
