@@ -12,8 +12,10 @@ from typing import Any, Literal
 LEARNED = (1, 2)
 """January and February: what the first version learns from. Traffic begins in March."""
 WHOLE = 12
-COMMIT, LATEST_COMMIT = 8.75, 9.4
-"""When the feed with metric units is committed: at the first of these if nothing is on its way, else at the second."""
+COMMIT, LATEST_COMMIT = 8.75, 10.0
+"""When the feed with metric units is committed: from the first of these on, as soon as nothing is on its way, and at
+the second whatever is. A version that comes of it in the middle of another rollout was compared with what that one is
+about to replace, so it would never be tried."""
 FEED_ENDS = 7
 """The last month in that feed."""
 REVERT = 10.55
