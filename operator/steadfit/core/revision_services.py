@@ -11,7 +11,7 @@ from typing import Any
 
 from steadfit.api.modeldeployment import ModelDeployment
 
-from . import names
+from . import names, owned
 from .fleet import Fleet
 from .service import PORTS, selector
 from .types import Action, Apply, Create, Delete, Manifest
@@ -32,7 +32,8 @@ def keep(revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:
         if there is None:
             actions.append(Create(render(deployment, revision)))
         elif _stays(there) and not _is_as_wished(deployment, revision, there):
-            actions.append(Apply(_fenced(render(deployment, revision), there)))
+            wished = render(deployment, revision)
+            actions.append(Apply({**wished, "metadata": {**wished["metadata"], **owned.fences(there)}}))
     return actions
 
 
@@ -76,8 +77,3 @@ def _is_as_wished(deployment: ModelDeployment, revision: str, service: Manifest)
     spec = service.get("spec", {})
     ports = [{key: port.get(key) for key in PORTS[0]} for port in spec.get("ports", [])]
     return spec.get("selector") == selector(deployment, revision) and ports == list(PORTS)
-
-
-def _fenced(manifest: dict[str, Any], observed: Manifest) -> dict[str, Any]:
-    fences = {key: observed["metadata"][key] for key in ("uid", "resourceVersion")}
-    return {**manifest, "metadata": {**manifest["metadata"], **fences}}

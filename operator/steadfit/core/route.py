@@ -13,7 +13,7 @@ from typing import Any
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 
-from . import canary_pods, names, revision_services, route_weights, warm
+from . import canary_pods, names, owned, revision_services, route_weights, warm
 from .fleet import Fleet
 from .owned import is_foreign
 from .quarantine import is_barred
@@ -55,23 +55,19 @@ def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
     if route is None or is_foreign(deployment, route):
         return False
     known = candidate.revision in route_weights.referred(deployment, route)
-    return known and _annotation(route) == decision(live, candidate)
+    return known and owned.decided(route) == decision(live, candidate)
 
 
 def render(
     deployment: ModelDeployment, weights: Mapping[str, int], decided: str, observed: Manifest | None
 ) -> dict[str, Any]:
     """Return the HTTPRoute; fenced by uid and resourceVersion of the observed one."""
-    metadata: dict[str, Any] = {
-        "name": deployment.name,
-        "namespace": deployment.metadata.namespace,
-        "labels": {names.MANAGED_BY: names.MANAGER, names.MODEL_DEPLOYMENT: deployment.name},
-        "annotations": {names.DECIDED_ANNOTATION: decided},
-        "ownerReferences": [names.owner_reference(deployment)],
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": owned.metadata(deployment, decided, observed),
+        "spec": _spec(deployment, weights),
     }
-    if observed is not None:
-        metadata |= {key: observed["metadata"][key] for key in ("uid", "resourceVersion")}
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": _spec(deployment, weights)}
 
 
 def _spec(deployment: ModelDeployment, weights: Mapping[str, int]) -> dict[str, Any]:
@@ -147,7 +143,7 @@ def _narrowed(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) ->
     good = {ref.revision for ref in (status.last_good, _next(status)) if ref and not is_barred(ref, status, fleet)}
     if route is None or live.revision not in taking or not taking - good - {live.revision}:
         return []
-    return [Apply(render(deployment, {live.revision: WHOLE}, _annotation(route), route))]
+    return [Apply(render(deployment, {live.revision: WHOLE}, owned.decided(route), route))]
 
 
 def _next(status: ModelDeploymentStatus) -> Candidate | None:
@@ -161,11 +157,7 @@ def _standing(weights: Mapping[str, int], live: RevisionRef, standing: frozenset
     return {**there, live.revision: WHOLE - sum(there.values()) + there[live.revision]}
 
 
-def _annotation(route: Manifest) -> str:
-    return str(route["metadata"].get("annotations", {}).get(names.DECIDED_ANNOTATION, ""))
-
-
 def _is_as_wished(route: Manifest, spec: Mapping[str, Any], decided: str) -> bool:
     stored = route.get("spec", {})
     same = all(stored.get(key) == value for key, value in spec.items())
-    return same and bool(stored.get("hostnames")) == ("hostnames" in spec) and _annotation(route) == decided
+    return same and bool(stored.get("hostnames")) == ("hostnames" in spec) and owned.decided(route) == decided

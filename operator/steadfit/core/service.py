@@ -8,7 +8,7 @@ from typing import Any
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 
-from . import canary_pods, mix, names, route_weights
+from . import canary_pods, mix, names, owned, route_weights
 from .fleet import Fleet
 from .owned import is_foreign
 from .quarantine import is_barred
@@ -81,26 +81,17 @@ def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
     observed = fleet.observed
     if observed.service is None or is_foreign(observed.deployment, observed.service):
         return False
-    return _annotation(observed.service) == decision(live, candidate)
+    return owned.decided(observed.service) == decision(live, candidate)
 
 
 def render(
     deployment: ModelDeployment, chosen: Mapping[str, str], decided: str, observed: Manifest | None
 ) -> dict[str, Any]:
     """Return the Service; fenced by uid and resourceVersion of the observed one."""
-    metadata: dict[str, Any] = {
-        "name": deployment.name,
-        "namespace": deployment.metadata.namespace,
-        "labels": {names.MANAGED_BY: names.MANAGER, names.MODEL_DEPLOYMENT: deployment.name},
-        "annotations": {names.DECIDED_ANNOTATION: decided},
-        "ownerReferences": [names.owner_reference(deployment)],
-    }
-    if observed is not None:
-        metadata |= {key: observed["metadata"][key] for key in ("uid", "resourceVersion")}
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata,
+        "metadata": owned.metadata(deployment, decided, observed),
         "spec": {"type": "ClusterIP", "selector": dict(chosen), "ports": [dict(port) for port in PORTS]},
     }
 
@@ -148,14 +139,10 @@ def _narrowed(deployment: ModelDeployment, service: Manifest | None) -> Sequence
     champion = shared(deployment, service)
     if service is None or champion is None:
         return []
-    return [Apply(render(deployment, selector(deployment, champion), _annotation(service), service))]
-
-
-def _annotation(service: Manifest) -> str:
-    return str(service["metadata"].get("annotations", {}).get(names.DECIDED_ANNOTATION, ""))
+    return [Apply(render(deployment, selector(deployment, champion), owned.decided(service), service))]
 
 
 def _is_as_wished(service: Manifest, chosen: Mapping[str, str], decided: str) -> bool:
     ports = [{key: port.get(key) for key in PORTS[0]} for port in service.get("spec", {}).get("ports", [])]
     same = service.get("spec", {}).get("selector") == chosen and ports == list(PORTS)
-    return same and _annotation(service) == decided
+    return same and owned.decided(service) == decided
