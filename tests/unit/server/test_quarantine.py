@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.server import artifacts
 from tests.unit.server.processes import serving
 from tests.unit.server.s3 import S3
 
 NOTE = "/bucket/prefix/artifacts/quarantine.json"
 ENTRY = {"reason": "errors rose", "by": "monitor errors", "at": "2026-01-01T00:00:00Z", "revision": "0a1b2c3d4e"}
-
-
-@pytest.fixture
-def s3() -> Iterator[S3]:
-    with S3() as s3:
-        yield s3
-
-
-@pytest.fixture
-def environment(s3: S3, tmp_path: Path) -> dict[str, str]:
-    digest = artifacts.put(s3, artifacts.write(tmp_path / "artifact"))
-    return {"STEADFIT_ARTIFACT": artifacts.reference(s3, digest, tmp_path), "STEADFIT_RETRY_SECONDS": "0.1"}
 
 
 def test_a_server_of_the_deployment_that_rolled_it_back_ends_with_the_reason_and_is_never_ready(

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -19,18 +18,6 @@ from tests.unit.server.processes import request, serving, wait_for
 from tests.unit.server.s3 import S3
 
 MODULE = "steadfit_server"
-
-
-@pytest.fixture
-def s3() -> Iterator[S3]:
-    with S3() as s3:
-        yield s3
-
-
-@pytest.fixture
-def environment(s3: S3, tmp_path: Path) -> dict[str, str]:
-    digest = artifacts.put(s3, artifacts.write(tmp_path / "artifact"))
-    return {"STEADFIT_ARTIFACT": artifacts.reference(s3, digest, tmp_path), "STEADFIT_RETRY_SECONDS": "0.1"}
 
 
 def test_a_good_artifact_is_fetched_verified_loaded_and_served(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -143,7 +143,8 @@ def test_an_abort_takes_the_candidate_from_the_traffic_and_it_is_not_tried_again
     assert len(world.seen("CanaryAbandoned")) == 1
 
 
-def test_what_serves_again_after_a_pin_was_good_before_and_is_not_tried_anew() -> None:
+def let_through_and_pinned_back() -> World:
+    """Return a world in which version 2 was let through, and a pin in the spec has brought version 1 back."""
     world = serving(1, strategy=ONE_STEP)
     world.add(2)
     world.settle()
@@ -151,6 +152,11 @@ def test_what_serves_again_after_a_pin_was_good_before_and_is_not_tried_anew() -
     world.settle()
     world.edit(pin={"version": 1})
     world.settle()
+    return world
+
+
+def test_what_serves_again_after_a_pin_was_good_before_and_is_not_tried_anew() -> None:
+    world = let_through_and_pinned_back()
     world.edit(pin=None)
     world.settle()
     assert (world.live(), world.seen("CanaryStarted")[1:]) == (2, [])
@@ -301,13 +307,7 @@ def test_a_champion_whose_deployment_was_deleted_gets_it_back() -> None:
 
 def test_pods_that_somebody_gave_to_a_former_candidate_end_the_sharing_until_they_are_gone() -> None:
     """A candidate that was let through before carries the label of the champion that a pin brought back."""
-    world = serving(1, strategy=ONE_STEP)
-    world.add(2)
-    world.settle()
-    world.finds("Pass")
-    world.settle()
-    world.edit(pin={"version": 1})
-    world.settle()
+    world = let_through_and_pinned_back()
     world.edit(pin=None)
     world.add(3)
     world.settle()
