@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tests.support.background import again_and_again
 from tests.support.kubectl import Kubectl, KubectlError, Manifest, condition
 
 from .recipes import live, model_deployment, put_rows, rows, trained, training_job
@@ -34,27 +34,18 @@ def flipped(table: pa.Table) -> pa.Table:
 @contextmanager
 def labelled_requests(kubectl: Kubectl, *, sign: int) -> Iterator[list[str]]:
     """Ask again and again, and post what came of it: the recipes' own outcomes, or with sign -1 the opposite ones."""
-    stop, errors, rng = threading.Event(), list[str](), np.random.default_rng(11)
+    rng = np.random.default_rng(11)
 
-    def loop() -> None:
-        while not stop.wait(1.0):
-            columns = {name: rng.normal(size=40) for name in ("x1", "x2")}
-            truth = (sign * (columns["x1"] + columns["x2"]) > 0).astype(int).tolist()
-            try:
-                answer = ask(kubectl, {name: values.tolist() for name, values in columns.items()})
-                token = answer["parameters"]["prediction_token"]
-                entries = [{"token": token, "row": row, "outcome": outcome} for row, outcome in enumerate(truth)]
-                post_outcomes(kubectl, pods(kubectl)[0], entries)
-            except (KubectlError, IndexError) as error:
-                errors.append(str(error))
+    def ask_and_tell() -> None:
+        columns = {name: rng.normal(size=40) for name in ("x1", "x2")}
+        truth = (sign * (columns["x1"] + columns["x2"]) > 0).astype(int).tolist()
+        answer = ask(kubectl, {name: values.tolist() for name, values in columns.items()})
+        token = answer["parameters"]["prediction_token"]
+        entries = [{"token": token, "row": row, "outcome": outcome} for row, outcome in enumerate(truth)]
+        post_outcomes(kubectl, pods(kubectl)[0], entries)
 
-    thread = threading.Thread(target=loop)
-    thread.start()
-    try:
+    with again_and_again(ask_and_tell, 1.0, KubectlError, IndexError) as errors:
         yield errors
-    finally:
-        stop.set()
-        thread.join()
 
 
 def watched() -> Manifest:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from tests.support.background import again_and_again
 from tests.support.kubectl import Kubectl, KubectlError, Manifest, ticks
 from tests.support.load import Record
 from tests.support.traffic import Traffic
@@ -27,23 +27,12 @@ SECONDS_TO_MOVE = 5.0
 @contextmanager
 def reapplied(kubectl: Kubectl, manifest: Manifest, every: float = 3.0) -> Iterator[list[str]]:
     """Apply the same manifest again and again by another field manager, as a GitOps tool does; yield its errors."""
-    errors: list[str] = []
-    stop = threading.Event()
 
-    def loop() -> None:
-        while not stop.wait(every):
-            try:
-                kubectl.apply(manifest, "--server-side", "--field-manager=argocd-controller", "--force-conflicts")
-            except KubectlError as error:
-                errors.append(str(error))
+    def apply() -> None:
+        kubectl.apply(manifest, "--server-side", "--field-manager=argocd-controller", "--force-conflicts")
 
-    thread = threading.Thread(target=loop)
-    thread.start()
-    try:
+    with again_and_again(apply, every, KubectlError) as errors:
         yield errors
-    finally:
-        stop.set()
-        thread.join()
 
 
 def candidate(kubectl: Kubectl) -> str | None:

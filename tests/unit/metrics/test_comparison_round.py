@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from random import Random
 from typing import Any
 
 import pytest
@@ -13,11 +11,10 @@ from steadfit.api.metricsource import MetricSource
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core.types import Compared
 from steadfit.metrics.answer import NoAnswer
-from steadfit.metrics.poller import Poller
-from steadfit.metrics.signals import Signals
 from steadfit.metrics.trial import Trial, trial_of
 
-from .recordings import NOW, At, Recordings, Rises, World, source
+from .bench import PollerBench, play
+from .recordings import NOW, Rises
 
 DOWN = NoAnswer("Unreachable", "no connection to prometheus:9090")
 ERRORS: dict[str, Any] = {"name": "errors", "errorRate": {}}
@@ -63,22 +60,13 @@ def rises(mine: float = 0.0, theirs: float = 0.0) -> Rises:
     ]
 
 
-class Bench:
-    """A poller with one source in front of it; every round is asked for by hand."""
+class Bench(PollerBench):
+    """Looks at comparisons, ten minutes after the candidate's traffic began."""
 
     def __init__(self, *trials: Trial, sources: list[MetricSource] | None = None, **spec: Any) -> None:
-        self.clock = At()
+        super().__init__(trials=trials, sources=sources, **spec)
         self.clock.time = NOW + timedelta(minutes=10)
-        self.recordings = Recordings(self.clock)
         self.recordings.lines = rises()
-        self.world = World([source(**spec)] if sources is None else sources, [], list(trials))
-        self.signals = Signals()
-        self.rung: list[str] = []
-        self.signals.listen(lambda key: self.rung.append(str(key)))
-        self.poller = Poller(self.world, self.signals, lambda _: self.recordings, self.clock, Random(1))
-
-    async def round(self) -> None:
-        await self.poller.ask(self.world.all_sources[0], self.recordings)
 
     def of(self, one: ModelDeployment, metric: str = "errors") -> Compared | None:
         """Return what was measured, as the plan would see it."""
@@ -91,13 +79,6 @@ class Bench:
         assert found.value is None
         assert found.reason
         return found.code
-
-
-def play(story: Callable[[], Awaitable[None]]) -> None:
-    async def main() -> None:
-        await story()
-
-    asyncio.run(main())
 
 
 def test_one_range_query_a_metric_brings_both_arms() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -16,28 +16,18 @@ from steadfit.core.types import Signal
 from steadfit.metrics.answer import NoAnswer
 from steadfit.metrics.live import Live
 from steadfit.metrics.poller import Poller
-from steadfit.metrics.signals import Signals
 
-from .recordings import AUC, DRIFT, NOW, At, Recordings, World, live, query, source
+from .bench import PollerBench, play
+from .recordings import AUC, DRIFT, NOW, Recordings, live, query, source
 
 DOWN = NoAnswer("Unreachable", "no connection to prometheus:9090")
 
 
-class Bench:
-    """A poller with one source in front of it; every round is asked for by hand."""
+class Bench(PollerBench):
+    """Looks at signals of monitors."""
 
     def __init__(self, *lives: Live, sources: list[MetricSource] | None = None, **spec: Any) -> None:
-        self.clock = At()
-        self.recordings = Recordings(self.clock)
-        self.sources = [source(**spec)] if sources is None else sources
-        self.world = World(self.sources, list(lives))
-        self.signals = Signals()
-        self.rung: list[str] = []
-        self.signals.listen(lambda key: self.rung.append(str(key)))
-        self.poller = Poller(self.world, self.signals, lambda _: self.recordings, self.clock, Random(1))
-
-    async def round(self) -> None:
-        await self.poller.ask(self.world.all_sources[0], self.recordings)
+        super().__init__(lives, sources=sources, **spec)
 
     def of(self, one: Live, monitor: str = "drift") -> Signal | None:
         """Return the signal of a monitor of a model, as its plan would see it."""
@@ -70,13 +60,6 @@ def deployment(one: Live) -> ModelDeployment:
             "status": {"live": reference},
         }
     )
-
-
-def play(story: Callable[[], Awaitable[None]]) -> None:
-    async def main() -> None:
-        await story()
-
-    asyncio.run(main())
 
 
 async def until(condition: Callable[[], bool]) -> None:
