@@ -10,6 +10,7 @@ from tests.support.kubectl import Kubectl, Manifest, condition
 
 from .recipes import act, live, model_deployment, trained, training_job
 from .test_canary import another, canary, candidate, selector, traffic
+from .test_monitoring import alerts, eventually
 
 pytestmark = pytest.mark.disruptive
 
@@ -27,7 +28,7 @@ def scale_prometheus(replicas: int) -> None:
 
 
 def phase(deployment: Manifest) -> str | None:
-    """The phase of the only monitor."""
+    """The phase of the monitor that retrains."""
     found = deployment.get("status", {}).get("monitors")
     return str(found[0]["phase"]) if found else None
 
@@ -41,7 +42,7 @@ def canary_of_the_same_versions(value: str) -> Manifest:
 def test_while_prometheus_is_gone_nothing_is_trained_promoted_or_rolled_back_and_one_run_follows_when_it_is_back(
     namespace: Kubectl, store: str, images: dict[str, str]
 ) -> None:
-    image = images["flights-train"]
+    image, name = images["flights-train"], str(namespace.namespace)
     trained(namespace, image, store, 1.0)
     # Over when Prometheus is back, and long enough to be seen after the run.
     namespace.apply(training_job(image, store, params={"C": 1.0}, limits={"cooldown": "2m"}))
@@ -50,7 +51,8 @@ def test_while_prometheus_is_gone_nothing_is_trained_promoted_or_rolled_back_and
     clients = traffic(namespace, images, "canary")
     # Bad from the start, but it has to stay so for longer than Prometheus takes to go.
     monitor = {"name": "bad", "query": {"promQL": "vector(2)", "max": 1}, "for": "40s", "action": "Retrain"}
-    namespace.apply(model_deployment(monitors=[monitor]))
+    told = {"name": "told", "query": {"promQL": "vector(3)", "max": 1}, "action": "Alert"}
+    namespace.apply(model_deployment(monitors=[monitor, told]))
     live(namespace, 1)
     namespace.wait_for("modeldeployment", "model", lambda d: phase(d) == "Pending", timeout=60)
     try:
@@ -107,3 +109,9 @@ def test_while_prometheus_is_gone_nothing_is_trained_promoted_or_rolled_back_and
     # Still bad, and within the cooldown: it waits, and says so.
     waits = namespace.wait_for("trainingjob", "model", lambda j: j["status"].get("waiting"), timeout=60)
     assert waits["status"]["waiting"]["reason"] == "Cooldown"
+    # What the operator measured goes by its own metrics to Prometheus, and as an alert to whoever is on call.
+    (alert,) = eventually(
+        "the alert of the query", lambda: [each for each in alerts(name) if each["labels"]["monitor"] == "told"]
+    )
+    assert alert["labels"]["alertname"] == "ModelQuery"
+    assert alert["labels"]["version"] == "1"
