@@ -145,7 +145,7 @@ def _of_drift(seen: Seen) -> Iterator[Fact]:
         return
     (value, samples), level = seen.drift, monitor["drift"]["max"]
     if value > level and samples >= monitor["minSamples"]:
-        text = f"{value:.2f} is above {level}: these are not the flights that {live['version']} learned from"
+        text = f"{value:.3f} is above {level}: these are not the flights that {live['version']} learned from"
         detail = {"monitor": monitor["name"], "value": value, "level": level, "samples": samples}
         detail |= {"revision": live["revision"], "digest": live["digest"]}
         yield Fact("drifted", (live["revision"],), text, detail)

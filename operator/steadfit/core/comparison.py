@@ -9,6 +9,8 @@ from __future__ import annotations
 from steadfit.api.data import Evaluation
 from steadfit.api.modelversion import ChampionResult, EvaluationResult, Gate, GateVerdict
 
+from . import difference_words
+
 LONGEST = 1024
 
 
@@ -39,13 +41,13 @@ def _missing(champion: ChampionResult, evaluation: Evaluation) -> str | None:
 
 def _words(champion: ChampionResult, evaluation: Evaluation, passed: bool) -> str:
     value, difference = champion.value or 0.0, champion.difference or 0.0
-    lower, upper = champion.lower or 0.0, champion.upper or 0.0
+    much, interval = difference_words.words(difference, champion.lower or 0.0, champion.upper or 0.0)
     own = value + difference if evaluation.metrics[0].goal == "Maximize" else value - difference
     how = "not worse" if passed else "not shown to be as good"
     return (
         f"{champion.metric} {own:.4g} against {value:.4g} of {champion.version} on the same {champion.rows} rows"
         f" is {how} by the margin {evaluation.champion.margin:g}"
-        f" (better by {difference:+.4g}, 95 % interval {lower:+.4g} to {upper:+.4g}, {champion.method})"
+        f" ({much}, {interval}, {champion.method})"
     )
 
 

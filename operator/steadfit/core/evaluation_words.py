@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from steadfit.api.trainingrun import EvaluateInputs, EvaluationOutcome
 
+from . import difference_words
+
 
 def words(inputs: EvaluateInputs, found: EvaluationOutcome) -> str:
     """Return the outcome of comparing the last good version with the one that serves."""
     if found.reason or inputs.last_good is None:
         return f"no comparison on {found.rows:,} rows: {found.reason or 'there is no other version'}"
     live, good = found.live or 0.0, found.last_good or 0.0
-    difference, lower, upper = found.difference or 0.0, found.lower or 0.0, found.upper or 0.0
+    much, interval = difference_words.words(found.difference or 0.0, found.lower or 0.0, found.upper or 0.0)
     return (
         f"on {found.rows:,} rows {inputs.metric} is {live:.4g} of {inputs.live.version} and {good:.4g} of"
-        f" {inputs.last_good.version}, which is better by {difference:+.4g}"
-        f" (95 % interval {lower:+.4g} to {upper:+.4g})"
+        f" {inputs.last_good.version}, which is {much} ({interval})"
     )

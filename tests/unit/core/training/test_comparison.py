@@ -62,12 +62,12 @@ def test_a_point_estimate_that_is_better_does_not_pass_when_the_interval_is_wide
 def test_the_sentence_has_both_values_the_rows_and_the_interval() -> None:
     assert verdict(compared())[1] == (
         "roc_auc 0.71 against 0.7 of orders-v1 on the same 4000 rows is not worse by the margin 0.005"
-        " (better by +0.01, 95 % interval -0.002 to +0.022, paired bootstrap)"
+        " (better by 0.01, 95 % interval -0.002 to +0.022, paired bootstrap)"
     )
     lost = compared(metric="brier_score", value=0.2, difference=-0.03, lower=-0.04, upper=-0.02)
     assert verdict(lost, metric="brier_score", goal="Minimize")[1] == (
         "brier_score 0.23 against 0.2 of orders-v1 on the same 4000 rows is not shown to be as good by the margin 0.005"
-        " (better by -0.03, 95 % interval -0.04 to -0.02, paired bootstrap)"
+        " (worse by 0.03, 95 % interval +0.02 to +0.04, paired bootstrap)"
     )
 
 

@@ -69,7 +69,7 @@ def test_an_evaluation_goes_from_its_job_to_an_outcome_and_brings_no_version() -
     assert ready(world) == (
         "True",
         "Succeeded",
-        "on 4,210 rows brier_score is 0.241 of orders-v2 and 0.198 of orders-v1, which is better by +0.043"
+        "on 4,210 rows brier_score is 0.241 of orders-v2 and 0.198 of orders-v1, which is better by 0.043"
         " (95 % interval +0.03 to +0.056)",
     )
     assert [item.name for item in world.versions()] == ["orders-v1", "orders-v2"]
