@@ -93,7 +93,7 @@ def _quality(axes: Axes, story: Story) -> None:
                   linewidth=width, marker="o", markersize=4, label=label)  # fmt: skip
     axes.set_ylabel("AUC of a month's answers")
     axes.set_title("Flights from New York, 2013: will it be late?", loc="left", fontweight="bold")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=len(CURVES), frameon=False)
+    axes.legend(loc="best", frameon=False)
     axes.grid(axis="y", alpha=0.3)
 
 
@@ -108,12 +108,15 @@ def _drift(axes: Axes, story: Story) -> None:
 
 
 def _actions(axes: Axes, marks: Sequence[Mark]) -> None:
+    latest: dict[int, float] = {}
     for mark in marks:
         lane, colour = LANES[mark.name], "#b23a48" if mark.name in BAD else "#0b6e4f"
         axes.plot(mark.at, lane, "X" if mark.name in BAD else "o", color=colour, markersize=8)
         last = mark.at > 12.4  # what stands to the right of it would leave the picture
-        axes.annotate(mark.text, (mark.at, lane), (-5 if last else 5, 5), textcoords="offset points", fontsize=8,
-                      color=colour, horizontalalignment="right" if last else "left")  # fmt: skip
+        below = mark.at - latest.get(lane, 0.0) < 0.5  # beside the text of the mark before
+        latest[lane] = mark.at
+        axes.annotate(mark.text, (mark.at, lane), (-5 if last else 5, -12 if below else 5), textcoords="offset points",
+                      fontsize=8, color=colour, horizontalalignment="right" if last else "left")  # fmt: skip
     axes.set_yticks(range(len(LANE_NAMES)), LANE_NAMES)
     axes.set_ylim(len(LANE_NAMES) - 0.4, -0.7)
     axes.set_xlim(3, 13)

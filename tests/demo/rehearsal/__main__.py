@@ -1,4 +1,7 @@
-"""The tables of docs/design/0078: `python -m tests.demo.rehearsal`, two minutes of one core, no cluster."""
+"""The tables of docs/design/0078: `python -m tests.demo.rehearsal`, two minutes of one core, no cluster.
+
+With a number of years it plays so many, each at another pace: what hangs on an hour is no good choice of levels.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,16 @@ from tests.demo.calendar import FEED_ENDS, LEARNED, WHOLE, played
 from tests.demo.offline import recipe
 from tests.demo.rivals import learned_from
 
-from .loop import Loop, look
+from .loop import Arm, Loop, Pace, look
 from .traffic import Part, lake, traffic
 from .version import Version, version
 
 
 def main() -> int:
-    """Print all tables."""
+    """Print all tables, or how the year ends at different paces."""
+    if len(sys.argv) > 1:
+        _paces(int(sys.argv[1]))
+        return 0
     loop = Loop()
     loop.play()
     print("## The year as rehearsed\n")
@@ -26,8 +32,26 @@ def main() -> int:
         print(f"{at:6.2f}  {text}")
     _months(loop)
     _course()
-    _misread()
+    _misread(loop.margin)
     return 0
+
+
+def _paces(years: int) -> None:
+    chance = np.random.default_rng(5)
+    for seed in range(years):
+        run, evaluation, start = (round(float(chance.uniform(*ends))) for ends in ((12, 22), (8, 18), (2, 8)))
+        loop = Loop(Pace(run, evaluation, start, seed))
+        loop.play()
+        told = " ".join(text for _, text in loop.told)
+        seen = [word for word in ("drift", "the world moved", "found worse", "refused") if word in told]
+        auc = np.mean([_auc(loop.used, month) for month in played(WHOLE)])
+        pace = f"run {run} s, evaluation {evaluation} s, start {start} s"
+        print(f"{pace}: AUC {auc:.4f}, {loop.runs} runs; {', '.join(seen)}")
+
+
+def _auc(scores: NDArray[np.float64], month: int) -> float:
+    chosen = traffic().between(month, month + 1)
+    return float(roc_auc_score(traffic().late[chosen], scores[chosen]))
 
 
 def _months(loop: Loop) -> None:
@@ -69,7 +93,7 @@ def _course() -> None:
         print(f"| {at:.2f} | " + " | ".join(cells) + " |")
 
 
-def _misread() -> None:
+def _misread(margin: float) -> None:
     good = version(_of(range(1, 7)))
     bad = version(_of(range(FEED_ENDS - 5, FEED_ENDS + 1)), celsius=True)
     found = bad.beside(good)
@@ -83,14 +107,14 @@ def _misread() -> None:
         brier = bad.squared[half].mean() - good.squared[half].mean()
         accuracy = bad.right[half].mean() - good.right[half].mean()
         auc = roc_auc_score(late, bad.scores[half]) - roc_auc_score(late, good.scores[half])
-        print(f"| {at} | {brier:+.3f} | {accuracy:+.3f} | {auc:+.3f} | {_until_found(bad, good, at)} |")
+        print(f"| {at} | {brier:+.3f} | {accuracy:+.3f} | {auc:+.3f} | {_until_found(bad, good, at, margin)} |")
 
 
-def _until_found(bad: Version, good: Version, since: float) -> str:
+def _until_found(bad: Version, good: Version, since: float, margin: float) -> str:
     chosen = np.random.default_rng(3).random(len(traffic().at)) < 1 / 3
-    bad.served, good.served = chosen, ~chosen
+    new, live = Arm(bad, chosen), Arm(good, ~chosen)
     for seconds in range(15, 301, 5):
-        found = look(bad, good, since, since + seconds / 100, 0.04)
+        found = look(new, live, since, since + seconds / 100, margin)
         if found is not None and found[1] == "Fail":
             requests = int((traffic().between(since, since + seconds / 100) & chosen).sum())
             return f"{seconds} s, {requests:,} of its answers"

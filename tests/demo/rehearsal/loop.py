@@ -23,13 +23,29 @@ from tests.demo.offline import EXAMPLE, recipe
 from tests.demo.overlay import COOLDOWN
 from tests.demo.replay import SECONDS
 
-from .traffic import Part, lake, traffic
+from .traffic import Chosen, Part, lake, traffic
 from .version import Version, version
 
 LOOK = 5.0
-RUN, EVALUATION, START, SLICE = 17.0, 18.0, 10.0, 15.0
-"""Seconds that a run, an evaluation and a pod's start take; and a slice of the analysis."""
+SLICE = 15.0
+"""Seconds of a slice of the analysis."""
 MOST_SLICES = 30
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What takes how long, in seconds; as it was on a cluster of two cores, unless something else is asked for.
+
+    Attributes
+    ----------
+    seed
+        Of the shares of a canary.
+    """
+
+    run: float = 17.0
+    evaluation: float = 9.0
+    start: float = 5.0
+    seed: int = 1
 
 
 @dataclass
@@ -49,12 +65,15 @@ class Loop:
 
     Attributes
     ----------
+    pace
+        How fast all is.
     told
         What happened, and when.
     used
         The score that each request was answered with.
     """
 
+    pace: Pace = field(default_factory=Pace)
     told: list[tuple[float, str]] = field(default_factory=list)
     runs: int = 1
     used: NDArray[np.float64] = field(default_factory=lambda: np.full(len(traffic().at), np.nan))
@@ -63,10 +82,11 @@ class Loop:
         spec = ModelDeployment.model_validate(yaml.safe_load((EXAMPLE / "model-deployment.yaml").read_text())).spec
         self._drift = next(each for each in spec.monitors if each.drift)
         self._quality = next(each for each in spec.monitors if each.action == "Recover")
-        self._margin = next(each.quality.margin for each in spec.analysis.metrics if each.quality)
+        self.margin = next(each.quality.margin for each in spec.analysis.metrics if each.quality)
         self._shares = [1 / 3, 1 / 2]
-        self._chance = np.random.default_rng(1)
+        self._chance = np.random.default_rng(self.pace.seed)
         self._live, self._last = version(_months(LEARNED)), cast(Version | None, None)
+        self._served: dict[Version, Chosen] = {}
         self._number, self._since = 1, float(LEARNED[-1] + 1)
         self._trial: Trial | None = None
         self._coming: tuple[float, Version] | None = None
@@ -97,40 +117,44 @@ class Loop:
         self._by(self._live, asked[~chosen])
 
     def _by(self, one: Version, rows: NDArray[np.int64]) -> None:
-        one.served[rows] = True
+        self._requests_of(one)[rows] = True
         self.used[rows] = one.scores[rows]
+
+    def _requests_of(self, one: Version) -> Chosen:
+        return self._served.setdefault(one, np.zeros(len(traffic().at), bool))
 
     def _judge(self, now: float) -> None:
         trial = self._trial
         if trial is None or now <= trial.since:
             return
-        found = look(trial.version, self._live, trial.since, now, self._margin)
+        mine, theirs = (Arm(each, self._requests_of(each)) for each in (trial.version, self._live))
+        found = look(mine, theirs, trial.since, now, self.margin)
         if found is None:
             return
         harm, word = found
         if word == "Fail":
             self._tell(now, f"v{trial.number} is found worse by {harm:.3f}")
             self._trial, self._quarantined = None, True
-        elif word == "Pass" and now >= trial.step_since + START / SECONDS:
+        elif word == "Pass" and now >= trial.step_since + self.pace.start / SECONDS:
             if trial.step + 1 < len(self._shares):
                 trial.step, trial.step_since = trial.step + 1, now
                 return
             self._tell(now, f"v{trial.number} takes over (Brier {harm:+.3f})")
             self._last, self._live, self._number = self._live, trial.version, trial.number
-            self._since = now + START / SECONDS
+            self._since = now + self.pace.start / SECONDS
             self._ready_at = self._since + parse_duration(COOLDOWN).total_seconds() / SECONDS
             self._trial, self._moved, self._firing, self._evaluated_at = None, False, False, None
 
     def _monitor(self, now: float) -> None:
         """Follow the quality monitor with its hysteresis, and the attribution that it leads to."""
         month = traffic().between(now - 1, now)
-        counted = month & self._live.served
+        counted = month & self._requests_of(self._live)
         level = monitor_level.level(self._quality)
         if counted.sum() >= monitor_level.least_samples(self._quality):
             side = level.side(float(self._live.right[counted].mean()))
             self._firing = side == "Bad" or (self._firing and side == "Between")
         if self._firing and not self._moved and self._evaluated_at is None:
-            self._evaluated_at = now + (EVALUATION / SECONDS if self._last is not None else 0)
+            self._evaluated_at = now + (self.pace.evaluation / SECONDS if self._last is not None else 0)
             self._tell(now, f"accuracy of v{self._number} {float(self._live.right[counted].mean()):.3f}")
         if self._evaluated_at is not None and now >= self._evaluated_at and not self._moved:
             self._moved = True
@@ -154,7 +178,7 @@ class Loop:
         parts = _months(range(1, FEED_ENDS + 1)) if feed else lake(now, recipe()["data"][0]["latest"]["partitions"])
         newest = [part for part in parts if part.month > parts[-1].month - recipe()["data"][0]["latest"]["partitions"]]
         self._tell(now, f"run {self.runs}, {cause}: months {newest[0].month} to {newest[-1].month}")
-        self._coming = (now + RUN / SECONDS, version(tuple(newest), celsius=feed))
+        self._coming = (now + self.pace.run / SECONDS, version(tuple(newest), celsius=feed))
 
     def _causes(self, now: float) -> Iterator[str]:
         if not self._committed and now >= COMMIT:
@@ -167,7 +191,7 @@ class Loop:
             return
         if self._moved and self._firing:
             yield "the world moved"
-        counted = traffic().between(now - 1, now) & self._live.served
+        counted = traffic().between(now - 1, now) & self._requests_of(self._live)
         if counted.sum() >= monitor_level.least_samples(self._drift):
             drift = self._live.drift(counted)
             if monitor_level.level(self._drift).side(drift) == "Bad":
@@ -180,11 +204,19 @@ class Loop:
         self._tell(now, f"v{self.runs} beside v{self._number}: {interval}, {'passes' if passed else 'refused'}")
         self._ready_at = max(self._ready_at, now + parse_duration(COOLDOWN).total_seconds() / SECONDS)
         if passed:
-            since = now + START / SECONDS
+            since = now + self.pace.start / SECONDS
             self._trial = Trial(new, self.runs, since, step_since=since)
 
 
-def look(new: Version, champion: Version, since: float, now: float, margin: float) -> tuple[float, str] | None:
+@dataclass(frozen=True)
+class Arm:
+    """A version and the requests that it answered."""
+
+    version: Version
+    requests: Chosen
+
+
+def look(new: Arm, champion: Arm, since: float, now: float, margin: float) -> tuple[float, str] | None:
     """Return the harm by the Brier score and what the analysis makes of it; None before the first slice."""
     elapsed = (now - since) * SECONDS
     length = max(SLICE, math.ceil(elapsed / MOST_SLICES))
@@ -192,11 +224,14 @@ def look(new: Version, champion: Version, since: float, now: float, margin: floa
     for index in range(int(elapsed // length)):
         end = now - index * length / SECONDS
         within = traffic().between(end - length / SECONDS, end)
-        mine, theirs = within & new.served, within & champion.served
-        slices.append(Slice(mine.sum(), new.squared[mine].sum(), theirs.sum(), champion.squared[theirs].sum()))
+        mine, theirs = within & new.requests, within & champion.requests
+        sums = (new.version.squared[mine].sum(), champion.version.squared[theirs].sum())
+        slices.append(Slice(mine.sum(), sums[0], theirs.sum(), sums[1]))
     whole = traffic().between(since, now)
     found = (
-        pair(slices, *(float(each.squared[whole & each.served].var()) for each in (new, champion))) if slices else None
+        pair(slices, *(float(each.version.squared[whole & each.requests].var()) for each in (new, champion)))
+        if slices
+        else None
     )
     if found is None:
         return None

@@ -30,7 +30,6 @@ class Version:
 
     def __init__(self, learned: Learned) -> None:
         self.learned = learned
-        self.served = np.zeros(len(traffic().at), bool)
 
     @cached_property
     def scores(self) -> NDArray[np.float64]:
