@@ -24,17 +24,19 @@ help: ## List these commands
 demo: environment cluster-up install ## A year of flights on a real cluster: train, serve, drift, retrain, canary, put back; MONTHS=3 for a short one
 	eval "$$($(UP) env)"; $(PYTHON) -m tests.demo
 
-test: check ## Every test: formats and types, then what needs no cluster beside the bring-up, then on the cluster
-	$(MAKE) --jobs 2 --keep-going --output-sync=line fast bring-up
+test: ## Every test: formats and types beside the bring-up, then what needs no cluster, then on the cluster
+	$(MAKE) --jobs 2 --keep-going --output-sync=line check bring-up
+	$(MAKE) fast
 	rm -rf build/states
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster -m "not disruptive" --numprocesses 4 --dist loadgroup $(addprefix --ignore=,$(NOT_LOCAL))
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))
 
-# Every test that needs no cluster: unit, contract, simulation.
+# Every test that needs no cluster: unit, contract, simulation. Not beside the bring-up: on a fresh machine that builds
+# for minutes, and some of these are about time.
 fast: environment
-	nice $(PYTEST) tests/unit tests/contract tests/sim --numprocesses 2
+	$(PYTEST) tests/unit tests/contract tests/sim --numprocesses auto
 
-# Mostly waits, so the tests that need no cluster run beside it. One recipe: its steps come one after the other.
+# One recipe: its steps come one after the other.
 bring-up: environment
 	$(if $(LOCAL_ONLY),$(PYTEST) $(LOCAL_ONLY))
 	$(UP) up

@@ -21,11 +21,10 @@ def test_the_lake_holds_the_newest_months_and_the_present_one_once_it_is_half_ov
 
 
 class Answered:
-    """A version that has answered every second request, with one squared error throughout."""
+    """A version with about one squared error throughout."""
 
-    def __init__(self, first: int, error: float, requests: int) -> None:
-        self.served = np.arange(requests) % 2 == first
-        self.squared = error + 0.2 * np.random.default_rng(first).random(requests)
+    def __init__(self, error: float, requests: int) -> None:
+        self.squared = error + 0.2 * np.random.default_rng(round(error * 100)).random(requests)
 
 
 @pytest.mark.parametrize(("error", "word"), [(0.3, "Fail"), (-0.2, "Pass")])
@@ -35,9 +34,11 @@ def test_a_version_whose_answers_are_worse_fails_and_one_whose_are_better_passes
     requests = 20_000
     made_up = Traffic(None, 9 + np.arange(requests) / requests, np.zeros(requests, np.int64))
     monkeypatch.setattr(loop, "traffic", lambda: made_up)
-    new, champion = Answered(0, 0.3 + error, requests), Answered(1, 0.3, requests)
-    found = loop.look(new, champion, 9.0, 9.9, 0.04)  # type: ignore[arg-type]
+    even = np.arange(requests) % 2 == 0
+    new = loop.Arm(Answered(0.3 + error, requests), even)  # type: ignore[arg-type]
+    champion = loop.Arm(Answered(0.3, requests), ~even)  # type: ignore[arg-type]
+    found = loop.look(new, champion, 9.0, 9.9, 0.04)
     assert found is not None
     assert found[0] == pytest.approx(error, abs=0.02)
     assert found[1] == word
-    assert loop.look(new, champion, 9.0, 9.1, 0.04) is None  # type: ignore[arg-type]
+    assert loop.look(new, champion, 9.0, 9.1, 0.04) is None
