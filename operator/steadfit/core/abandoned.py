@@ -10,6 +10,8 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned, RevisionRef
 
+from .sentence import cut
+
 LONGEST = 16
 
 
@@ -21,7 +23,7 @@ def enter(
         revision=candidate.revision,
         version=candidate.version,
         number=candidate.number,
-        reason=reason[:1024],
+        reason=cut(reason),
         by=by,
         at=now,
     )

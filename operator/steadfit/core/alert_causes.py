@@ -13,6 +13,7 @@ from steadfit.api.run import Cause
 from steadfit.api.trainingjob import AlertState, AlertTrigger, TrainingJob
 
 from .alert_merge import STALE
+from .sentence import cut
 from .time_text import time_text
 
 FORGOTTEN = timedelta(hours=24)
@@ -53,7 +54,7 @@ def causes(alerts: Sequence[AlertState], now: datetime) -> list[Cause]:
     for entry in alerts:
         by_trigger.setdefault(entry.trigger, []).append(entry)
     return [
-        Cause(type="Alert", key=f"{name}@{time_text(now)}", trigger=name, message=_words(entries)[:1024])
+        Cause(type="Alert", key=f"{name}@{time_text(now)}", trigger=name, message=cut(_words(entries)))
         for name, entries in by_trigger.items()
     ]
 

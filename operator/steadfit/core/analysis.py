@@ -16,6 +16,7 @@ from steadfit.api.rollout import Candidate, Verdict
 from steadfit.api.strategy import Analysis, AnalysisMetric
 
 from . import analysis_words as words
+from .sentence import cut
 from .sequential import Look, look
 from .types import Arm, Compared
 
@@ -94,12 +95,12 @@ def _verdict(analysis: Analysis, metric: AnalysisMetric, compared: Compared, now
     return Verdict(
         name=metric.name,
         verdict=found.word if isinstance(found, _Judged) else "NoData",
-        query=compared.query[:4096],
+        query=cut(compared.query, 4096),
         value=_short(value),
         champion_value=_short(beside),
         samples=round(candidate.count) if candidate else None,
         champion_samples=round(champion.count) if champion else None,
-        message=(found.message if isinstance(found, _Judged) else found.reason)[:1024],
+        message=cut(found.message if isinstance(found, _Judged) else found.reason),
         at=now,
     )
 

@@ -21,6 +21,7 @@ from .attribution_verdict import Finding
 from .fleet import Fleet
 from .monitor import FIRING, Watched
 from .quarantine import is_barred
+from .sentence import cut
 from .types import Action, Create, Delete
 
 
@@ -58,7 +59,7 @@ def follow(
 def rolled_back(status: ModelDeploymentStatus, monitor: str) -> ModelDeploymentStatus:
     """Return the status in which a monitor's attribution says what has followed from it."""
     entries = [
-        entry.model_copy(update={"message": f"{entry.message}; rolled back"[:1024]})
+        entry.model_copy(update={"message": cut(f"{entry.message}; rolled back")})
         if entry.monitor == monitor
         else entry
         for entry in status.attributions

@@ -17,6 +17,7 @@ from steadfit.api.trainingrun import TrainingRun
 from . import names, schedule
 from .input_hash import changed, input_hash
 from .run_outcome import FINISHED
+from .sentence import cut
 from .time_text import time_text
 
 PURPOSE = "Train"
@@ -44,7 +45,7 @@ def due(
     ]
     if not causes:
         return None
-    return causes[0].model_copy(update={"message": "; ".join(cause.message for cause in causes)[:1024]})
+    return causes[0].model_copy(update={"message": cut("; ".join(cause.message for cause in causes))})
 
 
 def as_run(job: TrainingJob, cause: Cause, runs: Sequence[TrainingRun]) -> ActiveRun:
@@ -69,7 +70,7 @@ def _name(job: TrainingJob, cause_type: str, key: str) -> str:
 def _action(action: ModelAction) -> Cause:
     spec = action.spec
     message = f"Retrain by {spec.requested_by}: {spec.reason}"
-    return Cause(type="Action", key=action.uid, action=action.name, message=message[:1024])
+    return Cause(type="Action", key=action.uid, action=action.name, message=cut(message))
 
 
 def _change(job: TrainingJob, trained: str | None, runs: Sequence[TrainingRun]) -> list[Cause]:

@@ -10,8 +10,7 @@ from steadfit.api.data import Evaluation
 from steadfit.api.modelversion import ChampionResult, EvaluationResult, Gate, GateVerdict
 
 from . import difference_words
-
-LONGEST = 1024
+from .sentence import cut
 
 
 def judge(result: EvaluationResult, evaluation: Evaluation) -> Gate:
@@ -52,4 +51,4 @@ def _words(champion: ChampionResult, evaluation: Evaluation, passed: bool) -> st
 
 
 def _gate(verdict: GateVerdict, margin: float, message: str) -> Gate:
-    return Gate(verdict=verdict, margin=margin, message=message[:LONGEST])
+    return Gate(verdict=verdict, margin=margin, message=cut(message))

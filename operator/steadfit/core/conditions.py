@@ -12,6 +12,8 @@ from datetime import datetime
 
 from steadfit.api.base import Condition, ConditionStatus
 
+from .sentence import cut
+
 READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
@@ -54,7 +56,7 @@ def merge(stored: Sequence[Condition], wishes: Iterable[Wish], generation: int, 
                 type=wish.type,
                 status=wish.status,
                 reason=wish.reason,
-                message=wish.message[:1024],
+                message=cut(wish.message),
                 last_transition_time=old.last_transition_time if old and unchanged else now,
                 observed_generation=generation,
             )

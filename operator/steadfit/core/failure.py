@@ -11,6 +11,7 @@ from steadfit.api.run import FailureClass, FailureRecord
 
 from .log_tail import log_tail
 from .run_pod import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
+from .sentence import cut
 
 RETRYABLE: frozenset[FailureClass] = frozenset({"Store", "Infrastructure"})
 
@@ -32,7 +33,7 @@ def classify(pod: RunPod) -> FailureRecord | None:
 
 def failure(failure_class: FailureClass, message: str) -> FailureRecord:
     """Return a failure with a message of a length that can be read."""
-    return FailureRecord(failure_class=failure_class, message=message[:4096])
+    return FailureRecord(failure_class=failure_class, message=cut(message, 4096))
 
 
 def _out_of_memory(pod: RunPod) -> FailureRecord | None:

@@ -17,6 +17,7 @@ from steadfit.api.monitor import Monitor, MonitorState
 
 from . import monitor_words
 from .monitor_level import least_samples, level
+from .sentence import cut
 from .types import Signal
 
 NO_DATA = "NoData"
@@ -139,7 +140,7 @@ def judge(monitor: Monitor, before: MonitorState | None, signal: Signal | None, 
 
 
 def _no_data(monitor: Monitor, before: MonitorState | None, signal: Signal, now: datetime) -> MonitorState:
-    message = signal.reason[:1024]
+    message = cut(signal.reason)
     since = before.since if before is not None and before.phase == NO_DATA else now
     return MonitorState(name=monitor.name, phase=NO_DATA, since=since, message=message)
 

@@ -15,6 +15,7 @@ from steadfit.api.run import Cause
 
 from .attribution import of_state
 from .monitor import FIRING
+from .sentence import cut
 from .time_text import time_text
 
 
@@ -65,7 +66,7 @@ def causes(monitors: Iterable[FiringMonitor], now: datetime) -> list[Cause]:
             type="Monitor",
             key=f"{monitor.name}@{time_text(now)}",
             monitor=monitor.name,
-            message=f"monitor {monitor.name} fires: {monitor.message}"[:1024],
+            message=cut(f"monitor {monitor.name} fires: {monitor.message}"),
         )
         for monitor in monitors
     ]

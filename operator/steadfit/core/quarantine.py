@@ -10,6 +10,7 @@ from steadfit.api.modelversion import ModelVersion, ModelVersionStatus, Quaranti
 from steadfit.api.rollout import QuarantineEntry, RevisionRef
 
 from .fleet import Fleet
+from .sentence import cut
 
 LONGEST = 128
 """Entries that are kept; the version objects remember the digests of older ones."""
@@ -84,7 +85,7 @@ def enter(
         version=bad.version,
         number=bad.number,
         digest=digest,
-        reason=reason[:1024],
+        reason=cut(reason),
         by=by,
         at=now,
     )

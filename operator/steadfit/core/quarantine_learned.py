@@ -15,6 +15,7 @@ from steadfit.api.rollout import Candidate, QuarantineEntry
 
 from .fleet import Fleet
 from .quarantine import LONGEST
+from .sentence import cut
 from .time_text import read_time
 
 _REFUSAL = "Quarantined: "
@@ -59,7 +60,7 @@ def _entry(said: str, candidate: Candidate, now: datetime) -> QuarantineEntry:
         version=candidate.version,
         number=candidate.number,
         digest=candidate.digest,
-        reason=reason.strip()[:1024],
+        reason=cut(reason.strip()),
         by=by,
         at=read_time(at) or now,
     )

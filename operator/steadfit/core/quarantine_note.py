@@ -15,6 +15,7 @@ from steadfit.api.modelversion import ModelVersionStatus, NoteFailure
 from . import quarantine_job, quarantine_memory, store_choice
 from .conditions import Wish
 from .log_tail import log_tail
+from .sentence import cut
 from .types import Action, Create, Delete, Manifest, ObservedModelVersion
 
 STORED = "QuarantineStored"
@@ -39,7 +40,7 @@ def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: date
         failures=failures,
         job=job["metadata"]["uid"],
         retry_at=now + min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE),
-        message=_why(job, observed.pods)[:1024],
+        message=cut(_why(job, observed.pods)),
     )
     return status.model_copy(update={"note_failure": failure})
 

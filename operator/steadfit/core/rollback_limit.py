@@ -12,6 +12,7 @@ from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import AutomaticRollback
 
 from .problem import Problem
+from .sentence import cut
 from .time_text import time_text
 
 DAY = timedelta(hours=24)
@@ -26,7 +27,7 @@ def recent(status: ModelDeploymentStatus, now: datetime) -> list[AutomaticRollba
 
 def count(status: ModelDeploymentStatus, number: int, reason: str, now: datetime) -> ModelDeploymentStatus:
     """Return the status with one more rollback that nobody asked for."""
-    entry = AutomaticRollback(number=number, reason=reason[:1024], at=now)
+    entry = AutomaticRollback(number=number, reason=cut(reason), at=now)
     return status.model_copy(update={"rollbacks": [*status.rollbacks, entry][-MOST:]})
 
 

@@ -15,6 +15,7 @@ from steadfit.api.trainingrun import TrainingRun
 from .hold import Hold
 from .in_flight import named
 from .monitor_causes import FiringMonitor
+from .sentence import cut
 
 MOST = 16
 _LONGEST = 256
@@ -51,7 +52,7 @@ def wait(before: Waiting | None, asked: Sequence[Asking], hold: Hold | None, now
         return None
     return Waiting(
         reason=hold.reason,
-        message=hold.message[:1024],
+        message=cut(hold.message),
         since=before.since if before and before.reason == hold.reason else now,
         until=hold.until,
         causes=sorted({one.words[:_LONGEST] for one in asked})[:MOST],
