@@ -108,14 +108,16 @@ def _drift(axes: Axes, story: Story) -> None:
 
 
 def _actions(axes: Axes, marks: Sequence[Mark]) -> None:
-    latest: dict[int, float] = {}
+    latest: dict[int, Mark] = {}
     for mark in marks:
         lane, colour = LANES[mark.name], "#b23a48" if mark.name in BAD else "#0b6e4f"
         axes.plot(mark.at, lane, "X" if mark.name in BAD else "o", color=colour, markersize=8)
+        before, latest[lane] = latest.get(lane), mark
+        close = before is not None and mark.at - before.at < 0.5
+        if before and close and mark.text == before.text:
+            continue
         last = mark.at > 12.4  # what stands to the right of it would leave the picture
-        below = mark.at - latest.get(lane, 0.0) < 0.5  # beside the text of the mark before
-        latest[lane] = mark.at
-        axes.annotate(mark.text, (mark.at, lane), (-5 if last else 5, -12 if below else 5), textcoords="offset points",
+        axes.annotate(mark.text, (mark.at, lane), (-5 if last else 5, -12 if close else 5), textcoords="offset points",
                       fontsize=8, color=colour, horizontalalignment="right" if last else "left")  # fmt: skip
     axes.set_yticks(range(len(LANE_NAMES)), LANE_NAMES)
     axes.set_ylim(len(LANE_NAMES) - 0.4, -0.7)
