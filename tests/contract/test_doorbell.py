@@ -13,6 +13,8 @@ from steadfit.app import doorbell, supervisor
 from steadfit.app.supervisor import Supervisor
 from steadfit.kube.resources import ARTIFACT_STORES, HTTP_ROUTES, JOBS, PODS, TRAINING_JOBS
 
+from tests.support.until import until as wait_until
+
 from .fakeapi import FakeAPI, Fault
 
 OURS = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "steadfit"}}}
@@ -40,14 +42,9 @@ class Bell:
                 await self._changed.wait()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    # kopf 1.45 cannot cancel a watch whose answer has not begun (its callback looks for a task where none is), so an
-    # exit takes up to its request timeout of 30 s.
-    async with asyncio.timeout(180):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.02)
+# kopf 1.45 cannot cancel a watch whose answer has not begun (its callback looks for a task where none is), so an exit
+# takes up to its request timeout of 30 s.
+until = partial(wait_until, seconds=180)
 
 
 def play(story: Callable[[FakeAPI, Bell, Supervisor], Awaitable[None]], namespaces: tuple[str, ...] = ()) -> FakeAPI:

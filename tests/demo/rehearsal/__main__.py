@@ -64,9 +64,9 @@ def _months(loop: Loop) -> None:
         chosen = traffic().between(month, month + 1)
         late = traffic().late[chosen]
         models = (never, version(_of(learned_from(month))), version(lake(float(month), same)))
-        scores = [*(each.scores[chosen] for each in models), loop.used[chosen]]
-        aucs.append([float(roc_auc_score(late, each)) for each in scores])
-        print(f"| {month} | {late.mean():.3f} | {' | '.join(_three(late, each) for each in scores)} |")
+        scores = [*(each.scores for each in models), loop.used]
+        aucs.append([_auc(each, month) for each in scores])
+        print(f"| {month} | {late.mean():.3f} | {' | '.join(_three(late, each[chosen]) for each in scores)} |")
     means = np.mean(aucs, axis=0)
     print(f"| mean AUC | | {' | '.join(f'{mean:.4f}' for mean in means)} |")
     print(f"| runs | | 1 | {len(aucs)} | {len(aucs)} | {loop.runs} |")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.demo import replay
 from tests.demo.replay import Month, Place, Replay, Scored, place_of
+from tests.support.until import until
 
 Document = dict[str, Any]
 
@@ -76,13 +77,6 @@ def serving(world: World) -> Iterator[str]:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/v2/models/m/infer"
         server.shutdown()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while True:
-        if condition():
-            return
-        await asyncio.sleep(0.001)
 
 
 def played(world: World, requests: int, then: Callable[[Replay], None] = lambda _: None) -> Replay:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -16,6 +16,8 @@ from steadfit.core.types import Signal
 from steadfit.metrics.answer import NoAnswer
 from steadfit.metrics.live import Live
 from steadfit.metrics.poller import Poller
+
+from tests.support.until import until as wait_until
 
 from .bench import PollerBench, play
 from .recordings import AUC, DRIFT, NOW, Recordings, live, query, source
@@ -62,12 +64,7 @@ def deployment(one: Live) -> ModelDeployment:
     )
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.05)
+until = partial(wait_until, seconds=60)
 
 
 def test_1500_models_cost_a_handful_of_queries() -> None:
