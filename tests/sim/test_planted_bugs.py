@@ -12,7 +12,7 @@ import pytest
 from steadfit.app import adopt, reconcile
 from steadfit.app.observe import Observer
 from steadfit.app.planners import planners
-from steadfit.app.plantable import Planner
+from steadfit.app.reconcile import Planner
 from steadfit.core import contenders, gate, quarantine, run_outcome
 from steadfit.core.fleet import Fleet
 from steadfit.core.types import Create, Plan

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from steadfit.app.engine import Engine, EngineSettings
+from steadfit.app.engine import Engine, EngineSettings, PlanTable
 from steadfit.app.planners import planners
-from steadfit.app.plantable import PlanTable
 from steadfit.core.types import Platform
 
 from .behaviour import Serving, Training

@@ -49,7 +49,7 @@ def main() -> int:
 
     def load() -> Predictor:
         # Here, in the loader's thread: importing the runtimes takes seconds, and the server is live before that.
-        from steadfit_server.artifact import load
+        from steadfit_server.factory import load
 
         return load(settings, capture)
 

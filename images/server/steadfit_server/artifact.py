@@ -1,56 +1,19 @@
-"""The artifact package's model as the server needs it: fetched, verified, loaded, its answers as tensors."""
+"""The artifact package's model as the server needs it: its answers as tensors."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from steadfit_artifact.errors import ColumnError, ModelError
-from steadfit_artifact.model import load_model
 from steadfit_artifact.prediction import Label, Model, Prediction
-from steadfit_artifact.quarantine import refuse
-from steadfit_artifact.reference import read_reference
-from steadfit_artifact.store import Store
-from steadfit_artifact.transfer import download
 
 from steadfit_server.errors import InvalidInputError
-from steadfit_server.predictor import Output, Predictor, example
+from steadfit_server.interface import Output, example
 from steadfit_server.protocol import Feature
-from steadfit_server.settings import Settings
-from steadfit_server.signals import Capture, Signals
-
-LOG = logging.getLogger(__name__)
 
 # A numpy array's kind to the protocol's datatype; what is not here are objects and strings.
 _DATATYPES = {"b": "BOOL", "i": "INT64", "u": "UINT64", "f": "FP64"}
-
-
-def load(settings: Settings, capture: Capture | None = None) -> Predictor:
-    """Fetch the artifact, check every byte against its digest, and only then load the model.
-
-    An artifact that this ModelDeployment rolled back is refused, though nobody in the cluster remembers it any more.
-
-    Args:
-        settings: which artifact, and the limits.
-        capture: gets what is answered and posted back.
-
-    Raises:
-        StoreError: the store can't give the artifact now.
-        ArtifactError: it was rolled back here, is not what its digest names, can't be loaded, or fails on an example
-            row.
-    """
-    artifact = settings.artifact
-    store = Store.connect(artifact.store)
-    refuse(store, artifact.uri, settings.model_name)
-    download(store, artifact.uri, artifact.digest, settings.model_dir)
-    model = ArtifactModel(load_model(settings.model_dir))
-    reference = read_reference(settings.model_dir)
-    if reference is None:
-        LOG.warning("the artifact has no reference.json, so nothing is counted by bin")
-    secret = (artifact.store.credentials / "AWS_SECRET_ACCESS_KEY").read_bytes().strip()
-    signals = Signals(settings, secret, model, model.classes, reference, capture)
-    return Predictor(model, settings.max_rows, settings.request_timeout_seconds, signals)
 
 
 class ArtifactModel:

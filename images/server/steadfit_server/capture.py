@@ -29,7 +29,7 @@ from steadfit_server.outbox import PATIENCE_SECONDS, Outbox, Part, Store
 if TYPE_CHECKING:
     from steadfit_artifact.captures import Request
 
-    from steadfit_server.predictor import Output
+    from steadfit_server.interface import Output
 
 LOG = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from steadfit_artifact.prediction import Label
 from steadfit_artifact.reference import Reference, ReferenceFileError, Task, label_text
 
-from steadfit_server.predictor import Output
+from steadfit_server.interface import Output
 
 
 @dataclass(frozen=True)

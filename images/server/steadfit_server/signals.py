@@ -11,10 +11,10 @@ from steadfit_artifact.reference import Reference
 
 from steadfit_server.counting import Counting
 from steadfit_server.feedback import Feedback
+from steadfit_server.interface import Output, ServedModel
 from steadfit_server.meaning import meaning_of
 from steadfit_server.outcome import Judge
 from steadfit_server.outcome_counts import OutcomeCounts
-from steadfit_server.predictor import Output, ServedModel
 from steadfit_server.settings import Settings
 from steadfit_server.token import Tokens, new_prediction_id
 

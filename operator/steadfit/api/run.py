@@ -10,6 +10,7 @@ from .base import Model
 
 CauseType = Literal["SpecChange", "Schedule", "Action", "Alert", "Monitor"]
 RunPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Superseded"]
+FINISHED: frozenset[RunPhase] = frozenset({"Succeeded", "Failed", "Superseded"})
 FailureClass = Literal[
     "OutOfMemory",
     "UserError",

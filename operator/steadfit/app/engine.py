@@ -34,10 +34,12 @@ from steadfit.metrics.trial import Trial
 from .indexes import INDEXES
 from .keys import keys_of
 from .observe import Observer
-from .plantable import PlanTable
-from .reconcile import Outcome, Reconciler, Result
+from .reconcile import Outcome, Planner, Reconciler, Result
 
 logger = logging.getLogger(__name__)
+
+PlanTable = Callable[[Observer], Mapping[Resource, Planner]]
+"""Returns the planner of every own kind; tests give one with toys."""
 
 SELECTOR = f"{MANAGED_BY}={MANAGER}"
 

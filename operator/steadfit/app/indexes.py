@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
+from steadfit.api.run import FINISHED
 from steadfit.core import names
-from steadfit.core.run_outcome import FINISHED
 from steadfit.kube.cache import Cache, Index, JSONObject
 from steadfit.kube.key import Key
 from steadfit.kube.resources import (

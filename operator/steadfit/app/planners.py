@@ -29,7 +29,7 @@ from steadfit.kube.resources import (
 )
 
 from .observe import Observer
-from .plantable import Planner
+from .reconcile import Planner
 
 
 def planners(observer: Observer) -> Mapping[Resource, Planner]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -25,12 +25,14 @@ from steadfit.kube.merge import merge_patch
 from steadfit.kube.resources import Resource
 
 from .adopt import NameTaken, create_or_adopt
-from .plantable import Planner
 
 logger = logging.getLogger(__name__)
 
 SLOW_RETRY_SECONDS = 60.0
 SHORTEST_WAIT_SECONDS = 1.0
+
+Planner = Callable[[JSONObject, datetime], Plan]
+"""Decides over one object of the cache at one time."""
 
 Outcome = Literal["gone", "idle", "written", "acted", "conflict", "refused", "unavailable", "unstored", "failed"]
 

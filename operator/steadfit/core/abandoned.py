@@ -10,7 +10,7 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned, RevisionRef
 
-from .sentence import cut
+from .text import cut
 
 LONGEST = 16
 

@@ -13,8 +13,7 @@ from steadfit.api.run import Cause
 from steadfit.api.trainingjob import AlertState, AlertTrigger, TrainingJob
 
 from .alert_merge import STALE
-from .sentence import cut
-from .time_text import time_text
+from .text import cut, time_text
 
 FORGOTTEN = timedelta(hours=24)
 """How long an alert that is resolved stays to be seen."""

@@ -16,8 +16,8 @@ from steadfit.api.rollout import Candidate, Verdict
 from steadfit.api.strategy import Analysis, AnalysisMetric
 
 from . import analysis_words as words
-from .sentence import cut
 from .sequential import Look, look
+from .text import cut
 from .types import Arm, Compared
 
 FEWEST_EVENTS = 5

@@ -16,9 +16,9 @@ from steadfit.api.trainingrun import Attempt, TrainingRun, TrainingRunStatus
 from . import clocks, names, progress, run_job
 from .clocks import Clock
 from .failure import RETRYABLE, classify, failure
-from .log_tail import log_tail
 from .run_pod import RunPod
 from .superseded import is_superseded
+from .text import log_tail
 from .types import Manifest, ObservedTrainingRun
 
 FIRST_PAUSE = timedelta(seconds=30)

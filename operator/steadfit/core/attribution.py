@@ -21,7 +21,7 @@ from .attribution_verdict import Finding
 from .fleet import Fleet
 from .monitor import FIRING, Watched
 from .quarantine import is_barred
-from .sentence import cut
+from .text import cut
 from .types import Action, Create, Delete
 
 

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from steadfit.api.modelversion import ModelVersion
-from steadfit.api.run import Cause, CauseType
+from steadfit.api.run import FINISHED, Cause, CauseType
 from steadfit.api.trainingjob import AutomaticRun, RunOutcome, TrainingJobStatus
 from steadfit.api.trainingrun import TrainingRun
 
 from .budget import DAY
 from .in_flight import named
-from .run_outcome import FINISHED
-from .time_text import read_time
+from .text import read_time
 
 AUTOMATIC: frozenset[CauseType] = frozenset({"Alert", "Monitor"})
 MOST = 64

@@ -14,7 +14,7 @@ from steadfit.api.trainingjob import AutomaticRun, Limits
 
 from .cooldown import Start
 from .hold import Hold
-from .time_text import time_text
+from .text import time_text
 
 LONGEST_PAUSE = timedelta(hours=24)
 _MOST_DOUBLINGS = 27

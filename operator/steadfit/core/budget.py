@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from steadfit.api.trainingjob import AutomaticRun, Limits
 
 from .hold import Hold
-from .time_text import time_text
+from .text import time_text
 
 DAY = timedelta(hours=24)
 

@@ -10,7 +10,7 @@ from . import canary_pods
 from .analysis import Finding
 from .fleet import Fleet
 from .server_words import of_revision
-from .time_text import time_text
+from .text import time_text
 
 LET_THROUGH = "every metric passed"
 NEXT_STEP = "every metric passed; the pods of the next step come up"

@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from steadfit.api.modelaction import ModelAction
-from steadfit.api.run import Cause
+from steadfit.api.run import FINISHED, Cause
 from steadfit.api.trainingjob import ActiveRun, TrainingJob, TriggerState
 from steadfit.api.trainingrun import TrainingRun
 
 from . import names, schedule
 from .input_hash import changed, input_hash
-from .run_outcome import FINISHED
-from .sentence import cut
-from .time_text import time_text
+from .text import cut, time_text
 
 PURPOSE = "Train"
 

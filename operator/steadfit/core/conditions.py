@@ -12,7 +12,7 @@ from datetime import datetime
 
 from steadfit.api.base import Condition, ConditionStatus
 
-from .sentence import cut
+from .text import cut
 
 READY = "Ready"
 RECONCILING = "Reconciling"

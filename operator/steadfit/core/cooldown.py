@@ -15,7 +15,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.trainingjob import Limits, TrainingJobStatus
 
 from .hold import Hold
-from .time_text import time_text
+from .text import time_text
 
 
 @dataclass(frozen=True, slots=True)

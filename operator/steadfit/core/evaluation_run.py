@@ -16,15 +16,14 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.monitor import Monitor
 from steadfit.api.rollout import Attribution
-from steadfit.api.run import Cause
+from steadfit.api.run import FINISHED, Cause
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import EvaluatedVersion, EvaluateInputs, OwnerRef, TrainingRun, TrainingRunSpec
 
 from . import names
 from .input_hash import input_hash
 from .monitor_level import least_samples
-from .run_outcome import FINISHED
-from .time_text import time_text
+from .text import time_text
 from .types import Platform
 
 PURPOSE = "Evaluate"

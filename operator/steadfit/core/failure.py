@@ -9,9 +9,8 @@ from collections.abc import Callable
 
 from steadfit.api.run import FailureClass, FailureRecord
 
-from .log_tail import log_tail
 from .run_pod import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
-from .sentence import cut
+from .text import cut, log_tail
 
 RETRYABLE: frozenset[FailureClass] = frozenset({"Store", "Infrastructure"})
 

@@ -12,7 +12,7 @@ from steadfit.api.rollout import RevisionRef
 from . import names, service
 from .fleet import Fleet
 from .quarantine import is_barred
-from .time_text import read_time
+from .text import read_time
 
 
 def live(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:

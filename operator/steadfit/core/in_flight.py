@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.run import FINISHED
 from steadfit.api.trainingjob import ActiveRun, LastRun, TrainingJobStatus, VersionRef
 from steadfit.api.trainingrun import TrainingRun
-
-from .run_outcome import FINISHED
 
 
 def settle(

@@ -17,7 +17,7 @@ from steadfit.api.monitor import Monitor, MonitorState
 
 from . import monitor_words
 from .monitor_level import least_samples, level
-from .sentence import cut
+from .text import cut
 from .types import Signal
 
 NO_DATA = "NoData"

@@ -15,8 +15,7 @@ from steadfit.api.run import Cause
 
 from .attribution import of_state
 from .monitor import FIRING
-from .sentence import cut
-from .time_text import time_text
+from .text import cut, time_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from steadfit.api.modelversion import ModelVersion, ModelVersionStatus, Quaranti
 from steadfit.api.rollout import QuarantineEntry, RevisionRef
 
 from .fleet import Fleet
-from .sentence import cut
+from .text import cut
 
 LONGEST = 128
 """Entries that are kept; the version objects remember the digests of older ones."""

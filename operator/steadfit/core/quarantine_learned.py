@@ -15,8 +15,7 @@ from steadfit.api.rollout import Candidate, QuarantineEntry
 
 from .fleet import Fleet
 from .quarantine import LONGEST
-from .sentence import cut
-from .time_text import read_time
+from .text import cut, read_time
 
 _REFUSAL = "Quarantined: "
 """How a server begins its last words when the note names its ModelDeployment."""

@@ -14,8 +14,7 @@ from steadfit.api.modelversion import ModelVersionStatus, NoteFailure
 
 from . import quarantine_job, quarantine_memory, store_choice
 from .conditions import Wish
-from .log_tail import log_tail
-from .sentence import cut
+from .text import cut, log_tail
 from .types import Action, Create, Delete, Manifest, ObservedModelVersion
 
 STORED = "QuarantineStored"

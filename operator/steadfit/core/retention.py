@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from steadfit.api.run import FINISHED
 from steadfit.api.trainingrun import TrainingRun
-
-from .run_outcome import FINISHED
 
 
 def beyond(runs: Sequence[TrainingRun], keep: int, active: str | None) -> list[TrainingRun]:

@@ -12,8 +12,7 @@ from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import AutomaticRollback
 
 from .problem import Problem
-from .sentence import cut
-from .time_text import time_text
+from .text import cut, time_text
 
 DAY = timedelta(hours=24)
 ROLLBACKS_FROZEN = "RollbacksFrozen"

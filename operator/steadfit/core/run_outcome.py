@@ -13,8 +13,6 @@ from .problem import Problem
 from .superseded import is_superseded
 from .types import ObservedTrainingRun
 
-FINISHED: frozenset[RunPhase] = frozenset({"Succeeded", "Failed", "Superseded"})
-
 
 def settle(
     status: TrainingRunStatus, problem: Problem | None, observed: ObservedTrainingRun, now: datetime

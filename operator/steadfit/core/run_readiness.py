@@ -6,7 +6,7 @@ from steadfit.api.trainingrun import Attempt, EvaluateInputs, TrainingRunStatus
 
 from . import evaluation_words
 from .conditions import Wish, ready, reconciling, stalled
-from .time_text import time_text
+from .text import time_text
 
 
 def wishes(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) -> list[Wish]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .fleet import Fleet
-from .log_tail import log_tail
+from .text import log_tail
 from .types import Manifest
 
 _PULLING = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")

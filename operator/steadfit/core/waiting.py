@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .log_tail import log_tail
 from .run_pod import RunPod, Step
+from .text import log_tail
 
 PULLING = frozenset(
     {

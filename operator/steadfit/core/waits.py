@@ -15,7 +15,7 @@ from steadfit.api.trainingrun import TrainingRun
 from .hold import Hold
 from .in_flight import named
 from .monitor_causes import FiringMonitor
-from .sentence import cut
+from .text import cut
 
 MOST = 16
 _LONGEST = 256

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from steadfit.app.engine import Engine, EngineSettings
-from steadfit.app.plantable import Planner
+from steadfit.app.reconcile import Planner
 from steadfit.core.types import Apply, Create, Delete, Event, Plan, Platform
 from steadfit.kube.client import Forbidden, NotFound, Unavailable
 from steadfit.kube.key import Key

@@ -1,6 +1,6 @@
 """What is too long for a status is cut where one sees it."""
 
-from steadfit.core.sentence import LONGEST, cut
+from steadfit.core.text import LONGEST, cut
 
 
 def test_a_text_that_fits_stays_as_it_is() -> None:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from steadfit_artifact.prediction import Label
 from steadfit_artifact.reference import Reference
 from steadfit_server.app import App
+from steadfit_server.interface import Output, ServedModel
 from steadfit_server.lifecycle import Lifecycle
 from steadfit_server.metrics import Metrics
-from steadfit_server.predictor import Output, Predictor, ServedModel
+from steadfit_server.predictor import Predictor
 from steadfit_server.settings import Settings
 from steadfit_server.signals import Capture, Signals
 

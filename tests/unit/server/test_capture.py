@@ -16,7 +16,7 @@ from steadfit_artifact.captures import Place, place_of
 from steadfit_artifact.store import Store, StoreUnavailableError
 from steadfit_server import __main__ as server
 from steadfit_server.capture import Capture, Statistics
-from steadfit_server.predictor import Output
+from steadfit_server.interface import Output
 
 from tests.unit.server.harness import settings
 

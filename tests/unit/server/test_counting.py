@@ -19,8 +19,8 @@ from steadfit_artifact.reference import (
     numbers,
 )
 from steadfit_server.counting import Counting
+from steadfit_server.interface import Output
 from steadfit_server.number_counts import MAX_WAITING_VALUES
-from steadfit_server.predictor import Output
 
 from tests.unit.server.harness import MIXED, REFERENCE, Caller, FakeModel, Feature, mixed, replaced, tensor
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from numpy.typing import NDArray
 from steadfit_server import feedback
-from steadfit_server.predictor import Output
+from steadfit_server.interface import Output
 
 from tests.unit.server.harness import FEEDBACK, Answer, Caller, FakeModel, mixed, tensor
 from tests.unit.server.test_counting import CLASSES, MULTI, Scores, Values

@@ -11,7 +11,7 @@ from steadfit_artifact import captures
 from steadfit_artifact.captures import OUTCOMES, REQUESTS, path_of
 from steadfit_artifact.digest import FileEntry, data_digest
 from steadfit_server.capture import Capture
-from steadfit_server.predictor import Output
+from steadfit_server.interface import Output
 from steadfit_trainer import captured, tables
 from steadfit_trainer.failures import DataFailure
 

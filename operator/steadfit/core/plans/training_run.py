@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from steadfit.api.run import FINISHED
 from steadfit.api.trainingrun import TrainingRunStatus
 from steadfit.core import (
     attempts,
@@ -27,7 +28,7 @@ def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
     before = run.status
     due: list[datetime] = []
     status = before
-    if before.phase not in run_outcome.FINISHED:
+    if before.phase not in FINISHED:
         status = attempts.begin(status, observed, now)
         status, due = _followed(status, observed, now)
         record = version.read(status, observed)
@@ -69,7 +70,7 @@ def _followed(
 
 def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
     """Return the creation of the open attempt's Job, while there is none; a finished run never gets one again."""
-    if status.phase in run_outcome.FINISHED or not status.attempts:
+    if status.phase in FINISHED or not status.attempts:
         return []
     attempt = status.attempts[-1]
     if attempt.finished_at is not None or attempt.job_uid is not None:
@@ -89,7 +90,7 @@ def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Act
 
 def _create_version(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
     record = version.read(status, observed)
-    if record is None or isinstance(record, Problem) or status.phase in run_outcome.FINISHED:
+    if record is None or isinstance(record, Problem) or status.phase in FINISHED:
         return []
     wished = version.manifest(status, record, observed)
     return [Create(wished)] if wished else []

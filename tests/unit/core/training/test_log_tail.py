@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from steadfit.core.log_tail import LONGEST, log_tail
+from steadfit.core.text import LONGEST_TAIL as LONGEST
+from steadfit.core.text import log_tail
 
 
 @pytest.mark.parametrize(
