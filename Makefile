@@ -1,8 +1,8 @@
-# The project's commands; `make help` lists them. Everything else is plain Python: python3 -m tests.cluster.up --help
+# The project's commands; `make help` lists them. Everything else is plain Python: python3 -m tests.tools.local_cluster --help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-UP := python3 -m tests.cluster.up
+UP := python3 -m tests.tools.local_cluster
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 

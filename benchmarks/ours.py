@@ -12,14 +12,14 @@ from pathlib import Path
 
 from steadfit_artifact.model import load_model
 from steadfit_artifact.reference import read_reference
-from steadfit_server.app import App
-from steadfit_server.artifact import ArtifactModel
-from steadfit_server.lifecycle import Lifecycle
-from steadfit_server.metrics import Metrics
-from steadfit_server.predictor import Predictor
-from steadfit_server.server import DrainingServer
+from steadfit_server.http.app import App
+from steadfit_server.http.server import DrainingServer
+from steadfit_server.inference.lifecycle import Lifecycle
+from steadfit_server.inference.predictor import Predictor
+from steadfit_server.model.artifact_model import ArtifactModel
 from steadfit_server.settings import Settings
-from steadfit_server.signals import Signals
+from steadfit_server.telemetry.metrics import Metrics
+from steadfit_server.telemetry.signals import Signals
 
 ENVIRONMENT = {
     "NAMESPACE": "bench",

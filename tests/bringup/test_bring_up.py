@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.up import bringup, engine, firewall, kind, processes, registry, store
-from tests.cluster.up.settings import CLUSTER_NAME, Settings
+from tests.tools.local_cluster import bringup, engine, firewall, kind, processes, registry, store
+from tests.tools.local_cluster.settings import CLUSTER_NAME, Settings
 
 pytestmark = pytest.mark.timeout(900)
 

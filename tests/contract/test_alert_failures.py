@@ -7,10 +7,10 @@ import json
 from collections import Counter
 
 import pytest
-from steadfit.app.alert_intake import ANSWER_SECONDS, MAX_BODY, MAX_BYTES, MAX_CONCURRENT
-from steadfit.app.alert_writer import WRITE_SECONDS
+from steadfit.app.alerts.handler import ANSWER_SECONDS, MAX_BODY, MAX_BYTES, MAX_CONCURRENT
+from steadfit.app.alerts.writer import WRITE_SECONDS
 
-from .alert_bench import Bench, alert, message, play
+from .alert_fixture import Bench, alert, message, play
 from .fakeapi import Fault
 
 

@@ -6,13 +6,13 @@ import asyncio
 from datetime import datetime
 
 import pytest
-from steadfit.app.alert_targets import REMEMBERED_SECONDS
+from steadfit.app.alerts.listeners import REMEMBERED_SECONDS
 from steadfit.app.clock import SystemClock
 from steadfit.kube.resources import TRAINING_JOBS
 
 from tests.sim import schema
 
-from .alert_bench import Bench, alert, message, play
+from .alert_fixture import Bench, alert, message, play
 
 
 def test_an_alert_that_a_trigger_asks_for_is_stored_when_it_is_answered() -> None:

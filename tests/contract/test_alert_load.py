@@ -6,10 +6,10 @@ import asyncio
 import json
 from collections.abc import Callable
 
-from steadfit.app.alert_intake import ANSWER_SECONDS
-from steadfit.core.alert_merge import MAX_ALERTS
+from steadfit.app.alerts.handler import ANSWER_SECONDS
+from steadfit.core.training.triggers.alert_state import MAX_ALERTS
 
-from .alert_bench import Bench, alert, message, play
+from .alert_fixture import Bench, alert, message, play
 from .fakeapi import Fault
 
 FULL = 9_000

@@ -9,9 +9,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from steadfit.app.alert_intake import MAX_BODY
+from steadfit.app.alerts.handler import MAX_BODY
 
-from .alert_bench import Bench, alert, message, play
+from .alert_fixture import Bench, alert, message, play
 
 
 def without(field: str) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from steadfit.app.alert_auth import TokenFile
+from steadfit.app.alerts.auth import TokenFile
 
-from .alert_bench import SENDER, Bench, alert, message, play
+from .alert_fixture import SENDER, Bench, alert, message, play
 
 
 def test_a_message_without_valid_credentials_is_refused_before_it_is_read() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from steadfit.app import pki
-from steadfit.app.certificate import CHECK_SECONDS, Certificate
-from steadfit.app.servers import listening
+from steadfit.app.probes.servers import listening
+from steadfit.app.tls import pki
+from steadfit.app.tls.certificate import CHECK_SECONDS, Certificate
 from steadfit.kube.clock import Clock
 from steadfit.kube.key import Key
 from steadfit.kube.resources import SECRETS

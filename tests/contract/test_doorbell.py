@@ -9,8 +9,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from steadfit.app import doorbell, supervisor
-from steadfit.app.supervisor import Supervisor
+from steadfit.app.watch import kopf_adapter as doorbell
+from steadfit.app.watch import kopf_supervisor as supervisor
+from steadfit.app.watch.kopf_supervisor import Supervisor
 from steadfit.kube.resources import ARTIFACT_STORES, HTTP_ROUTES, JOBS, PODS, TRAINING_JOBS
 
 from tests.support.until import until as wait_until

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from steadfit.kube.resources import PODS
 
-from .intake_bench import Bench, play, review
+from .intake_fixture import Bench, play, review
 
 
 def test_an_outcome_is_stored_in_the_status_of_the_run_that_evaluates() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from steadfit.app.intake import MAX_BODY
+from steadfit.app.results.handler import MAX_BODY
 from steadfit.kube.resources import JOBS, MODEL_VERSIONS, PODS, TRAINING_RUNS
 
 from .fakeapi import Fault
-from .intake_bench import RUN, Bench, owned, play, review
+from .intake_fixture import RUN, Bench, owned, play, review
 
 
 def test_a_record_is_stored_and_answered_with_its_version_once_that_exists() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from steadfit.kube.resources import METRIC_SOURCES, MODEL_DEPLOYMENTS, NAMESPACES, SECRETS
 
-from tests.unit.metrics.prometheus import Prometheus, prometheus, scalar, vector
+from tests.unit.prometheus.fake_prometheus import Prometheus, prometheus, scalar, vector
 
 from .fakeapi import FakeAPI
 from .test_process import play, replica, until

@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 import yaml
 from numpy.typing import NDArray
 from steadfit_artifact.model import Model, load_model
-from steadfit_trainer import evaluate, holdout
+from steadfit_trainer.data import holdout
+from steadfit_trainer.scoring import score as evaluate
 
 EXAMPLE = Path("manifests/examples/flights")
 

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.up import cache as up_cache
-from tests.cluster.up import tools
-from tests.cluster.up.settings import Settings
+from tests.tools.local_cluster import cache as up_cache
+from tests.tools.local_cluster import tools
+from tests.tools.local_cluster.settings import Settings
 
 from .kstatus import Result
 

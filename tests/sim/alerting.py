@@ -11,14 +11,14 @@ from datetime import datetime
 from random import Random
 from typing import Literal
 
-from steadfit.app.alert_targets import listener
-from steadfit.app.alert_writer import AlertWriter
-from steadfit.core.alert_match import Told
+from steadfit.app.alerts.listeners import listener
+from steadfit.app.alerts.writer import AlertWriter
+from steadfit.core.training.triggers.alert_matching import Told
 from steadfit.kube.client import APIError
 
 from .client import CrashPlan, Faults, SimClient
-from .given import NAME
-from .world import NAMESPACE, World
+from .installation import NAMESPACE, World
+from .starting_objects import NAME
 
 REPEAT_SECONDS = 120.0
 GROUP = 50

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from steadfit.core.types import Arm, Compared
 
-from .world import World
+from .installation import World
 
 INTERVAL_SECONDS = 15.0
 KEPT_SECONDS = 90.0

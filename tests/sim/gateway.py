@@ -8,10 +8,10 @@ from typing import Any
 from steadfit.core import names
 from steadfit.kube.client import APIError
 
-from .given import NAME
+from .installation import World
 from .objects import JSON, Ref
+from .starting_objects import NAME
 from .store import Change
-from .world import World
 
 MANAGER = "gateway-controller"
 GROUP = "steadfit.dev/v1alpha1"

@@ -17,12 +17,12 @@ from typing import Any
 from tests.oracles import status as status_oracles
 
 from .client import Blow, CrashPlan, Faults, Write
+from .installation import Conditions, Violated, World
 from .loop import SimLoop, run
 from .objects import JSON
 from .properties import GROUP
 from .scenarios import Scenario
 from .watch import Lag
-from .world import Conditions, Violated, World
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 # Pods and ReplicaSets are made by the cluster: how many it took is its own affair. Events are told, not kept.

@@ -10,7 +10,7 @@ from typing import Any
 
 from steadfit.api.evaluationrecord import EvaluationRecord
 from steadfit.api.record import Record
-from steadfit.app.recording import Caller, run_of, store, store_evaluation
+from steadfit.app.results.recording import Caller, run_of, store, store_evaluation
 
 from .behaviour import Training
 from .client import CrashPlan, Faults, SimClient

@@ -13,10 +13,10 @@ from typing import Any
 from steadfit.core import names
 
 from .behaviour import Serving, Training, TrainingOutcome
-from .given import NAME, action, installation, model_deployment, training_job
-from .looking import condition, is_idle, is_ready, live, phases, serves, versions
+from .installation import World
 from .objects import JSON
-from .world import World
+from .observations import condition, is_idle, is_ready, live, phases, serves, versions
+from .starting_objects import NAME, action, installation, model_deployment, training_job
 
 Scenario = Callable[[World], Awaitable[None]]
 

@@ -7,18 +7,18 @@ import os
 from collections.abc import Awaitable, Callable
 
 import pytest
-from steadfit.core import cooldown
+from steadfit.core.training.limits import cooldown
 
 from .alerting import Alertmanagers
 from .behaviour import Training
 from .client import Blow
-from .given import NAME, installation, model_deployment, training_job
 from .harness import hit, play, rough
-from .looking import is_idle, phases, serves
+from .installation import World
 from .objects import JSON
+from .observations import is_idle, phases, serves
 from .parallel import failures, report
 from .scenarios import LIMITS, Scenario
-from .world import World
+from .starting_objects import NAME, installation, model_deployment, training_job
 
 TRIGGERS = [{"name": "drift", "alert": {"matchLabels": {"alertname": "ModelInputDrift"}}}]
 COOLDOWN = 600.0

@@ -6,18 +6,19 @@ import asyncio
 from typing import Any
 
 import pytest
-from steadfit.core import canary, mix
+from steadfit.core.serving.rollout import canary
+from steadfit.core.serving.traffic import traffic_label as mix
 
 from .behaviour import Serving
-from .blows import comes_through, has_bad_days
 from .client import Blow
 from .comparing import Comparisons, Failing
-from .given import NAME, action, installation, model_deployment, training_job
+from .fault_injection import comes_through, has_bad_days
 from .harness import play
-from .looking import condition, is_idle, live, serves
+from .installation import World
 from .objects import JSON
+from .observations import condition, is_idle, live, serves
 from .scenarios import LIMITS, Scenario, set_param
-from .world import World
+from .starting_objects import NAME, action, installation, model_deployment, training_job
 
 STEPS: JSON = {"canary": {"steps": [{"weight": 25}, {"weight": 50, "pause": "10m"}]}}
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from steadfit.core import mix, route_weights
+from steadfit.core.serving.traffic import route_weights
+from steadfit.core.serving.traffic import traffic_label as mix
 
-from .blows import comes_through, has_bad_days
 from .client import Blow
 from .comparing import Comparisons, Failing
+from .fault_injection import comes_through, has_bad_days
 from .gateway import Gateways, shares
-from .given import NAME, installation, model_deployment, training_job
 from .harness import play
-from .looking import condition, is_idle, is_ready, live, serves
+from .installation import World
 from .objects import JSON
+from .observations import condition, is_idle, is_ready, live, serves
 from .scenarios import LIMITS, Scenario, set_param
-from .world import World
+from .starting_objects import NAME, installation, model_deployment, training_job
 
 STEPS: JSON = {"canary": {"steps": [{"weight": 5}, {"weight": 90, "pause": "10m"}]}}
 TRAFFIC: JSON = {"gatewayAPI": {"parentRefs": [{"name": "public", "namespace": "edge"}]}}

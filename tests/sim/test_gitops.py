@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from .given import NAME, action, installation, model_deployment, training_job
 from .harness import play
-from .looking import serves
+from .installation import World
 from .objects import ref_of
+from .observations import serves
 from .scenarios import LIMITS
-from .world import World
+from .starting_objects import NAME, action, installation, model_deployment, training_job
 
 INTERVAL = 3.0
 

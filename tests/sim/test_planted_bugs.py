@@ -9,13 +9,16 @@ from random import Random
 from typing import Any
 
 import pytest
-from steadfit.app import adopt, reconcile
-from steadfit.app.observe import Observer
-from steadfit.app.planners import planners
-from steadfit.app.reconcile import Planner
-from steadfit.core import contenders, gate, quarantine, run_outcome
-from steadfit.core.fleet import Fleet
+from steadfit.app.engine import adopt, reconcile
+from steadfit.app.engine.observe import Observer
+from steadfit.app.engine.plan_table import planners
+from steadfit.app.engine.reconcile import Planner
+from steadfit.core.runs import outcome as run_outcome
+from steadfit.core.serving import quarantine
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.selection import eligible_versions as contenders
 from steadfit.core.types import Create, Plan
+from steadfit.core.versions import gate
 from steadfit.kube.cache import JSONObject
 from steadfit.kube.resources import JOBS, MODEL_DEPLOYMENTS, TRAINING_JOBS, TRAINING_RUNS, Resource
 
@@ -23,8 +26,9 @@ from . import client
 from .behaviour import Training
 from .client import CrashPlan
 from .harness import play
-from .looking import serves
+from .installation import Conditions, World
 from .objects import JSON, clone
+from .observations import serves
 from .scenarios import (
     Scenario,
     a_change_in_the_middle_of_a_run_supersedes_it,
@@ -37,7 +41,6 @@ from .scenarios import (
 )
 from .store import Store
 from .test_two_leaders import test_a_thawed_leader_cannot_scale_what_belongs_to_the_next_one as stale_scaling
-from .world import Conditions, World
 
 PlanEdit = Callable[[Plan, JSONObject, datetime], Plan]
 

@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from steadfit.core import rollback_limit
+from steadfit.core.serving.recovery import rollback_limit
 from steadfit.core.types import Signal
 
 from .behaviour import Training
-from .blows import comes_through, has_bad_days
 from .client import Blow
-from .given import NAME, installation, model_deployment, training_job
+from .fault_injection import comes_through, has_bad_days
 from .harness import play
-from .looking import condition, is_idle, live, serves
+from .installation import World
 from .measuring import Prometheus
 from .objects import JSON
+from .observations import condition, is_idle, live, serves
 from .scenarios import LIMITS, Scenario, set_param
-from .world import World
+from .starting_objects import NAME, installation, model_deployment, training_job
 
 ERRORS: JSON = {"name": "errors", "errorRate": {"max": 0.05}, "window": "5m", "action": "Rollback"}
 QUALITY: JSON = {

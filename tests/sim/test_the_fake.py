@@ -13,12 +13,12 @@ from steadfit.kube.resources import SERVICES, TRAINING_JOBS
 
 from .client import CrashPlan, Faults, SimClient
 from .garbage import GarbageCollector
-from .given import action, installation, training_job
+from .installation import NAMESPACE, World
 from .loop import EPOCH, SimLoop, Stuck, run
 from .objects import JSON, Ref, ref_of
+from .starting_objects import action, installation, training_job
 from .store import Change, Store
 from .watch import Lag, Watches
-from .world import NAMESPACE, World
 
 JOB = Ref("steadfit.dev/v1alpha1", "TrainingJob", NAMESPACE, "flights")
 SERVICE = Ref("v1", "Service", NAMESPACE, "flights")

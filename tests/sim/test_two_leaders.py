@@ -6,11 +6,11 @@ import asyncio
 
 from .behaviour import Training
 from .client import CrashPlan, Write
-from .given import NAME, action
 from .harness import play
-from .looking import live, serves
+from .installation import Conditions, World
+from .observations import live, serves
 from .scenarios import first_version_serves, set_param
-from .world import Conditions, World
+from .starting_objects import NAME, action
 
 
 def service_apply(write: Write) -> bool:

@@ -9,14 +9,14 @@ from pydantic import ValidationError
 from steadfit_artifact.store import Store, StoreConfig
 
 from steadfit_server import logs
-from steadfit_server.app import App
-from steadfit_server.capture import Capture
-from steadfit_server.lifecycle import Lifecycle
-from steadfit_server.loader import Loader
-from steadfit_server.metrics import Metrics
-from steadfit_server.predictor import Predictor
-from steadfit_server.server import DrainingServer
+from steadfit_server.capture.capture import Capture
+from steadfit_server.http.app import App
+from steadfit_server.http.server import DrainingServer
+from steadfit_server.inference.lifecycle import Lifecycle
+from steadfit_server.inference.loader import Loader
+from steadfit_server.inference.predictor import Predictor
 from steadfit_server.settings import Settings
+from steadfit_server.telemetry.metrics import Metrics
 
 LOG = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def main() -> int:
 
     def load() -> Predictor:
         # Here, in the loader's thread: importing the runtimes takes seconds, and the server is live before that.
-        from steadfit_server.factory import load
+        from steadfit_server.inference.factory import load
 
         return load(settings, capture)
 

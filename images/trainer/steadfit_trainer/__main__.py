@@ -11,16 +11,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from steadfit_trainer import termination
 from steadfit_trainer.config import Config
+from steadfit_trainer.deadline import Patience
 from steadfit_trainer.failures import Failure
-from steadfit_trainer.fetch import fetch
 from steadfit_trainer.paths import Paths
-from steadfit_trainer.patience import Patience
-from steadfit_trainer.publish import publish
-from steadfit_trainer.quarantine_note import Config as NoteConfig
-from steadfit_trainer.quarantine_note import write_note
-from steadfit_trainer.versions import evaluate_versions
+from steadfit_trainer.report import termination_message as termination
+from steadfit_trainer.steps.evaluate import evaluate_versions
+from steadfit_trainer.steps.fetch import fetch
+from steadfit_trainer.steps.publish import publish
+from steadfit_trainer.steps.quarantine import Config as NoteConfig
+from steadfit_trainer.steps.quarantine import write_note
 
 LOG = logging.getLogger(__name__)
 

@@ -20,31 +20,32 @@ from kubernetes.aio.client import Configuration
 
 from steadfit import __version__
 from steadfit.api.metricsource import MetricSourceSpec
+from steadfit.app.alerts.auth import Reviews, TokenFile
+from steadfit.app.alerts.handler import AlertIntake
+from steadfit.app.alerts.listeners import Targets
+from steadfit.app.alerts.writer import AlertWriter
+from steadfit.app.engine.engine import Engine, EngineSettings
+from steadfit.app.engine.plan_table import planners
+from steadfit.app.probes import metrics
+from steadfit.app.probes.frozen_rollbacks import FrozenRollbacks
+from steadfit.app.probes.health import Health, Vital
+from steadfit.app.probes.servers import listening, probes
+from steadfit.app.results.handler import Intake
+from steadfit.app.rules.publisher import RulesPublisher
+from steadfit.app.tls.certificate import Certificate
+from steadfit.app.watch import kopf_adapter as doorbell
+from steadfit.app.watch.kopf_supervisor import Supervisor
 from steadfit.core.types import Platform
 from steadfit.kube.api import APIServer
 from steadfit.kube.cache import JSONObject
 from steadfit.kube.lease import Election, LeaseLost, LeaseSettings
 from steadfit.kube.login import login
-from steadfit.metrics.client import SourceClient
-from steadfit.metrics.credentials import Credentials
-from steadfit.metrics.poller import Poller
+from steadfit.prometheus.client import SourceClient
+from steadfit.prometheus.credentials import Credentials
+from steadfit.prometheus.poller import Poller
 
-from . import doorbell, metrics
-from .alert_auth import Reviews, TokenFile
-from .alert_intake import AlertIntake
-from .alert_targets import Targets
-from .alert_writer import AlertWriter
-from .certificate import Certificate
 from .clock import SystemClock
-from .engine import Engine, EngineSettings
-from .frozen_rollbacks import FrozenRollbacks
-from .health import Health, Vital
-from .intake import Intake
-from .planners import planners
-from .rules_publisher import RulesPublisher
-from .servers import listening, probes
 from .settings import Settings
-from .supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,9 @@ import yaml
 from numpy.typing import NDArray
 from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeployment
-from steadfit.core import monitor_level, sequential
-from steadfit.core.paired_slices import Slice, pair
+from steadfit.core.monitors import thresholds as monitor_level
+from steadfit.core.serving.rollout import msprt as sequential
+from steadfit.core.serving.rollout.stratified_difference import Slice, pair
 
 from tests.demo.calendar import COMMIT, FEED_ENDS, LEARNED, REVERT
 from tests.demo.offline import EXAMPLE, recipe

@@ -10,11 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from steadfit_artifact import reference
 from steadfit_artifact.model import Model
-from steadfit_trainer import evaluate, importance, paired
 from steadfit_trainer.config import Evaluation
-from steadfit_trainer.metrics import Judged
-from steadfit_trainer.paired import Comparison
-from steadfit_trainer.reference import edges_of
+from steadfit_trainer.scoring import paired_comparison as paired
+from steadfit_trainer.scoring import permutation_importance as importance
+from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring.metrics import Judged
+from steadfit_trainer.scoring.paired_comparison import Comparison
+from steadfit_trainer.scoring.reference_bins import edges_of
 
 from tests.demo.flights import flown, in_celsius
 from tests.demo.offline import Learned, learn, recipe

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from steadfit.api.kinds import DEFINITIONS
-from steadfit.app.alert_auth import PATH
+from steadfit.app.alerts.auth import PATH
 from steadfit.app.settings import Settings
 from steadfit.kube.resources import OWN, SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS, WATCHED, Resource
 

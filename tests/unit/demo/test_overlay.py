@@ -10,7 +10,7 @@ from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.monitor import Monitor
 from steadfit.api.trainingjob import TrainingJob
-from steadfit.core.rules_alerts import alert_name
+from steadfit.core.rules.alerts import alert_name
 
 from tests.demo import overlay, player, replay
 from tests.demo.offline import EXAMPLE

@@ -11,13 +11,13 @@ import orjson
 from numpy.typing import NDArray
 from steadfit_artifact.prediction import Label
 from steadfit_artifact.reference import Reference
-from steadfit_server.app import App
-from steadfit_server.interface import Output, ServedModel
-from steadfit_server.lifecycle import Lifecycle
-from steadfit_server.metrics import Metrics
-from steadfit_server.predictor import Predictor
+from steadfit_server.http.app import App
+from steadfit_server.inference.lifecycle import Lifecycle
+from steadfit_server.inference.predictor import Predictor
+from steadfit_server.model.interface import Output, ServedModel
 from steadfit_server.settings import Settings
-from steadfit_server.signals import Capture, Signals
+from steadfit_server.telemetry.metrics import Metrics
+from steadfit_server.telemetry.signals import Capture, Signals
 
 INFER = "/v2/models/flights/infer"
 FEEDBACK = "/v2/models/flights/feedback"

@@ -5,12 +5,12 @@ import sys
 import time
 
 from steadfit_server import logs
-from steadfit_server.app import App
-from steadfit_server.lifecycle import Lifecycle
-from steadfit_server.metrics import Metrics
-from steadfit_server.predictor import Predictor
-from steadfit_server.server import DrainingServer
+from steadfit_server.http.app import App
+from steadfit_server.http.server import DrainingServer
+from steadfit_server.inference.lifecycle import Lifecycle
+from steadfit_server.inference.predictor import Predictor
 from steadfit_server.settings import Settings
+from steadfit_server.telemetry.metrics import Metrics
 
 from tests.unit.server.harness import FakeModel
 

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 import sklearn
 from steadfit_artifact.errors import DigestMismatchError, ModelError
-from steadfit_server.factory import load
+from steadfit_server.inference.factory import load
 
 from tests.unit.server import artifacts
 from tests.unit.server.harness import mixed, settings
@@ -112,7 +112,9 @@ def test_no_file_of_an_artifact_is_loaded_with_a_flipped_byte(
     tmp_path: Path, s3: S3, environment: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flip(s3, name)
-    monkeypatch.setattr("steadfit_server.factory.load_model", lambda directory: pytest.fail("loaded unverified"))
+    monkeypatch.setattr(
+        "steadfit_server.inference.factory.load_model", lambda directory: pytest.fail("loaded unverified")
+    )
     artifact = json.loads(environment["STEADFIT_ARTIFACT"])
     with pytest.raises(DigestMismatchError, match=name):
         load(settings(artifact=json.dumps(artifact), model_dir=tmp_path / "model"))

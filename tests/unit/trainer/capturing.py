@@ -7,7 +7,7 @@ import numpy as np
 from steadfit_artifact import captures
 from steadfit_artifact.captures import OUTCOMES, REQUESTS, Request, path_of
 
-from tests.unit.trainer.world import LAKE, World, as_parquet
+from tests.unit.trainer.run_pod import LAKE, World, as_parquet
 
 PLACE = "s3://lake/ns/_captures/flights/"
 NINE = datetime(2026, 1, 31, 9, tzinfo=UTC)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.trainer.run_pod import World
 from tests.unit.trainer.training import trained
-from tests.unit.trainer.world import World
 
 
 @pytest.fixture(scope="session")

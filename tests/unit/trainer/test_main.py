@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import steadfit_trainer.__main__ as cli
-from steadfit_trainer import termination
-from steadfit_trainer.fetch import fetch
-from steadfit_trainer.publish import publish
+from steadfit_trainer.report import termination_message as termination
+from steadfit_trainer.steps.fetch import fetch
+from steadfit_trainer.steps.publish import publish
 
 from tests.unit.trainer.flights import flights
+from tests.unit.trainer.run_pod import World, operator
 from tests.unit.trainer.training import train
-from tests.unit.trainer.world import World, operator
 
 
 def _run(world: World, step: str, monkeypatch: pytest.MonkeyPatch, **more: str) -> tuple[int, str]:

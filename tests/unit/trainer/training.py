@@ -14,7 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
 from tests.unit.trainer.flights import flights
-from tests.unit.trainer.world import World
+from tests.unit.trainer.run_pod import World
 
 
 @contextmanager

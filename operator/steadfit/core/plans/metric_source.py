@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.metricsource import MetricSourceStatus
-from steadfit.core.metric_source_readiness import conditions
+from steadfit.core.monitors.source_condition import conditions
 from steadfit.core.types import ObservedMetricSource, Plan
 
 

@@ -5,25 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.core import (
-    attribution,
-    canary,
-    drain,
-    found_again,
-    monitor,
-    quarantine_learned,
-    recovery,
-    rollout,
-    route,
-    scaling,
-    service,
-    serving_readiness,
-    target,
-    verbs,
-    warm,
-)
-from steadfit.core.fleet import Fleet
-from steadfit.core.serving_events import events
+from steadfit.core.monitors import evaluation as monitor
+from steadfit.core.serving.actions import dispatch as verbs
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.recovery import automatic_rollback as recovery
+from steadfit.core.serving.recovery import diagnosis as attribution
+from steadfit.core.serving.revisions import quarantine_recovery as quarantine_learned
+from steadfit.core.serving.revisions import status_recovery as found_again
+from steadfit.core.serving.rollout import canary, rollout, scaling
+from steadfit.core.serving.selection import desired_revision as target
+from steadfit.core.serving.status import conditions as serving_readiness
+from steadfit.core.serving.status.events import events
+from steadfit.core.serving.traffic import drain, service
+from steadfit.core.serving.traffic import http_route as route
+from steadfit.core.serving.traffic import warm_standby as warm
 from steadfit.core.types import ObservedModelDeployment, Plan
 
 

@@ -9,9 +9,12 @@ from datetime import datetime
 from typing import Literal
 
 from steadfit.api.modelversion import ModelVersionStatus
-from steadfit.core import comparison, gate, quarantine_memory, quarantine_note
 from steadfit.core.conditions import Wish, merge, ready, reconciling, stalled
 from steadfit.core.types import Event, ObservedModelVersion, Plan
+from steadfit.core.versions import champion_comparison as comparison
+from steadfit.core.versions import gate
+from steadfit.core.versions import quarantine_state as quarantine_memory
+from steadfit.core.versions import quarantine_sync as quarantine_note
 
 
 def plan(observed: ObservedModelVersion, now: datetime) -> Plan:

@@ -7,31 +7,25 @@ from datetime import datetime
 from steadfit.api.base import API_VERSION
 from steadfit.api.run import Cause
 from steadfit.api.trainingjob import TrainingJobStatus
-from steadfit.core import (
-    alert_causes,
-    automatic,
-    breaker,
-    budget,
-    cause,
-    cooldown,
-    hold,
-    in_flight,
-    job_events,
-    job_readiness,
-    monitor_causes,
-    open_rollout,
-    recipe,
-    retention,
-    retrain,
-    run_manifest,
-    skipped,
-    trigger,
-    waits,
-)
 from steadfit.core.conditions import merge
-from steadfit.core.hold import Hold
 from steadfit.core.input_hash import input_hash
 from steadfit.core.problem import Problem
+from steadfit.core.serving.recovery import retrain_causes as monitor_causes
+from steadfit.core.training import conditions as job_readiness
+from steadfit.core.training import events as job_events
+from steadfit.core.training import retention, run_manifest
+from steadfit.core.training import validation as recipe
+from steadfit.core.training.limits import automatic_runs as automatic
+from steadfit.core.training.limits import blocked as hold
+from steadfit.core.training.limits import budget, cooldown, in_flight, open_rollout
+from steadfit.core.training.limits import circuit_breaker as breaker
+from steadfit.core.training.limits import skip_counts as skipped
+from steadfit.core.training.limits import waiting as waits
+from steadfit.core.training.limits.blocked import Hold
+from steadfit.core.training.triggers import alerts as alert_causes
+from steadfit.core.training.triggers import cause
+from steadfit.core.training.triggers import retrain_action as retrain
+from steadfit.core.training.triggers import schedules as trigger
 from steadfit.core.types import Action, Create, Delete, ObservedTrainingJob, Plan
 
 

@@ -6,19 +6,15 @@ from datetime import datetime
 
 from steadfit.api.run import FINISHED
 from steadfit.api.trainingrun import TrainingRunStatus
-from steadfit.core import (
-    attempts,
-    champion,
-    evaluated,
-    progress,
-    run_events,
-    run_job,
-    run_outcome,
-    run_readiness,
-    version,
-)
 from steadfit.core.conditions import merge
 from steadfit.core.problem import Problem
+from steadfit.core.runs import attempts, champion, progress
+from steadfit.core.runs import conditions as run_readiness
+from steadfit.core.runs import evaluated_versions as evaluated
+from steadfit.core.runs import events as run_events
+from steadfit.core.runs import job_manifest as run_job
+from steadfit.core.runs import outcome as run_outcome
+from steadfit.core.runs import version_manifest as version
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedTrainingRun, Plan
 
 

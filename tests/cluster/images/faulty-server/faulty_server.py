@@ -6,7 +6,7 @@ import itertools
 import runpy
 from typing import Any
 
-from steadfit_server.predictor import Predictor
+from steadfit_server.inference.predictor import Predictor
 
 EVERY = 10
 

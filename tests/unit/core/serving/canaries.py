@@ -6,7 +6,7 @@ from typing import Any
 
 from steadfit.api.rollout import Candidate
 
-from .world import World, serving
+from .serving_cluster import World, serving
 
 STEPS = {"canary": {"steps": [{"weight": 25}, {"weight": 50, "pause": "10m"}]}}
 """Two pods of a champion make a third and a half of them."""

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core.plans import model_deployment
-from steadfit.core.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_barred
 
-from .world import World
-from .world_objects import digest, store
+from .serving_cluster import World
+from .serving_cluster_objects import digest, store
 
 numbers = st.integers(min_value=1, max_value=8)
 

@@ -9,7 +9,7 @@ from steadfit.api.artifactstore import ArtifactStore, LabelSelector
 from steadfit.core.store_choice import named, selects
 from steadfit.core.types import Stores
 
-from .world_objects import store
+from .serving_cluster_objects import store
 
 
 def need(key: str, operator: str, *values: str) -> dict[str, Any]:

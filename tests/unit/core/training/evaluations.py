@@ -8,7 +8,7 @@ from steadfit.api.trainingrun import TrainingRun
 from steadfit.core.input_hash import input_hash
 
 from .builders import JSON, training_run, version, waits
-from .world import World
+from .training_cluster import World
 
 NAME = "orders-eeeeeeeeee"
 LIVE = {"version": "orders-v2", "number": 2, "digest": f"sha256:{2:064x}"}

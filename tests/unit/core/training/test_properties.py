@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from .builders import COMPLETE, FAILED, UNSCHEDULABLE, disruption, ended, running, waits
-from .world import FINISHED, World
+from .training_cluster import FINISHED, World
 
 TRIGGERS = st.sampled_from(
     [

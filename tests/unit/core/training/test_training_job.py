@@ -9,7 +9,7 @@ from steadfit.core.plans import training_job
 
 from .builders import NOW, SPEC, finished_run, observed_job, retrain, training_run, version
 from .builders import training_job as recipe
-from .world import World
+from .training_cluster import World
 
 HOURLY = [{"name": "hourly", "schedule": {"cron": "0 * * * *"}}]
 JOB = ("TrainingJob", "orders")

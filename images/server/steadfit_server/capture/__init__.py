@@ -1,0 +1,1 @@
+"""Keeps requests, answers and outcomes in the object store."""

@@ -1,0 +1,306 @@
+"""Answered requests and their outcomes to the store, so that there is something to learn from.
+
+Off the request path: a request costs one hash, and if it is kept, an append to a queue of bounded rows and bytes. A
+thread of its own writes the queue as Parquet parts, each minute or as soon as enough rows wait. What the queue has
+no room for, and what the store does not take in some minutes (outbox.py), is lost and counted; no request ever waits or
+fails for it.
+
+Which requests are kept follows from a hash of the prediction id alone, so that every replica and every version keeps
+the outcomes of exactly those requests.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from steadfit_artifact.store import under
+
+from steadfit_server.capture.upload_queue import PATIENCE_SECONDS, Outbox, Part, Store
+
+if TYPE_CHECKING:
+    from steadfit_artifact.captures import Request
+
+    from steadfit_server.model.interface import Output
+
+LOG = logging.getLogger(__name__)
+
+# A part has at least this much time or this many rows, so that a store does not fill with crumbs.
+SECONDS = 60.0
+ROWS = 5_000
+# What may wait, being written included. Texts and wide models make rows large, so bytes are bounded as well.
+MAX_ROWS = 50_000
+MAX_BYTES = 64 * 1024 * 1024
+STOP_SECONDS = 5.0
+# What a row holds beside its inputs, roughly.
+_ROW_BYTES = 200
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Rows of requests and outcomes so far.
+
+    Attributes:
+        kept: they are in the store.
+        dropped: the queue had no room for them, or the process ended first.
+        failed: the store did not take them, or they could not be written at all.
+    """
+
+    kept: int = 0
+    dropped: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A request as it came; what takes time is done when it is written."""
+
+    prediction_id: str
+    at: float
+    columns: Mapping[str, NDArray[Any]]
+    outputs: Sequence["Output"]
+    rows: int
+    size: int
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """An outcome, already as JSON."""
+
+    prediction_id: str
+    at: float
+    row: int
+    outcome: str
+    version: str
+    rows: int
+    size: int
+
+
+class Capture:
+    """Keeps a share of requests, and every outcome of those, below one URI.
+
+    Args:
+        uri: the place of captures; see `steadfit_artifact.captures`.
+        sample: share of requests to keep, from 0 to 1.
+        version: of the model that answers here.
+        connect: opens the store; called by the thread, and again after a failure.
+        pod: part of the parts' names, which must differ between replicas.
+        seconds: the longest that a row waits.
+        rows: write as soon as so many wait.
+        max_rows: at most so many wait, those being written included.
+        max_bytes: at most so much waits, roughly.
+        patience: seconds for which the store is asked again to take what it refused.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        sample: float,
+        version: str,
+        connect: Callable[[], Store],
+        pod: str = "",
+        *,
+        seconds: float = SECONDS,
+        rows: int = ROWS,
+        max_rows: int = MAX_ROWS,
+        max_bytes: int = MAX_BYTES,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._uri = uri
+        self._bound = round(sample * 2**64)
+        self._version = version
+        self._outbox = Outbox(connect, self._done, patience)
+        # Unlike a count alone, the time is another one after the container was restarted in the same pod.
+        self._part = f"{pod or socket.gethostname()}-{time.time_ns() // 1_000_000}"
+        self._parts = 0
+        self._seconds, self._rows = seconds, rows
+        self._max_rows, self._max_bytes = max_rows, max_bytes
+        self._lock = threading.Condition()
+        self._queue: list[_Answered | _Outcome] = []
+        self._waiting_rows = self._waiting_bytes = self._queued_rows = 0
+        self._kept = self._dropped = self._failed = 0
+        self._stopping = False
+        self._complained = False
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Write what waits, for at most so long; what then still waits is dropped, as is what comes later."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+        with self._lock:
+            lost, self._queue, self._queued_rows = self._waiting_rows, [], 0
+            self._dropped += lost
+            self._waiting_rows = self._waiting_bytes = 0
+        if lost:
+            LOG.warning("captured rows were lost at the end", extra={"fields": {"rows": lost}})
+
+    def statistics(self) -> Statistics:
+        """Return the counts so far."""
+        with self._lock:
+            return Statistics(self._kept, self._dropped, self._failed)
+
+    def keeps(self, prediction_id: str) -> bool:
+        """Tell whether a request is in the sample."""
+        return int.from_bytes(hashlib.sha256(prediction_id.encode()).digest()[:8], "big") < self._bound
+
+    def request(
+        self, prediction_id: str, at: float, columns: Mapping[str, NDArray[Any]], outputs: Sequence["Output"]
+    ) -> None:
+        """Keep an answered request, if it is in the sample; never blocks and never raises.
+
+        Args:
+            prediction_id: of the answer.
+            at: now, in seconds since 1970.
+            columns: the inputs, each of shape [rows]; nobody may change them afterwards.
+            outputs: what was answered.
+        """
+        try:
+            if self.keeps(prediction_id):
+                rows = len(next(iter(columns.values())))
+                size = rows * _ROW_BYTES + sum(map(_size, columns.values()))
+                self._put(_Answered(prediction_id, at, columns, outputs, rows, size))
+        except Exception as error:
+            self._fail(1, f"a request can't be captured: {error!r}")
+
+    def outcome(self, prediction_id: str, at: float, row: int, outcome: str | float | bool, version: str) -> None:
+        """Keep an outcome, if its request is in the sample; never blocks and never raises.
+
+        Args:
+            prediction_id: of the answer it belongs to.
+            at: now, in seconds since 1970.
+            row: which row of the request.
+            outcome: what happened.
+            version: which version answered; it may be another one than this server's.
+        """
+        try:
+            if self.keeps(prediction_id):
+                text = json.dumps(outcome, ensure_ascii=False, allow_nan=False)
+                self._put(_Outcome(prediction_id, at, row, text, version, 1, _ROW_BYTES + len(text)))
+        except Exception as error:
+            self._fail(1, f"an outcome can't be captured: {error!r}")
+
+    def _put(self, item: _Answered | _Outcome) -> None:
+        with self._lock:
+            full = self._waiting_rows + item.rows > self._max_rows or self._waiting_bytes + item.size > self._max_bytes
+            if full or self._stopping:
+                self._dropped += item.rows
+                return
+            self._queue.append(item)
+            self._waiting_rows += item.rows
+            self._waiting_bytes += item.size
+            before, self._queued_rows = self._queued_rows, self._queued_rows + item.rows
+            if before < self._rows <= self._queued_rows:
+                self._lock.notify_all()
+
+    def _run(self) -> None:
+        flush_at = time.monotonic() + self._seconds
+        while True:
+            with self._lock:
+                wait = min(flush_at, self._outbox.due) - time.monotonic()
+                self._lock.wait_for(lambda: self._stopping or self._queued_rows >= self._rows, max(wait, 0))
+                items: list[_Answered | _Outcome] = []
+                # Not what waits only because the store is asked again: parts would be crumbs.
+                if self._stopping or self._queued_rows >= self._rows or time.monotonic() >= flush_at:
+                    items, self._queue, self._queued_rows = self._queue, [], 0
+                    flush_at = time.monotonic() + self._seconds
+                stopping = self._stopping
+            for key, group in _grouped(items).items():
+                self._pack(key, group)
+            if stopping or time.monotonic() >= self._outbox.due:
+                self._outbox.send(last=stopping)
+            if stopping:
+                return
+
+    def _pack(self, key: tuple[str, int, str], items: list[_Answered | _Outcome]) -> None:
+        """Make one part of rows of one kind, hour and version."""
+        from steadfit_artifact import captures
+
+        rows, size = sum(item.rows for item in items), sum(item.size for item in items)
+        kind, hour, version = key
+        self._parts += 1
+        path = captures.path_of(kind, hour * 3600, version or self._version, f"{self._part}-{self._parts:05d}")
+        try:
+            content = _parquet(items)
+        except Exception as error:
+            self._done(Part(path, b"", rows, size), f"captured rows can't be written: {error}")
+        else:
+            self._outbox.add(Part(under(self._uri, path), content, rows, size))
+
+    def _done(self, part: Part, failure: str | None) -> None:
+        """Count the rows of a part that has left, and make room for others."""
+        with self._lock:
+            if not self._waiting_rows:
+                return  # stop() has given up on them and counted them.
+            self._waiting_rows -= part.rows
+            self._waiting_bytes -= part.size
+            self._kept += part.rows if failure is None else 0
+            self._complained = self._complained and failure is not None
+        if failure is not None:
+            self._fail(part.rows, failure)
+
+    def _fail(self, rows: int, sentence: str) -> None:
+        """Count lost rows; the log has the first of a series of failures."""
+        with self._lock:
+            self._failed += rows
+            complained, self._complained = self._complained, True
+        if not complained:
+            LOG.warning("%s", sentence)
+
+
+def _grouped(items: list[_Answered | _Outcome]) -> dict[tuple[str, int, str], list[_Answered | _Outcome]]:
+    """Return the items of each part: of one kind, one hour and one version."""
+    groups: dict[tuple[str, int, str], list[_Answered | _Outcome]] = {}
+    for item in items:
+        hour = int(item.at // 3600)
+        key = ("requests", hour, "") if isinstance(item, _Answered) else ("outcomes", hour, item.version)
+        groups.setdefault(key, []).append(item)
+    return groups
+
+
+def _parquet(items: list[_Answered | _Outcome]) -> bytes:
+    # Here, in the thread: importing pyarrow takes memory and time that a server without capture never needs.
+    import pyarrow.parquet as pq
+    from steadfit_artifact import captures
+
+    answered = [_request(item) for item in items if isinstance(item, _Answered)]
+    if answered:
+        table = captures.request_table(answered)
+    else:
+        outcomes = [item for item in items if isinstance(item, _Outcome)]
+        table = captures.outcome_table([(item.prediction_id, item.row, item.at, item.outcome) for item in outcomes])
+    target = io.BytesIO()
+    pq.write_table(table, target)
+    return target.getvalue()
+
+
+def _request(item: _Answered) -> "Request":
+    from steadfit_artifact.captures import Request
+
+    outputs = {output.name: output for output in item.outputs}
+    found = outputs.get("label") or outputs["prediction"]
+    probabilities = None
+    if "probabilities" in outputs:
+        probabilities = np.asarray(outputs["probabilities"].data).reshape(outputs["probabilities"].shape)
+    return Request(item.prediction_id, item.at, item.columns, found.data, probabilities)
+
+
+def _size(values: NDArray[Any]) -> int:
+    """Return roughly how many bytes a column holds on to."""
+    if values.dtype != object:
+        return values.nbytes
+    return values.nbytes + sum(49 + len(value) for value in values.tolist() if value is not None)

@@ -1,0 +1,1 @@
+"""Takes outcomes of earlier predictions."""

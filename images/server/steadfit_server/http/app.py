@@ -1,0 +1,174 @@
+"""The HTTP interface: Open Inference Protocol V2 over REST, as a plain ASGI application.
+
+A model's name and version are known when the process starts, so the whole routing is one dictionary of exact
+paths; a framework would add a fifth to the cost of a small request (docs/design/0020) and nothing we use.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeVar
+
+import orjson
+
+from steadfit_server import __version__
+from steadfit_server.http.body import read_json_body
+from steadfit_server.inference.lifecycle import Lifecycle
+from steadfit_server.inference.predictor import Predictor
+from steadfit_server.protocol.errors import ClientGone, RequestError, quoted
+from steadfit_server.settings import Settings
+from steadfit_server.telemetry.metrics import Metrics
+
+LOG = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Document = dict[str, Any]
+T = TypeVar("T")
+
+READ = ("GET", "HEAD")
+# Where the protocol implementation tells whether the answer that is about to be sent is its connection's last
+# (connection.py).
+CONNECTION = "steadfit.connection"
+
+
+class App:
+    """Answers health, metadata, inference and feedback for one version of one model."""
+
+    def __init__(self, settings: Settings, lifecycle: Lifecycle, metrics: Metrics) -> None:
+        self._settings = settings
+        self._lifecycle = lifecycle
+        self._metrics = metrics
+        self._inferring = 0
+        metrics.show_draining(lambda: lifecycle.draining)
+        self._identity: Document = {
+            "model_name": settings.model_name,
+            "model_version": settings.version,
+            "parameters": {"revision": settings.revision},
+        }
+        model = f"/v2/models/{settings.model_name}"
+        self._model_path, self._version_path = model, f"{model}/versions/{settings.version}"
+        self._reads: dict[str, Callable[[], tuple[int, Document]]] = {
+            "/v2": self._server,
+            "/v2/health/live": self._live,
+        }
+        self._reads["/v2/health/ready"] = self._ready
+        for path in (self._model_path, self._version_path):
+            self._reads[path] = self._metadata
+            self._reads[f"{path}/ready"] = self._ready
+        self._infer_paths = frozenset(f"{path}/infer" for path in (self._model_path, self._version_path))
+        # Without a version: an outcome belongs to the version that its token names.
+        self._feedback_path = f"{model}/feedback"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; nothing but the client's going away ends without an answer."""
+        started = time.perf_counter()
+        path, method = scope["path"], scope["method"]
+        inference = path in self._infer_paths and method == "POST"
+        headers: dict[bytes, bytes] = {}
+        try:
+            if inference:
+                status, document = 200, await self._infer(scope, receive)
+            elif path == self._feedback_path and method == "POST":
+                status, document = await self._feedback(scope, receive)
+            elif path in self._reads and method in READ:
+                status, document = self._reads[path]()
+            else:
+                raise self._no_such(path, method)
+        except ClientGone:
+            return
+        except RequestError as error:
+            status, document, headers = error.status, self._identity | {"error": error.sentence}, error.headers
+        except Exception:
+            incident = uuid.uuid4().hex
+            LOG.exception("a request failed", extra={"fields": {"incident": incident}})
+            status = 500
+            document = self._identity | {"error": f"The server failed; its log has the cause under {incident}."}
+        if inference:
+            self._metrics.answered(status, time.perf_counter() - started)
+        await self._send(scope, send, status, document, headers)
+
+    async def _infer(self, scope: Scope, receive: Receive) -> Document:
+        answer = await self._posted(scope, receive, Predictor.infer)
+        answer["parameters"] = self._identity["parameters"] | answer.get("parameters", {})
+        return self._identity | answer
+
+    async def _feedback(self, scope: Scope, receive: Receive) -> tuple[int, Document]:
+        received = await self._posted(scope, receive, Predictor.feedback)
+        return received.status, self._identity | received.document()
+
+    async def _posted(self, scope: Scope, receive: Receive, answer: Callable[[Predictor, bytes], Awaitable[T]]) -> T:
+        """Read a body and answer it, within the caps that all bodies share."""
+        predictor = self._loaded()
+        if self._inferring >= self._settings.max_concurrent_requests:
+            raise RequestError(
+                503,
+                f"The server is answering {self._inferring} requests, which is its limit; try again.",
+                {b"retry-after": b"1"},
+            )
+        self._inferring += 1
+        try:
+            body = await read_json_body(
+                scope["headers"], receive, self._settings.max_body_bytes, self._settings.request_timeout_seconds
+            )
+            return await answer(predictor, body)
+        finally:
+            self._inferring -= 1
+
+    def _loaded(self) -> Predictor:
+        predictor = self._lifecycle.predictor
+        if predictor is None:
+            raise RequestError(503, self._lifecycle.reason, {b"retry-after": b"1"})
+        return predictor
+
+    def _server(self) -> tuple[int, Document]:
+        return 200, {"name": "steadfit", "version": __version__, "extensions": []}
+
+    def _live(self) -> tuple[int, Document]:
+        return 200, {"live": True}
+
+    def _ready(self) -> tuple[int, Document]:
+        if self._lifecycle.predictor is None:
+            return 503, self._identity | {"ready": False, "error": self._lifecycle.reason}
+        return 200, self._identity | {"ready": True}
+
+    def _metadata(self) -> tuple[int, Document]:
+        model = self._loaded().model
+        inputs = [{"name": each.name, "datatype": each.datatype, "shape": [-1]} for each in model.features]
+        return 200, self._identity | {
+            "name": self._settings.model_name,
+            "versions": [self._settings.version],
+            "platform": model.format,
+            "inputs": inputs,
+            "outputs": list(model.output_tensors),
+        }
+
+    def _no_such(self, path: str, method: str) -> RequestError:
+        """Say which part of the path or method is wrong."""
+        if path in self._infer_paths:
+            return RequestError(405, f"Inference takes POST, not {quoted(method)}.", {b"allow": b"POST"})
+        if path == self._feedback_path:
+            return RequestError(405, f"Feedback takes POST, not {quoted(method)}.", {b"allow": b"POST"})
+        if path in self._reads:
+            return RequestError(405, f"This path takes GET, not {quoted(method)}.", {b"allow": b"GET, HEAD"})
+        parts = path.strip("/").split("/")
+        if parts[:2] == ["v2", "models"] and len(parts) > 2:
+            name, version = self._settings.model_name, self._settings.version
+            if parts[2] != name:
+                return RequestError(404, f"Unknown model {quoted(parts[2])}; this server serves '{name}'.")
+            if len(parts) > 4 and parts[3] == "versions" and parts[4] != version:
+                return RequestError(404, f"Version {quoted(parts[4])} is not served here; version '{version}' is.")
+        return RequestError(404, f"There is nothing at {quoted(path)}; the model is at '{self._model_path}'.")
+
+    async def _send(
+        self, scope: Scope, send: Send, status: int, document: Document, headers: dict[bytes, bytes]
+    ) -> None:
+        body = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+        lines = {b"content-type": b"application/json", b"content-length": b"%d" % len(body), **headers}
+        connection = scope.get("extensions", {}).get(CONNECTION)
+        if connection["is_last"]() if connection else self._lifecycle.draining:
+            lines[b"connection"] = b"close"
+        await send({"type": "http.response.start", "status": status, "headers": list(lines.items())})
+        await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,1 @@
+"""Loads the model and answers inference requests."""

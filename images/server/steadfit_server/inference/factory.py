@@ -1,0 +1,43 @@
+"""A predictor from a stored artifact: fetched, verified, loaded."""
+
+import logging
+
+from steadfit_artifact.model import load_model
+from steadfit_artifact.quarantine import refuse
+from steadfit_artifact.reference import read_reference
+from steadfit_artifact.store import Store
+from steadfit_artifact.transfer import download
+
+from steadfit_server.inference.predictor import Predictor
+from steadfit_server.model.artifact_model import ArtifactModel
+from steadfit_server.settings import Settings
+from steadfit_server.telemetry.signals import Capture, Signals
+
+LOG = logging.getLogger(__name__)
+
+
+def load(settings: Settings, capture: Capture | None = None) -> Predictor:
+    """Fetch the artifact, check every byte against its digest, and only then load the model.
+
+    An artifact that this ModelDeployment rolled back is refused, though nobody in the cluster remembers it any more.
+
+    Args:
+        settings: which artifact, and the limits.
+        capture: gets what is answered and posted back.
+
+    Raises:
+        StoreError: the store can't give the artifact now.
+        ArtifactError: it was rolled back here, is not what its digest names, can't be loaded, or fails on an example
+            row.
+    """
+    artifact = settings.artifact
+    store = Store.connect(artifact.store)
+    refuse(store, artifact.uri, settings.model_name)
+    download(store, artifact.uri, artifact.digest, settings.model_dir)
+    model = ArtifactModel(load_model(settings.model_dir))
+    reference = read_reference(settings.model_dir)
+    if reference is None:
+        LOG.warning("the artifact has no reference.json, so nothing is counted by bin")
+    secret = (artifact.store.credentials / "AWS_SECRET_ACCESS_KEY").read_bytes().strip()
+    signals = Signals(settings, secret, model, model.classes, reference, capture)
+    return Predictor(model, settings.max_rows, settings.request_timeout_seconds, signals)

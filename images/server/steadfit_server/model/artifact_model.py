@@ -1,0 +1,78 @@
+"""The artifact package's model as the server needs it: its answers as tensors."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from steadfit_artifact.errors import ColumnError, ModelError
+from steadfit_artifact.prediction import Label, Model, Prediction
+
+from steadfit_server.model.interface import Output, example
+from steadfit_server.protocol.errors import InvalidInputError
+from steadfit_server.protocol.inference_request import Feature
+
+# A numpy array's kind to the protocol's datatype; what is not here are objects and strings.
+_DATATYPES = {"b": "BOOL", "i": "INT64", "u": "UINT64", "f": "FP64"}
+
+
+class ArtifactModel:
+    """A loaded model whose predictions are tensors.
+
+    Raises:
+        ModelError: it fails on an example row.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.classes: tuple[Label, ...] | None = model.classes
+        try:
+            outputs = self.predict(example(model.features, 1))
+        except InvalidInputError as error:
+            raise ModelError(f"The model refuses an example row of zeros and first categories: {error}") from error
+        self.output_tensors: Sequence[Mapping[str, Any]] = [
+            {"name": each.name, "datatype": each.datatype, "shape": [-1, *each.shape[1:]]} for each in outputs
+        ]
+
+    @property
+    def features(self) -> Sequence[Feature]:
+        """The model's inputs."""
+        return self._model.features
+
+    @property
+    def format(self) -> str:
+        """The artifact's format."""
+        return self._model.format
+
+    def predict(self, columns: Mapping[str, NDArray[Any]]) -> Sequence[Output]:
+        """Return `label` and `probabilities` of a classification, or `prediction` of a regression.
+
+        Called from two threads at once, which both formats allow: predicting changes nothing in a model.
+
+        Raises:
+            InvalidInputError: a row that the model can't judge; the sentence names the input.
+            ModelError: an answer that is no number.
+        """
+        try:
+            return _tensors(self._model.predict(columns))
+        except ColumnError as error:
+            raise InvalidInputError(f"Input {error}") from error
+
+
+def _tensors(prediction: Prediction) -> list[Output]:
+    labels, probabilities = prediction.labels, prediction.probabilities
+    regression = probabilities is None and prediction.classes is None and labels.dtype.kind == "f"
+    _require_finite(labels if regression else probabilities)
+    datatype = _DATATYPES.get(labels.dtype.kind, "BYTES")
+    data = labels.tolist() if datatype == "BYTES" else labels
+    outputs = [Output("prediction" if regression else "label", datatype, [len(labels)], data)]
+    if probabilities is not None:
+        classes = {"classes": list(prediction.classes)} if prediction.classes is not None else None
+        outputs.append(Output("probabilities", "FP32", list(probabilities.shape), probabilities.ravel(), classes))
+    return outputs
+
+
+def _require_finite(values: NDArray[Any] | None) -> None:
+    """JSON has no word for NaN and infinity; answering null would look like an answer."""
+    if values is not None and not np.isfinite(values).all():
+        raise ModelError("The model's answer is not a finite number.")

@@ -1,0 +1,70 @@
+"""What the server asks of a model: a protocol, its output tensors and an example of its inputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadfit_server.protocol.inference_request import Feature
+from steadfit_server.protocol.tensors import DTYPES
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output tensor.
+
+    Attributes:
+        name: `label`, `prediction` or `probabilities`.
+        datatype: in the protocol's words.
+        shape: [rows] or [rows, classes].
+        data: the elements in row-major order.
+        parameters: what belongs to the tensor but is not its data, e.g. the classes of the columns.
+    """
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[Any] | NDArray[Any]
+    parameters: Mapping[str, Any] | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return the tensor as the protocol's JSON object."""
+        document: dict[str, Any] = {
+            "name": self.name,
+            "datatype": self.datatype,
+            "shape": self.shape,
+            "data": self.data,
+        }
+        if self.parameters is not None:
+            document["parameters"] = self.parameters
+        return document
+
+
+class ServedModel(Protocol):
+    """What the server needs of a loaded model."""
+
+    @property
+    def features(self) -> Sequence[Feature]:
+        """The model's inputs."""
+
+    @property
+    def output_tensors(self) -> Sequence[Mapping[str, Any]]:
+        """Name, datatype and shape of each output (-1 = rows), for the model's metadata."""
+
+    @property
+    def format(self) -> str:
+        """The artifact's format: onnx or skops."""
+
+    def predict(self, columns: Mapping[str, NDArray[Any]]) -> Sequence[Output]:
+        """Return the outputs for columns of shape [rows]; raises InvalidInputError for rows it can't judge."""
+
+
+def example(features: Sequence[Feature], rows: int) -> dict[str, NDArray[Any]]:
+    """Return columns of plain values that every model has to take: 0, false, the first category."""
+    columns = {}
+    for feature in features:
+        value = (feature.categories or ("",))[0] if feature.datatype == "BYTES" else 0
+        columns[feature.name] = np.full(rows, value, dtype=DTYPES[feature.datatype])
+    return columns

@@ -1,0 +1,94 @@
+"""What a model's outputs say, in the words that counters and prediction tokens need."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from steadfit_artifact.prediction import Label
+from steadfit_artifact.reference import Reference, ReferenceFileError, Task, label_text
+
+from steadfit_server.model.interface import Output
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """How to read the outputs of one model.
+
+    Attributes:
+        task: what it predicts.
+        classes: of a classification, in the order of the probabilities.
+        positive: of a binary classification, the index of the class that the score is the probability of.
+    """
+
+    task: Task
+    classes: tuple[Label, ...] = ()
+    positive: int = 0
+
+    def predicted(self, outputs: Sequence[Output]) -> NDArray[Any]:
+        """Return for each row the score (binary), the class (multiclass; objects) or the value (regression).
+
+        A binary classifier without probabilities has the scores 0 and 1.
+        """
+        first, last = outputs[0], outputs[-1]
+        if self.task == "regression":
+            return np.asarray(first.data, np.float64)
+        if self.task == "binary" and last.name == "probabilities" and last.shape[1:] == [len(self.classes)]:
+            return np.asarray(last.data)[self.positive :: len(self.classes)]
+        labels = self.labels(outputs)
+        return labels if self.task == "multiclass" else (labels == self.classes[self.positive]).astype(np.float64)
+
+    def labels(self, outputs: Sequence[Output]) -> NDArray[Any]:
+        """Return for each row the class, as objects."""
+        return np.asarray(outputs[0].data, object)
+
+
+def meaning_of(
+    reference: Reference | None, classes: Sequence[Label] | None, outputs: Sequence[Mapping[str, Any]]
+) -> Meaning | None:
+    """Find out what a model's outputs say.
+
+    Args:
+        reference: of the artifact, which says it; older artifacts have none.
+        classes: in the order of the probabilities, where the model knows them.
+        outputs: the outputs' names, types and shapes.
+
+    Returns:
+        None for a classification whose classes nobody names.
+
+    Raises:
+        ReferenceFileError: the reference is one of another kind of model.
+    """
+    regression = outputs[0]["name"] == "prediction"
+    if reference is not None and (reference.task == "regression") != regression:
+        raise ReferenceFileError(f"reference.json is of a {reference.task} model, and this one is none.")
+    if regression:
+        return Meaning("regression")
+    named = tuple(classes) if classes is not None else reference.classes if reference is not None else None
+    if named is None or len(named) < 2:
+        return None
+    if len(named) > 2:
+        return Meaning("multiclass", named)
+    if reference is not None and reference.positive in named:
+        return Meaning("binary", named, named.index(reference.positive))
+    return Meaning("binary", named, _greater(named))
+
+
+def identity(label: Label) -> int:
+    """Return four bytes that stand for a class in a token, so that it means the same whatever is served then.
+
+    True, 1 and 1.0 are one class, as they are in training: a boolean column comes out of an ONNX graph as 0 and 1.
+    """
+    canonical = f"text {label}" if isinstance(label, str) else f"number {label_text(_number(label))}"
+    return int.from_bytes(hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).digest()[:4], "little")
+
+
+def _number(label: float) -> float:
+    return int(label) if isinstance(label, bool) else label
+
+
+def _greater(classes: tuple[Label, ...]) -> int:
+    """Choose as evaluation does when the TrainingJob names no positive class."""
+    return max(range(len(classes)), key=lambda index: (isinstance(classes[index], str), classes[index]))

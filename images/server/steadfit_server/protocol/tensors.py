@@ -1,0 +1,86 @@
+"""One tensor of the Open Inference Protocol to a numpy array, every element checked.
+
+numpy alone is too helpful for input from outside: it reads the string "1.5" as a number, True as 1 and
+rounds 1.5 to 1 for an integer array. So the Python types that JSON gave are looked at first.
+"""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadfit_server.protocol.errors import InvalidInputError
+
+FLOATS = ("FP16", "FP32", "FP64")
+INTEGERS = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
+NUMERIC = (*FLOATS, *INTEGERS)
+DTYPES: Mapping[str, np.dtype[Any]] = {
+    "BOOL": np.dtype(np.bool_),
+    "BYTES": np.dtype(object),
+    # JSON numbers are doubles; the model narrows them, and says which one is too large for it.
+    **dict.fromkeys(FLOATS, np.dtype(np.float64)),
+    **{name: np.dtype(name.lower()) for name in INTEGERS},
+}
+
+# What JSON may hold for each kind of datatype. null is a missing value: of numbers with a fraction (NaN) and of text.
+_ALLOWED: Mapping[str, frozenset[type]] = {
+    "BOOL": frozenset({bool}),
+    "BYTES": frozenset({str, type(None)}),
+    **dict.fromkeys(FLOATS, frozenset({int, float, type(None)})),
+    **dict.fromkeys(INTEGERS, frozenset({int, float})),
+}
+_TAKES = {"BOOL": "true or false", "BYTES": "strings", **dict.fromkeys(NUMERIC, "numbers")}
+_JSON_NAMES = {str: "a string", bool: "a boolean", type(None): "null", list: "a list", dict: "an object"}
+
+
+def flat(where: str, data: object, shape: list[int]) -> list[Any]:
+    """Return the elements in row-major order; the protocol allows `data` flat or nested as `shape` says.
+
+    Raises:
+        InvalidInputError: `data` is no list or does not fill `shape`.
+    """
+    if not isinstance(data, list):
+        raise InvalidInputError(f"{where}: 'data' must be a list.")
+    rows, columns = shape[0], shape[1] if len(shape) == 2 else 1
+    if len(shape) == 2 and data and isinstance(data[0], list):
+        if len(data) != rows or any(not isinstance(row, list) or len(row) != columns for row in data):
+            raise InvalidInputError(f"{where}: 'data' does not have shape {shape}.")
+        return list(chain.from_iterable(data))
+    if len(data) != rows * columns:
+        values = "1 value does" if len(data) == 1 else f"{len(data)} values do"
+        raise InvalidInputError(f"{where}: {values} not fill shape {shape}.")
+    return data
+
+
+def column(where: str, values: list[Any], datatype: str) -> NDArray[Any]:
+    """Return `values` as an array of shape [n], of the type that DTYPES has for `datatype`.
+
+    Raises:
+        InvalidInputError: an element has the wrong type or does not fit the datatype; the sentence names its row.
+    """
+    allowed = _ALLOWED[datatype]
+    if not allowed.issuperset(map(type, values)):
+        row = next(i for i, value in enumerate(values) if type(value) not in allowed)
+        kind = _JSON_NAMES.get(type(values[row]), "a number")
+        raise InvalidInputError(f"{where}: row {row} holds {kind}, but {datatype} takes {_TAKES[datatype]}.")
+    dtype = DTYPES[datatype]
+    if datatype in INTEGERS:
+        return _integers(where, values, dtype, datatype)
+    return np.array(values, dtype)
+
+
+def _integers(where: str, values: list[Any], dtype: np.dtype[Any], datatype: str) -> NDArray[Any]:
+    """Integers, or whole numbers written as 3.0: a client that sends one float matrix means these."""
+    limits = np.iinfo(dtype)
+    if float in set(map(type, values)):
+        fractions = np.array(values, dtype=np.float64) % 1 != 0
+        if fractions.any():
+            row = int(fractions.argmax())
+            raise InvalidInputError(f"{where}: row {row} holds {values[row]}, but {datatype} takes whole numbers.")
+    for bound in (min(values), max(values)):
+        if not limits.min <= bound <= limits.max:
+            row = values.index(bound)
+            raise InvalidInputError(f"{where}: row {row} holds {bound}, which is out of range for {datatype}.")
+    return np.array([int(value) for value in values], dtype=dtype)

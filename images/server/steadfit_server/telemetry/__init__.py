@@ -1,0 +1,1 @@
+"""Counts what is asked and answered, for Prometheus."""

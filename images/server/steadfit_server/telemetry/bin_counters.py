@@ -1,0 +1,156 @@
+"""Counts, for each input and for the answer, in which of the reference's bins the rows fall.
+
+The bins are the reference's and never move, so the counts of all replicas can be added (docs/design/0060). Numbers are
+counted many rows at a time (number_counts.py), and so are texts and classes.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from numpy.typing import NDArray
+from steadfit_artifact.reference import (
+    CategoryFeature,
+    ClassPredictions,
+    Reference,
+    ReferenceFileError,
+    count_categories,
+    count_classes,
+)
+
+from steadfit_server.protocol.inference_request import Feature
+from steadfit_server.telemetry.number_bins import NumberCounts
+
+# Rows whose texts may wait to be counted.
+MAX_WAITING_TEXTS = 1_024
+
+
+@dataclass
+class Tally:
+    """The counts of one distribution.
+
+    Attributes:
+        bins: the bins' names, each once.
+        reference: how many of the reference's rows are in each.
+        counts: how many of the answered ones, by position; several positions may share a bin.
+        bin_of: which bin each position belongs to.
+    """
+
+    bins: tuple[str, ...]
+    reference: tuple[int, ...]
+    counts: list[int] = field(repr=False)
+    bin_of: tuple[int, ...]
+
+    @classmethod
+    def of(cls, positions: Sequence[str], counted: Sequence[int]) -> "Tally":
+        """Begin at 0, beside what the reference counted by position."""
+        bins = tuple(dict.fromkeys(positions))
+        bin_of = tuple(bins.index(name) for name in positions)
+        return cls(bins, tuple(_folded(counted, bin_of, len(bins))), [0] * len(positions), bin_of)
+
+    def by_bin(self) -> list[int]:
+        """Return the counts of the bins."""
+        return _folded(self.counts, self.bin_of, len(self.bins))
+
+    def ratios(self) -> list[float]:
+        """Return the reference's share of each bin, never 0: half a row is added to each (Jeffreys)."""
+        total = sum(self.reference) + 0.5 * len(self.bins)
+        return [(count + 0.5) / total for count in self.reference]
+
+
+@dataclass
+class _Texts:
+    """Texts or classes that wait to be counted, the function that does it by position, and the counts so far."""
+
+    name: str
+    counted: Callable[[Sequence[Any]], list[int]]
+    counts: list[int]
+    waiting: list[Any] = field(default_factory=list)
+
+
+class Counting:
+    """The counts of one model's inputs and answers; several threads may add and read.
+
+    Args:
+        reference: the artifact's.
+        features: the model's inputs.
+
+    Raises:
+        ReferenceFileError: the reference counts an input that the model does not have, or another kind of it.
+    """
+
+    def __init__(self, reference: Reference, features: Sequence[Feature]) -> None:
+        self.rows = reference.rows
+        self.by_class = isinstance(reference.predictions, ClassPredictions)
+        self.importances = {feature.name: feature.importance for feature in reference.features}
+        self.features: dict[str, Tally] = {}
+        self.predictions = Tally.of(reference.predictions.positions, reference.predictions.counts)
+        self._texts: list[_Texts] = []
+        datatypes = {feature.name: feature.datatype for feature in features}
+        edged: list[tuple[Sequence[float], str, list[int]]] = []
+        self._numbers: list[str] = []
+        for feature in reference.features:
+            datatype = datatypes.get(feature.name)
+            if datatype is None or (datatype == "BYTES") != isinstance(feature, CategoryFeature):
+                raise ReferenceFileError(
+                    f"reference.json counts '{feature.name}' as a {feature.kind}, which the model's inputs don't have."
+                )
+            tally = self.features[feature.name] = Tally.of(feature.positions, feature.counts)
+            if isinstance(feature, CategoryFeature):
+                self._texts.append(_Texts(feature.name, partial(count_categories, feature.categories), tally.counts))
+            else:
+                self._numbers.append(feature.name)
+                edged.append((feature.edges, datatype, tally.counts))
+        predictions = reference.predictions
+        self._classes: _Texts | None = None
+        if isinstance(predictions, ClassPredictions):
+            self._classes = _Texts("", partial(count_classes, predictions.classes), self.predictions.counts)
+        else:
+            edged.append((predictions.edges, "FP64", self.predictions.counts))
+        self._number_counts = NumberCounts(edged)
+        self._waiting_rows = 0
+        self._lock = threading.Lock()
+
+    def add(self, columns: Mapping[str, NDArray[Any]], predicted: NDArray[Any]) -> None:
+        """Count rows that were answered; `predicted` are their classes if `by_class`, else scores or values."""
+        numbers = [columns[name] for name in self._numbers]
+        if self._classes is None:
+            numbers.append(predicted)
+        with self._lock:
+            self._number_counts.add(numbers, len(predicted))
+            for texts in self._texts:
+                texts.waiting.extend(columns[texts.name].tolist())
+            if self._classes is not None:
+                self._classes.waiting.extend(predicted.tolist())
+            self._waiting_rows += len(predicted)
+            if self._waiting_rows >= MAX_WAITING_TEXTS:
+                self._count_texts()
+
+    def snapshot(self) -> tuple[dict[str, list[int]], list[int]]:
+        """Return the counts by bin of one moment: of each feature, and of the answers."""
+        with self._lock:
+            self._number_counts.count()
+            self._count_texts()
+            return {name: tally.by_bin() for name, tally in self.features.items()}, self.predictions.by_bin()
+
+    def _count_texts(self) -> None:
+        """Count the texts and classes that wait; the lock is held."""
+        self._waiting_rows = 0
+        for texts in (*self._texts, self._classes):
+            if texts is not None:
+                _add(texts.counts, texts.counted(texts.waiting))
+                texts.waiting.clear()
+
+
+def _add(counts: list[int], more: Sequence[int]) -> None:
+    for position, number in enumerate(more):
+        counts[position] += number
+
+
+def _folded(counts: Sequence[int], bin_of: Sequence[int], bins: int) -> list[int]:
+    folded = [0] * bins
+    for position, count in enumerate(counts):
+        folded[bin_of[position]] += count
+    return folded

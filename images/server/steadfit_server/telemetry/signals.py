@@ -1,0 +1,117 @@
+"""What one served model tells about itself: counts of what it sees and answers, tokens, outcomes, captured rows."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+from steadfit_artifact.prediction import Label
+from steadfit_artifact.reference import Reference
+
+from steadfit_server.feedback.counters import OutcomeCounts
+from steadfit_server.feedback.handler import Feedback
+from steadfit_server.feedback.outcome import Judge
+from steadfit_server.feedback.token import Tokens, new_prediction_id
+from steadfit_server.model.interface import Output, ServedModel
+from steadfit_server.model.output_semantics import meaning_of
+from steadfit_server.settings import Settings
+from steadfit_server.telemetry.bin_counters import Counting
+
+
+class CaptureStatistics(Protocol):
+    """What became of captured rows."""
+
+    @property
+    def kept(self) -> int:
+        """They are in the store."""
+
+    @property
+    def dropped(self) -> int:
+        """There was no room for them."""
+
+    @property
+    def failed(self) -> int:
+        """The store did not take them."""
+
+
+class Capture(Protocol):
+    """Keeps requests, answers and outcomes in the store; no method blocks or raises."""
+
+    def request(
+        self, prediction_id: str, at: float, columns: Mapping[str, NDArray[Any]], outputs: Sequence[Output]
+    ) -> None:
+        """Keep a request and its answer."""
+
+    def outcome(self, prediction_id: str, at: float, row: int, outcome: str | int | float | bool, version: str) -> None:
+        """Keep an outcome."""
+
+    def statistics(self) -> CaptureStatistics:
+        """Return the rows so far."""
+
+
+class Signals:
+    """The signals of one model; several threads may predict, post and scrape at once.
+
+    Args:
+        settings: whose model it is, and the limits.
+        secret: the store's secret access key, of which the tokens' key is derived.
+        model: what is served.
+        classes: in the order of the probabilities, where the model knows them.
+        reference: of the artifact, or None if it has none: then nothing is counted by bin.
+        capture: gets what is answered and posted, or None.
+        clock: seconds since 1970.
+
+    Raises:
+        ReferenceFileError: the reference does not fit the model.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        secret: bytes,
+        model: ServedModel,
+        classes: Sequence[Label] | None,
+        reference: Reference | None,
+        capture: Capture | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.version, self.revision = settings.version, settings.revision
+        self.capture = capture
+        self.counting = Counting(reference, model.features) if reference is not None else None
+        self._clock = clock
+        self._meaning = meaning_of(reference, classes, model.output_tensors)
+        tokens = Tokens(secret, settings.namespace, settings.model_name, self.version, self.revision)
+        self._signer = tokens.signer(self._meaning) if self._meaning is not None else None
+        judge = Judge(self._meaning, reference)
+        task = self._meaning.task if self._meaning is not None else None
+        self.outcomes = OutcomeCounts(self.version, self.revision, task, judge)
+        keep = capture.outcome if capture is not None else _drop
+        self.feedback = Feedback(self, tokens, judge, self.outcomes, settings.feedback_max_age_seconds, keep, clock)
+        self._rows = 0
+        self._lock = threading.Lock()
+
+    @property
+    def rows(self) -> int:
+        """Rows predicted."""
+        return self._rows
+
+    def predicted(self, columns: Mapping[str, NDArray[Any]], rows: int, outputs: Sequence[Output]) -> dict[str, str]:
+        """Count and capture an answer; return the parameters that it carries."""
+        at, prediction_id = self._clock(), new_prediction_id()
+        parameters = {"prediction_id": prediction_id.hex()}
+        with self._lock:
+            self._rows += rows
+        if self._meaning is not None and self._signer is not None:
+            predicted = self._meaning.predicted(outputs)
+            parameters["prediction_token"] = self._signer.sign(prediction_id, at, predicted)
+            if self.counting is not None:
+                binary_classes = self.counting.by_class and self._meaning.task == "binary"
+                self.counting.add(columns, self._meaning.labels(outputs) if binary_classes else predicted)
+        if self.capture is not None:
+            self.capture.request(parameters["prediction_id"], at, columns, outputs)
+        return parameters
+
+
+def _drop(prediction_id: str, at: float, row: int, outcome: str | int | float | bool, version: str) -> None:
+    """Nothing is captured."""

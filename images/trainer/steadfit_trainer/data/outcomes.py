@@ -1,0 +1,102 @@
+"""Outcomes that were posted back, as values of the target.
+
+They come as JSON, in whatever way the caller writes a label; the run's other data says how the target is written there,
+and both have to be one column for whoever learns from them.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from steadfit_artifact import captures
+
+from steadfit_trainer.data import labels, tables
+from steadfit_trainer.failures import DataFailure
+
+_TRUTH = {"0": False, "1": True, "false": False, "true": True}
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The newest outcome of each row.
+
+    Attributes:
+        keys: what names the row, each once.
+        values: what happened, as the target has it.
+    """
+
+    keys: pa.Array
+    values: pa.Array
+
+
+def keys_of(table: pa.Table) -> Any:
+    """Return what names each row of requests or outcomes: prediction id and row."""
+    rows = table.column(captures.ROW).cast(pa.string())
+    return pc.binary_join_element_wise(table.column(captures.PREDICTION_ID), rows, ":")
+
+
+def read(
+    files: dict[str, Path], name: str, target: str, kind: pa.DataType | None, window: timedelta | None = None
+) -> Outcomes:
+    """Read the outcomes of all parts.
+
+    Args:
+        files: the parts, by URI.
+        name: of the source, for sentences.
+        target: the column that the outcomes are values of.
+        kind: its type in the run's other data; None if there is no other.
+        window: only outcomes that came so long before the newest one count; None = all.
+
+    Raises:
+        DataFailure: a part can't be read, or an outcome is no value of the target.
+    """
+    parts = [captures.OUTCOME_SCHEMA.empty_table()]
+    for uri, path in files.items():
+        with tables.readable(uri, "Parquet"):
+            parts.append(pq.read_table(path, partitioning=None).cast(captures.OUTCOME_SCHEMA))
+    table = pa.concat_tables(parts)
+    if window is not None and len(table):
+        received = table.column(captures.RECEIVED_AT)
+        table = table.filter(pc.greater(received, pc.subtract(pc.max(received), pa.scalar(window, pa.duration("us")))))
+    table = table.append_column("key", keys_of(table)).sort_by(captures.RECEIVED_AT)
+    newest = table.group_by("key", use_threads=False).aggregate([(captures.OUTCOME, "last")])
+    encoded = newest.column(f"{captures.OUTCOME}_last").combine_chunks().dictionary_encode()
+    values = _typed([json.loads(text) for text in encoded.dictionary.to_pylist()], name, target, kind)
+    return Outcomes(newest.column("key").combine_chunks(), values.take(encoded.indices))
+
+
+def _typed(values: list[Any], name: str, target: str, kind: pa.DataType | None) -> pa.Array:
+    """Return outcomes as the other data has the target, or else as what they all are."""
+    wanted = _common(values) if kind is None else kind
+    found = []
+    for value in values:
+        try:
+            found.append(pa.scalar(_as(value, wanted), wanted).as_py())
+        except (ValueError, KeyError, OverflowError, pa.ArrowException):
+            raise DataFailure(
+                f"'{name}' has the outcome {json.dumps(value)[:64]}, but the target '{target}' is {wanted} in the "
+                "other data."
+            ) from None
+    return pa.array(found, wanted)
+
+
+def _common(values: list[Any]) -> pa.DataType:
+    if any(isinstance(value, str) for value in values):
+        return pa.string()
+    if any(isinstance(value, float) for value in values):
+        return pa.float64()
+    return pa.bool_() if values and all(isinstance(value, bool) for value in values) else pa.int64()
+
+
+def _as(value: Any, kind: pa.DataType) -> Any:
+    text = value if isinstance(value, str) else labels.text_of(value)
+    if pa.types.is_boolean(kind):
+        return _TRUTH[text.lower()]
+    if pa.types.is_integer(kind):
+        return int(text)
+    return float(text) if pa.types.is_floating(kind) else text

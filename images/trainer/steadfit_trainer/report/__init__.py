@@ -1,0 +1,1 @@
+"""Tells the operator and Kubernetes how a step ended."""

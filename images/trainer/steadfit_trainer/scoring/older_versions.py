@@ -1,0 +1,78 @@
+"""Versions that were made before: had from the store, every byte checked, and asked on rows of now."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from steadfit_artifact.errors import ArtifactError
+from steadfit_artifact.model import Model, load_model
+from steadfit_artifact.store import ObjectMissingError, Store, StoreConfig, StoreError
+from steadfit_artifact.transfer import download
+
+from steadfit_trainer.config import Evaluation, Version
+from steadfit_trainer.deadline import Patience
+from steadfit_trainer.failures import Failure
+from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring.metrics import Judged
+
+Connect = Callable[[StoreConfig], Store]
+
+
+class NotComparableError(Exception):
+    """There is no comparison; the message is the end of a sentence."""
+
+
+def load(version: Version, folder: Path, connect: Connect, patience: Patience) -> Model:
+    """Download a version to `folder`, every byte checked against its digest, and load it.
+
+    Raises:
+        NotComparableError: it is not there, not what its digest says, or can't be loaded here.
+        StoreFailure: the store did not answer until the deadline.
+    """
+    store, uri = version.store, version.artifact.uri
+    if version.problem is not None or store is None or uri is None:
+        raise NotComparableError(version.problem or "nobody says where its artifact lies")
+
+    def fetch() -> None:
+        try:
+            download(connect(store), uri, version.artifact.digest, folder)
+        except ObjectMissingError as error:  # Waiting does not bring it back.
+            raise NotComparableError(f"its artifact is gone: {end(error)}") from error
+
+    try:
+        patience.retry(fetch, StoreError)
+        return load_model(folder)
+    except ArtifactError as error:
+        raise NotComparableError(f"it can't be loaded: {end(error)}") from error
+
+
+def answers(
+    model: Model,
+    columns: Mapping[str, NDArray[Any]],
+    truth: list[Any],
+    evaluation: Evaluation,
+    where: str = "the holdout",
+) -> Judged:
+    """Let a version answer rows; return its answers beside the truth.
+
+    Raises:
+        NotComparableError: it can't answer them, or nobody knows what its answers mean.
+    """
+    try:
+        prediction = evaluate.predict(model, columns, len(truth), where)
+        if model.classes is None and prediction.labels.dtype.kind != "f":
+            raise NotComparableError("its artifact does not say which classes it knows")
+        return evaluate.judged(evaluation, prediction, truth, model.classes)
+    except (Failure, ArtifactError) as error:
+        raise NotComparableError(f"it can't be judged on {where}: {end(error)}") from error
+
+
+def short(value: float) -> float:
+    """Return six digits: more than any rows can tell apart, and the same on every machine."""
+    return float(f"{value:.6g}")
+
+
+def end(error: Exception) -> str:
+    """Return a sentence as the end of another one."""
+    return str(error).rstrip(".")

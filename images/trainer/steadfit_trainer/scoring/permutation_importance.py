@@ -1,0 +1,61 @@
+"""How much a model makes of each of its inputs: permutation importance on the holdout.
+
+A feature's importance is what is lost when its values are shuffled among the rows (Breiman, Machine Learning 45 (2001),
+section 10; Fisher, Rudin and Dominici, JMLR 20 (2019)). The loss is a proper one and does not depend on the recipe's
+metrics: the Brier score where there are probabilities, else the share of wrong labels, or the squared error.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from steadfit_artifact.model import Model, Prediction
+
+from steadfit_trainer.data import labels
+from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring.metrics import Judged
+
+MAX_ROWS = 5000
+MIN_ROWS = 200
+# Rows times features that are predicted: a wide model gets fewer rows, so that publishing does not take minutes.
+MAX_PREDICTIONS = 400_000
+
+
+def importances(
+    model: Model, columns: Mapping[str, NDArray[Any]], answers: Judged, classes: tuple[Any, ...] | None, seed: int
+) -> list[float]:
+    """Return the share of each feature in the signature's order: at least 0, together 1, all equal if all are 0.
+
+    Args:
+        model: what is asked.
+        columns: the holdout.
+        answers: the model's, to all of its rows.
+        classes: of the columns of the probabilities; None for a regression.
+        seed: of all randomness; the same inputs give the same shares.
+    """
+    known = np.flatnonzero(answers.truth >= 0) if classes is not None else np.arange(len(answers.truth))
+    rows = min(MAX_ROWS, max(MIN_ROWS, MAX_PREDICTIONS // len(model.features)))
+    if len(known) > rows:
+        known = np.sort(np.random.default_rng(seed).choice(known, rows, replace=False))
+    if len(known) == 0:
+        return [1 / len(model.features)] * len(model.features)
+    few = {name: column[known] for name, column in columns.items()}
+    truth = answers.truth[known]
+    before = _loss(evaluate.predict(model, few, len(known)), truth, classes)
+    lost = []
+    for index, feature in enumerate(model.features):
+        order = np.random.default_rng([seed, index]).permutation(len(known))
+        shuffled = evaluate.predict(model, {**few, feature.name: few[feature.name][order]}, len(known))
+        lost.append(max(0.0, _loss(shuffled, truth, classes) - before))
+    total = sum(lost)
+    return [value / total if total > 0 else 1 / len(lost) for value in lost]
+
+
+def _loss(prediction: Prediction, truth: NDArray[Any], classes: tuple[Any, ...] | None) -> float:
+    if classes is None:
+        return float(((prediction.labels - truth) ** 2).mean())
+    if prediction.probabilities is None:
+        return float((labels.indices(prediction.labels.tolist(), classes) != truth).mean())
+    happened = np.eye(len(classes))[truth]
+    return float(((prediction.probabilities.astype(np.float64) - happened) ** 2).sum(axis=1).mean())

@@ -1,0 +1,139 @@
+"""Evaluate: which of two versions is better on the rows that production answered lately.
+
+It answers the question whose fault a fall in quality is. Both versions answer the same rows, so that what has become
+harder for both shows in neither's favour. Whatever is wrong with the versions or the rows is an answer too, with its
+reason; only what may heal, the store or the operator being away, fails the step.
+"""
+
+import json
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from steadfit_artifact.model import Model
+from steadfit_artifact.store import Store
+
+from steadfit_trainer.config import Config, Evaluate, Evaluation, Metric, Version
+from steadfit_trainer.deadline import Patience
+from steadfit_trainer.failures import Failure, UserFailure
+from steadfit_trainer.paths import Paths
+from steadfit_trainer.report import record
+from steadfit_trainer.report.operator_client import Operator, OperatorUnavailableError
+from steadfit_trainer.scoring import metrics
+from steadfit_trainer.scoring import older_versions as others
+from steadfit_trainer.scoring import paired_comparison as paired
+from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring.metrics import Judged, UndefinedMetricError
+from steadfit_trainer.scoring.older_versions import Connect, NotComparableError, end, short
+
+LOG = logging.getLogger(__name__)
+
+WHERE = "the captured rows"
+_LONGEST_REASON = 1024
+
+
+class RefusedError(Exception):
+    """The operator does not want the outcome; the message is a sentence."""
+
+
+def evaluate_versions(
+    config: Config,
+    paths: Paths,
+    ca_file: Path | None,
+    patience: Patience,
+    connect: Connect = Store.connect,
+) -> dict[str, Any]:
+    """Compare the versions of a run of purpose Evaluate, post the outcome and return it.
+
+    Raises:
+        StoreFailure: store or operator could not be reached until the deadline.
+        RefusedError: the operator refuses the outcome.
+    """
+    if config.evaluate is None:
+        raise ValueError("the configuration names no versions to evaluate")
+    found = outcome(config, config.evaluate, paths, connect, patience)
+    run = config.run.model_dump(mode="json", by_alias=True)
+    body = record.dump({"schemaVersion": 1, "run": run, "evaluation": found})
+    operator = Operator(config.record_url, paths.token, ca_file, "outcome")
+    try:
+        patience.retry(lambda: operator.post(body), OperatorUnavailableError)
+    except UserFailure as error:
+        raise RefusedError(str(error)) from error
+    return found
+
+
+def outcome(config: Config, asked: Evaluate, paths: Paths, connect: Connect, patience: Patience) -> dict[str, Any]:
+    """Return what was found: a comparison, or the reason why there is none.
+
+    Raises:
+        StoreFailure: the store did not answer until the deadline.
+    """
+    resolved = json.loads(paths.resolved.read_text())
+    rows, came = int(resolved["rows"]), int(resolved["outcomes"])
+    try:
+        if rows < asked.min_rows:
+            raise NotComparableError(
+                f"{came} outcomes of captured rows came in the last {resolved['window']}, {rows} with their request,"
+                f" and {asked.min_rows} are needed"
+            )
+        return _compared(config, asked, paths, connect, patience)
+    except NotComparableError as error:
+        reason = str(error)
+    except UndefinedMetricError as error:
+        reason = f"{asked.metric} has no value on {WHERE}: {end(error)}"
+    finally:
+        shutil.rmtree(paths.champion, ignore_errors=True)
+    LOG.warning("no comparison: %s", reason)
+    return {"rows": rows, "reason": reason[:_LONGEST_REASON]}
+
+
+def _compared(config: Config, asked: Evaluate, paths: Paths, connect: Connect, patience: Patience) -> dict[str, Any]:
+    evaluation = config.evaluation.model_copy(update={"metrics": (Metric(name=asked.metric),)})
+    versions = [version for version in (asked.live, asked.last_good) if version is not None]
+    folders = [paths.champion / str(index) for index in range(len(versions))]
+    models = [_load(*each, connect, patience) for each in zip(versions, folders, strict=True)]
+    files = _usable(sorted(paths.holdout.glob("*.parquet")), models)
+    rows = sum(pq.read_metadata(file).num_rows for file in files)
+    if rows < asked.min_rows:
+        names = " and ".join(version.version for version in versions)
+        raise NotComparableError(
+            f"{rows} rows have all inputs of {names}, and {asked.min_rows} are needed; rows that another version "
+            "answered lack what it did not take"
+        )
+    live, *good = (_answers(version, model, files, evaluation) for version, model in zip(versions, models, strict=True))
+    known = {**metrics.CLASSIFICATION, **metrics.REGRESSION}[asked.metric]
+    if not good:
+        return {"rows": rows, "live": short(known(live)), "reason": "there is no other version to compare with"}
+    found = paired.compare(asked.metric, good[0], live, config.seed)
+    numbers = {
+        "live": found.value,
+        "lastGood": known(good[0]),
+        "difference": found.difference,
+        "lower": found.lower,
+        "upper": found.upper,
+    }
+    return {"rows": rows, **{name: short(value) for name, value in numbers.items()}, "reason": ""}
+
+
+def _load(version: Version, folder: Path, connect: Connect, patience: Patience) -> Model:
+    try:
+        return others.load(version, folder, connect, patience)
+    except NotComparableError as error:
+        raise NotComparableError(f"version {version.version}: {error}") from error
+
+
+def _usable(files: Sequence[Path], models: Sequence[Model]) -> list[Path]:
+    """Return the files that have every input of every model."""
+    wanted = {feature.name for model in models for feature in model.features}
+    return [file for file in files if wanted <= set(pq.read_schema(file).names)]
+
+
+def _answers(version: Version, model: Model, files: list[Path], evaluation: Evaluation) -> Judged:
+    try:
+        columns, truth = evaluate.load(files, model.features, evaluation.target)
+        return others.answers(model, columns, truth, evaluation, WHERE)
+    except (Failure, NotComparableError) as error:
+        raise NotComparableError(f"version {version.version}: {end(error)}") from error

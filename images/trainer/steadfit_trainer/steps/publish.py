@@ -1,0 +1,191 @@
+"""Publish: judge what was trained, then artifact, record and report, in this order.
+
+Each step is safe to repeat, and each is visible only once the one before is whole: an artifact has its manifest
+last, a record names an artifact that is there, and the operator hears of a record that can be read.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+from steadfit_artifact.digest import Manifest, manifest_of
+from steadfit_artifact.errors import ArtifactError
+from steadfit_artifact.model import CLASSES_NAME, Label, Model, Prediction, load_model
+from steadfit_artifact.parity import SAMPLE_ROWS, compare
+from steadfit_artifact.quarantine import Entry, NoteError, known
+from steadfit_artifact.reference import REFERENCE_NAME
+from steadfit_artifact.store import ObjectExistsError, Store, StoreConfig, StoreError, under
+from steadfit_artifact.transfer import artifact_uri, upload
+
+from steadfit_trainer.config import Config
+from steadfit_trainer.data import training_output as output
+from steadfit_trainer.deadline import Patience
+from steadfit_trainer.failures import StoreFailure, UserFailure
+from steadfit_trainer.paths import Paths
+from steadfit_trainer.report import record
+from steadfit_trainer.report.operator_client import Operator, OperatorUnavailableError, wait_for_version
+from steadfit_trainer.scoring import champion
+from steadfit_trainer.scoring import reference_bins as reference
+from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring.permutation_importance import importances
+
+LOG = logging.getLogger(__name__)
+
+
+def publish(
+    config: Config,
+    paths: Paths,
+    ca_file: Path | None,
+    patience: Patience,
+    connect: Callable[[StoreConfig], Store] = Store.connect,
+) -> str:
+    """Publish the result of a run; return the name of its version.
+
+    Raises:
+        UserFailure: the training container's output is not what it should be, or the operator refuses the record.
+        StoreFailure: store or operator could not be reached until the deadline, or what lies beside the artifact
+            can't be read.
+    """
+    folder = under(config.store.uri_prefix, config.run.namespace, config.run.training_job)
+    manifest, result = assess(config, paths, folder, connect, patience)
+    operator = Operator(config.record_url, paths.token, ca_file)
+    uri, record_uri = result["artifact"]["uri"], under(folder, "records", f"{config.run.uid}.json")
+    # Connected anew for each try: credentials and CA bundle may have been put right meanwhile.
+    patience.retry(lambda: upload(connect(config.store), uri, paths.staging, manifest), StoreError)
+    # The very same files may have been rolled back before, in a cluster that has forgotten it.
+    result = record.quarantined(result, _past(config, uri, connect, patience))
+    patience.retry(lambda: write_record(connect(config.store), record_uri, result), StoreError)
+    body = record.dump(record.posted(result))
+    return patience.retry(lambda: wait_for_version(operator, body, patience.pause), OperatorUnavailableError)
+
+
+def assess(
+    config: Config, paths: Paths, folder: str, connect: Callable[[StoreConfig], Store], patience: Patience
+) -> tuple[Manifest, dict[str, Any]]:
+    """Take over and judge the training container's output; return the artifact's manifest and the record.
+
+    The champion is compared with last, and whatever is wrong with it is no failure.
+
+    Raises:
+        UserFailure: it is absent, unreadable, or does not predict.
+    """
+    resolved = json.loads(paths.resolved.read_text())
+    output.stage(paths.output, paths.staging)
+    try:
+        model = load_model(paths.staging)
+    except ArtifactError as error:
+        raise UserFailure(str(error)) from error
+    columns, truth = evaluate.load_holdout(paths.holdout, model.features, config.evaluation.target)
+    prediction = evaluate.predict(model, columns, len(truth))
+    classes = _classes(model, prediction, resolved["labels"])
+    if classes is not None and model.classes is None:
+        # The server has no training data to know them from.
+        (paths.staging / CLASSES_NAME).write_bytes(rfc8785.dumps(list(classes)))
+    answers = evaluate.judged(config.evaluation, prediction, truth, classes)
+    values = evaluate.measure(config.evaluation, answers)
+    parity = _parity(model, paths.staging, {name: column[:SAMPLE_ROWS] for name, column in columns.items()})
+    shares = importances(model, columns, answers, classes, config.seed)
+    described = reference.describe(model, paths, prediction, answers, classes, shares)
+    if described is not None:
+        (paths.staging / REFERENCE_NAME).write_bytes(described.dump())
+    manifest = manifest_of(paths.staging)
+    LOG.info("%s on %d rows: %s", manifest.digest, len(truth), values)
+    compared = champion.compare(config, paths, answers, resolved["holdout"].get("boundary"), connect, patience)
+    return manifest, record.complete(
+        config,
+        artifact_uri(folder, manifest.digest),
+        manifest,
+        resolved,
+        values,
+        [feature.document() for feature in model.features],
+        output.document(paths.output, output.ENVIRONMENT_NAME),
+        output.document(paths.output, output.METRICS_NAME),
+        parity,
+        compared,
+    )
+
+
+def write_record(store: Store, uri: str, result: dict[str, Any]) -> None:
+    """Write the complete record as one conditional request; an earlier attempt's is replaced.
+
+    Raises:
+        StoreFailure: a later attempt of the run has written its own.
+        StoreError: the store failed.
+    """
+    content = record.dump(result)
+    try:
+        store.put(uri, content, create=True)
+    except ObjectExistsError:
+        present = store.get(uri)
+        if present == content:
+            return
+        if _attempt(present) > result["run"]["attempt"]:
+            raise StoreFailure("A later attempt of this run has written its record; this one is not needed.") from None
+        store.put(uri, content)
+
+
+def _past(config: Config, uri: str, connect: Callable[[StoreConfig], Store], patience: Patience) -> dict[str, Entry]:
+    """Return which ModelDeployments rolled this artifact back.
+
+    Raises:
+        StoreFailure: the note says so in a way that can't be read; a person has to look at it.
+    """
+    try:
+        return patience.retry(lambda: known(connect(config.store), uri), StoreError)
+    except NoteError as error:
+        raise StoreFailure(str(error)) from error
+
+
+def _classes(model: Model, prediction: Prediction, labels: list[Label] | None) -> tuple[Label, ...] | None:
+    """Return the classes in the order of the probabilities, or None for a regression.
+
+    Raises:
+        UserFailure: the model does not say, and the data has another number of labels.
+    """
+    if model.classes is not None:
+        return model.classes
+    if prediction.probabilities is None:
+        regression = prediction.labels.dtype.kind == "f"
+        return None if regression else tuple(labels or sorted(set(prediction.labels.tolist()), key=str))
+    width = prediction.probabilities.shape[1]
+    if labels is None or len(labels) != width:
+        count = f"{len(labels)} labels" if labels is not None else "values that are no labels"
+        raise UserFailure(
+            f"The model gives {width} probabilities, but the target has {count}; write {CLASSES_NAME}, the list of "
+            "classes in the order of the probabilities."
+        )
+    return tuple(labels)
+
+
+def _parity(model: Model, staging: Path, sample: dict[str, Any]) -> dict[str, Any]:
+    """Compare the model with its other format, if there is one.
+
+    Raises:
+        UserFailure: they are not the same model.
+    """
+    other = {"onnx": "skops", "skops": "onnx"}[model.format]
+    if not (staging / f"model.{other}").is_file():
+        return {}
+    rows = len(next(iter(sample.values())))
+    try:
+        second = load_model(staging, other)
+    except ArtifactError as error:
+        raise UserFailure(str(error)) from error
+    found = compare(evaluate.predict(model, sample, rows), evaluate.predict(second, sample, rows))
+    if not found.agrees:
+        raise UserFailure(
+            f"model.{model.format} and model.{other} are not the same model: they differ in "
+            f"{1 - found.agreeing:.1%} of {rows} rows, by up to {found.max_difference:.3g}."
+        )
+    return found.document()
+
+
+def _attempt(raw: bytes) -> int:
+    """Return the attempt that wrote a record, 0 if it can't be read."""
+    try:
+        return int(json.loads(raw)["run"]["attempt"])
+    except (ValueError, KeyError, TypeError):
+        return 0

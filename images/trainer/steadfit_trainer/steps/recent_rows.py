@@ -1,0 +1,170 @@
+"""The newest rows that production answered and whose outcome is known, whatever version answered them.
+
+A monitor of quality counts outcomes as they come in, and so does this: the window holds outcomes that came so long
+before the newest one. Their requests may be weeks older, so the parts of requests are searched from the newest hour
+backwards, until there are enough rows, every outcome has its request, or a day of requests has had none of the rest.
+
+What two versions take as inputs may differ, and a row that an older version answered lacks what a newer one takes. So
+rows of different columns go to different files, and whoever judges a version knows which rows it can answer.
+"""
+
+import itertools
+import json
+import logging
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from steadfit_artifact import captures
+from steadfit_artifact.store import Store, StoredObject
+
+from steadfit_trainer.config import Config, Evaluate, Source
+from steadfit_trainer.data import captured, outcomes, tables
+from steadfit_trainer.data.outcomes import Outcomes
+from steadfit_trainer.failures import DataFailure
+from steadfit_trainer.paths import Paths
+from steadfit_trainer.scoring.older_versions import Connect
+
+LOG = logging.getLogger(__name__)
+
+# Parts are of an hour. Clocks of two replicas may differ, so an outcome may seem to come before its request.
+_HOUR = timedelta(hours=1)
+# Requests without any of the missing ones before the search ends; only once there are rows enough to decide something.
+_QUIET = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of requests or outcomes, and the hour of its rows."""
+
+    stored: StoredObject
+    hour: datetime
+
+
+@dataclass
+class _Rows:
+    """Rows of the same columns: the inputs and the target, and when each was answered."""
+
+    table: pa.Table
+    moments: NDArray[np.int64]
+
+
+def fetch(config: Config, asked: Evaluate, paths: Paths, connect: Connect) -> None:
+    """Write the newest labelled rows to where rows that judge lie, a file for each set of columns.
+
+    Raises:
+        DataFailure: a part can't be read, or the model takes its target as an input.
+        StoreError: the store failed.
+    """
+    source, text = next((each, each.captured.window) for each in config.data if each.captured is not None)
+    window = captured.length_of(text)
+    store, target = connect(source.store), config.evaluation.target
+    parts: dict[str, list[Part]] = {captures.REQUESTS: [], captures.OUTCOMES: []}
+    for stored in store.list(source.uri):
+        place = captures.place_of(stored.path)
+        if place is not None:
+            parts[place.kind].append(Part(stored, place.hour))
+    known = _outcomes(store, source, parts[captures.OUTCOMES], window, target, paths.downloads)
+    newest = max((part.hour for part in parts[captures.OUTCOMES]), default=None)
+    requests = [part for part in parts[captures.REQUESTS] if newest is not None and part.hour <= newest + _HOUR]
+    found = _search(store, requests, known, source, target, asked, paths.downloads)
+    kept = _newest(found, asked.max_rows)
+    paths.holdout.mkdir(parents=True, exist_ok=True)
+    for index, table in enumerate(kept):
+        pq.write_table(table, paths.holdout / f"{source.name}-{index:03d}.parquet")
+    shutil.rmtree(paths.downloads, ignore_errors=True)
+    rows = sum(map(len, kept))
+    paths.resolved.write_text(json.dumps({"rows": rows, "outcomes": len(known.keys), "window": text}))
+    LOG.info("%d labelled rows of %d outcomes in %s", rows, len(known.keys), source.uri)
+
+
+def _outcomes(
+    store: Store, source: Source, parts: Sequence[Part], window: timedelta, target: str, folder: Path
+) -> Outcomes:
+    """Return the newest outcome of each row, of those that came in the window."""
+    newest = max((part.hour for part in parts), default=None)
+    wanted = [part for part in parts if newest is not None and part.hour >= newest - window - _HOUR]
+    wanted = sorted(wanted, key=lambda part: part.hour)[-captured.MAX_PARTS :]
+    files, _ = captured.download(store, [part.stored for part in wanted], folder / "outcomes")
+    return outcomes.read(files, source.name, target, None, window)
+
+
+def _search(
+    store: Store,
+    requests: Sequence[Part],
+    known: Outcomes,
+    source: Source,
+    target: str,
+    asked: Evaluate,
+    folder: Path,
+) -> list[_Rows]:
+    """Return the requests of outcomes, from the newest hour backwards."""
+    used = np.zeros(len(known.keys), np.bool_)
+    found: dict[tuple[tuple[str, str], ...], list[_Rows]] = {}
+    rows, read = 0, 0
+    fruitful: datetime | None = None
+    by_hour = sorted(requests, key=lambda part: (part.hour, part.stored.path), reverse=True)
+    for hour, group in itertools.groupby(by_hour, key=lambda part: part.hour):
+        parts = list(group)
+        quiet = rows >= asked.min_rows and fruitful is not None and fruitful - hour > _QUIET
+        if used.all() or rows >= asked.max_rows or quiet:
+            break
+        read += len(parts)
+        if read > captured.MAX_PARTS:
+            LOG.warning("%s: %d parts were searched, older ones are left out", source.uri, captured.MAX_PARTS)
+            break
+        place = folder / f"{hour:%Y-%m-%dT%H}"
+        files, _ = captured.download(store, [part.stored for part in parts], place)
+        for each in _labelled(files, known, used, source, target):
+            key = tuple((field.name, str(field.type)) for field in each.table.schema)
+            found.setdefault(key, []).append(each)
+            rows, fruitful = rows + len(each.moments), hour
+        for file in files.values():
+            file.unlink()
+    return [
+        _Rows(pa.concat_tables([each.table for each in same]), np.concatenate([each.moments for each in same]))
+        for same in found.values()
+    ]
+
+
+def _labelled(
+    files: dict[str, Path], known: Outcomes, used: NDArray[np.bool_], source: Source, target: str
+) -> Iterable[_Rows]:
+    """Yield the rows of each part that have an outcome, each outcome once."""
+    for uri, path in files.items():
+        with tables.readable(uri, "Parquet"):
+            table = pq.read_table(path, partitioning=None)
+        rows, index = captured.matches(outcomes.keys_of(table), known.keys, used)
+        if not len(rows):
+            continue
+        matched = table.take(pa.array(rows))
+        columns: dict[str, Any] = {
+            name: matched.column(column)
+            for column in matched.column_names
+            if (name := captures.input_of(column)) is not None
+        }
+        if target in columns:
+            raise DataFailure(
+                f"'{source.name}': the model takes '{target}' as an input, but that column is the target."
+            )
+        columns[target] = known.values.take(pa.array(index))
+        yield _Rows(pa.table(columns), matched.column(captures.CAPTURED_AT).cast(pa.int64()).to_numpy())
+
+
+def _newest(found: Sequence[_Rows], most: int) -> list[pa.Table]:
+    """Return the rows that were answered last, at most so many in all."""
+    if not found:
+        return []
+    moments = np.concatenate([each.moments for each in found])
+    keep = np.zeros(len(moments), np.bool_)
+    keep[np.argsort(-moments, kind="stable")[:most]] = True
+    masks = np.split(keep, np.cumsum([len(each.moments) for each in found])[:-1])
+    kept = [each.table.filter(pa.array(mask)) for each, mask in zip(found, masks, strict=True)]
+    return [table for table in kept if len(table)]

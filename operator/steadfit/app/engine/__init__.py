@@ -1,0 +1,1 @@
+"""Observe, plan, write status, act: the operator without its surroundings."""

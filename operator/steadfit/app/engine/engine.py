@@ -1,0 +1,226 @@
+"""The engine: cache, queue, workers and resync, wired. Everything of it runs for real in the simulator.
+
+It knows a client, a clock and a source of randomness, and nothing of HTTP, kopf or processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import structlog
+
+from steadfit.api.metricsource import MetricSource
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.core.names import MANAGED_BY, MANAGER
+from steadfit.core.types import Platform
+from steadfit.kube.cache import Cache, CacheStatistics, JSONObject
+from steadfit.kube.client import KubeClient
+from steadfit.kube.clock import Clock
+from steadfit.kube.events import Recorder, RecorderStatistics
+from steadfit.kube.key import Key
+from steadfit.kube.resources import CHILDREN, HTTP_ROUTES, MODEL_DEPLOYMENTS, OPTIONAL, OWN, WATCHED, Resource
+from steadfit.kube.resync import Resync, ResyncStatistics, Source
+from steadfit.kube.workqueue import QueueStatistics, WorkQueue
+from steadfit.prometheus.canary_trial import Trial
+from steadfit.prometheus.live import Live
+from steadfit.prometheus.signals import Signals
+
+from .affected_keys import keys_of
+from .indexes import INDEXES
+from .observe import Observer
+from .reconcile import Outcome, Planner, Reconciler, Result
+
+logger = logging.getLogger(__name__)
+
+PlanTable = Callable[[Observer], Mapping[Resource, Planner]]
+"""Returns the planner of every own kind; tests give one with toys."""
+
+SELECTOR = f"{MANAGED_BY}={MANAGER}"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What an installation may choose."""
+
+    namespaces: tuple[str, ...] = ()
+    """Namespaces that are watched; all of them when empty."""
+    workers: int = 4
+    """Passes that may be under way at once."""
+    resync_seconds: float = 600.0
+    """Time between two full lists."""
+    identity: str = "steadfit"
+    """Name of this process in Events."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatistics:
+    """How every part of the engine stands."""
+
+    queue: QueueStatistics
+    cache: CacheStatistics
+    resync: ResyncStatistics
+    events: RecorderStatistics
+    passes: Mapping[tuple[str, Outcome], int]
+    """Passes by kind and outcome."""
+    pass_seconds: Mapping[str, float]
+    """Time spent in passes by kind."""
+    news: int
+    """Watch events that arrived."""
+
+
+class Engine:
+    """The operator without its surroundings: `prime`, then `run`, fed by `on_event`."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        clock: Clock,
+        rng: Random,
+        platform: Platform,
+        settings: EngineSettings,
+        plan_table: PlanTable,
+    ) -> None:
+        self._settings = settings
+        self._cache = Cache(INDEXES)
+        self._queue: WorkQueue[Key] = WorkQueue(rng)
+        self._recorder = Recorder(client, clock, settings.identity)
+        self.signals = Signals()
+        """What is measured of the models that serve; the poller fills it."""
+        self.signals.listen(self._queue.add)
+        self._observer = Observer(self._cache, platform, self.signals)
+        self._reconciler = Reconciler(client, self._cache, clock, self._recorder, plan_table(self._observer))
+        self.on_found: Callable[[], None] = lambda: None
+        """Called when the cluster has got a resource that it lacked: watches have to begin anew to see it."""
+        self._resync = Resync(
+            client,
+            self._cache,
+            sources(settings.namespaces),
+            settings.resync_seconds,
+            rng,
+            self._enqueue_all,
+            self._is_wanted,
+            lambda: self.on_found(),
+        )
+        self._cache.listen(self._enqueue_concerned)
+        self._pass_seconds: dict[str, float] = defaultdict(float)
+        self._news = 0
+
+    @property
+    def platform(self) -> Platform:
+        """What every rendered pod is given."""
+        return self._observer.platform
+
+    @platform.setter
+    def platform(self, platform: Platform) -> None:
+        self._observer.platform = platform
+
+    def sources(self) -> list[MetricSource]:
+        """Return all MetricSources."""
+        return self._observer.sources()
+
+    def lives(self) -> list[Live]:
+        """Return what is to be measured of what serves."""
+        return self._observer.lives()
+
+    def trials(self) -> list[Trial]:
+        """Return the candidates that take traffic beside a champion."""
+        return self._observer.trials()
+
+    def model_deployments(self) -> list[ModelDeployment]:
+        """Return all ModelDeployments, to be read only."""
+        return self._observer.model_deployments()
+
+    async def prime(self) -> None:
+        """Fill the cache before any pass is made; waits as long as the API server does not answer."""
+        await self._resync.prime()
+
+    def on_event(self, event_type: str | None, body: JSONObject) -> None:
+        """Take one watch event: `ADDED`, `MODIFIED`, `DELETED`, or None for an object of the initial list."""
+        self._news += 1
+        self._resync.told(body)
+        if event_type == "DELETED":
+            self._cache.delete(body)
+        else:
+            self._cache.put(body)
+
+    def on_interruption(self) -> None:
+        """Take note that watching was interrupted: everything is listed soon."""
+        self._resync.ask()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(self._settings.workers):
+                    tasks.create_task(self._work())
+                tasks.create_task(self._resync.run())
+                tasks.create_task(self._resync.find())
+                tasks.create_task(self._recorder.run())
+        finally:
+            self._queue.close()
+
+    def statistics(self) -> EngineStatistics:
+        """Return how every part stands."""
+        return EngineStatistics(
+            queue=self._queue.statistics(),
+            cache=self._cache.statistics(),
+            resync=self._resync.statistics(),
+            events=self._recorder.statistics(),
+            passes=self._reconciler.statistics(),
+            pass_seconds=dict(self._pass_seconds),
+            news=self._news,
+        )
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            key = await self._queue.get()
+            started = loop.time()
+            try:
+                with structlog.contextvars.bound_contextvars(**log_fields(key)):
+                    self._requeue(key, await self._reconciler.reconcile(key))
+            finally:
+                self._pass_seconds[key.resource.kind] += loop.time() - started
+                self._queue.done(key)
+
+    def _requeue(self, key: Key, result: Result) -> None:
+        if result.retry:
+            self._queue.add_rate_limited(key, at_least=result.after or 0.0)
+            return
+        self._queue.forget(key)
+        if result.after is not None:
+            self._queue.add_after(key, result.after)
+
+    def _enqueue_concerned(self, obj: JSONObject) -> None:
+        for key in keys_of(self._cache, obj):
+            self._queue.add(key)
+
+    def _is_wanted(self, resource: Resource) -> bool:
+        """Return whether anything here asks for a resource that the cluster may lack."""
+        deployments = self._cache.all(MODEL_DEPLOYMENTS)
+        return resource == HTTP_ROUTES and any(obj.get("spec", {}).get("traffic") for obj in deployments)
+
+    def _enqueue_all(self) -> None:
+        for resource in OWN:
+            for obj in self._cache.all(resource):
+                self._queue.add(Key(resource, obj["metadata"].get("namespace"), obj["metadata"]["name"]))
+
+
+def sources(namespaces: tuple[str, ...]) -> list[Source]:
+    """Return every list that fills the cache: our kinds whole, of others only what we made."""
+    return [
+        Source(resource, namespace, SELECTOR if resource in CHILDREN else None, optional=resource in OPTIONAL)
+        for resource in WATCHED
+        for namespace in (namespaces if resource.namespaced and namespaces else (None,))
+    ]
+
+
+def log_fields(key: Key) -> dict[str, Any]:
+    """Return the fields by which log lines of a pass name its object."""
+    return {"kind": key.resource.kind, "namespace": key.namespace, "name": key.name}

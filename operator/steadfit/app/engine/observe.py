@@ -1,0 +1,255 @@
+"""From the cache to what a plan decides on: one function a kind, each returns that kind's `Observed…`.
+
+Only the cache is read, so all that a pass sees is of one moment. Deleted objects (those with a deletionTimestamp)
+are still there and plans see them: a Job that is going is not a Job that is gone.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import TypeVar, cast
+
+from pydantic import ValidationError
+
+from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.base import Object
+from steadfit.api.metricsource import MetricSource
+from steadfit.api.modelaction import ModelAction
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.trainingjob import TrainingJob
+from steadfit.api.trainingrun import TrainingRun
+from steadfit.core import names
+from steadfit.core.monitors.evaluation import measured
+from steadfit.core.types import (
+    ObservedArtifactStore,
+    ObservedMetricSource,
+    ObservedModelAction,
+    ObservedModelDeployment,
+    ObservedModelVersion,
+    ObservedTrainingJob,
+    ObservedTrainingRun,
+    Platform,
+    Stores,
+)
+from steadfit.kube.cache import Cache, JSONObject
+from steadfit.kube.key import Key
+from steadfit.kube.resources import (
+    ARTIFACT_STORES,
+    DEPLOYMENTS,
+    HTTP_ROUTES,
+    JOBS,
+    METRIC_SOURCES,
+    MODEL_DEPLOYMENTS,
+    NAMESPACES,
+    PODS,
+    SERVICES,
+    TRAINING_JOBS,
+    TRAINING_RUNS,
+    Resource,
+)
+from steadfit.prometheus.canary_trial import Trial, trial_of
+from steadfit.prometheus.live import Live
+from steadfit.prometheus.signals import Signals
+
+from .indexes import MODEL_DEPLOYMENT, actions_on, deployments_of, owned_by, runs_of, versions_of
+
+T = TypeVar("T", bound=Object)
+
+REMEMBERED = 20_000
+
+
+class Observer:
+    """Reads the cache for plans. Parsed objects are remembered by uid and resourceVersion."""
+
+    def __init__(self, cache: Cache, platform: Platform, signals: Signals | None = None) -> None:
+        self._cache = cache
+        self._signals = signals or Signals()
+        self.platform = platform
+        self._parsed: OrderedDict[str, tuple[str, Object]] = OrderedDict()
+
+    def training_job(self, obj: JSONObject) -> ObservedTrainingJob:
+        """Observe a TrainingJob."""
+        job = self._one(TrainingJob, obj)
+        namespace = job.metadata.namespace
+        runs = self._many(TrainingRun, runs_of(self._cache, namespace, job.name))
+        return ObservedTrainingJob(
+            job=job,
+            runs=[run for run in runs if run.spec.training_job_ref.uid == job.uid and _trains(run)],
+            versions=self._many(ModelVersion, versions_of(self._cache, namespace, job.name)),
+            actions=self._actions(Key(TRAINING_JOBS, namespace, job.name)),
+            stores=self._stores(namespace),
+            deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, job.name)),
+        )
+
+    def training_run(self, obj: JSONObject) -> ObservedTrainingRun:
+        """Observe a TrainingRun; a TrainingJob of the same name but another uid is not its own."""
+        run = self._one(TrainingRun, obj)
+        namespace = run.metadata.namespace
+        reference = run.spec.training_job_ref
+        job = self._training_job(namespace, reference.name)
+        siblings = self._many(TrainingRun, runs_of(self._cache, namespace, reference.name))
+        jobs = owned_by(self._cache, JOBS, run.uid)
+        return ObservedTrainingRun(
+            run=run,
+            job=job if job is not None and job.uid == reference.uid else None,
+            # Versions are numbered by the TrainingJob's name, so runs of an earlier one of this name count too.
+            siblings=[sibling for sibling in siblings if sibling.uid != run.uid and _trains(sibling)],
+            versions=self._many(ModelVersion, versions_of(self._cache, namespace, reference.name)),
+            jobs=jobs,
+            pods=[pod for parent in jobs for pod in owned_by(self._cache, PODS, parent["metadata"]["uid"])],
+            stores=self._stores(namespace),
+            platform=self.platform,
+            deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, reference.name)),
+        )
+
+    def model_version(self, obj: JSONObject) -> ObservedModelVersion:
+        """Observe a ModelVersion."""
+        version = self._one(ModelVersion, obj)
+        namespace = version.metadata.namespace
+        job = version.spec.training_job_ref.name
+        jobs = owned_by(self._cache, JOBS, version.uid)
+        return ObservedModelVersion(
+            version=version,
+            job=self._training_job(namespace, job),
+            deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, job)),
+            jobs=jobs,
+            pods=[pod for parent in jobs for pod in owned_by(self._cache, PODS, parent["metadata"]["uid"])],
+            stores=self._stores(namespace),
+            platform=self.platform,
+        )
+
+    def model_deployment(self, obj: JSONObject) -> ObservedModelDeployment:
+        """Observe a ModelDeployment."""
+        deployment = self._one(ModelDeployment, obj)
+        namespace = deployment.metadata.namespace
+        job = deployment.training_job
+        return ObservedModelDeployment(
+            deployment=deployment,
+            job=self._training_job(namespace, job),
+            versions=self._many(ModelVersion, versions_of(self._cache, namespace, job)),
+            workloads=owned_by(self._cache, DEPLOYMENTS, deployment.uid),
+            # ReplicaSets stand between a Deployment and its pods and are not watched: the label is the link.
+            pods=self._cache.by(PODS, MODEL_DEPLOYMENT, (namespace, deployment.name)),
+            service=self._cache.get(Key(SERVICES, namespace, deployment.name)),
+            actions=self._actions(Key(MODEL_DEPLOYMENTS, namespace, deployment.name)),
+            stores=self._stores(namespace),
+            platform=self.platform,
+            signals=self._signals.of(deployment),
+            compared=self._signals.findings.of(deployment),
+            evaluations=self._evaluations(deployment),
+            route=self._cache.get(Key(HTTP_ROUTES, namespace, deployment.name)),
+            services=[one for one in owned_by(self._cache, SERVICES, deployment.uid) if _of_a_revision(one)],
+            gateway_api=not self._cache.lacks(HTTP_ROUTES),
+        )
+
+    def model_action(self, obj: JSONObject) -> ObservedModelAction:
+        """Observe a ModelAction."""
+        action = self._one(ModelAction, obj)
+        namespace = action.metadata.namespace
+        of_job = action.spec.target.kind == TRAINING_JOBS.kind
+        key = Key(TRAINING_JOBS if of_job else MODEL_DEPLOYMENTS, namespace, action.spec.target.name)
+        target = self._cache.get(key)
+        found: TrainingJob | ModelDeployment | None = None
+        if target is not None:
+            found = self._one(TrainingJob, target) if of_job else self._one(ModelDeployment, target)
+        return ObservedModelAction(
+            action=action,
+            target=found,
+            siblings=[sibling for sibling in self._actions(key) if sibling.uid != action.uid],
+        )
+
+    def artifact_store(self, obj: JSONObject) -> ObservedArtifactStore:
+        """Observe an ArtifactStore."""
+        return ObservedArtifactStore(store=self._one(ArtifactStore, obj))
+
+    def metric_source(self, obj: JSONObject) -> ObservedMetricSource:
+        """Observe a MetricSource."""
+        source = self._one(MetricSource, obj)
+        return ObservedMetricSource(source=source, health=self._signals.health(source))
+
+    def sources(self) -> list[MetricSource]:
+        """Return all MetricSources, for the poller."""
+        return self._readable(MetricSource, METRIC_SOURCES)
+
+    def model_deployments(self) -> list[ModelDeployment]:
+        """Return all ModelDeployments, for the rules."""
+        return self._readable(ModelDeployment, MODEL_DEPLOYMENTS)
+
+    def lives(self) -> list[Live]:
+        """Return what is to be measured, for the poller: what serves, and what of it is watched."""
+        found = []
+        for deployment in self._readable(ModelDeployment, MODEL_DEPLOYMENTS):
+            live, monitors = deployment.status.live, measured(deployment)
+            if live is not None and monitors:
+                namespace = deployment.metadata.namespace or ""
+                labels = self._namespace_labels(namespace)
+                found.append(Live(namespace, deployment.name, live.number, tuple(monitors), labels))
+        return found
+
+    def trials(self) -> list[Trial]:
+        """Return the candidates that take traffic beside a champion, for the poller."""
+        found = []
+        for deployment in self._readable(ModelDeployment, MODEL_DEPLOYMENTS):
+            trial = trial_of(deployment, self._namespace_labels(deployment.metadata.namespace))
+            if trial is not None:
+                found.append(trial)
+        return found
+
+    def _training_job(self, namespace: str | None, name: str) -> TrainingJob | None:
+        obj = self._cache.get(Key(TRAINING_JOBS, namespace, name))
+        return self._one(TrainingJob, obj) if obj is not None else None
+
+    def _evaluations(self, deployment: ModelDeployment) -> list[TrainingRun]:
+        place = (deployment.metadata.namespace, deployment.name)
+        runs = self._many(TrainingRun, self._cache.by(TRAINING_RUNS, MODEL_DEPLOYMENT, place))
+        return [run for run in runs if run.spec.purpose == "Evaluate"]
+
+    def _actions(self, key: Key) -> list[ModelAction]:
+        return self._many(ModelAction, actions_on(self._cache, key))
+
+    def _stores(self, namespace: str | None) -> Stores:
+        return Stores(
+            stores=self._many(ArtifactStore, self._cache.all(ARTIFACT_STORES)),
+            namespace_labels=self._namespace_labels(namespace),
+        )
+
+    def _namespace_labels(self, namespace: str | None) -> Mapping[str, str]:
+        obj = self._cache.get(Key(NAMESPACES, None, namespace or ""))
+        return obj["metadata"].get("labels", {}) if obj is not None else {}
+
+    def _readable(self, model: type[T], resource: Resource) -> list[T]:
+        """Return all objects of a resource but those that cannot be read: their own pass tells of it."""
+        found = []
+        for obj in self._cache.all(resource):
+            try:
+                found.append(self._one(model, obj))
+            except ValidationError:
+                continue
+        return found
+
+    def _many(self, model: type[T], objects: Iterable[JSONObject]) -> list[T]:
+        return [self._one(model, obj) for obj in objects]
+
+    def _one(self, model: type[T], obj: JSONObject) -> T:
+        uid, version = obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
+        remembered = self._parsed.get(uid)
+        if remembered is not None and remembered[0] == version:
+            return cast("T", remembered[1])
+        parsed = model.model_validate(obj)
+        self._parsed[uid] = (version, parsed)
+        self._parsed.move_to_end(uid)
+        if len(self._parsed) > REMEMBERED:
+            self._parsed.popitem(last=False)
+        return parsed
+
+
+def _of_a_revision(service: JSONObject) -> bool:
+    """Return whether a Service selects one revision for ever, and is not the one that moves."""
+    return names.REVISION in service["metadata"].get("labels", {})
+
+
+def _trains(run: TrainingRun) -> bool:
+    """Return whether a run brings a version. One that evaluates takes no turn, no number and no place in the past."""
+    return run.spec.purpose == "Train"

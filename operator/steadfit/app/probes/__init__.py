@@ -1,0 +1,1 @@
+"""Health and the operator's own metrics."""

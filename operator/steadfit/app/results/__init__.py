@@ -1,0 +1,1 @@
+"""The endpoint that `publish` posts a run's result to."""

@@ -1,0 +1,1 @@
+"""Publishes Prometheus rules."""

@@ -1,0 +1,139 @@
+"""Publishes the rules that the ModelDeployments ask for, as one object for Prometheus. Only the leader does.
+
+The object is written when it would differ, and looked at every few minutes, so that an edit or a deletion by somebody
+else does not last. A failure is retried at the next look: the rules that Prometheus has stay in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.core.names import MANAGED_BY, MANAGER
+from steadfit.core.rules.file import MAX_BYTES, RuleFile, rule_file
+from steadfit.core.rules.groups import rule_groups
+from steadfit.kube.api import FIELD_MANAGER
+from steadfit.kube.client import APIError, KubeClient, NotFound
+from steadfit.kube.resources import CONFIG_MAPS, PROMETHEUS_RULES
+
+logger = logging.getLogger(__name__)
+
+NAME = "steadfit-rules"
+KEY = "steadfit.rules.yml"
+LOOK_SECONDS = 2.0
+RETRY_SECONDS = 10.0
+REPAIR_SECONDS = 300.0
+
+Form = Literal["ConfigMap", "PrometheusRule", "Off"]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesStatistics:
+    """What was published last."""
+
+    rules: int
+    refused: int
+    """ModelDeployments whose alerts had no room."""
+    writes: int
+    failures: int
+
+
+class RulesPublisher:
+    """Keeps the published rules as the ModelDeployments want them."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        deployments: Callable[[], Sequence[ModelDeployment]],
+        *,
+        namespace: str,
+        form: Form,
+        interval_seconds: float,
+        limit: int = MAX_BYTES,
+    ) -> None:
+        self._client = client
+        self._deployments = deployments
+        self._namespace = namespace
+        self._form = form
+        self._interval_seconds = interval_seconds
+        self._limit = limit
+        self._seen: object = None
+        self._file = RuleFile((), "")
+        self._due = 0.0
+        """When the object is looked at next although nothing has changed."""
+        self._writes = 0
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            if self._form != "Off":
+                try:
+                    await self.look()
+                except Exception:
+                    # A bug over one monitor must not end the leader, nor what else it does.
+                    logger.exception("rendering the rules for Prometheus failed")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Make the object what it should be, if it is not known to be so."""
+        now = asyncio.get_running_loop().time()
+        if not self._render() and now < self._due:
+            return
+        self._due = now + RETRY_SECONDS
+        manifest = self._manifest()
+        try:
+            if not await self._stands(manifest):
+                await self._client.apply(manifest, FIELD_MANAGER)
+                self._writes += 1
+                logger.info("published %d rules", self._file.rules)
+        except APIError as error:
+            self._failures += 1
+            logger.warning("the rules for Prometheus cannot be published: %s", error)
+            return
+        self._due = now + REPAIR_SECONDS
+
+    def statistics(self) -> RulesStatistics:
+        """Return what was published last."""
+        return RulesStatistics(self._file.rules, len(self._file.refused), self._writes, self._failures)
+
+    def _render(self) -> bool:
+        """Render the rules if a spec has changed since; return whether they are others than before."""
+        deployments = [one for one in self._deployments() if one.metadata.deletion_timestamp is None]
+        seen = frozenset((one.uid, one.metadata.generation) for one in deployments)
+        if seen == self._seen:
+            return False
+        before, self._file = self._file, rule_file(rule_groups(deployments), self._interval_seconds, self._limit)
+        self._seen = seen
+        if self._file.refused and self._file.refused != before.refused:
+            logger.error(
+                "the rules do not fit into one object: the alerts of %d ModelDeployments are left out: %s",
+                len(self._file.refused),
+                ", ".join(self._file.refused[:20]),
+            )
+        return self._file != before
+
+    async def _stands(self, manifest: Mapping[str, Any]) -> bool:
+        resource = CONFIG_MAPS if self._form == "ConfigMap" else PROMETHEUS_RULES
+        try:
+            stored = await self._client.get(resource, NAME, self._namespace)
+        except NotFound:
+            return False
+        if self._form == "ConfigMap":
+            return bool((stored.get("data") or {}).get(KEY) == manifest["data"][KEY])
+        return bool(stored.get("spec") == manifest["spec"])
+
+    def _manifest(self) -> dict[str, Any]:
+        metadata = {"name": NAME, "namespace": self._namespace, "labels": {MANAGED_BY: MANAGER}}
+        if self._form == "ConfigMap":
+            return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: self._file.text}}
+        return {
+            "apiVersion": PROMETHEUS_RULES.api_version,
+            "kind": PROMETHEUS_RULES.kind,
+            "metadata": metadata,
+            "spec": self._file.spec,
+        }

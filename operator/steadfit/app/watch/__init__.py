@@ -1,0 +1,1 @@
+"""kopf as a source of watch events."""

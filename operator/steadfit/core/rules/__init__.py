@@ -1,0 +1,1 @@
+"""Prometheus rules: recorded series and alerts of every ModelDeployment."""

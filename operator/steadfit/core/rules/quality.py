@@ -1,0 +1,97 @@
+"""Quality from outcomes that were posted back, counted by score bin (or class) and outcome.
+
+Which metrics a model has follows from its outcomes: positive and negative are binary, correct and wrong several
+classes, observed a number. The area under the ROC curve is that of the scores cut into twentieths, pairs within a bin
+counting half; the calibration error takes the middle of a bin for its mean score. Accuracy cuts at 0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .promql import MODEL, Rule, record
+
+BINS = 20
+
+_LABELLED = "positive|negative"
+
+
+def quality(window: str, period: str) -> Iterator[Rule]:
+    """Return the rules for one window; `period` is the window in PromQL. Each may use those before it."""
+    yield record(
+        "steadfit:feedback_increase",
+        f"sum by ({MODEL}, bin, outcome) (increase(steadfit_feedback_total[{period}]))",
+        window=window,
+    )
+    yield record("steadfit:feedback_count", _sum(window), window=window)
+
+    decided = _sum(window, f'outcome=~"{_LABELLED}|correct|wrong"')
+    right = " or ".join(
+        (
+            _outcomes(window, 'outcome="positive", bin=~"1[0-9]"'),
+            _outcomes(window, 'outcome="negative", bin=~"[0-9]"'),
+            _outcomes(window, 'outcome="correct"'),
+        )
+    )
+    yield record("steadfit:quality_accuracy", f"sum by ({MODEL}) ({right}) / ({decided} > 0)", window=window)
+
+    binary = _sum(window, f'outcome=~"{_LABELLED}"')
+    positives, negatives = _sum(window, 'outcome="positive"'), _sum(window, 'outcome="negative"')
+    yield record(
+        "steadfit:quality_roc_auc",
+        f"sum by ({MODEL}) ({_pairs(window)}) / ({positives} * {negatives} > 0)",
+        window=window,
+    )
+    yield record(
+        "steadfit:quality_calibration_error",
+        f"sum by ({MODEL}) ({_miscalibrated(window)}) / ({binary} > 0)",
+        window=window,
+    )
+    squared = f"sum by ({MODEL}) (increase(steadfit_feedback_squared_error_total[{period}]))"
+    absolute = f"sum by ({MODEL}) (increase(steadfit_feedback_absolute_error_total[{period}]))"
+    observed = _sum(window, 'outcome="observed"')
+    yield record("steadfit:quality_brier_score", f"{squared} / ({binary} > 0)", window=window)
+    yield record("steadfit:quality_mae", f"{absolute} / ({observed} > 0)", window=window)
+    yield record("steadfit:quality_rmse", f"sqrt({squared} / ({observed} > 0))", window=window)
+
+
+def _pairs(window: str) -> str:
+    """Return, by bin, its positives times the negatives below it, plus half of those within it.
+
+    One term a bin, joined by `or`: a bin that is not there takes nothing from the others.
+    """
+    terms = []
+    for index in range(BINS):
+        here = _by_bin(window, f'outcome="positive", bin="{index}"')
+        below = _sum(window, f'outcome="negative", bin=~"{_up_to(index - 1)}"')
+        upto = _sum(window, f'outcome="negative", bin=~"{_up_to(index)}"')
+        negatives = f"0.5 * ({below} + {upto})" if index else f"0.5 * {upto}"
+        terms.append(f"{here} * on ({MODEL}) group_left () ({negatives})")
+    return " or ".join(terms)
+
+
+def _miscalibrated(window: str) -> str:
+    """Return, by bin, how many positives there are too many or too few."""
+    terms = []
+    for index in range(BINS):
+        middle = (2 * index + 1) / (2 * BINS)
+        both = _by_bin(window, f'outcome=~"{_LABELLED}", bin="{index}"')
+        positive = _by_bin(window, f'outcome="positive", bin="{index}"')
+        terms.append(f"abs({positive} - {middle} * {both})")
+    return " or ".join(terms)
+
+
+def _up_to(index: int) -> str:
+    return "|".join(str(number) for number in range(index + 1))
+
+
+def _outcomes(window: str, matchers: str = "") -> str:
+    return f'steadfit:feedback_increase{{window="{window}"{", " if matchers else ""}{matchers}}}'
+
+
+def _by_bin(window: str, matchers: str) -> str:
+    return f"sum by ({MODEL}, bin) ({_outcomes(window, matchers)})"
+
+
+def _sum(window: str, matchers: str = "") -> str:
+    return f"sum by ({MODEL}) ({_outcomes(window, matchers)})"

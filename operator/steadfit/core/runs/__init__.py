@@ -1,0 +1,1 @@
+"""One TrainingRun: its attempts, timeouts, failures and outcome."""

@@ -1,0 +1,153 @@
+"""The attempts of a run: each is one Job, and after a failure that may pass there is another one.
+
+An attempt is decided on in the status first; its Job follows from that entry. The operator counts and waits, not the
+Job: a Job's own retries would repeat fetch and train for a failed publish, and lose the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from steadfit.api.run import FailureRecord
+from steadfit.api.trainingrun import Attempt, TrainingRun, TrainingRunStatus
+from steadfit.core import names
+from steadfit.core.text import log_tail
+from steadfit.core.types import Manifest, ObservedTrainingRun
+
+from . import job_manifest as run_job
+from . import progress
+from . import timeouts as clocks
+from .failure_classification import RETRYABLE, classify, failure
+from .pod_view import RunPod
+from .superseded import is_superseded
+from .timeouts import Clock
+
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(minutes=10)
+NEWS_PATIENCE = timedelta(minutes=1)
+"""How long a failed Job waits for the words of its pod: news of Jobs and of pods travel apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An attempt as it is now, and the clocks that run for it."""
+
+    attempt: Attempt
+    clocks: Sequence[Clock] = field(default=())
+
+
+def begin(status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetime) -> TrainingRunStatus:
+    """Return the status with the next attempt, if one is due and the TrainingJob is still there."""
+    job = observed.job
+    if job is None or job.metadata.deletion_timestamp is not None:
+        return status
+    if has_result(status, observed.run) or is_superseded(observed):
+        return status
+    if status.attempts and (status.next_attempt_at is None or now < status.next_attempt_at):
+        return status
+    number = len(status.attempts) + 1
+    attempt = Attempt(number=number, job=names.attempt_name(observed.run.name, number), decided_at=now)
+    return status.model_copy(update={"attempts": [*status.attempts, attempt], "next_attempt_at": None})
+
+
+def look(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look:
+    """Return an open attempt as its Job and pod show it: further on, succeeded, failed, or still waiting."""
+    job = job_of(attempt, observed)
+    if job is None:
+        return _without_job(attempt, observed, now)
+    pod = progress.pod_of(job, observed.pods)
+    attempt = progress.follow(attempt, job, pod, now)
+    if is_complete(job):
+        if has_result(observed.run.status, observed.run):
+            return Look(attempt.model_copy(update={"phase": "Succeeded", "message": "", "finished_at": now}))
+        return _failed(attempt, failure("Infrastructure", _unposted(observed.run)), now)
+    found = classify(pod) if pod is not None else None
+    found = found or _lost(attempt, job, pod)
+    if found:
+        return _failed(attempt, found, now)
+    over = _without_words(attempt, job)
+    times = [over] if over else clocks.running(attempt, pod, observed.run.spec.limits)
+    late = clocks.expired(times, now)
+    return _failed(attempt, late, now) if late else Look(attempt, times)
+
+
+def has_result(status: TrainingRunStatus, run: TrainingRun) -> bool:
+    """Return whether an attempt has posted what the run is for: a record, or an evaluation."""
+    return (status.evaluation if run.spec.purpose == "Evaluate" else status.record) is not None
+
+
+def job_of(attempt: Attempt, observed: ObservedTrainingRun) -> Manifest | None:
+    """Return the Job of an attempt; one of another uid than was seen first is not it."""
+    for job in observed.jobs:
+        metadata = job["metadata"]
+        if metadata["name"] == attempt.job and attempt.job_uid in (None, metadata["uid"]):
+            return job
+    return None
+
+
+def is_complete(job: Manifest) -> bool:
+    """Return whether a Job has done its work."""
+    return _condition(job, "Complete") is not None
+
+
+def is_over(job: Manifest) -> bool:
+    """Return whether a Job has ended, either way."""
+    return is_complete(job) or _condition(job, "Failed") is not None
+
+
+def retry_at(status: TrainingRunStatus, found: FailureRecord, retries: int, now: datetime) -> datetime | None:
+    """Return when the next attempt starts after a failure: after 30s, doubling, at most 10m; None = never."""
+    made = len(status.attempts)
+    if found.failure_class not in RETRYABLE or made > retries:
+        return None
+    pause: timedelta = FIRST_PAUSE * 2 ** (made - 1)
+    return now + min(pause, LONGEST_PAUSE)
+
+
+def _unposted(run: TrainingRun) -> str:
+    if run.spec.purpose == "Evaluate":
+        return "evaluate ended without posting its outcome"
+    return "publish ended without posting a record"
+
+
+def _without_job(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look:
+    if attempt.job_uid is not None:
+        return _failed(attempt, failure("Infrastructure", f"Job {attempt.job} is gone; it was deleted"), now)
+    # A store that has gone away holds the Job back, and heals by itself when it is there again.
+    attempt = attempt.model_copy(update={"message": run_job.missing(observed.run, observed.stores) or ""})
+    times = clocks.running(attempt, None, observed.run.spec.limits)
+    late = clocks.expired(times, now)
+    return _failed(attempt, late, now) if late else Look(attempt, times)
+
+
+def _lost(attempt: Attempt, job: Manifest, pod: RunPod | None) -> FailureRecord | None:
+    """Return the failure of an attempt whose Job or pod has gone away without words of its own."""
+    if "deletionTimestamp" in job["metadata"]:
+        return failure("Infrastructure", f"Job {attempt.job} was deleted")
+    if pod is None and attempt.pod is not None:
+        return failure("Infrastructure", f"the pod {attempt.pod} is gone")
+    return None
+
+
+def _without_words(attempt: Attempt, job: Manifest) -> Clock | None:
+    """Return the clock of a Job that has failed while its pod is not known to have."""
+    ended = _condition(job, "Failed")
+    if ended is None:
+        return None
+    said = log_tail(str(ended.get("message", ""))) or ended.get("reason", "no words")
+    found = failure("Infrastructure", f"Job {attempt.job} failed and its pod left no words: {said}")
+    return Clock(datetime.fromisoformat(ended["lastTransitionTime"]) + NEWS_PATIENCE, found)
+
+
+def _failed(attempt: Attempt, found: FailureRecord, now: datetime) -> Look:
+    ended = {"phase": "Failed", "failure": found, "message": "", "waiting_since": None, "finished_at": now}
+    return Look(attempt.model_copy(update=ended))
+
+
+def _condition(job: Manifest, condition_type: str) -> Manifest | None:
+    for condition in job.get("status", {}).get("conditions", []):
+        if condition["type"] == condition_type and condition["status"] == "True":
+            return dict(condition)
+    return None

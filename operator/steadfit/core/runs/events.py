@@ -1,0 +1,56 @@
+"""What is told when a TrainingRun's status changes: one Event for each transition."""
+
+from __future__ import annotations
+
+from steadfit.api.trainingrun import EvaluateInputs, TrainingRunStatus
+from steadfit.core.types import Event
+
+from . import messages as evaluation_words
+
+
+def events(
+    before: TrainingRunStatus, after: TrainingRunStatus, inputs: EvaluateInputs | None = None
+) -> tuple[Event, ...]:
+    """Return the Events of the transitions between two statuses. `inputs` are those of an evaluation."""
+    return (*_attempts(before, after), *_version(before, after), *_end(before, after, inputs))
+
+
+def _attempts(before: TrainingRunStatus, after: TrainingRunStatus) -> list[Event]:
+    known = {attempt.number: attempt for attempt in before.attempts}
+    told = []
+    for attempt in after.attempts:
+        old = known.get(attempt.number)
+        if old is None:
+            told.append(Event("Normal", "AttemptStarted", f"attempt {attempt.number} is Job {attempt.job}"))
+        if attempt.failure and (old is None or old.failure is None):
+            found = attempt.failure
+            told.append(
+                Event(
+                    "Warning",
+                    "AttemptFailed",
+                    f"attempt {attempt.number} failed ({found.failure_class}): {found.message}",
+                )
+            )
+        elif attempt.message and attempt.waiting_since and (old is None or old.waiting_since is None):
+            told.append(Event("Warning", "AttemptWaiting", f"attempt {attempt.number}: {attempt.message}"))
+    return told
+
+
+def _version(before: TrainingRunStatus, after: TrainingRunStatus) -> list[Event]:
+    if after.version is None or before.version is not None:
+        return []
+    return [Event("Normal", "VersionCreated", f"version {after.version} was recorded")]
+
+
+def _end(before: TrainingRunStatus, after: TrainingRunStatus, inputs: EvaluateInputs | None) -> list[Event]:
+    if after.phase == before.phase:
+        return []
+    if after.phase == "Succeeded" and inputs is not None and after.evaluation is not None:
+        return [Event("Normal", "RunSucceeded", evaluation_words.words(inputs, after.evaluation))]
+    if after.phase == "Succeeded":
+        return [Event("Normal", "RunSucceeded", f"the run brought version {after.version}")]
+    if after.phase == "Superseded":
+        return [Event("Normal", "Superseded", "the recipe changed before the run had a result")]
+    if after.phase == "Failed" and after.failure:
+        return [Event("Warning", "RunFailed", f"{after.failure.failure_class}: {after.failure.message}")]
+    return []

@@ -1,0 +1,54 @@
+"""How a run ends: with a version or an evaluation, with a failure for good, or overtaken by its recipe."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.run import FailureRecord, RunPhase
+from steadfit.api.trainingrun import Attempt, TrainingRunStatus
+from steadfit.core.problem import Problem
+from steadfit.core.types import ObservedTrainingRun
+
+from .attempts import has_result, retry_at
+from .failure_classification import failure
+from .superseded import is_superseded
+
+
+def settle(
+    status: TrainingRunStatus, problem: Problem | None, observed: ObservedTrainingRun, now: datetime
+) -> TrainingRunStatus:
+    """Return the status with its phase, and with the time of the next attempt after a failure that may pass.
+
+    A result counts however its pod ended: once it is there, no further attempt is made.
+    """
+    attempt = status.attempts[-1] if status.attempts else None
+    posted = has_result(status, observed.run)
+    done = status.version is not None or (posted and observed.run.spec.purpose == "Evaluate")
+    if done and (attempt is None or attempt.finished_at is not None):
+        return _ended(status, "Succeeded", None, now)
+    if problem is not None:
+        return _ended(status, "Failed", failure("UserError", problem.message), now)
+    if not posted and is_superseded(observed):
+        return _ended(status, "Superseded", status.failure, now)
+    if posted or attempt is None or attempt.failure is None:
+        return status.model_copy(update={"phase": _going(attempt, posted)})
+    if status.next_attempt_at is None:
+        at = retry_at(status, attempt.failure, observed.run.spec.limits.retries, now)
+        if at is None:
+            return _ended(status, "Failed", attempt.failure, now)
+        status = status.model_copy(update={"next_attempt_at": at})
+    return status.model_copy(update={"phase": "Pending", "failure": attempt.failure})
+
+
+def _going(attempt: Attempt | None, posted: bool) -> RunPhase:
+    return "Running" if posted or (attempt and attempt.started_at) else "Pending"
+
+
+def _ended(status: TrainingRunStatus, phase: RunPhase, found: FailureRecord | None, now: datetime) -> TrainingRunStatus:
+    attempts = [
+        attempt if attempt.finished_at else attempt.model_copy(update={"finished_at": now, "message": ""})
+        for attempt in status.attempts
+    ]
+    return status.model_copy(
+        update={"phase": phase, "failure": found, "attempts": attempts, "next_attempt_at": None, "finished_at": now}
+    )

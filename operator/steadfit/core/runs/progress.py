@@ -1,0 +1,93 @@
+"""How far an attempt has come, read from its Job and pod into the status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from steadfit.api.trainingrun import Attempt, AttemptPhase
+from steadfit.core.types import Manifest
+
+from . import pod_view as run_pod
+from .pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
+from .pod_waiting import Wait, waiting
+
+_AT_WORK: tuple[tuple[str, AttemptPhase], ...] = (
+    (EVALUATE, "Evaluating"),
+    (PUBLISH, "Publishing"),
+    (TRAIN, "Training"),
+    (FETCH, "Fetching"),
+)
+
+
+def pods_of(job: Manifest, pods: Sequence[Manifest]) -> list[RunPod]:
+    """Return the pods of a Job, oldest first."""
+    uid = job["metadata"]["uid"]
+    own = [pod for pod in pods if any(owner["uid"] == uid for owner in pod["metadata"].get("ownerReferences", []))]
+    return sorted((run_pod.parse(pod) for pod in own), key=lambda pod: (pod.created_at, pod.name))
+
+
+def pod_of(job: Manifest, pods: Sequence[Manifest]) -> RunPod | None:
+    """Return the newest pod of a Job; a suspended Job has none that counts."""
+    own = pods_of(job, pods)
+    return own[-1] if own and not is_suspended(job) else None
+
+
+def is_suspended(job: Manifest) -> bool:
+    """Return whether a queue holds the Job back."""
+    return bool(job.get("spec", {}).get("suspend", False))
+
+
+def follow(attempt: Attempt, job: Manifest, pod: RunPod | None, now: datetime) -> Attempt:
+    """Return the attempt as its Job and pod show it now."""
+    attempt = attempt.model_copy(update={"job_uid": job["metadata"]["uid"]})
+    if is_suspended(job):
+        return _queued(attempt, now)
+    if pod is None:
+        if attempt.pod is not None:
+            return attempt
+        return attempt.model_copy(update={"message": f"waits for the pod of Job {attempt.job}; its events say more"})
+    fetch, train = pod.steps[FETCH], pod.steps.get(TRAIN, Step(TRAIN, ""))
+    wait = waiting(pod)
+    return attempt.model_copy(
+        update={
+            "phase": _phase(pod),
+            "pod": pod.name,
+            "pod_created_at": pod.created_at,
+            "started_at": fetch.started_at or attempt.started_at,
+            "train_started_at": train.started_at or attempt.train_started_at,
+            "train_finished_at": train.finished_at or attempt.train_finished_at,
+            "image_id": train.image_id or attempt.image_id,
+            "waiting_since": _since(attempt, pod, wait, now),
+            "message": _words(attempt, wait),
+        }
+    )
+
+
+def _phase(pod: RunPod) -> AttemptPhase:
+    """Return the phase of the last step that has started."""
+    started = {step.name for step in pod.steps.values() if not step.waiting}
+    return next((phase for name, phase in _AT_WORK if name in started), "Pending")
+
+
+def _queued(attempt: Attempt, now: datetime) -> Attempt:
+    """Return an attempt whose Job is held back; one that was taken from its node queues anew."""
+    message = f"Job {attempt.job} is suspended: it waits in its queue"
+    if attempt.pod is None:
+        return attempt.model_copy(update={"message": message})
+    return Attempt(number=attempt.number, job=attempt.job, job_uid=attempt.job_uid, decided_at=now, message=message)
+
+
+def _since(attempt: Attempt, pod: RunPod, wait: Wait, now: datetime) -> datetime | None:
+    """Return since when the pod is stuck. What it was stuck at before its node or this step does not count."""
+    if not wait.stuck:
+        return None
+    earliest = max(pod.turn_since, pod.scheduled_at or pod.created_at)
+    if attempt.waiting_since is None or attempt.waiting_since < earliest:
+        return now
+    return attempt.waiting_since
+
+
+def _words(attempt: Attempt, wait: Wait) -> str:
+    """Return what is waited for. A back-off that does not repeat its cause does not make us forget it."""
+    return attempt.message if wait.image and attempt.message.startswith(wait.words) else wait.words

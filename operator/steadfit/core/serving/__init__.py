@@ -1,0 +1,1 @@
+"""What a ModelDeployment serves, and how traffic gets there."""

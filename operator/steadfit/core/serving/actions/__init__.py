@@ -1,0 +1,1 @@
+"""What each ModelAction does to a ModelDeployment."""

@@ -1,0 +1,132 @@
+"""Verbs: each ModelAction is carried out once; its effect and its record are one status write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from steadfit.api.actionrecord import ActionPhase, ActionRecord
+from steadfit.api.modelaction import ModelAction
+from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
+from steadfit.api.rollout import Override
+from steadfit.core.action_records import make_room
+from steadfit.core.problem import Problem
+from steadfit.core.serving.action_result import Effect
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.recovery.rollback import roll_back
+from steadfit.core.serving.selection import pin, promote
+from steadfit.core.serving.traffic.service import selected_revision
+
+from . import abort, release
+from . import quarantine as put_away
+
+Verb = Callable[[ModelDeploymentStatus, ModelAction, Fleet, datetime], Effect | Problem]
+
+
+def _roll_back(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+    """Return the status of a rollback; it is done when the good version serves."""
+    after = roll_back(status, action, fleet, now)
+    return after if isinstance(after, Problem) else Effect(after, "rolling back", done=False)
+
+
+def _pin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+    """Return the status with the override set, or why the version may not be served."""
+    number = action.spec.version
+    if number is None:
+        return Problem("VersionMissing", "Pin needs the version to serve")
+    resolved = pin.resolve(Pin(version=number), status, fleet, now)
+    if isinstance(resolved, Problem):
+        return resolved
+    override = Override(number=number, action=action.name, by=action.spec.requested_by, at=now)
+    return Effect(status.model_copy(update={"override": override}), f"version {number} is pinned until Unpin")
+
+
+def _unpin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+    """Return the status without an override."""
+    if status.override is None:
+        return Problem("NotPinned", "no Pin action is in force; spec.pin is changed in the spec")
+    return Effect(status.model_copy(update={"override": None}), "the pin is lifted")
+
+
+_VERBS: Mapping[str, Verb] = {
+    "Rollback": _roll_back,
+    "Promote": promote.promote,
+    "Abort": abort.abort,
+    "Pin": _pin,
+    "Unpin": _unpin,
+    "Quarantine": put_away.put_away,
+    "Release": release.release,
+}
+
+
+def pending(status: ModelDeploymentStatus, actions: Sequence[ModelAction]) -> list[ModelAction]:
+    """Return the actions that were not carried out yet, oldest first."""
+    known = {record.uid for record in status.actions}
+    waiting = [action for action in actions if action.status.phase == "Pending" and action.uid not in known]
+    return sorted(waiting, key=lambda action: (str(action.metadata.creation_timestamp), action.name))
+
+
+def carry_out(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status after every pending action: its effect and a record, or a record of its refusal."""
+    for action in pending(status, fleet.observed.actions):
+        records = make_room(status.actions, fleet.observed.actions)
+        if records is None:
+            return status
+        verb = _VERBS.get(action.spec.verb)
+        outcome = (
+            verb(status, action, fleet, now)
+            if verb
+            else Problem("UnknownVerb", f"{action.spec.verb} is not a verb of a ModelDeployment")
+        )
+        phase: ActionPhase = "Rejected"
+        if isinstance(outcome, Effect):
+            phase = "Succeeded" if outcome.done else "Pending"
+        record = ActionRecord(
+            uid=action.uid,
+            name=action.name,
+            verb=action.spec.verb,
+            requested_by=action.spec.requested_by,
+            phase=phase,
+            message=outcome.message,
+            at=now,
+        )
+        base = status if isinstance(outcome, Problem) else outcome.status
+        status = base.model_copy(update={"actions": [*records, record]})
+    return status
+
+
+def settle(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status with the records of rollbacks and releases brought up to date."""
+    status = promote.settle(status)
+    updated = [_settled(record, status, fleet, now) for record in status.actions]
+    return status.model_copy(update={"actions": updated})
+
+
+def _settled(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ActionRecord:
+    if record.phase != "Pending":
+        return record
+    change = _rolled_back(status, fleet) if record.verb == "Rollback" else _released(record, status, fleet)
+    return record.model_copy(update={**change, "at": now} if "phase" in change else change)
+
+
+def _rolled_back(status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
+    """Return what changes in the record of a rollback.
+
+    It has succeeded when the Service points at a live revision that is not barred.
+    """
+    live, candidate, observed = status.live, status.candidate, fleet.observed
+    selected = selected_revision(observed.deployment, observed.service)
+    if live is not None and selected == live.revision and not is_barred(live, status, fleet):
+        return {"phase": "Succeeded", "message": f"version {live.number} serves"}
+    return {"message": f"rolling back to version {candidate.number}" if candidate else "the traffic moves"}
+
+
+def _released(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
+    """Return what changes in the record of a release: it has succeeded when the store has forgotten, too."""
+    item = release.asked_by(record.name, status)
+    if item is None:
+        return {"phase": "Succeeded", "message": "a later Release of the same version took over"}
+    if not release.is_forgotten(item, fleet):
+        return {}
+    return {"phase": "Succeeded", "message": f"version {item.number} is released; Promote or Pin serves it"}

@@ -1,0 +1,108 @@
+"""Quarantine by a person: an artifact takes no traffic here any more, by whatever pods, until it is released."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+
+from steadfit.api.modelaction import ModelAction
+from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import QuarantineEntry, RevisionRef
+from steadfit.core import names
+from steadfit.core.problem import Problem
+from steadfit.core.serving.action_result import Effect, author
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import LONGEST, is_barred, is_version_barred
+from steadfit.core.serving.recovery.rollback import restore
+from steadfit.core.serving.revisions.revision import render
+from steadfit.core.serving.selection import pin
+
+Ref = TypeVar("Ref", bound=RevisionRef)
+
+
+def put_away(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+    """Return the status in which a version is in quarantine, or why it cannot be.
+
+    If it serves, that is a rollback too, in the same write; without anything good to go back to it is refused, because
+    an answer from a doubtful version is better than none.
+    """
+    number = action.spec.version
+    version = pin.find(Pin(version=number), fleet) if number is not None else None
+    if version is None:
+        job = fleet.observed.deployment.training_job
+        return Problem("VersionNotFound", f"there is no version {number} of TrainingJob {job}")
+    if is_version_barred(version, status, fleet):
+        return Problem("InQuarantine", f"version {version.spec.number} is in quarantine already")
+    digest, live = version.spec.artifact.digest, status.live
+    after = _entered(version, status, action, fleet, now)
+    said = f"version {version.spec.number} is in quarantine until Release"
+    if live is not None and live.digest == digest and not is_barred(live, status, fleet):
+        back = restore(status, fleet, number=None, reason=action.spec.reason, by=author(action), now=now)
+        if isinstance(back, Problem):
+            return back
+        good = back.candidate
+        if good is None or is_barred(good, after, fleet):
+            return Problem(
+                "NoLastGood",
+                f"version {version.spec.number} serves, and nothing else that served is left to take its place;"
+                " Rollback to another version first",
+            )
+        after = back.model_copy(update={"quarantine": after.quarantine})
+        said = f"{said}; rolling back to version {good.number}"
+    return Effect(_without(digest, after, fleet), said)
+
+
+def _entered(
+    version: ModelVersion, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
+) -> ModelDeploymentStatus:
+    """Return the status with an entry for every known revision of the artifact; each of them bars all others too."""
+    revisions = _revisions(version, status, fleet)
+    entries = [
+        QuarantineEntry(
+            revision=revision,
+            version=version.name,
+            number=version.spec.number,
+            digest=version.spec.artifact.digest,
+            reason=action.spec.reason,
+            by=author(action),
+            at=now,
+        )
+        for revision in revisions
+    ]
+    others = [entry for entry in status.quarantine if entry.revision not in revisions]
+    return status.model_copy(update={"quarantine": [*others, *entries][-LONGEST:]})
+
+
+def _revisions(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> list[str]:
+    """Return the revisions of an artifact that are known here; while none is, the one that it would be served as."""
+    digest, number = version.spec.artifact.digest, str(version.spec.number)
+    known = [ref.revision for ref in (status.live, status.last_good, status.candidate) if ref and ref.digest == digest]
+    known += [
+        item.revision
+        for item in fleet.workloads
+        if item.manifest["metadata"].get("labels", {}).get(names.VERSION) == number
+    ]
+    if not known:
+        rendering = render(version, fleet)
+        # Without its store it cannot be rendered; no pods will ever have this revision, but the digest counts.
+        known = [names.short_hash(digest) if isinstance(rendering, Problem) else rendering.revision]
+    return sorted({*known})
+
+
+def _without(digest: str, status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return the status in which nothing goes on to wish for an artifact."""
+
+    def kept(ref: Ref | None) -> Ref | None:
+        return None if ref is None or ref.digest == digest else ref
+
+    numbers = {item.spec.number for item in fleet.observed.versions if item.spec.artifact.digest == digest}
+    override, promoted = status.override, status.promoted
+    return status.model_copy(
+        update={
+            "candidate": kept(status.candidate),
+            "last_good": kept(status.last_good),
+            "override": None if override and override.number in numbers else override,
+            "promoted": None if promoted and promoted.number in numbers else promoted,
+        }
+    )

@@ -1,0 +1,68 @@
+"""Release: a version is let out of quarantine here, and what remembers it elsewhere is told to forget.
+
+Nothing is rolled out by that: what is released is older than what serves. Promote or Pin serves it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.modelaction import ModelAction
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import QuarantineEntry, Released
+from steadfit.core.problem import Problem
+from steadfit.core.serving.action_result import Effect, author
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import LONGEST
+
+
+def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+    """Return the status that knows of no quarantine of a version, or why there is none to end.
+
+    A version that exists may be released although nothing here knows of a quarantine: the note beside its artifact
+    outlives what is remembered in the cluster, and only this takes it away.
+    """
+    number = action.spec.version
+    version = next((item for item in fleet.observed.versions if item.spec.number == number), None)
+    entries = [entry for entry in status.quarantine if _is_of(entry, number, version)]
+    if number is None or (version is None and not entries):
+        job = fleet.observed.deployment.training_job
+        return Problem("VersionNotFound", f"there is no version {number} of TrainingJob {job}")
+    digests = [entry.digest for entry in entries if entry.digest]
+    released = Released(
+        version=version.name if version else entries[0].version,
+        number=number,
+        digest=version.spec.artifact.digest if version else next(iter(digests), None),
+        action=action.name,
+        by=author(action),
+        at=now,
+    )
+    others = [item for item in status.released if item.version != released.version]
+    update = {
+        "quarantine": [entry for entry in status.quarantine if entry not in entries],
+        "released": [*others, released][-LONGEST:],
+    }
+    after = status.model_copy(update=update)
+    if version is None:
+        return Effect(after, f"version {number} is released; its ModelVersion is gone, and what its store knows stays")
+    return Effect(after, f"version {number} is released; the note beside its artifact is being taken away", done=False)
+
+
+def asked_by(action: str, status: ModelDeploymentStatus) -> Released | None:
+    """Return what an action released, unless a later one released it again."""
+    return next((item for item in status.released if item.action == action), None)
+
+
+def is_forgotten(item: Released, fleet: Fleet) -> bool:
+    """Return whether nothing remembers the quarantine any more, the store included."""
+    version, name = fleet.version_named(item.version), fleet.observed.deployment.name
+    if version is None:
+        return True
+    return any(known.deployment == name and known.at >= item.at for known in version.status.releases)
+
+
+def _is_of(entry: QuarantineEntry, number: int | None, version: ModelVersion | None) -> bool:
+    if version is None:
+        return entry.number == number
+    return entry.version == version.name or entry.digest == version.spec.artifact.digest

@@ -1,0 +1,105 @@
+"""What the pods of a revision say while they are not ready, in their own words.
+
+The words are the same as long as the cause is the same: no names, no counters, no back-off times, so that a crash
+loop is one sentence and not a stream of status writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from steadfit.core.text import log_tail
+from steadfit.core.types import Manifest
+
+from .fleet import Fleet
+
+_PULLING = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
+_LONGEST = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said, and whether it tells of a failure rather than of a start."""
+
+    text: str
+    failing: bool
+
+
+def _ended(state: Mapping[str, Any]) -> Words:
+    """Return what a container left behind when it ended."""
+    if state.get("reason") == "OOMKilled":
+        return Words("the server was killed because it used more memory than resources.limits.memory", True)
+    said = log_tail(str(state.get("message", "")))
+    ended = f"the server ended with exit code {state.get('exitCode', 'unknown')}"
+    return Words(f"{ended}: {said}" if said else ended, True)
+
+
+def _unpulled(image: str, waiting: Mapping[str, Any]) -> Words:
+    """Return why an image is not there; the two reasons that take turns give the same sentence."""
+    detail = str(waiting.get("message", "")).removeprefix(f'Back-off pulling image "{image}"').lstrip(": ")
+    detail = detail.removeprefix("ErrImagePull").lstrip(": ")[:_LONGEST]
+    return Words(f"image {image} cannot be pulled" + (f": {detail}" if detail else ""), True)
+
+
+def _unmounted(pod: Manifest) -> Words:
+    """Return what a pod without a sandbox waits for: it has no other words for a missing Secret."""
+    secrets = [volume["secret"]["secretName"] for volume in pod["spec"].get("volumes", []) if "secret" in volume]
+    needed = " and ".join(f"Secret {name}" for name in secrets)
+    return Words("the pod waits for its volumes" + (f"; it needs {needed} in this namespace" if needed else ""), False)
+
+
+def _of_container(pod: Manifest, status: Mapping[str, Any]) -> Words | None:
+    if status.get("ready"):
+        return None
+    state, last = status.get("state", {}), status.get("lastState", {})
+    for ended in (state.get("terminated"), last.get("terminated")):
+        if ended:
+            return _ended(ended)
+    waiting = state.get("waiting", {})
+    reason = waiting.get("reason")
+    if reason in _PULLING:
+        return _unpulled(status.get("image", ""), waiting)
+    if reason == "ContainerCreating":
+        conditions = {item["type"]: item["status"] for item in pod.get("status", {}).get("conditions", [])}
+        if conditions.get("PodReadyToStartContainers") == "False":
+            return _unmounted(pod)
+        return Words("the pod's container is being created", False)
+    if waiting:
+        return Words(f"{reason}: {waiting.get('message', '')}".strip(": ")[:_LONGEST], True)
+    return Words("the server loads its model", False)
+
+
+def _of_pod(pod: Manifest) -> Words | None:
+    status = pod.get("status", {})
+    for container in status.get("containerStatuses", []):
+        if words := _of_container(pod, container):
+            return words
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return Words(f"the pod cannot be scheduled: {condition.get('message', '')}"[:_LONGEST], True)
+    if status.get("phase") == "Failed":
+        said = ": ".join(part for part in (status.get("reason"), status.get("message")) if part)
+        return Words(f"the pod failed: {said}"[:_LONGEST], True)
+    return None if status.get("containerStatuses") else Words("the pod is being started", False)
+
+
+def _of_workload(workload: Manifest | None) -> Words | None:
+    """Return why no pods can be made at all (quota, admission, a missing service account)."""
+    for condition in (workload or {}).get("status", {}).get("conditions", []):
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return Words(f"pods cannot be created: {condition.get('message', '')}"[:_LONGEST], True)
+    return None
+
+
+def words(workload: Manifest | None, pods: Iterable[Manifest]) -> Words | None:
+    """Return the worst that is said of the pods that are not ready; None when all of them are."""
+    said = [spoken for spoken in (_of_workload(workload), *map(_of_pod, pods)) if spoken]
+    return min(said, key=lambda spoken: (not spoken.failing, spoken.text), default=None)
+
+
+def of_revision(revision: str, fleet: Fleet) -> Words | None:
+    """Return the worst that is said of the pods of a revision; None when all of them are ready."""
+    found = fleet.workload(revision)
+    return words(found.manifest if found else None, fleet.pods(revision))

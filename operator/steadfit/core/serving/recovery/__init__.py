@@ -1,0 +1,1 @@
+"""How a bad version goes back: rollbacks, their limit, and the diagnosis."""

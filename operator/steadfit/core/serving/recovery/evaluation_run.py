@@ -1,0 +1,111 @@
+"""The TrainingRun of purpose Evaluate: live and last good version on the newest captured rows. It trains nothing.
+
+It is the TrainingJob's, whose recipe says what is predicted and where results lie, and carries the ModelDeployment's
+label, by which that finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from steadfit.api.base import API_VERSION
+from steadfit.api.data import Captured, DataSource
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.monitor import Monitor
+from steadfit.api.rollout import Attribution
+from steadfit.api.run import FINISHED, Cause
+from steadfit.api.trainingjob import TrainingJob
+from steadfit.api.trainingrun import EvaluatedVersion, EvaluateInputs, OwnerRef, TrainingRun, TrainingRunSpec
+from steadfit.core import names
+from steadfit.core.input_hash import input_hash
+from steadfit.core.monitors.thresholds import least_samples
+from steadfit.core.text import time_text
+from steadfit.core.types import Platform
+
+PURPOSE = "Evaluate"
+SOURCE = "captured"
+"""Name of the data set."""
+KEPT = 3
+"""How many finished runs of a ModelDeployment stay to be looked at."""
+
+
+def key(deployment: ModelDeployment, monitor: str, decided_at: datetime) -> str:
+    """Return what makes the cause of a run one of its kind."""
+    return f"{deployment.name}/{monitor}@{time_text(decided_at)}"
+
+
+def name(job: TrainingJob, deployment: ModelDeployment, monitor: str, decided_at: datetime) -> str:
+    """Return the name of the run of a decision."""
+    return names.run_name(job.name, job.uid, PURPOSE, "Monitor", key(deployment, monitor, decided_at))
+
+
+def render(
+    entry: Attribution,
+    monitor: Monitor,
+    deployment: ModelDeployment,
+    job: TrainingJob,
+    live: ModelVersion,
+    last_good: ModelVersion,
+    platform: Platform,
+) -> dict[str, Any]:
+    """Return the run that an attribution was begun with."""
+    recipe = job.spec
+    metric = monitor.quality.metric if monitor.quality else ""
+    spec = TrainingRunSpec(
+        training_job_ref=OwnerRef(name=job.name, uid=job.uid),
+        purpose="Evaluate",
+        evaluate=EvaluateInputs(
+            deployment=deployment.name,
+            metric=metric,
+            margin=recipe.evaluation.champion.margin,
+            live=_evaluated(live),
+            last_good=_evaluated(last_good),
+            min_rows=least_samples(monitor),
+        ),
+        cause=Cause(
+            type="Monitor",
+            key=key(deployment, monitor.name, entry.decided_at),
+            monitor=f"{deployment.name}/{monitor.name}",
+            message=f"monitor {deployment.name}/{monitor.name} fires: is version {entry.against} better than version"
+            f" {entry.number} by now?",
+        ),
+        input_hash="",
+        # No container of the user's runs.
+        image=platform.trainer_image,
+        resources=recipe.resources,
+        pod=recipe.pod,
+        store_ref=recipe.store_ref,
+        data=[DataSource(name=SOURCE, captured=Captured(deployment=deployment.name, window=monitor.window))],
+        evaluation=recipe.evaluation,
+        limits=recipe.limits,
+    )
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "TrainingRun",
+        "metadata": {
+            "name": entry.run,
+            "namespace": job.metadata.namespace,
+            "labels": {
+                names.MANAGED_BY: names.MANAGER,
+                names.TRAINING_JOB: job.name,
+                names.MODEL_DEPLOYMENT: deployment.name,
+                **names.queue_labels(job),
+            },
+            "ownerReferences": [names.owner_reference(job)],
+        },
+        "spec": spec.model_copy(update={"input_hash": input_hash(spec)}).dump(),
+    }
+
+
+def beyond(runs: Sequence[TrainingRun]) -> list[TrainingRun]:
+    """Return the finished runs to delete: all but the newest few."""
+    finished = [run for run in runs if run.status.phase in FINISHED]
+    finished.sort(key=lambda run: (str(run.status.finished_at), run.name))
+    return [run for run in finished[: max(0, len(finished) - KEPT)] if run.metadata.deletion_timestamp is None]
+
+
+def _evaluated(version: ModelVersion) -> EvaluatedVersion:
+    return EvaluatedVersion(version=version.name, number=version.spec.number, digest=version.spec.artifact.digest)

@@ -1,0 +1,80 @@
+"""Which monitors ask for a run: those of action Retrain that fire, and those of Recover when the world is to blame.
+
+No data is no verdict, so it asks for nothing; nor does a ModelDeployment in a dry run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
+from steadfit.api.monitor import Monitor, MonitorState
+from steadfit.api.run import Cause
+from steadfit.core.monitors.evaluation import FIRING
+from steadfit.core.text import cut, time_text
+
+from .diagnosis import of_state
+
+
+@dataclass(frozen=True, slots=True)
+class FiringMonitor:
+    """A monitor that fires.
+
+    Attributes
+    ----------
+    name
+        The ModelDeployment and its monitor as `<deployment>/<monitor>`.
+    since
+        Since when it fires.
+    message
+        What it says, in a sentence.
+    """
+
+    name: str
+    since: datetime
+    message: str
+
+
+def firing(deployments: Iterable[ModelDeployment]) -> list[FiringMonitor]:
+    """Return the monitors that ask for a run, by name. A monitor that is not in the spec any more asks for nothing."""
+    return [
+        FiringMonitor(f"{deployment.name}/{state.name}", state.since, message)
+        for deployment in sorted(deployments, key=lambda item: item.name)
+        if deployment.metadata.deletion_timestamp is None and not deployment.spec.dry_run
+        for state, message in asking(deployment, deployment.status)
+    ]
+
+
+def asking(deployment: ModelDeployment, status: ModelDeploymentStatus) -> list[tuple[MonitorState, str]]:
+    """Return the monitors of a deployment that would have a run, by name, each with its reason in a sentence."""
+    monitors = {monitor.name: monitor for monitor in deployment.spec.monitors}
+    found = []
+    for state in sorted(status.monitors, key=lambda state: state.name):
+        message = _reason(monitors.get(state.name), state, status)
+        if message is not None:
+            found.append((state, message))
+    return found
+
+
+def causes(monitors: Iterable[FiringMonitor], now: datetime) -> list[Cause]:
+    """Return a cause for each monitor that fires."""
+    return [
+        Cause(
+            type="Monitor",
+            key=f"{monitor.name}@{time_text(now)}",
+            monitor=monitor.name,
+            message=cut(f"monitor {monitor.name} fires: {monitor.message}"),
+        )
+        for monitor in monitors
+    ]
+
+
+def _reason(monitor: Monitor | None, state: MonitorState, status: ModelDeploymentStatus) -> str | None:
+    if monitor is None or state.phase != FIRING:
+        return None
+    if monitor.action == "Retrain":
+        return state.message
+    found = of_state(status, state) if monitor.action == "Recover" else None
+    return found.message if found is not None and found.verdict == "WorldMoved" else None

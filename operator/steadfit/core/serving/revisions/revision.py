@@ -1,0 +1,75 @@
+"""A revision: a version together with the pod template it is served by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import RevisionRef
+from steadfit.core import names
+from steadfit.core.problem import Problem
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.store_access import settings
+from steadfit.core.store_choice import named
+
+from . import pod_template as server_pod
+
+STORE_NOT_FOUND = "StoreNotFound"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A version as the spec and the installation ask for it to be served now.
+
+    Attributes
+    ----------
+    template
+        The pod template as it is frozen in the revision's Deployment.
+    template_digest
+        Digest of the template without all that differs from version to version.
+    revision
+        Hash of the artifact's digest and the template's digest.
+    """
+
+    template: Mapping[str, Any]
+    template_digest: str
+    revision: str
+
+
+def render(version: ModelVersion, fleet: Fleet) -> Rendering | Problem:
+    """Return a version as it would be served by a Deployment that is made now.
+
+    Rendering again gives the same revision until spec.server, the default image or the version's store changes;
+    then it gives a new one, which goes through a rollout like any other.
+    """
+    observed = fleet.observed
+    store = named(version.spec.store_ref.name, observed.stores)
+    if isinstance(store, str):
+        return Problem(STORE_NOT_FOUND, f"version {version.spec.number} cannot be fetched: {store}")
+    base = server_pod.template(observed.deployment, store, observed.platform)
+    template_digest = _digest([base, settings(store)])
+    revision = names.short_hash(version.spec.artifact.digest, template_digest)
+    return Rendering(server_pod.complete(base, version, revision, store), template_digest, revision)
+
+
+def as_ref(version: ModelVersion, rendering: Rendering, now: datetime) -> RevisionRef:
+    """Return the revision as status remembers it."""
+    return RevisionRef(
+        revision=rendering.revision,
+        version=version.name,
+        number=version.spec.number,
+        digest=version.spec.artifact.digest,
+        template_digest=rendering.template_digest,
+        since=now,
+    )
+
+
+def _digest(content: object) -> str:
+    """Return the SHA-256 of the JSON form, the same for the same content."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"

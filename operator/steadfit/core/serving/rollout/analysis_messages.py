@@ -1,0 +1,67 @@
+"""How an analysis is told of in sentences."""
+
+from __future__ import annotations
+
+import math
+
+from steadfit.api.monitor import Query
+from steadfit.api.rollout import Verdict
+from steadfit.api.strategy import AnalysisMetric
+from steadfit.core.types import Arm
+
+from .msprt import Look
+
+
+def margin(metric: AnalysisMetric) -> float:
+    """Return by how much the candidate may be worse."""
+    kind = metric.error_rate or metric.latency or metric.quality
+    if kind is None:
+        raise ValueError(f"metric {metric.name} compares nothing")
+    return kind.margin
+
+
+def is_share(metric: AnalysisMetric) -> bool:
+    """Return whether a comparison is of shares of requests or outcomes, not of mean errors."""
+    return metric.quality is None or metric.quality.metric == "accuracy"
+
+
+def holds(query: Query, value: float) -> bool:
+    """Return whether a value meets the condition of an expression; one that equals the level does."""
+    return value <= query.max if query.max is not None else query.min is not None and value >= query.min
+
+
+def condition(query: Query, value: float) -> str:
+    """Return a value beside its condition."""
+    bound = f"at most {query.max:g}" if query.max is not None else f"at least {query.min:g}"
+    said = f"the expression is {value:.4g} and must be {bound}"
+    return said if holds(query, value) else f"{said}; only a comparison puts a candidate back"
+
+
+def comparison(metric: AnalysisMetric, candidate: Arm, champion: Arm, found: Look) -> str:
+    """Return both arms and what they say: `candidate 4.1 % of 812, champion 1.0 % of 2,410: worse (…)`."""
+    arms = f"candidate {_amount(metric, candidate)}, champion {_amount(metric, champion)}"
+    bound = _number(metric, margin(metric))
+    if found.word == "Fail":
+        return f"{arms}: worse (likelihood ratio {_ratio(found.ratio)})"
+    if found.word == "Pass":
+        return f"{arms}: not worse by more than {bound}"
+    return f"{arms}: not known yet whether it is worse by more than {bound}"
+
+
+def told(verdict: Verdict) -> str:
+    """Return a verdict as a part of a sentence."""
+    said = f": {verdict.message}" if verdict.message else ""
+    return f"{verdict.name} {verdict.verdict}{said}"
+
+
+def _amount(metric: AnalysisMetric, arm: Arm) -> str:
+    return f"{_number(metric, arm.mean)} of {arm.count:,.0f}"
+
+
+def _number(metric: AnalysisMetric, value: float) -> str:
+    return f"{100 * value:.3g} %" if is_share(metric) else f"{value:.4g}"
+
+
+def _ratio(logarithm: float) -> str:
+    """Return a likelihood ratio; beyond a million its size says nothing more."""
+    return f"{math.exp(logarithm):,.0f}" if logarithm < math.log(1e6) else "above 1,000,000"

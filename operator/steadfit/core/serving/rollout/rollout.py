@@ -1,0 +1,69 @@
+"""A rollout: the wished revision comes up beside the live one and becomes live once all of its pods are ready.
+
+Where the strategy is a canary, it has to be let through before.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import Candidate, RevisionRef
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.selection.desired_revision import Target
+from steadfit.core.serving.traffic import pod_shares as canary_pods
+
+from . import canary
+from . import canary_start as canary_entry
+
+
+def advance(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status after the next step towards the wished revision.
+
+    The candidate is the intent that its Deployment is created from; the live entry is the one that the Service is
+    pointed at. A candidate that is not wished for any more is dropped, and the Service leaves it before its pods go.
+    """
+    wished, live = target.revision, status.live
+    if wished is None:
+        return status.model_copy(update={"candidate": None})
+    if live and wished.revision == live.revision:
+        kept = live.model_copy(update={"asked_template_digest": wished.asked_template_digest})
+        automatic = status.automatic if target.pinned else live.number
+        return status.model_copy(update={"candidate": None, "live": kept, "automatic": automatic})
+    steps = canary.strategy(status, target, fleet)
+    if steps is not None and not canary.is_let_through(status, wished):
+        return canary.advance(status, wished, steps, fleet, now)
+    if fleet.complete(wished.revision):
+        return _promote(status, wished, fleet, now)
+    candidate = coming_up(status.candidate, wished, fleet)
+    return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": target.promoted_by})})
+
+
+def coming_up(stored: Candidate | None, wished: RevisionRef, fleet: Fleet) -> Candidate:
+    """Return the wished revision as the candidate that gets all of its pods.
+
+    It keeps the time at which it was first decided on. One that a canary let through keeps what that has found.
+    """
+    same = stored is not None and stored.revision == wished.revision
+    fields = _fields(wished) | ({"since": stored.since} if stored and same else {})
+    let_through = stored is not None and same and stored.phase == "Promoting"
+    candidate = stored.model_copy(update=fields) if stored and let_through else Candidate(**fields)
+    share = canary_pods.share(candidate, fleet.observed.deployment)
+    return candidate.model_copy(update={"message": canary_entry.coming(candidate, fleet), "actual_weight": share})
+
+
+def _promote(status: ModelDeploymentStatus, wished: RevisionRef, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status with the candidate live; what was live is the last good one, unless it was rolled back."""
+    past = [
+        ref
+        for ref in (status.live, status.last_good)
+        if ref and ref.revision != wished.revision and not is_barred(ref, status, fleet)
+    ]
+    live = RevisionRef(**_fields(wished) | {"since": now})
+    return status.model_copy(update={"live": live, "last_good": past[0] if past else None, "candidate": None})
+
+
+def _fields(ref: RevisionRef) -> dict[str, object]:
+    """Return the fields that a live, a last good and a candidate revision share."""
+    return {name: getattr(ref, name) for name in RevisionRef.model_fields}

@@ -1,0 +1,1 @@
+"""Which version should serve: pins, promotions, eligible and abandoned versions."""

@@ -1,0 +1,153 @@
+"""Which revision is wished for: a pin's, else the newest verified version that was compared with what serves here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import Abandoned, RevisionRef
+from steadfit.core.problem import Problem
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.messages import named
+from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.revisions.lookup import revision_of, taken_up
+from steadfit.core.serving.revisions.revision import STORE_NOT_FOUND
+
+from . import abandoned, pin, promote
+from . import eligible_versions as contenders
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is wished for.
+
+    Attributes
+    ----------
+    revision
+        What shall serve; None while there is nothing to serve.
+    problem
+        Why it is not what the spec or a newer version would have it be.
+    pinned
+        Whether a pin decided, or was meant to.
+    promoted_by
+        Who let it through with a ModelAction: then it needs no verdict to take over.
+    """
+
+    revision: RevisionRef | None
+    problem: Problem | None = None
+    pinned: bool = False
+    promoted_by: str | None = None
+
+
+def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
+    """Return what is wished for.
+
+    The first that applies: a pin, a rollback in flight, a promotion by a person, the newest verified version. What was
+    given up never comes back by itself.
+    """
+    wished = pin.wished_pin(status, fleet)
+    if wished is not None:
+        resolved = pin.resolve(wished, status, fleet, now)
+        if isinstance(resolved, Problem):
+            return Target(_stay(status, fleet, now).revision, resolved, pinned=True)
+        return Target(resolved, pinned=True)
+    if status.live and is_barred(status.live, status, fleet):
+        return _finish_rollback(status, fleet, now)
+    promoted = promote.wished(status, fleet, now)
+    if isinstance(promoted, RevisionRef) and status.promoted:
+        return Target(promoted, promoted_by=status.promoted.by)
+    if isinstance(promoted, Problem):
+        return Target(_stay(status, fleet, now).revision, promoted)
+    let_through = _let_through(status, fleet, now)
+    if let_through is not None and status.candidate:
+        return Target(let_through, promoted_by=status.candidate.promoted_by)
+    return _newest(status, fleet, now)
+
+
+def _let_through(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | None:
+    """Return the candidate that a person let through, as long as it is beside what is live: nothing newer delays it."""
+    candidate, live = status.candidate, status.live
+    if candidate is None or live is None or candidate.against != live.revision:
+        return None
+    if candidate.phase != "Promoting" or candidate.promoted_by is None or is_barred(candidate, status, fleet):
+        return None
+    version = fleet.version_named(candidate.version)
+    revision = revision_of(version, status, fleet, now) if version else None
+    return revision if isinstance(revision, RevisionRef) and revision.revision == candidate.revision else None
+
+
+def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
+    """Return the newest version that may replace what serves and was not given up, or else what serves."""
+    given_up: Problem | None = None
+    left = contenders.left_by_a_pin(status, fleet)
+    for version in [*contenders.newest_first(status, fleet), *([left] if left else [])]:
+        revision = revision_of(version, status, fleet, now)
+        if isinstance(revision, Problem):
+            return Target(_stay(status, fleet, now).revision, revision)
+        entry = abandoned.entry_of(revision, status)
+        if entry is None:
+            return Target(revision, contenders.passed_over(version, status, fleet) or given_up)
+        given_up = given_up or _given_up(entry)
+    stay = _stay(status, fleet, now)
+    return Target(stay.revision, contenders.passed_over(None, status, fleet) or given_up or stay.problem)
+
+
+def _given_up(entry: Abandoned) -> Problem:
+    return Problem(
+        "CandidateAbandoned",
+        f"{named(entry)} was given up by {entry.by}: {entry.reason};"
+        f" a Promote of version {entry.number} lets it through",
+    )
+
+
+def _stay(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
+    """Return what serves, by the pod template that the spec asks for now."""
+    live = status.live
+    if live is None:
+        return Target(None)
+    if is_barred(live, status, fleet):
+        return _finish_rollback(status, fleet, now)
+    version = fleet.version_named(live.version)
+    if version is None:
+        return Target(live)
+    revision = revision_of(version, status, fleet, now)
+    if isinstance(revision, Problem):
+        return Target(live, revision)
+    entry = abandoned.entry_of(revision, status)
+    if entry is None or revision.revision == live.revision:
+        return Target(revision)
+    # What serves goes on by the pods that it has, until the spec asks for yet others.
+    return Target(taken_up(live, revision.template_digest, live.since), _given_up(entry))
+
+
+def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
+    """Return what replaces a revision that was rolled back and still takes the traffic.
+
+    That is the revision the rollback decided on; nothing newer delays it. If it is lost, its version is rendered anew;
+    while that cannot be done for want of its store, it stays what is waited for, or the decision would be forgotten.
+    What was only tried beside the bad one is no way back.
+    """
+    candidate = status.candidate
+    for ref in (None if candidate and candidate.against else candidate, status.last_good):
+        if ref is None or is_barred(ref, status, fleet):
+            continue
+        if fleet.stands(ref.revision):
+            return Target(ref)
+        version = fleet.version_named(ref.version)
+        revision = revision_of(version, status, fleet, now) if version else None
+        if isinstance(revision, RevisionRef):
+            return Target(revision)
+        if isinstance(revision, Problem) and revision.reason == STORE_NOT_FOUND:
+            return Target(ref, revision)
+    for newer in contenders.newest_first(status, fleet):
+        revision = revision_of(newer, status, fleet, now)
+        if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
+            return Target(revision)
+    return Target(
+        None,
+        Problem(
+            "NothingToRollBackTo",
+            "what serves was rolled back, and no good version is left to take its place; train or pin another one",
+        ),
+    )

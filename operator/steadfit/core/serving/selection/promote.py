@@ -1,0 +1,123 @@
+"""Promote: a person's word instead of a verdict, for the candidate of a canary or for a version by its number.
+
+What was promoted needs no pin to stay: versions that existed then never replace it by themselves, newer ones do.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.modelaction import ModelAction
+from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
+from steadfit.api.rollout import Candidate, Promoted, RevisionRef
+from steadfit.core.problem import Problem
+from steadfit.core.serving.action_result import Effect, author
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.revisions.revision import Rendering, as_ref, render
+
+from . import pin
+
+
+def promote(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+    """Return what follows from a Promote, or why nothing does."""
+    if pin.wished_pin(status, fleet) is not None:
+        return Problem(
+            "Pinned", "a version is pinned here; Unpin it, or take spec.pin away, before you promote another"
+        )
+    number = action.spec.version
+    return _candidate(status, action, fleet) if number is None else _named(number, status, action, fleet, now)
+
+
+def wished(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | Problem | None:
+    """Return the revision of the promoted version until it serves, or why it cannot; None while there is none."""
+    promoted, live = status.promoted, status.live
+    if promoted is None:
+        return None
+    found = pin.find(Pin(version=promoted.number), fleet)
+    if found is None or (live is not None and live.version == found.name):
+        return None
+    return pin.resolve(Pin(version=promoted.number), status, fleet, now)
+
+
+def settle(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
+    """Return the status without a promotion that a newer version has overtaken."""
+    promoted, live = status.promoted, status.live
+    overtaken = promoted is not None and live is not None and live.number > promoted.above
+    return status.model_copy(update={"promoted": None}) if overtaken else status
+
+
+def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet) -> Effect | Problem:
+    """Return the status in which the candidate of a canary is let through."""
+    candidate, live = status.candidate, status.live
+    if candidate is None:
+        return Problem("NoCandidate", "no version is being tried, so there is nothing to promote; name a version")
+    if candidate.against is None or live is None or is_barred(live, status, fleet):
+        return Problem(
+            "NoVerdictAwaited",
+            f"version {candidate.number} waits for no verdict: it takes the traffic as soon as its pods are ready",
+        )
+    if candidate.phase == "Promoting":
+        return Problem("UnderWay", f"version {candidate.number} was let through already")
+    if is_barred(candidate, status, fleet):
+        return Problem("CandidateQuarantined", f"version {candidate.number} is in quarantine; Release it first")
+    let_through = candidate.model_copy(update={"phase": "Promoting", "promoted_by": author(action)})
+    return Effect(status.model_copy(update={"candidate": let_through}), _words(candidate.number))
+
+
+def _named(
+    number: int, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
+) -> Effect | Problem:
+    """Return the status in which a version is rolled out at once: also one that was held or given up before."""
+    resolved = pin.resolve(Pin(version=number), status, fleet, now)
+    if isinstance(resolved, Problem):
+        return resolved
+    candidate, live = status.candidate, status.live
+    if candidate is not None and candidate.version == resolved.version and candidate.against is not None:
+        return _candidate(status, action, fleet)
+    if live is not None and live.version == resolved.version and not is_barred(live, status, fleet):
+        return _other_pods(live, status, action, fleet, now)
+    known = [version.spec.number for version in fleet.observed.versions]
+    promoted = Promoted(
+        number=resolved.number,
+        above=max([*known, live.number if live else 0]),
+        action=action.name,
+        by=author(action),
+        at=now,
+    )
+    # A newer version was to take over by itself; it does not any more, whatever becomes of this one.
+    update = {
+        "promoted": promoted,
+        "automatic": resolved.number,
+        "abandoned": [item for item in status.abandoned if item.revision != resolved.revision],
+    }
+    return Effect(status.model_copy(update=update), _words(resolved.number))
+
+
+def _other_pods(
+    live: RevisionRef, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
+) -> Effect | Problem:
+    """Return the status in which what serves is let through by the pods that the spec asks for, which were given up."""
+    version = fleet.version_named(live.version)
+    rendering = render(version, fleet) if version else None
+    if version is None or not isinstance(rendering, Rendering) or not _given_up(rendering.revision, status):
+        return Problem("AlreadyServes", f"version {live.number} is what serves")
+    wished = as_ref(version, rendering, now)
+    if is_barred(wished, status, fleet):
+        return Problem("RevisionQuarantined", f"revision {wished.revision} is in quarantine; Release it first")
+    let_through = Candidate(**wished.model_dump(), against=live.revision, phase="Promoting", promoted_by=author(action))
+    update = {
+        "candidate": let_through,
+        # It is not served instead of that template any more.
+        "live": live.model_copy(update={"asked_template_digest": None}),
+        "abandoned": [item for item in status.abandoned if item.revision != wished.revision],
+    }
+    return Effect(status.model_copy(update=update), _words(live.number))
+
+
+def _given_up(revision: str, status: ModelDeploymentStatus) -> bool:
+    return any(item.revision == revision for item in status.abandoned)
+
+
+def _words(number: int) -> str:
+    return f"version {number} is let through without a verdict; it takes all traffic once its pods are ready"

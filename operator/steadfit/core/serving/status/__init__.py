@@ -1,0 +1,1 @@
+"""Conditions and Events of a ModelDeployment."""

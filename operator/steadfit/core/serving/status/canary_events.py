@@ -1,0 +1,56 @@
+"""What is told of a canary: one Event for each step of its candidate, and for how it ended."""
+
+from __future__ import annotations
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import Candidate
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.messages import named
+from steadfit.core.serving.rollout import canary_messages as words
+from steadfit.core.types import Event
+
+
+def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fleet) -> list[Event]:
+    """Return the Events of the transitions between two statuses."""
+    old, new = before.candidate, after.candidate
+    told = []
+    if new is not None and new.against is not None:
+        told += _of_candidate(old if old and old.revision == new.revision else None, new, after, fleet)
+    if old is not None and old.against is not None and (new is None or new.revision != old.revision):
+        told += _of_end(old, before, after)
+    return told
+
+
+def _of_candidate(old: Candidate | None, new: Candidate, after: ModelDeploymentStatus, fleet: Fleet) -> list[Event]:
+    beside = f" beside version {after.live.number}" if after.live else ""
+    took_traffic = old is not None and old.analysed_since is not None
+    if new.phase == "Promoting":
+        if old is not None and old.phase == "Promoting":
+            return []
+        by = new.promoted_by or "the analysis: every metric passed"
+        return [Event("Normal", "Promoted", f"{named(new)} is let through by {by}")]
+    if new.analysed_since is None:
+        return []
+    position = f"{named(new)} {words.position(new, fleet)}"
+    if new.phase == "Paused":
+        paused = old is not None and old.phase == "Paused"
+        return [] if paused else [Event("Warning", "CanaryPaused", f"{position}: {new.message}")]
+    if not took_traffic:
+        return [Event("Normal", "CanaryStarted", f"{position}{beside}")]
+    if old is not None and old.step != new.step:
+        return [Event("Normal", "CanaryStep", position)]
+    return []
+
+
+def _of_end(old: Candidate, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    known = {(entry.revision, entry.at) for entry in before.abandoned}
+    for given_up in after.abandoned:
+        if given_up.revision == old.revision and (given_up.revision, given_up.at) not in known:
+            return [
+                Event("Warning", "CanaryAbandoned", f"{named(old)} was given up by {given_up.by}: {given_up.reason}")
+            ]
+    barred = {entry.revision for entry in before.quarantine}
+    for entry in after.quarantine:
+        if entry.revision == old.revision and entry.revision not in barred:
+            return [Event("Warning", "CanaryFailed", f"{named(old)} is put back: {entry.reason}")]
+    return []

@@ -1,0 +1,190 @@
+"""What a ModelDeployment's conditions say.
+
+`Ready` means that this generation is accepted and a good version serves; a rollout in progress, a new version that
+does not come up, or a threshold edit after the fact have conditions of their own and do not turn it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from steadfit.api.base import Condition
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
+from steadfit.api.rollout import RevisionRef
+from steadfit.core.conditions import Wish, merge, ready, reconciling, stalled
+from steadfit.core.monitors import condition as metrics_available
+from steadfit.core.monitors.evaluation import Watched
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.messages import named
+from steadfit.core.serving.ownership import is_foreign
+from steadfit.core.serving.pod_messages import of_revision
+from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.selection.desired_revision import Target
+from steadfit.core.serving.traffic import route_condition as route_readiness
+from steadfit.core.serving.traffic import service
+
+from . import canary_conditions as canary_readiness
+from . import recovery_conditions as recovery_readiness
+
+SERVING = "Serving"
+PROGRESSING = "Progressing"
+PODS_READY = "PodsReady"
+OVERRIDDEN = "Overridden"
+JOB_PATIENCE = timedelta(seconds=60)
+"""How long after its creation a deployment may be without its TrainingJob: a sync applies them in its own order."""
+
+
+def conditions(
+    status: ModelDeploymentStatus, target: Target, fleet: Fleet, watched: Sequence[Watched], now: datetime
+) -> list[Condition]:
+    """Return all conditions. `Progressing` and `Overridden` are there only while there is something to tell."""
+    deployment = fleet.observed.deployment
+    wishes = [
+        *_readiness(status, target, fleet, now),
+        _serving(status, fleet),
+        *_progressing(status, target, fleet),
+        *canary_readiness.wishes(status, fleet),
+        *route_readiness.wishes(fleet),
+        *_pods_ready(status, fleet),
+        *_overridden(status),
+        *metrics_available.wishes(watched, deployment.status.conditions, status.candidate),
+        *recovery_readiness.wishes(status, fleet, now),
+    ]
+    return merge(deployment.status.conditions, wishes, deployment.metadata.generation, now)
+
+
+def job_awaited_until(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
+    """Return when the missing TrainingJob becomes a person's task; None if it is there, not needed, or missed already.
+
+    A ModelDeployment without a creation time was never stored and waits for nothing.
+    """
+    observed = fleet.observed
+    created = observed.deployment.metadata.creation_timestamp
+    if created is None or status.live or observed.job or observed.versions:
+        return None
+    due = created + JOB_PATIENCE
+    return due if now < due else None
+
+
+def answering(status: ModelDeploymentStatus, fleet: Fleet) -> RevisionRef | None:
+    """Return the revision behind the Service: the live one, or the last good one until the traffic has moved."""
+    selected = service.selected_revision(fleet.observed.deployment, fleet.observed.service)
+    return next((ref for ref in (status.live, status.last_good) if ref and ref.revision == selected), None)
+
+
+def _readiness(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now: datetime) -> list[Wish]:
+    observed, live, problem = fleet.observed, status.live, target.problem
+    if is_foreign(observed.deployment, observed.service):
+        return stalled(
+            "ServiceNotOurs",
+            f"a Service {observed.deployment.name} that belongs to someone else has the name this deployment needs;"
+            " delete or rename it",
+        )
+    if problem and problem.reason == "VersionNotFound" and job_awaited_until(status, fleet, now):
+        return _job_awaited(observed.deployment)
+    if problem and (target.pinned or live is None):
+        return stalled(problem.reason, problem.message)
+    if live is None:
+        return _before_the_first(status, fleet, now)
+    if is_barred(live, status, fleet):
+        if problem:
+            return stalled(problem.reason, problem.message)
+        coming = f"; version {status.candidate.number} takes its place" if status.candidate else ""
+        return reconciling("RollingBack", f"version {live.number} was rolled back and still answers{coming}")
+    behind = answering(status, fleet)
+    if fleet.target == 0:
+        return ready("ScaledToZero", f"version {live.number} has no pods, as spec.server.replicas asks for")
+    if behind is None:
+        return reconciling("TrafficMoving", f"the Service is being pointed at version {live.number}")
+    if fleet.ready(behind.revision) == 0:
+        said = of_revision(behind.revision, fleet)
+        words = f": {said.text}" if said else ""
+        return reconciling("NoReadyPods", f"no pod of version {behind.number} is ready{words}")
+    return ready("Serving", f"version {behind.number} serves")
+
+
+def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
+    """Return the readiness of a deployment that has never served."""
+    observed = fleet.observed
+    name = observed.deployment.training_job
+    if observed.job is None and not observed.versions:
+        if job_awaited_until(status, fleet, now):
+            return _job_awaited(observed.deployment)
+        return stalled("TrainingJobNotFound", f"there is no TrainingJob {name} in this namespace, and no version of it")
+    candidate = status.candidate
+    if candidate:
+        message = f"version {candidate.number} comes up: {candidate.message}"
+    else:
+        rejected = sum(version.status.phase == "Rejected" for version in observed.versions)
+        held = sum(version.status.phase == "Held" for version in observed.versions)
+        message = f"no version of TrainingJob {name} is verified yet" + (f"; {rejected} rejected" if rejected else "")
+        message += f"; {held} held until somebody pins or promotes one" if held else ""
+    if observed.deployment.spec.ready_policy == "Accepted":
+        return ready("Accepted", message)
+    return reconciling("FirstRollout" if candidate else "AwaitingFirstModel", message)
+
+
+def _job_awaited(deployment: ModelDeployment) -> list[Wish]:
+    """Return the conditions for the first minute: tools that apply a directory order its objects by name or kind."""
+    return reconciling("AwaitingTrainingJob", f"TrainingJob {deployment.training_job} is not there yet")
+
+
+def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> Wish:
+    behind = answering(status, fleet)
+    if behind is None:
+        return Wish(SERVING, "False", "NotServing", "no version takes requests")
+    if fleet.ready(behind.revision) == 0:
+        return Wish(SERVING, "False", "NoReadyPods", f"no pod of version {behind.number} is ready")
+    version = fleet.version_named(behind.version)
+    served = f"{named(behind)} serves"
+    if version and version.status.phase == "Rejected":
+        return Wish(
+            SERVING,
+            "True",
+            "RejectedVersionServes",
+            f"{served}; the gate of TrainingJob {fleet.observed.deployment.training_job} rejects it by now,"
+            " and the next verified version replaces it",
+        )
+    return Wish(SERVING, "True", "Serving", served)
+
+
+def _progressing(status: ModelDeploymentStatus, target: Target, fleet: Fleet) -> list[Wish]:
+    live, candidate = status.live, status.candidate
+    if candidate:
+        return [Wish(PROGRESSING, "True", *canary_readiness.progress(candidate, fleet))]
+    if target.problem:
+        return [Wish(PROGRESSING, "False", target.problem.reason, target.problem.message)]
+    if live and live.asked_template_digest:
+        return [
+            Wish(
+                PROGRESSING,
+                "False",
+                "OlderPodTemplate",
+                f"version {live.number} is served by the pods it was proven with, not by what spec.server asks for;"
+                " the next change of spec.server is rolled out",
+            )
+        ]
+    observed = fleet.observed
+    if live and service.selected_revision(observed.deployment, observed.service) != live.revision:
+        return [Wish(PROGRESSING, "True", "TrafficMoving", f"the Service is being pointed at version {live.number}")]
+    return []
+
+
+def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> list[Wish]:
+    live = status.live
+    if live is None:
+        return []
+    count = f"{fleet.ready(live.revision)} of {fleet.target} pods of version {live.number} are ready"
+    if fleet.ready(live.revision) >= fleet.target:
+        return [Wish(PODS_READY, "True", "PodsReady", count)]
+    said = of_revision(live.revision, fleet)
+    return [Wish(PODS_READY, "False", "PodsNotReady", f"{count}: {said.text}" if said else count)]
+
+
+def _overridden(status: ModelDeploymentStatus) -> list[Wish]:
+    override = status.override
+    if override is None:
+        return []
+    message = f"version {override.number} is pinned by {override.by} (ModelAction {override.action}) until Unpin"
+    return [Wish(OVERRIDDEN, "True", "Pinned", message)]

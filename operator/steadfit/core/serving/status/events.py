@@ -1,0 +1,124 @@
+"""What is told when a ModelDeployment's status changes: one Event for each transition, none while nothing changes."""
+
+from __future__ import annotations
+
+from steadfit.api.base import Condition
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.core.conditions import STALLED
+from steadfit.core.monitors.evaluation import FIRING
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.messages import named
+from steadfit.core.serving.pod_messages import of_revision
+from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.traffic.service import selected_revision
+from steadfit.core.types import Event
+
+from . import canary_events, recovery_events
+
+
+def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fleet) -> tuple[Event, ...]:
+    """Return the Events of the transitions between two statuses."""
+    return (
+        *_verbs(before, after),
+        *_quarantine(before, after),
+        *_candidate(before, after, fleet),
+        *canary_events.events(before, after, fleet),
+        *_live(before, after, fleet),
+        *_stalled(before, after),
+        *_monitors(before, after),
+        *recovery_events.events(before, after),
+    )
+
+
+def _verbs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    known = {record.uid for record in before.actions}
+    told = [
+        Event("Warning", "ActionRejected", f"{record.verb} by {record.requested_by} ({record.name}): {record.message}")
+        for record in after.actions
+        if record.uid not in known and record.phase == "Rejected"
+    ]
+    if after.override and after.override != before.override:
+        override = after.override
+        told.append(Event("Normal", "Pinned", f"version {override.number} is pinned by {override.by} until Unpin"))
+    elif before.override and not after.override:
+        told.append(Event("Normal", "Unpinned", f"version {before.override.number} is not pinned any more"))
+    if after.promoted and after.promoted != before.promoted:
+        promoted = after.promoted
+        told.append(Event("Normal", "Promoted", f"version {promoted.number} is let through by {promoted.by}"))
+    freed = {item.action for item in before.released}
+    told += [
+        Event("Normal", "Released", f"version {item.number} is let out of quarantine by {item.by}")
+        for item in after.released
+        if item.action not in freed
+    ]
+    return told
+
+
+def _quarantine(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    known = {entry.revision for entry in before.quarantine}
+    return [
+        Event(
+            "Warning",
+            "Quarantined",
+            f"{named(entry)} is in quarantine by {entry.by}: {entry.reason}",
+        )
+        for entry in after.quarantine
+        if entry.revision not in known
+    ]
+
+
+def _candidate(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fleet) -> list[Event]:
+    old, new = before.candidate, after.candidate
+    told = []
+    live = after.live.revision if after.live else None
+    told_why = {one.revision for one in after.abandoned} | {one.revision for one in after.quarantine}
+    if old and old.revision not in (live, new.revision if new else None, *told_why):
+        if new and new.number > old.number:
+            told.append(Event("Normal", "RolloutSuperseded", f"{named(old)} gives way to {named(new)}, which is newer"))
+        else:
+            told.append(Event("Normal", "RolloutDropped", f"{named(old)} is not wished for any more"))
+    if new is None:
+        return told
+    if old is None or old.revision != new.revision:
+        beside = f" beside version {after.live.number}" if after.live else ""
+        told.append(Event("Normal", "RolloutStarted", f"{named(new)} comes up{beside}"))
+    said = of_revision(new.revision, fleet)
+    # Counts of ready pods change while the words stay: only other words are news.
+    if said and said.failing and (old is None or said.text not in old.message):
+        told.append(Event("Warning", "CandidateFailing", f"{named(new)} does not come up: {said.text}"))
+    return told
+
+
+def _live(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fleet) -> list[Event]:
+    old, new = before.live, after.live
+    if new is None or (old and old.revision == new.revision):
+        return []
+    observed = fleet.observed
+    if old is None and selected_revision(observed.deployment, observed.service) == new.revision:
+        return [Event("Warning", "FoundAgain", f"{named(new)} still takes the traffic; the status was lost")]
+    if old and is_barred(old, after, fleet):
+        return [Event("Normal", "RolledBack", f"traffic moves back from version {old.number} to {named(new)}")]
+    return [Event("Normal", "TrafficMoved", f"traffic moves to {named(new)}")]
+
+
+def _stalled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    def of(status: ModelDeploymentStatus) -> Condition | None:
+        return next((condition for condition in status.conditions if condition.type == STALLED), None)
+
+    old, new = of(before), of(after)
+    if new is None or (old and (old.reason, old.message) == (new.reason, new.message)):
+        return []
+    return [Event("Warning", new.reason, new.message)]
+
+
+def _monitors(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    """Return what began and ceased to fire; a loss of data is told by the condition MetricsAvailable."""
+    phases = {state.name: state.phase for state in before.monitors}
+    told = []
+    for state in after.monitors:
+        was = phases.get(state.name)
+        if state.phase == FIRING and was != FIRING:
+            told.append(Event("Warning", "MonitorFiring", f"monitor {state.name}: {state.message}"))
+        elif was == FIRING and state.phase != FIRING:
+            told.append(Event("Normal", "MonitorCeased", f"monitor {state.name}: {state.message}"))
+    return told

@@ -1,0 +1,79 @@
+"""The conditions of recovery: what is under way by itself, what is held back, and what a dry run would have done.
+
+None of them touches `Ready`, and each is there only while there is something to tell.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.core.conditions import Wish
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.recovery import automatic_rollback as recovery
+from steadfit.core.serving.recovery import diagnosis as attribution
+from steadfit.core.serving.recovery import dry_run, rollback_limit
+
+RECOVERING = "Recovering"
+
+
+def wishes(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
+    """Return the conditions."""
+    return [*_recovering(status, fleet, now), *_frozen(status, fleet, now), *_dry_run(status, fleet, now)]
+
+
+def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
+    live = status.live
+    if live is None:
+        return []
+    entry = next((entry for entry in reversed(status.quarantine) if entry.revision == live.revision), None)
+    if is_barred(live, status, fleet):
+        if entry is None or not entry.by.startswith(recovery.BY):
+            return []
+        coming = f"; version {status.candidate.number} takes its place" if status.candidate else ""
+        message = f"version {live.number} was rolled back by {entry.by}: {entry.reason}{coming}"
+        return [Wish(RECOVERING, "True", "RollingBack", message)]
+    wished = recovery.wish(status, status.monitors, fleet, now)
+    held = fleet.observed.deployment.spec.dry_run or rollback_limit.problem(status, fleet.observed.deployment, now)
+    if wished is not None and not held:
+        # Whatever can be rolled back was rolled back in this very pass.
+        message = (
+            f"monitor {wished.monitor}: {wished.reason}; nothing good that served before version {live.number} is left"
+            " to go back to"
+        )
+        return [Wish(RECOVERING, "False", "NothingToRollBackTo", message)]
+    at_work = attribution.at_work(status, fleet)
+    if at_work:
+        message = "; ".join(
+            f"monitor {entry.monitor} fires: run {entry.run} evaluates version {entry.number} and version"
+            f" {entry.against} on the same rows"
+            for entry in at_work
+        )
+        return [Wish(RECOVERING, "True", "Attributing", message)]
+    undecided = [
+        found
+        for state in status.monitors
+        if (found := attribution.of_state(status, state)) is not None and found.verdict == "Undecided"
+    ]
+    if undecided:
+        message = "; ".join(f"monitor {found.monitor}: {found.message}" for found in undecided)
+        return [Wish(RECOVERING, "False", "Undecided", message)]
+    return []
+
+
+def _frozen(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
+    """Return whether the limit is reached; one of 0 is somebody's wish, and no news until it holds something back."""
+    deployment = fleet.observed.deployment
+    problem = rollback_limit.problem(status, deployment, now)
+    wished = recovery.wish(status, status.monitors, fleet, now)
+    if problem is None or (wished is None and deployment.spec.limits.max_rollbacks_per_day == 0):
+        return []
+    live = status.live
+    held = f"; held back: version {live.number}, monitor {wished.monitor}: {wished.reason}" if wished and live else ""
+    return [Wish(rollback_limit.ROLLBACKS_FROZEN, "True", "LimitReached", f"{problem.message}{held}")]
+
+
+def _dry_run(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
+    told = dry_run.told(status, fleet, now)
+    return [Wish(dry_run.DRY_RUN, "True", "WouldAct", "; ".join(told))] if told else []

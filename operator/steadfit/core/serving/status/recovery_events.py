@@ -1,0 +1,66 @@
+"""What is told of recovery: attributions, rollbacks that nobody asked for, and what is held back or only told."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from steadfit.api.base import Condition
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.core.serving.recovery.dry_run import DRY_RUN
+from steadfit.core.serving.recovery.rollback_limit import ROLLBACKS_FROZEN
+from steadfit.core.types import Event
+
+from .recovery_conditions import RECOVERING
+
+
+def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Event, ...]:
+    """Return the Events of the transitions between two statuses."""
+    return (
+        *_attributions(before, after),
+        *_rollbacks(before, after),
+        *_begun(before, after, ROLLBACKS_FROZEN, "True", "Warning"),
+        *_begun(before, after, DRY_RUN, "True", "Normal"),
+        *_begun(before, after, RECOVERING, "False", "Warning"),
+    )
+
+
+def _attributions(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    known = {(entry.monitor, entry.decided_at): entry for entry in before.attributions}
+    told = []
+    for entry in after.attributions:
+        old = known.get((entry.monitor, entry.decided_at))
+        if entry.verdict is None and old is None:
+            text = f"version {entry.number} and version {entry.against} are evaluated on the same rows"
+            told.append(Event("Normal", "AttributionStarted", f"monitor {entry.monitor} fires: {text} ({entry.run})"))
+        # One that is undecided is told by its condition, once for as long as it says the same.
+        elif entry.verdict in ("ModelWorse", "WorldMoved") and (old is None or old.verdict is None):
+            told.append(Event("Warning", entry.verdict, f"monitor {entry.monitor}: {entry.message}"))
+    return told
+
+
+def _rollbacks(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    known = {(entry.number, entry.at) for entry in before.rollbacks}
+    return [
+        Event("Warning", "AutomaticRollback", f"version {entry.number} is rolled back: {entry.reason}")
+        for entry in after.rollbacks
+        if (entry.number, entry.at) not in known
+    ]
+
+
+def _begun(
+    before: ModelDeploymentStatus,
+    after: ModelDeploymentStatus,
+    kind: str,
+    status: str,
+    event: Literal["Normal", "Warning"],
+) -> list[Event]:
+    """Return the Event of a condition that has come to be so, or to be so for another reason."""
+    old, new = _condition(before, kind, status), _condition(after, kind, status)
+    if new is None or (old is not None and (old.reason, old.message) == (new.reason, new.message)):
+        return []
+    reason = new.reason if kind == RECOVERING else kind
+    return [Event(event, reason, new.message)]
+
+
+def _condition(status: ModelDeploymentStatus, kind: str, value: str) -> Condition | None:
+    return next((one for one in status.conditions if (one.type, one.status) == (kind, value)), None)

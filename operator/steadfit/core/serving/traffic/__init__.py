@@ -1,0 +1,1 @@
+"""How requests reach pods: Services, labels, routes, draining."""

@@ -1,0 +1,99 @@
+"""The conditions of a TrainingJob: whether the recipe is followed, whether a run is in flight, how the last one ended.
+
+`Ready` says that the recipe is accepted and kept; a retrain or a run that failed does not turn it. Only while there
+is no version at all does a run that failed for good stall it: then a person is needed. `RetrainingPaused` is there only
+while it is true: runs by alerts and monitors brought nothing and are held back for longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.run import FailureRecord
+from steadfit.api.trainingjob import TrainingJob, TrainingJobStatus
+from steadfit.api.trainingrun import TrainingRun
+from steadfit.core.conditions import READY, Wish, ready, reconciling, stalled
+from steadfit.core.problem import Problem
+from steadfit.core.training.limits import waiting as waits
+from steadfit.core.training.limits.blocked import Hold
+from steadfit.core.training.limits.in_flight import named
+
+TRAINING = "Training"
+LAST_RUN_SUCCEEDED = "LastRunSucceeded"
+RETRAINING_PAUSED = "RetrainingPaused"
+
+
+def wishes(
+    status: TrainingJobStatus,
+    problem: Problem | None,
+    job: TrainingJob,
+    runs: Sequence[TrainingRun],
+    versions: Sequence[ModelVersion],
+    breaker: Hold | None,
+) -> list[Wish]:
+    """Return the conditions."""
+    run = named(status.active_run.name, runs) if status.active_run else None
+    return [
+        *_ready(status, problem, job, versions),
+        _training(status, run),
+        *_last_run(status, run),
+        *([Wish(RETRAINING_PAUSED, "True", breaker.reason, breaker.message)] if breaker else []),
+    ]
+
+
+def _ready(
+    status: TrainingJobStatus, problem: Problem | None, job: TrainingJob, versions: Sequence[ModelVersion]
+) -> list[Wish]:
+    last = status.last_run
+    if problem is not None:
+        return stalled(problem.reason, problem.message)
+    if job.spec.suspend:
+        return ready("Suspended", "no run starts while spec.suspend is true")
+    if status.latest_version is None and status.active_run is None and last and last.failure:
+        return stalled(last.failure.failure_class, f"run {last.name} failed: {last.failure.message}")
+    if job.spec.ready_policy == "FirstModel" and not any(item.status.phase == "Verified" for item in versions):
+        return _awaiting(status, versions)
+    if status.active_run is not None:
+        return ready("Training", f"run {status.active_run.name} is in flight")
+    if status.latest_version is not None:
+        return ready("Trained", f"the newest version is {status.latest_version.name}")
+    return ready("Accepted", "the recipe is accepted; no run has ended yet")
+
+
+def _awaiting(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> list[Wish]:
+    newest = max(versions, key=lambda item: item.spec.number, default=None)
+    if newest is not None and newest.status.phase in ("Rejected", "Held") and status.active_run is None:
+        phase = newest.status.phase
+        why = "did not pass the gate" if phase == "Rejected" else "waits for somebody to pin it"
+        return stalled(f"Version{phase}", f"version {newest.name} {why}, and no other is verified")
+    return reconciling("AwaitingFirstModel", "no version is verified yet (spec.readyPolicy is FirstModel)")
+
+
+def _training(status: TrainingJobStatus, run: TrainingRun | None) -> Wish:
+    active, waiting = status.active_run, status.waiting
+    rest = f"; {waits.words(waiting)}" if waiting else ""
+    if active is None:
+        return Wish(TRAINING, "False", waiting.reason if waiting else "Idle", f"no run is in flight{rest}")
+    if run is None:
+        return Wish(TRAINING, "True", "RunStarting", f"run {active.name} is being created{rest}")
+    said = next((item for item in run.status.conditions if item.type == READY), None)
+    return Wish(TRAINING, "True", "RunInFlight", f"run {active.name}: {said.message if said else 'it starts'}{rest}")
+
+
+def _last_run(status: TrainingJobStatus, run: TrainingRun | None) -> list[Wish]:
+    """Return how the newest result was: of the run in flight too, once one of its attempts has failed."""
+    last = status.last_run
+    if run is not None and run.status.failure is not None:
+        return [_failed(run.name, run.status.failure)]
+    if last is None:
+        return []
+    if last.failure is not None:
+        return [_failed(last.name, last.failure)]
+    if last.phase == "Succeeded":
+        return [Wish(LAST_RUN_SUCCEEDED, "True", "Succeeded", f"run {last.name} brought version {last.version}")]
+    return [Wish(LAST_RUN_SUCCEEDED, "Unknown", "Superseded", f"run {last.name} was overtaken by a new recipe")]
+
+
+def _failed(name: str, found: FailureRecord) -> Wish:
+    return Wish(LAST_RUN_SUCCEEDED, "False", found.failure_class, f"run {name}: {found.message}")

@@ -1,0 +1,1 @@
+"""What holds a run back: cooldown, budget, circuit breaker and the like."""

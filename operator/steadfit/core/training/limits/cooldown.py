@@ -1,0 +1,50 @@
+"""The cooldown: after a run, and again after its version took over, what fires has to prove itself anew.
+
+The windows of monitors and rules reach back over the time before the change. Until they have passed, an alert still
+speaks of the model that was replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from steadfit.api.base import parse_duration
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.trainingjob import Limits, TrainingJobStatus
+from steadfit.core.text import time_text
+
+from .blocked import Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """From when the cooldown counts, and from what, in words."""
+
+    at: datetime
+    words: str
+
+
+def start(status: TrainingJobStatus, deployments: Iterable[ModelDeployment]) -> Start | None:
+    """Return from when the cooldown counts: the newest of the run's end and its version's going live anywhere."""
+    last = status.last_run
+    if last is None:
+        return None
+    starts = [Start(last.finished_at, f"run {last.name} ended")] if last.finished_at else []
+    for deployment in deployments:
+        live = deployment.status.live
+        if live is not None and last.version is not None and live.version == last.version:
+            starts.append(Start(live.since, f"{live.version} took over on ModelDeployment {deployment.name}"))
+    return max(starts, key=lambda item: item.at, default=None)
+
+
+def hold(begun: Start | None, limits: Limits, now: datetime) -> Hold | None:
+    """Return the wait for the end of the cooldown."""
+    if begun is None:
+        return None
+    until = begun.at + parse_duration(limits.cooldown)
+    if until <= now:
+        return None
+    message = f"waits until {time_text(until)}: {begun.words} at {time_text(begun.at)}, and limits.cooldown is "
+    return Hold("Cooldown", message + limits.cooldown, until)

@@ -1,0 +1,30 @@
+"""Whether the newest result is still on its way: not judged yet, or being rolled out.
+
+What fires then speaks of the model that is about to go. A second run beside it would be compared with a champion that
+will not be there any more. A candidate that waits for a person keeps nothing from being trained: that may take
+for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.modelversion import ModelVersion
+
+from .blocked import Hold
+
+
+def hold(versions: Sequence[ModelVersion], deployments: Iterable[ModelDeployment]) -> Hold | None:
+    """Return the wait for the gate, or else for the first rollout by name."""
+    newest = max(versions, key=lambda version: version.spec.number, default=None)
+    if newest is not None and newest.status.phase is None and newest.metadata.deletion_timestamp is None:
+        return Hold("RolloutOpen", f"waits until version {newest.name} is judged")
+    for deployment in sorted(deployments, key=lambda item: item.name):
+        candidate = deployment.status.candidate
+        if candidate is not None and candidate.phase != "Paused" and deployment.metadata.deletion_timestamp is None:
+            return Hold(
+                "RolloutOpen",
+                f"waits until the rollout of {candidate.version} on ModelDeployment {deployment.name} is over",
+            )
+    return None

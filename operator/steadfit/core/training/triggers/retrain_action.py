@@ -1,0 +1,71 @@
+"""Retrain actions: each starts one run, once; while a run is in flight they wait, and say for what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from steadfit.api.actionrecord import ActionPhase, ActionRecord
+from steadfit.api.modelaction import ModelAction
+from steadfit.core.action_records import make_room
+
+
+def pending(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -> list[ModelAction]:
+    """Return the Retrain actions that were not carried out yet, oldest first."""
+    done = {record.uid for record in records if record.phase != "Pending"}
+    waiting = [
+        action
+        for action in actions
+        if action.spec.verb == "Retrain"
+        and action.status.phase == "Pending"
+        and action.metadata.deletion_timestamp is None
+        and action.uid not in done
+    ]
+    return sorted(waiting, key=lambda action: (str(action.metadata.creation_timestamp), action.name))
+
+
+def note(
+    records: Sequence[ActionRecord],
+    waiting: Sequence[ModelAction],
+    actions: Sequence[ModelAction],
+    phase: ActionPhase,
+    message: str,
+    now: datetime,
+) -> list[ActionRecord]:
+    """Return the records with `phase` and `message` for each of the waiting actions.
+
+    An action that was deleted while it waited is forgotten. One that finds no room is left without a record.
+    """
+    there = {action.uid for action in actions}
+    kept = [record for record in records if record.phase != "Pending" or record.uid in there]
+    for action in waiting:
+        place = next((index for index, record in enumerate(kept) if record.uid == action.uid), None)
+        if place is not None:
+            old = kept[place]
+            if (old.phase, old.message) != (phase, message):
+                at = old.at if phase == old.phase else now
+                kept[place] = old.model_copy(update={"phase": phase, "message": message, "at": at})
+            continue
+        room = make_room(kept, actions)
+        if room is None:
+            break
+        kept = [*room, _record(action, phase, message, now)]
+    return kept
+
+
+def admitted(records: Sequence[ActionRecord], waiting: Sequence[ModelAction]) -> list[ModelAction]:
+    """Return the waiting actions that have a record: without one, nothing would keep them from being done twice."""
+    known = {record.uid for record in records}
+    return [action for action in waiting if action.uid in known]
+
+
+def _record(action: ModelAction, phase: ActionPhase, message: str, now: datetime) -> ActionRecord:
+    return ActionRecord(
+        uid=action.uid,
+        name=action.name,
+        verb=action.spec.verb,
+        requested_by=action.spec.requested_by,
+        phase=phase,
+        message=message,
+        at=now,
+    )

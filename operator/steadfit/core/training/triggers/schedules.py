@@ -1,0 +1,63 @@
+"""Schedules that a TrainingJob keeps: where each stands, and which are due.
+
+Missed times do not pile up: however many there were, the newest one is honoured, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from steadfit.api.trainingjob import Schedule, TrainingJob, TriggerState
+
+from . import cron as schedule
+
+
+def track(job: TrainingJob, now: datetime) -> list[TriggerState]:
+    """Return where each schedule stands.
+
+    A schedule that is new, was edited or was resumed starts from now: times before it are not missed times. One that
+    is suspended or cannot be read stands nowhere.
+    """
+    known = {state.name: state for state in job.status.triggers}
+    states = []
+    for trigger in job.spec.triggers:
+        times = trigger.schedule
+        if times is None or times.suspend or job.spec.suspend or schedule.problem(times):
+            continue
+        state = known.get(trigger.name)
+        if state is None or state.schedule != as_text(times):
+            state = _state(trigger.name, times, now)
+        states.append(state)
+    return states
+
+
+def due(states: Sequence[TriggerState], now: datetime) -> list[TriggerState]:
+    """Return the schedules whose time has come."""
+    return [state for state in states if state.next_scheduled_at <= now]
+
+
+def honour(job: TrainingJob, states: Sequence[TriggerState], now: datetime) -> list[TriggerState]:
+    """Return the states after every due time is honoured: each stands at its newest time until now."""
+    times = {trigger.name: trigger.schedule for trigger in job.spec.triggers}
+    honoured = []
+    for state in states:
+        line = times.get(state.name)
+        if line is not None and state.next_scheduled_at <= now:
+            state = _state(state.name, line, schedule.newest_until(line, now))
+        honoured.append(state)
+    return honoured
+
+
+def as_text(times: Schedule) -> str:
+    """Return what makes a schedule another one when it changes."""
+    return f"{' '.join(times.cron.split())} {times.time_zone}"
+
+
+def _state(name: str, times: Schedule, last: datetime) -> TriggerState:
+    return TriggerState(
+        name=name,
+        schedule=as_text(times),
+        last_scheduled_at=last,
+        next_scheduled_at=schedule.next_after(times, last),
+    )

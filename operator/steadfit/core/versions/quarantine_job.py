@@ -1,0 +1,111 @@
+"""The Job that writes beside an artifact, in its store, who keeps it from traffic and why.
+
+The operator holds no keys of stores, so a pod does it, with the keys that a run's pod has, in the version's namespace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.trainingjob import TrainingJob
+from steadfit.core import names, pod_security, store_access
+from steadfit.core.types import Manifest, Platform
+
+from .quarantine_state import Change
+
+STEP = "quarantine"
+DEADLINE_SECONDS = 600
+"""A pod that cannot start is given up after that, so that the version can say what is wrong."""
+_PLACEMENT = ("nodeSelector", "tolerations", "serviceAccountName", "priorityClassName", "imagePullSecrets")
+
+
+def job_name(version: ModelVersion) -> str:
+    """Return the name of a version's Job; there is one at a time, so that no two write at once."""
+    return f"{version.name}-quarantine"
+
+
+def render(
+    version: ModelVersion, change: Change, job: TrainingJob | None, store: ArtifactStore, platform: Platform
+) -> dict[str, Any]:
+    """Return the Job."""
+    labels = {names.MANAGED_BY: names.MANAGER, names.MODEL_VERSION: version.name}
+    placement = job.spec.pod.dump() if job else {}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": job_name(version),
+            "namespace": version.metadata.namespace,
+            "labels": {**labels, **(names.queue_labels(job) if job else {})},
+            "annotations": {names.NOTE_ANNOTATION: fingerprint(change)},
+            "ownerReferences": [names.owner_reference(version)],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "podReplacementPolicy": "Failed",
+            "activeDeadlineSeconds": DEADLINE_SECONDS,
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    **{key: placement[key] for key in _PLACEMENT if placement.get(key)},
+                    "restartPolicy": "Never",
+                    "automountServiceAccountToken": False,
+                    "enableServiceLinks": False,
+                    "securityContext": pod_security.pod(),
+                    "containers": [_container(version, change, store, platform)],
+                    "volumes": [
+                        {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+                        *store_access.volumes(store),
+                    ],
+                },
+            },
+        },
+    }
+
+
+def fingerprint(change: Change) -> str:
+    """Return what tells the Jobs of two changes apart."""
+    content = json.dumps(_document(change), sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
+
+
+def is_for(job: Manifest, change: Change) -> bool:
+    """Return whether a Job was made for a change."""
+    annotations = job["metadata"].get("annotations", {})
+    return bool(annotations.get(names.NOTE_ANNOTATION) == fingerprint(change))
+
+
+def _container(version: ModelVersion, change: Change, store: ArtifactStore, platform: Platform) -> dict[str, Any]:
+    config = {"store": store_access.settings(store), "uri": version.spec.artifact.uri, **_document(change)}
+    return {
+        "name": STEP,
+        "image": platform.trainer_image,
+        "args": [STEP],
+        "env": [
+            {"name": "STEADFIT_CONFIG", "value": json.dumps(config, sort_keys=True).replace("$", "$$")},
+        ],
+        "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
+        "securityContext": pod_security.container(),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own
+            *store_access.mounts(store),
+        ],
+    }
+
+
+def _document(change: Change) -> dict[str, Any]:
+    put = {item.deployment: item.dump() for item in change.put}
+    return {
+        "put": {
+            name: {key: value for key, value in item.items() if key not in ("deployment", "stored")}
+            for name, item in put.items()
+        },
+        "take": {item.deployment: item.dump()["at"] for item in change.take},
+    }

@@ -1,0 +1,113 @@
+"""How the store learns of a quarantine or a release: one Job at a time, tried again with growing pauses.
+
+The status comes first: what is to be written is read off it, and a Job that succeeded is seen before it is deleted. A
+Job that still runs is never overtaken, for two writers of one note could undo each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from steadfit.api.modelversion import ModelVersionStatus, NoteFailure
+from steadfit.core import store_choice
+from steadfit.core.conditions import Wish
+from steadfit.core.text import cut, log_tail
+from steadfit.core.types import Action, Create, Delete, Manifest, ObservedModelVersion
+
+from . import quarantine_job
+from . import quarantine_state as quarantine_memory
+
+STORED = "QuarantineStored"
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(hours=1)
+
+
+def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> ModelVersionStatus:
+    """Return the status after what the Job brought."""
+    change = quarantine_memory.change(status, observed)
+    if not change:
+        return status.model_copy(update={"note_failure": None})
+    job, before = _job(observed), status.note_failure
+    if job is None or "deletionTimestamp" in job["metadata"] or not quarantine_job.is_for(job, change):
+        return status
+    if _ended(job, "Complete"):
+        return quarantine_memory.learned(status, change).model_copy(update={"note_failure": None})
+    if not _ended(job, "Failed") or (before is not None and before.job == job["metadata"]["uid"]):
+        return status
+    failures = before.failures + 1 if before else 1
+    failure = NoteFailure(
+        failures=failures,
+        job=job["metadata"]["uid"],
+        retry_at=now + min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE),
+        message=cut(_why(job, observed.pods)),
+    )
+    return status.model_copy(update={"note_failure": failure})
+
+
+def act(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> tuple[Action, ...]:
+    """Return what brings the store to know."""
+    change, job, failure = quarantine_memory.change(status, observed), _job(observed), status.note_failure
+    if job is not None:
+        going = "deletionTimestamp" in job["metadata"] or not (_ended(job, "Complete") or _ended(job, "Failed"))
+        return () if going else (_delete(job),)
+    if not change or observed.platform is None or (failure is not None and now < failure.retry_at):
+        return ()
+    store = store_choice.named(observed.version.spec.store_ref.name, observed.stores)
+    if isinstance(store, str):
+        return ()
+    return (Create(quarantine_job.render(observed.version, change, observed.job, store, observed.platform)),)
+
+
+def due(status: ModelVersionStatus, now: datetime) -> datetime | None:
+    """Return when it is tried again."""
+    failure = status.note_failure
+    return failure.retry_at if failure is not None and now < failure.retry_at else None
+
+
+def conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[Wish]:
+    """Return the condition that says why the store does not know; none while nothing is wrong."""
+    change = quarantine_memory.change(status, observed)
+    if not change:
+        return []
+    store = store_choice.named(observed.version.spec.store_ref.name, observed.stores)
+    if isinstance(store, str):
+        return [Wish(STORED, "False", "StoreNotFound", _not_written(change, store))]
+    if status.note_failure is None:
+        return []
+    return [Wish(STORED, "False", "NotWritten", _not_written(change, status.note_failure.message))]
+
+
+def _not_written(change: quarantine_memory.Change, why: str) -> str:
+    if change.put:
+        return f"the quarantine is not written beside the artifact, and would not outlive this cluster: {why}"
+    return f"the note of the quarantine is not taken away from beside the artifact, so its server refuses it: {why}"
+
+
+def _job(observed: ObservedModelVersion) -> Manifest | None:
+    name = quarantine_job.job_name(observed.version)
+    return next((job for job in observed.jobs if job["metadata"]["name"] == name), None)
+
+
+def _ended(job: Manifest, how: str) -> bool:
+    conditions = job.get("status", {}).get("conditions", [])
+    return any(condition["type"] == how and condition["status"] == "True" for condition in conditions)
+
+
+def _why(job: Manifest, pods: Sequence[Manifest]) -> str:
+    """Return the last words of the pod; else the Job's own, for a pod that is over its time is gone."""
+    for pod in pods:
+        for container in pod.get("status", {}).get("containerStatuses", []):
+            said = log_tail(str(container.get("state", {}).get("terminated", {}).get("message", "")))
+            if said:
+                return said
+    conditions = job.get("status", {}).get("conditions", [])
+    failed: dict[str, Any] = next((item for item in conditions if item["type"] == "Failed"), {})
+    return str(failed.get("message", "")) or "its pod failed"
+
+
+def _delete(job: Manifest) -> Delete:
+    keys = ("name", "namespace", "uid")
+    metadata = {key: job["metadata"][key] for key in keys}
+    return Delete({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata})

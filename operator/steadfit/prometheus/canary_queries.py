@@ -1,0 +1,112 @@
+"""What is asked of a candidate beside its champion: one range query a metric, both arms and all slices of time in it.
+
+A slice holds how far each counter has risen in it, summed over the pods. That is the difference of the counter's values
+at both ends, which counts every request once, whatever the interval of scrapes. Where there is none, as a pod came or
+began to count anew, it is what `increase` sees within the slice.
+
+Slices grow with the time that is looked back over, so that there are never more than 30. They are never shorter than
+15 s: a connection lives for about 30 s, and slices that are much shorter would be as alike as its requests are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from steadfit.api.base import parse_duration
+from steadfit.api.strategy import AnalysisMetric
+from steadfit.core.rules.promql import number, one_of, seconds, string
+
+from .canary_trial import Trial
+
+MOST_SLICES = 30
+SHORTEST_SECONDS = 15.0
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Bounds of the server's histogram of latency, in seconds."""
+
+REQUESTS = "steadfit_server_requests_total"
+LATENCY = "steadfit_server_request_duration_seconds_bucket"
+FEEDBACK = "steadfit_feedback_total"
+SQUARED = "steadfit_feedback_squared_error_total"
+ABSOLUTE = "steadfit_feedback_absolute_error_total"
+PART = "part"
+"""Label of the sums that are not counted by outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Slices of time of one length, one after the other; the last one ends now. All in whole seconds."""
+
+    first: int
+    """When the first slice ends."""
+    step: int
+    count: int
+
+    @property
+    def last(self) -> int:
+        """When the last slice ends."""
+        return self.first + (self.count - 1) * self.step
+
+    @property
+    def ends(self) -> range:
+        """When each slice ends."""
+        return range(self.first, self.last + 1, self.step)
+
+
+def grid(since: datetime, now: datetime, interval_seconds: float) -> Grid | None:
+    """Return the slices of the time since then; None while there is no whole one."""
+    last = int(now.timestamp())
+    elapsed = last - since.timestamp()
+    step = math.ceil(max(SHORTEST_SECONDS, interval_seconds, elapsed / MOST_SLICES))
+    count = int(elapsed // step)
+    return Grid(last - (count - 1) * step, step, count) if count > 0 else None
+
+
+def bucket(metric: AnalysisMetric) -> float:
+    """Return the bound of a latency as the histogram has it: the next one, or the largest."""
+    asked = parse_duration(metric.latency.max).total_seconds() if metric.latency else 0.0
+    return next((bound for bound in BUCKETS if bound >= asked), BUCKETS[-1])
+
+
+def series_of(metric: AnalysisMetric) -> str:
+    """Return the series whose samples a comparison counts."""
+    if metric.error_rate:
+        return REQUESTS
+    return LATENCY if metric.latency else FEEDBACK
+
+
+def comparison(trial: Trial, metric: AnalysisMetric, step: int) -> str:
+    """Return the expression for one slice of a comparison, ending at the time of the query."""
+    if metric.error_rate:
+        return _rise(trial, REQUESTS, step, "code")
+    if metric.latency:
+        return _rise(trial, LATENCY, step, "le", f"le{one_of([*_texts(bucket(metric)), '+Inf'])}")
+    if metric.quality and metric.quality.metric == "accuracy":
+        return _rise(trial, FEEDBACK, step, "bin, outcome")
+    if metric.quality and metric.quality.metric == "brier_score":
+        counts = _rise(trial, FEEDBACK, step, "bin, outcome", 'outcome=~"positive|negative"')
+        return f"{counts} or {_part(trial, SQUARED, step)}"
+    if metric.quality:
+        counts = _rise(trial, FEEDBACK, step, "bin, outcome", 'outcome="observed"')
+        return f"{counts} or {_part(trial, ABSOLUTE, step)} or {_part(trial, SQUARED, step)}"
+    raise ValueError(f"metric {metric.name} compares nothing")
+
+
+def _rise(trial: Trial, series: str, step: int, labels: str, matcher: str = "") -> str:
+    length = seconds(step)
+    selected = (
+        f"{series}{{namespace={string(trial.namespace)},model={string(trial.name)},"
+        f"revision{one_of(sorted((trial.revision, trial.against)))}{',' if matcher else ''}{matcher}}}"
+    )
+    by = f"revision, {labels}" if labels else "revision"
+    return f"sum by ({by}) ({selected} - {selected} offset {length} >= 0 or increase({selected}[{length}]))"
+
+
+def _part(trial: Trial, series: str, step: int) -> str:
+    return f'label_replace({_rise(trial, series, step, "")}, "{PART}", "{series}", "", "")'
+
+
+def _texts(bound: float) -> list[str]:
+    """Return how a bound may be written: the versions of Prometheus differ in whole numbers."""
+    return [number(bound), f"{bound:.1f}"] if bound.is_integer() else [number(bound)]

@@ -1,0 +1,242 @@
+"""The poller: asks every MetricSource at its own pace and tells what the answers mean. Only the leader runs it.
+
+A source is asked a handful of grouped queries for all models, then the expressions of users, never more at once than
+it allows. One lost answer changes nothing while the last value is fresh; a source that is down is not asked on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol
+
+from steadfit.api.base import parse_duration
+from steadfit.api.metricsource import MetricSource, MetricSourceSpec
+from steadfit.api.monitor import Monitor
+from steadfit.core.store_choice import selects
+from steadfit.core.types import Compared, Signal
+from steadfit.kube.clock import Clock
+
+from .answer import NoAnswer, one_number
+from .canary_round import ComparisonRound
+from .canary_trial import Trial
+from .canary_trial import source_of as source_of_metric
+from .live import Live, source_of
+from .query_session import LOST, Asking, Source, Unusable
+from .recorded_series import Place, places, queries, series_of, signal
+from .signals import Signals
+
+logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 5.0
+SHORTEST_INTERVAL = 1.0
+PROBE = "vector(1)"
+Ask = tuple[Live, Monitor]
+
+
+class World(Protocol):
+    """What is there to be asked and watched; the engine's cache."""
+
+    def sources(self) -> Sequence[MetricSource]:
+        """Return all MetricSources."""
+
+    def lives(self) -> Sequence[Live]:
+        """Return the ModelDeployments that serve and have monitors that the operator measures."""
+
+    def trials(self) -> Sequence[Trial]:
+        """Return the candidates that take traffic beside a champion."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollerStatistics:
+    """What was asked."""
+
+    queries: Mapping[tuple[str, str], int]
+    """Queries by MetricSource and result: `Answered`, or why not."""
+    values: Mapping[tuple[str, str, str, str], float] = field(default_factory=dict)
+    """What was measured last, by namespace, model, version and monitor."""
+
+
+class Poller:
+    """Keeps one loop for each MetricSource."""
+
+    def __init__(
+        self,
+        world: World,
+        signals: Signals,
+        connect: Callable[[MetricSourceSpec], Source],
+        clock: Clock,
+        rng: Random,
+    ) -> None:
+        self._world = world
+        self._signals = signals
+        self._connect = connect
+        self._clock = clock
+        self._rng = rng
+        self._queries: Counter[tuple[str, str]] = Counter()
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        loops: dict[tuple[str, str, int], asyncio.Task[None]] = {}
+        try:
+            while True:
+                sources = {(one.name, one.uid, one.metadata.generation): one for one in self._world.sources()}
+                for gone in loops.keys() - sources.keys():
+                    loops.pop(gone).cancel()
+                for identity, source in sources.items():
+                    if identity not in loops:
+                        loops[identity] = asyncio.create_task(self._ask_for_ever(source))
+                try:
+                    self.sweep()
+                except Exception:
+                    logger.exception("sweeping the signals failed")
+                await asyncio.sleep(SWEEP_SECONDS)
+        finally:
+            for task in loops.values():
+                task.cancel()
+            await asyncio.gather(*loops.values(), return_exceptions=True)
+
+    def statistics(self) -> PollerStatistics:
+        """Return what was asked so far."""
+        return PollerStatistics(dict(self._queries), self._signals.values())
+
+    def sweep(self) -> None:
+        """Forget what is gone, and tell the monitors whose source does not exist."""
+        sources, lives, under_way = self._world.sources(), self._world.lives(), self._world.trials()
+        self._signals.keep_only(lives, sources)
+        self._signals.findings.keep_only(under_way)
+        names = {source.name for source in sources}
+        now = asyncio.get_running_loop().time()
+        for live in lives:
+            for monitor in live.monitors:
+                name = source_of(monitor)
+                if name not in names:
+                    self._signals.tell(
+                        live, monitor, Signal(reason=f"there is no MetricSource {name}", code="SourceMissing"), now
+                    )
+        for trial in under_way:
+            for metric in trial.analysis.metrics:
+                name = source_of_metric(metric)
+                if name not in names:
+                    missing = Compared(reason=f"there is no MetricSource {name}", code="SourceMissing")
+                    self._signals.findings.tell(trial, metric, missing, now)
+
+    async def _ask_for_ever(self, source: MetricSource) -> None:
+        interval = max(SHORTEST_INTERVAL, parse_duration(source.spec.interval).total_seconds())
+        client = self._connected(source.spec)
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                started = loop.time()
+                try:
+                    await self.ask(source, client)
+                except Exception:
+                    # A bug over one source must not end the leader, nor the asking of others.
+                    logger.exception("asking MetricSource %s failed", source.name)
+                pause = interval * self._rng.uniform(0.9, 1.1) - (loop.time() - started)
+                await asyncio.sleep(max(SHORTEST_INTERVAL / 2, pause))
+        finally:
+            await client.close()
+
+    def _connected(self, spec: MetricSourceSpec) -> Source:
+        try:
+            return self._connect(spec)
+        except ValueError:
+            return Unusable()
+
+    async def ask(self, source: MetricSource, client: Source) -> None:
+        """Make one round: ask all that is to be asked of a source, and tell what came of it."""
+        asking = Asking(source, client, self._clock, self._queries)
+        round_ = _Round(asking, self._signals)
+        allowed = []
+        for live in self._world.lives():
+            for monitor in live.monitors:
+                if source_of(monitor) != source.name:
+                    continue
+                if selects(source.spec.allowed_namespaces, live.namespace_labels):
+                    allowed.append((live, monitor))
+                else:
+                    round_.tell_forbidden(live, monitor)
+        await round_.recorded([(live, monitor) for live, monitor in allowed if not monitor.query])
+        await ComparisonRound(asking, self._signals.findings).ask(self._world.trials())
+        await round_.expressions([(live, monitor) for live, monitor in allowed if monitor.query])
+        self._signals.tell_health(source, asking.health())
+
+
+class _Round:
+    """One look at the monitors by one source."""
+
+    def __init__(self, asking: Asking, signals: Signals) -> None:
+        self._asking = asking
+        self._signals = signals
+
+    def tell_forbidden(self, live: Live, monitor: Monitor) -> None:
+        self._tell(live, monitor, Signal(reason=self._asking.forbidden(), code="SourceNotAllowed"))
+
+    async def recorded(self, asks: Sequence[Ask]) -> None:
+        """Ask the grouped queries; without any, ask whether the source answers at all."""
+        scopes: dict[str | None, list[Ask]] = {}
+        for live, monitor in asks:
+            scopes.setdefault(self._asking.scope(live.namespace), []).append((live, monitor))
+        if not scopes:
+            await self._asking.query(PROBE, None, ours=True)
+        await asyncio.gather(*(self._scope(namespace, asked) for namespace, asked in scopes.items()))
+
+    async def _scope(self, namespace: str | None, asks: Sequence[Ask]) -> None:
+        wanted = queries((monitor for _, monitor in asks), self._asking.fresh)
+        answers = await asyncio.gather(
+            *(self._asking.query(query.expression, namespace, ours=True) for query in wanted)
+        )
+        readings: dict[str, Mapping[Place, float]] = {}
+        failures: dict[str, NoAnswer] = {}
+        for query, answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, NoAnswer):
+                failures[query.series] = answer
+                continue
+            try:
+                readings[query.series] = places(answer)
+            except NoAnswer as error:
+                failures[query.series] = error
+                self._asking.unusable(error, ours=True)
+        for live, monitor in asks:
+            failed = next((failures[series] for series in series_of(monitor) if series in failures), None)
+            if failed is not None:
+                self._tell_unanswered(live, monitor, failed)
+            else:
+                self._tell(live, monitor, signal(live, monitor, readings))
+
+    async def expressions(self, asks: Sequence[Ask]) -> None:
+        """Ask the expressions of users, each once."""
+        same: dict[tuple[str, str | None], list[Ask]] = {}
+        for live, monitor in asks:
+            if monitor.query:
+                scope = self._asking.scope(live.namespace)
+                same.setdefault((monitor.query.prom_ql, scope), []).append((live, monitor))
+        await asyncio.gather(*(self._expression(text, scope, among) for (text, scope), among in same.items()))
+
+    async def _expression(self, text: str, namespace: str | None, asks: Iterable[Ask]) -> None:
+        answer = await self._asking.query(text, namespace, ours=False)
+        for live, monitor in asks:
+            if isinstance(answer, NoAnswer) and answer.code in LOST:
+                self._tell_unanswered(live, monitor, answer)
+            elif isinstance(answer, NoAnswer):
+                reason = f"MetricSource {self._asking.source.name}: {answer}"
+                self._tell(live, monitor, Signal(reason=reason, code=answer.code))
+            else:
+                try:
+                    self._tell(live, monitor, Signal(one_number(answer)))
+                except NoAnswer as error:
+                    self._asking.unusable(error, ours=False)
+                    self._tell(live, monitor, Signal(reason=str(error), code=error.code))
+
+    def _tell(self, live: Live, monitor: Monitor, found: Signal) -> None:
+        self._signals.tell(live, monitor, found, asyncio.get_running_loop().time())
+
+    def _tell_unanswered(self, live: Live, monitor: Monitor, error: NoAnswer) -> None:
+        reason = self._asking.unanswered(error)
+        now = asyncio.get_running_loop().time()
+        self._signals.tell_unanswered(live, monitor, Signal(reason=reason, code=error.code), now, self._asking.fresh)

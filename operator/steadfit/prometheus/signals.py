@@ -1,0 +1,121 @@
+"""What was measured last, in memory: a new leader measures anew.
+
+Told of only when something that decides has changed, so that a value which merely moves costs no pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from steadfit.api.metricsource import MetricSource
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.monitor import Monitor
+from steadfit.core.monitors.evaluation import measured, question, standing
+from steadfit.core.types import Signal, SourceHealth
+from steadfit.kube.key import Key
+from steadfit.kube.resources import METRIC_SOURCES, MODEL_DEPLOYMENTS
+
+from .canary_results import Findings
+from .live import Live
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    version: int
+    question: tuple[object, ...]
+    standing: tuple[str, str]
+    signal: Signal
+    at: float
+
+
+class Signals:
+    """The last signal of every monitor, and the last answer of every MetricSource."""
+
+    def __init__(self) -> None:
+        self._measured: dict[tuple[str | None, str], dict[str, _Measured]] = {}
+        self._health: dict[str, tuple[tuple[str, int], SourceHealth]] = {}
+        self._listeners: list[Callable[[Key], None]] = []
+        self.findings = Findings(lambda namespace, name: self._ring(Key(MODEL_DEPLOYMENTS, namespace, name)))
+        """The same for candidates that are compared with their champions."""
+
+    def listen(self, listener: Callable[[Key], None]) -> None:
+        """Call `listener` with the key of every object that ought to be looked at again."""
+        self._listeners.append(listener)
+
+    def of(self, deployment: ModelDeployment) -> Mapping[str, Signal]:
+        """Return the signals by monitor: those of the version that is live, and of what the monitors ask by now."""
+        live = deployment.status.live
+        entries = self._measured.get((deployment.metadata.namespace, deployment.name), {})
+        return {
+            monitor.name: entry.signal
+            for monitor in measured(deployment)
+            if (entry := entries.get(monitor.name)) is not None
+            and live is not None
+            and (entry.version, entry.question) == (live.number, question(monitor))
+        }
+
+    def values(self) -> Mapping[tuple[str, str, str, str], float]:
+        """Return the numbers among the signals, by namespace, model, version and monitor."""
+        return {
+            (namespace or "", model, str(entry.version), monitor): entry.signal.value
+            for (namespace, model), entries in self._measured.items()
+            for monitor, entry in entries.items()
+            if entry.signal.value is not None
+        }
+
+    def health(self, source: MetricSource) -> SourceHealth:
+        """Return how a source answered last, by its spec as it is now."""
+        known = self._health.get(source.name)
+        return known[1] if known is not None and known[0] == _identity(source) else SourceHealth()
+
+    def tell(self, live: Live, monitor: Monitor, signal: Signal, at: float) -> None:
+        """Take a signal that was measured at a time of the event loop."""
+        entries = self._measured.setdefault((live.namespace, live.name), {})
+        known = entries.get(monitor.name)
+        entry = _Measured(live.version, question(monitor), standing(monitor, signal), signal, at)
+        entries[monitor.name] = entry
+        if known is None or (known.version, known.question, known.standing) != (
+            entry.version,
+            entry.question,
+            entry.standing,
+        ):
+            self._ring(Key(MODEL_DEPLOYMENTS, live.namespace, live.name))
+
+    def tell_unanswered(self, live: Live, monitor: Monitor, signal: Signal, at: float, kept_seconds: float) -> None:
+        """Take note that a source gave no answer: a value stays for a while, as one answer may get lost."""
+        known = self._measured.get((live.namespace, live.name), {}).get(monitor.name)
+        if (
+            known is not None
+            and known.signal.value is not None
+            and (known.version, known.question) == (live.version, question(monitor))
+            and at - known.at <= kept_seconds
+        ):
+            return
+        self.tell(live, monitor, signal, at)
+
+    def tell_health(self, source: MetricSource, health: SourceHealth) -> None:
+        """Take how a source answered."""
+        known, identity = self._health.get(source.name), _identity(source)
+        self._health[source.name] = (identity, health)
+        if known != (identity, health):
+            self._ring(Key(METRIC_SOURCES, None, source.name))
+
+    def keep_only(self, lives: Iterable[Live], sources: Iterable[MetricSource]) -> None:
+        """Forget what is not watched any more."""
+        names = {(live.namespace, live.name): {monitor.name for monitor in live.monitors} for live in lives}
+        self._measured = {
+            place: {name: entry for name, entry in entries.items() if name in names[place]}
+            for place, entries in self._measured.items()
+            if place in names
+        }
+        kept = {source.name for source in sources}
+        self._health = {name: known for name, known in self._health.items() if name in kept}
+
+    def _ring(self, key: Key) -> None:
+        for listener in self._listeners:
+            listener(key)
+
+
+def _identity(source: MetricSource) -> tuple[str, int]:
+    return source.uid, source.metadata.generation

@@ -1,5 +1,0 @@
-"""Brings up the local kind cluster that the demo and the cluster tests run on.
-
-Run as ``python -m tests.cluster.up <command>``. Standard library only, so that it works before the
-project's virtual environment exists.
-"""

@@ -1,0 +1,51 @@
+"""Worlds in which a verb meets a candidate, and what it comes to by itself."""
+
+from __future__ import annotations
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.core.problem import Problem
+from steadfit.core.serving.actions import dispatch as verbs
+from steadfit.core.serving.revisions.revision import render
+
+from tests.unit.core.serving.serving_cluster import World, serving
+from tests.unit.core.serving.serving_cluster_objects import digest
+
+
+def with_candidate(phase: str = "Analysing", **fields: object) -> World:
+    """Return a world in which version 1 serves and version 2 is the candidate of a canary."""
+    world = serving(1)
+    world.add(2)
+    live = world.status.live
+    assert live is not None
+    world.deployment["status"]["candidate"] = {
+        "revision": "c2c2c2c2c2",
+        "version": "flights-v2",
+        "number": 2,
+        "digest": digest(2),
+        "templateDigest": live.template_digest,
+        "since": "2026-01-01T00:00:00Z",
+        "phase": phase,
+        "against": live.revision,
+        "step": 0,
+        **fields,
+    }
+    return world
+
+
+def carried_out(world: World) -> ModelDeploymentStatus:
+    """Return the status after the verbs alone, whatever the rest of the plan makes of it."""
+    return verbs.carry_out(world.status, world.fleet, world.now)
+
+
+def outcome(status: ModelDeploymentStatus) -> tuple[str, str]:
+    """Return phase and message of the newest record."""
+    return status.actions[-1].phase, status.actions[-1].message
+
+
+def revision_of_version(world: World, number: int) -> str:
+    """Return the revision that a version would be served as."""
+    version = world.fleet.version_named(f"flights-v{number}")
+    assert version is not None
+    rendering = render(version, world.fleet)
+    assert not isinstance(rendering, Problem)
+    return rendering.revision

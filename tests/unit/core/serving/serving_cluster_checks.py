@@ -1,0 +1,134 @@
+"""What must never happen in the world of the serving side, asserted at every write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.modelversion import ModelVersion
+from steadfit.core import names
+
+from .arms import ARMS, METRICS, NOTHING, WORSE
+
+if TYPE_CHECKING:
+    from .serving_cluster import World
+
+
+def promotion(world: World, after: ModelDeploymentStatus) -> None:
+    old, new = world.status.live, after.live
+    if old is None or new is None or old.digest == new.digest or "pin" in world.deployment["spec"]:
+        return
+    rolled_back = any(entry.revision == old.revision for entry in after.quarantine)
+    tried = world.status.candidate
+    let_through = [one.number for one in (world.status.promoted, after.promoted) if one]
+    let_through += [tried.number] if tried and tried.promoted_by else []
+    promoted = new.number in let_through or _promoted_now(world.status, after)
+    if after.override or rolled_back or promoted or new.number == world.status.automatic:
+        return
+    found = ModelVersion.model_validate(world.versions[new.number])
+    assert found.status.phase == "Verified", f"{new.version} goes live by itself and is {found.status.phase}"
+    compared = found.spec.evaluation.champion
+    if new.number != old.number:
+        assert compared is not None, f"{new.version} was compared with nothing and replaces {old.version}"
+        assert compared.digest == old.digest, f"{new.version} was compared with another one than {old.version}"
+
+
+def canary(world: World, after: ModelDeploymentStatus) -> None:
+    """Check that verdicts alone decide over what is tried, and that none comes of no data."""
+    before, measured = world.status, world.measured()
+    tried = before.candidate
+    known = {(one.name, one.verdict) for one in tried.verdicts} if tried else set()
+    for verdict in after.candidate.verdicts if after.candidate else []:
+        if verdict.verdict != "NoData" and (verdict.name, verdict.verdict) not in known:
+            assert measured.get(verdict.name, NOTHING).candidate, f"{verdict.verdict} from no data"
+    if any(entry not in before.quarantine and entry.by == "analysis" for entry in after.quarantine):
+        assert WORSE in measured.values(), "put back without a metric that failed"
+        assert not world.deployment["spec"].get("dryRun"), "put back in a dry run"
+    if any(entry not in before.abandoned and entry.by == "analysis" for entry in after.abandoned):
+        assert tried is not None
+        steps = world.deployment["spec"].get("strategy", {}).get("canary", {}).get("steps", [])
+        moved = tried.weight not in [step["weight"] for step in steps]
+        undecided = (
+            moved or tried.step_since is None or set(measured) != METRICS or set(measured.values()) != {ARMS["Pass"]}
+        )
+        assert undecided, "given up although every metric passes"
+    _promoted_by_verdicts(world, before, after)
+
+
+def _promoted_by_verdicts(world: World, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+    old, new, tried = before.live, after.live, before.candidate
+    spec = world.deployment["spec"]
+    if old is None or new is None or old.revision == new.revision or "canary" not in spec.get("strategy", {}):
+        return
+    by_word = "pin" in spec or after.override or after.promoted or before.promoted or _promoted_now(before, after)
+    rolled_back = any(entry.revision == old.revision for entry in after.quarantine)
+    back = before.last_good is not None and before.last_good.revision == new.revision
+    if by_word or rolled_back or back:
+        return
+    assert tried is not None
+    assert (tried.revision, tried.phase, tried.against) == (new.revision, "Promoting", old.revision)
+    passed = bool(tried.verdicts) and all(verdict.verdict == "Pass" for verdict in tried.verdicts)
+    assert tried.promoted_by or passed, f"{new.version} replaces {old.version} without having passed"
+
+
+def _promoted_now(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> bool:
+    """Return whether a person lets something through in this pass; where its pods are there already it is live too."""
+    done = {record.uid for record in before.actions if record.phase != "Pending"}
+    return any(one.verb == "Promote" and one.phase == "Succeeded" and one.uid not in done for one in after.actions)
+
+
+def _allowed(world: World) -> set[str]:
+    """Return the revisions that may take traffic."""
+    live, candidate = world.status.live, world.status.candidate
+    allowed = {live.revision} if live else set()
+    if live and candidate and candidate.analysed_since and candidate.against == live.revision:
+        allowed.add(candidate.revision)
+    return allowed - {entry.revision for entry in world.status.quarantine}
+
+
+def move(world: World, chosen: dict[str, str]) -> None:
+    revision, before = str(champion(chosen)), world.selected()
+    matched = {pod["metadata"]["labels"][names.REVISION] for pod in matched_by(chosen, world.pods())}
+    if world.service and names.REVISION not in world.service["spec"]["selector"] and before == revision:
+        # Back from shares to the champion alone: whatever that is, fewer get requests than before.
+        assert names.REVISION in chosen
+        assert matched <= {revision}
+        return
+    assert world.status.live is not None
+    assert revision == world.status.live.revision, "the Service is pointed at something that is not live"
+    assert all(entry.revision != revision for entry in world.status.quarantine), "traffic to the quarantine"
+    assert matched <= _allowed(world), "the Service selects pods of what is neither live nor tried"
+    if revision != before and world.fleet.ready(before) > 0:
+        assert world.fleet.complete(revision), "the Service moved before all pods were ready"
+
+
+def scale(world: World, existing: dict[str, Any], replicas: int) -> None:
+    revision = existing["metadata"]["labels"][names.REVISION]
+    if revision == world.selected():
+        target = world.deployment["spec"]["server"]["replicas"]
+        assert replicas >= target, "what serves was scaled down"
+    grows = replicas > existing["spec"]["replicas"]
+    if grows and world.service and matched_by(world.service["spec"]["selector"], [existing["spec"]["template"]]):
+        may = _allowed(world) | {world.selected()}
+        assert revision in may, "what takes traffic and is neither live nor tried gets more pods"
+
+
+def delete(world: World, existing: dict[str, Any]) -> None:
+    revision = existing["metadata"]["labels"][names.REVISION]
+    status = world.status
+    kept = [ref.revision for ref in (status.live, status.candidate, status.last_good) if ref]
+    if status.candidate and status.candidate.against:
+        label = f"{names.MIX_PREFIX}{status.candidate.against}"
+        if revision == status.candidate.revision and label not in existing["spec"]["template"]["metadata"]["labels"]:
+            kept.remove(revision)
+    assert revision not in kept, "a revision was deleted that is still needed"
+    assert revision != world.selected(), "the revision that serves was deleted"
+
+
+def champion(chosen: dict[str, str]) -> str | None:
+    mixed = [key.removeprefix(names.MIX_PREFIX) for key in chosen if key.startswith(names.MIX_PREFIX)]
+    return mixed[0] if mixed else chosen.get(names.REVISION)
+
+
+def matched_by(chosen: dict[str, str], manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [item for item in manifests if chosen.items() <= item["metadata"].get("labels", {}).items()]

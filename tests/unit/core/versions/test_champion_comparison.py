@@ -1,0 +1,166 @@
+"""The comparison with the champion, and what the gate makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from steadfit.api.data import Evaluation
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.modelversion import EvaluationResult, ModelVersion
+from steadfit.core.plans import model_version
+from steadfit.core.types import ObservedModelVersion
+from steadfit.core.versions import champion_comparison as comparison
+
+from tests.unit.core.training.builders import NOW, training_job, version
+
+JSON = dict[str, Any]
+
+DIGEST = f"sha256:{9:064x}"
+
+
+def compared(**changes: Any) -> JSON:
+    numbers = {"value": 0.7, "difference": 0.01, "lower": -0.002, "upper": 0.022}
+    named = {"version": "orders-v1", "digest": DIGEST, "metric": "roc_auc", "rows": 4000, "method": "paired bootstrap"}
+    return {**named, **numbers, **changes}
+
+
+def asked(margin: float = 0.005, metric: str = "roc_auc", goal: str = "Maximize", **changes: Any) -> JSON:
+    metrics = [{"name": metric, "goal": goal, "threshold": 0.6 if goal == "Maximize" else 1.0}]
+    holdout = {"by": "Hash", "column": "id"}
+    return {"target": "late", "holdout": holdout, "metrics": metrics, "champion": {"margin": margin}, **changes}
+
+
+def verdict(champion: JSON | None, **recipe: Any) -> tuple[str, str]:
+    result = EvaluationResult.model_validate({"champion": champion} if champion else {})
+    found = comparison.judge(result, Evaluation.model_validate(asked(**recipe)))
+    return found.verdict, found.message
+
+
+@pytest.mark.parametrize(
+    ("lower", "margin", "expected"),
+    [
+        (0.001, 0.005, "Pass"),
+        (-0.0049, 0.005, "Pass"),
+        (-0.005, 0.005, "Fail"),
+        (-0.02, 0.005, "Fail"),
+        (-0.02, 0.05, "Pass"),
+        (0.001, 0.0, "Pass"),
+        (0.0, 0.0, "Fail"),
+    ],
+)
+def test_a_version_passes_when_the_whole_interval_lies_above_the_margin(
+    lower: float, margin: float, expected: str
+) -> None:
+    assert verdict(compared(lower=lower), margin=margin)[0] == expected
+
+
+def test_a_point_estimate_that_is_better_does_not_pass_when_the_interval_is_wide() -> None:
+    assert verdict(compared(difference=0.05, lower=-0.3, upper=0.4))[0] == "Fail"
+
+
+def test_the_sentence_has_both_values_the_rows_and_the_interval() -> None:
+    assert verdict(compared())[1] == (
+        "roc_auc 0.71 against 0.7 of orders-v1 on the same 4000 rows is not worse by the margin 0.005"
+        " (better by 0.01, 95 % interval -0.002 to +0.022, paired bootstrap)"
+    )
+    lost = compared(metric="brier_score", value=0.2, difference=-0.03, lower=-0.04, upper=-0.02)
+    assert verdict(lost, metric="brier_score", goal="Minimize")[1] == (
+        "brier_score 0.23 against 0.2 of orders-v1 on the same 4000 rows is not shown to be as good by the margin 0.005"
+        " (worse by 0.03, 95 % interval +0.02 to +0.04, paired bootstrap)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("champion", "words"),
+    [
+        (compared(reason="its artifact is gone"), "was not compared with orders-v1: its artifact is gone"),
+        (compared(reason="", lower=None), "the record does not hold the numbers"),
+        (compared(value=None), "the record does not hold the numbers"),
+        (compared(metric="accuracy"), "compared by accuracy, and the recipe's first metric is roc_auc by now"),
+    ],
+)
+def test_what_could_not_be_compared_is_no_data_and_says_why(champion: JSON, words: str) -> None:
+    found, message = verdict(champion)
+    assert found == "NoData"
+    assert words in message
+
+
+def test_without_a_champion_the_verdict_is_named_bootstrap() -> None:
+    assert verdict(None)[0] == "Bootstrap"
+
+
+def judged(subject: ModelVersion, *deployments: ModelDeployment, **recipe: Any) -> tuple[ModelVersion, Any]:
+    job = training_job(evaluation=asked(**recipe))
+    plan = model_version.plan(ObservedModelVersion(subject, job, deployments), NOW)
+    again = ModelVersion.model_validate({**subject.model_dump(by_alias=True), "status": plan.status})
+    return again, plan
+
+
+def measured(champion: JSON | None, value: float = 0.7) -> ModelVersion:
+    found = {"champion": champion} if champion else {}
+    return version(2, None, evaluation={"metrics": [{"name": "roc_auc", "value": value}], **found})
+
+
+def conditions(subject: ModelVersion) -> dict[str, str]:
+    return {condition.type: condition.reason for condition in subject.status.conditions}
+
+
+BETTER, WORSE, UNKNOWN = compared(), compared(difference=-0.1, lower=-0.15, upper=-0.05), compared(reason="it is gone")
+
+
+@pytest.mark.parametrize(
+    ("champion", "value", "bootstrap", "phase"),
+    [
+        (BETTER, 0.7, "Thresholds", "Verified"),
+        (BETTER, 0.5, "Thresholds", "Rejected"),
+        (BETTER, 0.7, "Manual", "Verified"),
+        (WORSE, 0.7, "Thresholds", "Rejected"),
+        (UNKNOWN, 0.7, "Thresholds", "Held"),
+        (UNKNOWN, 0.5, "Thresholds", "Rejected"),
+        (None, 0.7, "Thresholds", "Verified"),
+        (None, 0.7, "Manual", "Held"),
+        (None, 0.5, "Manual", "Rejected"),
+    ],
+)
+def test_a_version_is_verified_only_when_thresholds_and_comparison_or_bootstrap_say_so(
+    champion: JSON | None, value: float, bootstrap: str, phase: str
+) -> None:
+    subject, plan = judged(measured(champion, value), bootstrap=bootstrap)
+    assert subject.status.phase == phase
+    assert [event.reason for event in plan.events] == [f"Version{phase}"]
+    assert plan.events[0].type == ("Normal" if phase == "Verified" else "Warning")
+    assert "Stalled" in conditions(subject) or phase == "Verified"
+
+
+def test_an_edit_of_the_margin_judges_again_both_ways() -> None:
+    subject, _ = judged(measured(compared(lower=-0.01)))
+    assert (subject.status.phase, subject.status.gate and subject.status.gate.verdict) == ("Rejected", "Fail")
+    subject, plan = judged(subject, margin=0.02)
+    assert subject.status.phase == "Verified"
+    assert [event.reason for event in plan.events] == ["VersionVerified"]
+    subject, plan = judged(subject, margin=0.001)
+    assert subject.status.phase == "Rejected"
+    assert [event.reason for event in plan.events] == ["VersionRejected"]
+
+
+def test_a_rejection_by_the_comparison_names_the_comparison_and_one_by_a_threshold_the_threshold() -> None:
+    subject, _ = judged(measured(WORSE))
+    assert "is not shown to be as good" in subject.status.conditions[0].message
+    subject, _ = judged(measured(BETTER, 0.5))
+    assert subject.status.conditions[0].message == "roc_auc 0.5 does not meet the threshold 0.6"
+
+
+def test_a_held_version_says_why_and_what_to_do_and_that_it_serves_once_it_is_pinned() -> None:
+    subject, _ = judged(measured(None), bootstrap="Manual")
+    assert conditions(subject) == {"Ready": "Held", "Stalled": "Held"}
+    assert subject.status.conditions[0].message.endswith("; it is held until somebody pins or promotes it")
+    live = {
+        "revision": "r", "version": "orders-v2", "number": 2, "digest": subject.spec.artifact.digest,
+        "templateDigest": "t", "since": NOW,
+    }  # fmt: skip
+    deployment = ModelDeployment.model_validate(
+        {"metadata": {"name": "orders", "namespace": "shop"}, "spec": {}, "status": {"live": live}}
+    )
+    subject, _ = judged(subject, deployment, bootstrap="Manual")
+    assert conditions(subject) == {"Ready": "HeldServes"}

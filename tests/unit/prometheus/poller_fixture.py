@@ -1,0 +1,46 @@
+"""A poller with one source in front of it; every round is asked for by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+from typing import Any
+
+from steadfit.api.metricsource import MetricSource
+from steadfit.prometheus.canary_trial import Trial
+from steadfit.prometheus.live import Live
+from steadfit.prometheus.poller import Poller
+from steadfit.prometheus.signals import Signals
+
+from .recordings import At, Recordings, World, source
+
+
+class PollerBench:
+    """What tests of monitors and of comparisons share; each adds how it looks at what was told."""
+
+    def __init__(
+        self,
+        lives: Sequence[Live] = (),
+        trials: Sequence[Trial] = (),
+        sources: list[MetricSource] | None = None,
+        **spec: Any,
+    ) -> None:
+        self.clock = At()
+        self.recordings = Recordings(self.clock)
+        self.sources = [source(**spec)] if sources is None else sources
+        self.world = World(self.sources, list(lives), list(trials))
+        self.signals = Signals()
+        self.rung: list[str] = []
+        self.signals.listen(lambda key: self.rung.append(str(key)))
+        self.poller = Poller(self.world, self.signals, lambda _: self.recordings, self.clock, Random(1))
+
+    async def round(self) -> None:
+        await self.poller.ask(self.world.all_sources[0], self.recordings)
+
+
+def play(story: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await story()
+
+    asyncio.run(main())

@@ -1,0 +1,296 @@
+"""The comparison with what serves: on the same rows, or with the reason why not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.metrics import roc_auc_score
+from steadfit.api.record import Record
+from steadfit_artifact.model import load_model
+from steadfit_artifact.store import ObjectMissingError, Store, StoreUnavailableError
+from steadfit_artifact.transfer import download
+from steadfit_trainer.failures import StoreFailure
+from steadfit_trainer.scoring import champion
+from steadfit_trainer.scoring import paired_comparison as paired
+
+from tests.unit.trainer.flights import flights
+from tests.unit.trainer.run_pod import MODELS, World, operator
+from tests.unit.trainer.training import train, trained, write
+
+JSON = dict[str, Any]
+
+
+def publish(world: World, folder: Path) -> JSON:
+    """Publish, and return what was posted."""
+    with operator(folder) as intake:
+        world.publish(intake)
+    posted: JSON = intake.bodies()[0]
+    return posted
+
+
+def against(posted: JSON, **changes: Any) -> JSON:
+    """Return the configuration's champion for a version of this record."""
+    held = {key: posted["evaluation"].get(key) for key in ("by", "column", "boundary", "fraction")}
+    artifact = {"uri": posted["artifact"]["uri"], "digest": posted["artifact"]["digest"]}
+    found = {"version": "flights-v1", "artifact": artifact, "store": MODELS, **held, **changes}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+@pytest.fixture(scope="session")
+def bettered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the output of the run of fifty trees is kept: training is the same each time, and slow."""
+    return tmp_path_factory.mktemp("bettered") / "output"
+
+
+@pytest.fixture
+def served(world: World, tmp_path: Path, bettered: Path) -> JSON:
+    """The record of a version that serves: five trees; the run in `world` then brings one of fifty."""
+    posted = publish(world, tmp_path / "served")
+    world.document["run"] |= {"uid": "uid-2", "name": "flights-9876543210"}
+    world.document["params"] = {"trees": 50}
+    (world.root / "params.json").write_text(json.dumps({"trees": 50}))
+    if not bettered.exists():
+        train(world)
+        shutil.copytree(world.paths.output, bettered)
+    shutil.rmtree(world.paths.output)
+    shutil.copytree(bettered, world.paths.output)
+    return posted
+
+
+def compared(world: World, folder: Path, named: JSON | None) -> JSON:
+    world.document["champion"] = named
+    found: JSON = publish(world, folder)["evaluation"]["champion"]
+    return found
+
+
+def test_both_are_judged_on_the_same_rows_of_the_holdout(world: World, served: JSON, tmp_path: Path) -> None:
+    found = compared(world, tmp_path, against(served))
+    store = world.store("s3://models")
+    held, scores = world.held(), {}
+    for name, posted in (("old", served), ("new", world.record("uid-2"))):
+        download(store, posted["artifact"]["uri"], posted["artifact"]["digest"], tmp_path / name)
+        columns = {"wind": held["wind"].to_numpy(), "carrier": np.array(held["carrier"].to_pylist(), object)}
+        answer = load_model(tmp_path / name).predict(columns).probabilities
+        assert answer is not None
+        scores[name] = roc_auc_score(held["late"].to_numpy(), answer[:, 1])
+    assert found["value"] == pytest.approx(scores["old"], abs=1e-5)
+    assert found["difference"] == pytest.approx(scores["new"] - scores["old"], abs=1e-5)
+    assert found["lower"] < found["difference"] < found["upper"]
+    assert (found["rows"], found["metric"], found["method"]) == (120, "roc_auc", "paired bootstrap")
+    assert (found["version"], found["digest"]) == ("flights-v1", served["artifact"]["digest"])
+    assert not world.paths.champion.exists()
+
+
+def test_the_operator_takes_a_comparison_as_it_is_posted(world: World, served: JSON, tmp_path: Path) -> None:
+    world.document["champion"] = against(served)
+    posted = publish(world, tmp_path)
+    assert Record.model_validate(posted).dump() == posted
+
+
+def test_the_same_run_compares_alike_again(world: World, served: JSON, tmp_path: Path) -> None:
+    first = compared(world, tmp_path / "1", against(served))
+    assert compared(world, tmp_path / "2", against(served)) == first
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "brier_score", "log_loss"])
+def test_they_are_compared_by_the_recipes_first_metric(world: World, served: JSON, tmp_path: Path, metric: str) -> None:
+    world.document["evaluation"]["metrics"] = [{"name": metric}, {"name": "roc_auc"}]
+    found = compared(world, tmp_path, against(served))
+    assert found["metric"] == metric
+    assert found["reason"] == ""
+
+
+def test_of_a_large_holdout_the_same_sample_is_answered_by_both(
+    world: World, served: JSON, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paired, "MAX_ROWS", 100)
+    found = compared(world, tmp_path, against(served))
+    assert found["rows"] == 100
+    assert found["reason"] == ""
+
+
+# No comparison, and no failure of the run either.
+
+
+def reason(world: World, folder: Path, named: JSON) -> str:
+    found = compared(world, folder, named)
+    assert {"value", "difference", "lower", "upper"}.isdisjoint(found), "what is not known is not invented"
+    assert found["version"] == "flights-v1"
+    return str(found["reason"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"problem": "the ModelVersion flights-v1 is gone"}, "the ModelVersion flights-v1 is gone"),
+        ({"store": None}, "nobody says where its artifact lies"),
+        ({"by": "Hash"}, "its holdout was split off by Hash of 'time', this one by Time of 'time'"),
+        ({"column": "id"}, "its holdout was split off by Time of 'id', this one by Time of 'time'"),
+        ({"by": None, "column": None}, "split off by a way nobody recorded"),
+        ({"boundary": "2026-01-06T00:00:00.000001Z"}, "trained on rows before 2026-01-06T00:00:00.000001Z"),
+        ({"boundary": None}, "trained on rows before None"),
+        ({"boundary": "yesterday"}, "trained on rows before yesterday"),
+        ({"artifact": {"uri": "s3://models/team/none/", "digest": "sha256:" + "0" * 64}}, "its artifact is gone"),
+    ],
+)
+def test_what_cannot_be_compared_is_recorded_with_the_reason_and_the_version_is_published(
+    world: World, served: JSON, tmp_path: Path, changes: JSON, words: str
+) -> None:
+    assert words in reason(world, tmp_path, against(served, **changes))
+
+
+def test_an_earlier_boundary_of_the_champion_is_fair(world: World, served: JSON, tmp_path: Path) -> None:
+    found = compared(world, tmp_path, against(served, boundary="2026-01-05T23:59:59.5Z"))
+    assert found["reason"] == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other", "expected"),
+    [
+        (pa.int64(), "99", "100", True),
+        (pa.int64(), "101", "100", False),
+        (pa.float64(), "1e3", "999.5", False),
+        (pa.string(), "99", "100", False),
+        (pa.string(), "a", "a", True),
+        (pa.timestamp("us"), "2026-01-06T00:00:00", "2026-01-06T00:00:00.5", True),
+        (pa.timestamp("us"), "2026-01-06T00:00:00.5", "2026-01-06T00:00:00", False),
+        (pa.timestamp("us"), "2026-01-06T00:00:00", "2026-01-06T00:00:00Z", False),
+        (pa.date32(), "2026-01-06", "2026-02-01", True),
+        (pa.int64(), "99", None, False),
+    ],
+)
+def test_boundaries_are_compared_as_values_of_their_column(
+    kind: Any, one: str, other: str | None, expected: bool
+) -> None:
+    assert champion._not_after(one, other, kind) is expected
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words"),
+    [
+        (0.2, None),
+        (0.3, None),
+        (0.1, "0.1 of the rows were held out from it and 0.2 of them judge now"),
+        (None, "how much was held out from it is not recorded"),
+    ],
+)
+def test_by_hash_the_champion_must_have_held_out_as_much(
+    tmp_path: Path, fraction: float | None, words: str | None
+) -> None:
+    world = World(tmp_path / "steadfit")
+    world.document["evaluation"]["holdout"] = {"by": "Hash", "column": "id", "fraction": 0.2}
+    world.put("s3://lake/flights/part-0.parquet", flights())
+    world.fetch()
+    train(world)
+    first = publish(world, tmp_path / "first")
+    found = compared(world, tmp_path / "second", against(first, fraction=fraction))
+    assert (words in found["reason"]) if words else found["reason"] == ""
+
+
+def test_an_artifact_that_was_changed_in_the_store_is_not_compared_with(
+    world: World, served: JSON, tmp_path: Path
+) -> None:
+    world.store("s3://models").put(served["artifact"]["uri"] + "model.onnx", b"other bytes")
+    assert "it can't be loaded: 'model.onnx'" in reason(world, tmp_path, against(served))
+
+
+def test_a_champion_whose_inputs_are_not_in_the_data_any_more_is_not_compared_with(tmp_path: Path) -> None:
+    old, new = World(tmp_path / "old"), World(tmp_path / "new")
+    new.buckets = old.buckets
+    for world, name in ((old, "gusts"), (new, "wind")):
+        table = flights()
+        world.put("s3://lake/flights/part-0.parquet", table.rename_columns(["id", "time", name, "carrier", "late"]))
+        world.fetch()
+        train(world)
+    new.document["run"]["uid"] = "uid-2"
+    served = publish(old, tmp_path / "a")
+    assert reason(new, tmp_path / "b", against(served)).startswith(
+        "it can't be judged on the holdout: signature.json names 'gusts', which the data source 'flights' does not"
+    )
+
+
+def test_a_champion_that_does_not_know_a_new_class_has_no_value(
+    world: World, served: JSON, tmp_path: Path, template: Path
+) -> None:
+    shutil.copytree(world.root / "output", tmp_path / "output")
+    other = trained(tmp_path / "other", template)
+    other.buckets = world.buckets
+    table = flights()
+    labels = table.column("late").to_pylist()
+    labels[::7] = [2] * len(labels[::7])
+    other.put("s3://lake/flights/part-0.parquet", table.set_column(4, "late", [labels]))
+    other.fetch()
+    train(other)
+    other.document["run"]["uid"] = "uid-2"
+    assert "The rows have labels that the model does not know" in reason(other, tmp_path / "x", against(served))
+
+
+def test_a_fault_of_the_comparison_itself_is_a_reason_too(
+    world: World, served: JSON, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(paired, "compare", broken)
+    assert reason(world, tmp_path, against(served)) == "comparing failed with MemoryError: no room"
+
+
+# The store.
+
+
+class _Flaky(Store):
+    failures = 0
+    tries = 0
+    error: Exception = StoreUnavailableError("The store failed at s3://models: no answer.")
+
+    def get(self, uri: str, max_bytes: int = 1 << 24) -> bytes:
+        if "manifest.json" in uri:
+            type(self).tries += 1
+            if type(self).failures > 0:
+                type(self).failures -= 1
+                raise self.error
+        return super().get(uri, max_bytes)
+
+
+def flaky(world: World, failures: int, error: Exception | None = None) -> type[_Flaky]:
+    found = type("Flaky", (_Flaky,), {"failures": failures, "tries": 0, "error": error or _Flaky.error})
+    world.wrap = lambda store: found(store.uri_prefix, store._bucket)
+    return found
+
+
+def test_a_store_that_comes_back_is_waited_for(world: World, served: JSON, tmp_path: Path) -> None:
+    flaky(world, 3)
+    assert compared(world, tmp_path, against(served))["reason"] == ""
+
+
+def test_a_store_that_stays_away_takes_half_of_the_time_and_the_rest_is_for_publishing(
+    world: World, served: JSON, tmp_path: Path
+) -> None:
+    flaky(world, 10**6)
+    assert reason(world, tmp_path, against(served)).startswith("it can't be loaded: It was not loaded within 30 s. ")
+    assert world.record("uid-2")["artifact"]["digest"] != served["artifact"]["digest"]
+
+
+def test_an_object_that_is_missing_is_not_waited_for(world: World, served: JSON, tmp_path: Path) -> None:
+    found = flaky(world, 10**6, ObjectMissingError("There is no s3://models/x."))
+    assert "its artifact is gone: There is no s3://models/x" in reason(world, tmp_path, against(served))
+    assert found.tries == 1
+
+
+def test_a_failure_to_publish_is_still_a_failure_of_the_store(world: World, served: JSON) -> None:
+    world.document["champion"] = against(served)
+    with pytest.raises(StoreFailure, match="The result was not published within 60 s"):
+        world.publish()
+
+
+def test_the_users_own_files_of_these_names_are_nothing(world: World, tmp_path: Path) -> None:
+    write(world, "reference.json", {"schemaVersion": 1, "rows": 10**9})
+    posted = publish(world, tmp_path)
+    raw = world.store("s3://models").get(posted["artifact"]["uri"] + "reference.json")
+    assert json.loads(raw)["rows"] == 480

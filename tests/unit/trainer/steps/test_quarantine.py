@@ -1,0 +1,172 @@
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import steadfit_trainer.__main__ as cli
+from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.modelversion import ModelVersion, Quarantine, Release
+from steadfit.api.record import Record
+from steadfit.core.types import Platform
+from steadfit.core.versions import quarantine_job
+from steadfit.core.versions.quarantine_state import Change
+from steadfit_artifact.quarantine import read
+from steadfit_artifact.store import StoreUnavailableError
+from steadfit_trainer.failures import DataFailure, StoreFailure
+from steadfit_trainer.steps.quarantine import Config, write_note
+
+from tests.unit.trainer.flights import flights
+from tests.unit.trainer.run_pod import World, operator
+from tests.unit.trainer.training import train
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+URI = "s3://models/team/ns/flights/artifacts/sha256/abc/"
+STORE = {"uriPrefix": "s3://models/team", "credentials": "/none"}
+
+
+def entry(reason: str = "errors rose", at: datetime = AT) -> dict[str, Any]:
+    return {"reason": reason, "by": "ada", "at": at.isoformat(), "revision": "r1"}
+
+
+def config(put: dict[str, Any] | None = None, take: dict[str, datetime] | None = None) -> Config:
+    times = {name: at.isoformat() for name, at in (take or {}).items()}
+    return Config.model_validate({"store": STORE, "uri": URI, "put": put or {}, "take": times})
+
+
+def named(world: World) -> dict[str, str]:
+    note = read(world.store("s3://models"), URI)
+    assert note is not None
+    return {name: found.reason for name, found in note.deployments.items()}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "steadfit")
+
+
+def test_entries_of_several_deployments_are_merged(world: World) -> None:
+    write_note(config({"flights": entry()}), world.connect)
+    write_note(config({"shadow": entry("it was late")}), world.connect)
+    assert named(world) == {"flights": "errors rose", "shadow": "it was late"}
+
+
+def test_a_release_takes_its_own_entry_away(world: World) -> None:
+    write_note(config({"flights": entry(), "shadow": entry("it was late")}), world.connect)
+    write_note(config(take={"flights": AT + timedelta(hours=1)}), world.connect)
+    assert named(world) == {"shadow": "it was late"}
+
+
+def test_a_release_leaves_an_entry_that_is_newer_than_itself(world: World) -> None:
+    write_note(config({"flights": entry()}), world.connect)
+    write_note(config(take={"flights": AT - timedelta(hours=1)}), world.connect)
+    assert named(world) == {"flights": "errors rose"}
+
+
+def test_to_write_the_same_again_writes_nothing(world: World) -> None:
+    write_note(config({"flights": entry()}), world.connect)
+    puts: list[str] = []
+    world.wrap = lambda store: _counting(store, puts)
+    write_note(config({"flights": entry()}), world.connect)
+    write_note(config(take={"other": AT}), world.connect)
+    assert puts == []
+
+
+def _counting(store: Any, puts: list[str]) -> Any:
+    store.put = lambda uri, *_, **__: puts.append(uri)
+    return store
+
+
+def test_a_note_that_cannot_be_read_is_not_overwritten(world: World) -> None:
+    world.store("s3://models").put(f"{URI}quarantine.json", b"{")
+    with pytest.raises(DataFailure, match="can't be read"):
+        write_note(config({"flights": entry()}), world.connect)
+    assert world.store("s3://models").get(f"{URI}quarantine.json") == b"{"
+
+
+def test_a_store_that_fails_is_a_failure_of_the_store() -> None:
+    def away(_: object) -> Any:
+        raise StoreUnavailableError("The store is away.")
+
+    with pytest.raises(StoreFailure, match="The store is away"):
+        write_note(config({"flights": entry()}), away)
+
+
+def test_the_step_does_what_the_operators_job_says(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "write_note", lambda told: write_note(told, world.connect))
+    put = Quarantine(reason="it cost $(HOME)", by="ada", at=AT, deployment="flights", revision="r1")
+    for change, left in (
+        (Change(put=(put,)), {"flights": "it cost $(HOME)"}),
+        (Change(take=(Release(deployment="flights", at=AT),)), {}),
+    ):
+        (container,) = _job(change)["spec"]["template"]["spec"]["containers"]
+        told = container["env"][0]["value"].replace("$$", "$")
+        log = tmp_path / "log"
+        assert cli.main(container["args"], {"STEADFIT_CONFIG": told, "STEADFIT_TERMINATION_LOG": str(log)}) == 0
+        assert named(world) == left
+
+
+def _job(change: Change) -> dict[str, Any]:
+    version = ModelVersion.model_validate(
+        {
+            "metadata": {"name": "flights-v2", "namespace": "ns", "uid": "u"},
+            "spec": {
+                "trainingJobRef": {"name": "flights"},
+                "number": 2,
+                "run": {"name": "run", "uid": "run"},
+                "cause": {"type": "SpecChange", "key": "1"},
+                "storeRef": {"name": "default"},
+                "artifact": {"uri": URI, "digest": f"sha256:{'a' * 64}"},
+                "evaluation": {},
+                "lineage": {"image": "i"},
+                "recordUri": "s3://models/team/ns/flights/records/run.json",
+            },
+        }
+    )
+    store = ArtifactStore.model_validate(
+        {
+            "metadata": {"name": "default", "uid": "s"},
+            "spec": {"uriPrefix": "s3://models/team", "credentialsSecretName": "keys"},
+        }
+    )
+    return quarantine_job.render(version, change, None, store, Platform("trainer", "server", "1", "https://o", "pem"))
+
+
+def test_a_result_that_had_been_rolled_back_says_so_in_its_record(tmp_path: Path) -> None:
+    """A lost cluster is trained for anew: the very same files come out, and are not taken for something new."""
+    world = World(tmp_path / "steadfit")
+    world.put("s3://lake/flights/part-0.parquet", flights())
+    world.fetch()
+    train(world)
+    with operator(tmp_path) as intake:
+        world.publish(intake)
+    first = intake.bodies()[0]
+    assert "quarantined" not in first
+    uri = first["artifact"]["uri"]
+    past = {"flights": entry("errors rose, " * 50), "shadow": entry()}
+    write_note(Config.model_validate({"store": STORE, "uri": uri, "put": past}), world.connect)
+    world.document["run"]["uid"] = "uid-2"
+    with operator(tmp_path) as intake:
+        world.publish(intake)
+    posted = intake.bodies()[0]
+    assert posted["artifact"]["digest"] == first["artifact"]["digest"], "the note is no part of the artifact"
+    found = Record.model_validate(posted).quarantined
+    assert found is not None
+    assert [(item.deployment, item.by, item.at) for item in found] == [("flights", "ada", AT), ("shadow", "ada", AT)]
+    assert len(found[0].reason) == 256
+    assert world.record("uid-2")["quarantined"][0]["reason"] == "errors rose, " * 50
+
+
+def test_a_result_beside_an_unreadable_note_is_not_published(tmp_path: Path) -> None:
+    world = World(tmp_path / "steadfit")
+    world.put("s3://lake/flights/part-0.parquet", flights())
+    world.fetch()
+    train(world)
+    with operator(tmp_path) as intake:
+        world.publish(intake)
+        uri = intake.bodies()[0]["artifact"]["uri"]
+        world.store("s3://models").put(f"{uri}quarantine.json", json.dumps({"schemaVersion": 2}).encode())
+        with pytest.raises(StoreFailure, match="can't be read"):
+            world.publish(intake)
