@@ -9,8 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from steadfit.app.watch import kopf_adapter as doorbell
-from steadfit.app.watch import kopf_supervisor as supervisor
+from steadfit.app.watch import kopf_adapter, kopf_supervisor
 from steadfit.app.watch.kopf_supervisor import Supervisor
 from steadfit.kube.resources import ARTIFACT_STORES, HTTP_ROUTES, JOBS, PODS, TRAINING_JOBS
 
@@ -59,7 +58,7 @@ def play(story: Callable[[FakeAPI, Bell, Supervisor], Awaitable[None]], namespac
                 loop.call_soon_threadsafe(bell.deliver, event_type, body)
 
             watching = Supervisor(
-                partial(doorbell.watch, fake.configuration, namespaces, deliver), Random(1), bell.interrupted
+                partial(kopf_adapter.watch, fake.configuration, namespaces, deliver), Random(1), bell.interrupted
             )
             task = asyncio.create_task(watching.run())
             try:
@@ -74,7 +73,7 @@ def play(story: Callable[[FakeAPI, Bell, Supervisor], Awaitable[None]], namespac
 
 @pytest.fixture(autouse=True)
 def _short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "FIRST_BACKOFF", 0.05)
+    monkeypatch.setattr(kopf_supervisor, "FIRST_BACKOFF", 0.05)
 
 
 def test_events_arrive_and_kopf_writes_nothing() -> None:
@@ -216,6 +215,6 @@ def test_many_server_errors_on_a_list_do_not_end_the_watching() -> None:
 
 
 def test_the_backoff_of_kopf_never_ends() -> None:
-    seconds = iter(doorbell.EndlessBackoff())
+    seconds = iter(kopf_adapter.EndlessBackoff())
     assert [next(seconds) for _ in range(10)][-1] == 30.0
-    assert not hasattr(doorbell.EndlessBackoff(), "__len__")
+    assert not hasattr(kopf_adapter.EndlessBackoff(), "__len__")

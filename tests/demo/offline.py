@@ -23,7 +23,7 @@ import yaml
 from numpy.typing import NDArray
 from steadfit_artifact.model import Model, load_model
 from steadfit_trainer.data import holdout
-from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring.score import predict, values_of
 
 EXAMPLE = Path("manifests/examples/flights")
 
@@ -39,8 +39,8 @@ class Learned:
     def score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the probability of being late of each flight."""
         table = pa.Table.from_pandas(frame, preserve_index=False)
-        columns = {each.name: evaluate.values_of(each, table.column(each.name)) for each in self.model.features}
-        probabilities = evaluate.predict(self.model, columns, len(frame)).probabilities
+        columns = {each.name: values_of(each, table.column(each.name)) for each in self.model.features}
+        probabilities = predict(self.model, columns, len(frame)).probabilities
         assert probabilities is not None
         return probabilities[:, 1].astype(np.float64)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from steadfit.core.serving.traffic import route_weights
-from steadfit.core.serving.traffic import traffic_label as mix
+from steadfit.core.serving.traffic import route_weights, traffic_label
 
 from .client import Blow
 from .comparing import Comparisons, Failing
@@ -102,7 +101,7 @@ def test_a_weight_for_a_candidate_that_was_dropped_is_caught(monkeypatch: pytest
 
     def forgetful(*args: object) -> Mapping[str, int]:
         with monkeypatch.context() as patch:
-            patch.setattr(mix, "partner", lambda status: status.candidate)
+            patch.setattr(traffic_label, "partner", lambda status: status.candidate)
             return real(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(route_weights, "wished", forgetful)

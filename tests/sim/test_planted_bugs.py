@@ -16,7 +16,7 @@ from steadfit.app.engine.reconcile import Planner
 from steadfit.core.runs import outcome as run_outcome
 from steadfit.core.serving import quarantine
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.selection import eligible_versions as contenders
+from steadfit.core.serving.selection import eligible_versions
 from steadfit.core.types import Create, Plan
 from steadfit.core.versions import gate
 from steadfit.kube.cache import JSONObject
@@ -110,7 +110,7 @@ def test_forgetting_the_quarantine_is_caught(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_forgetting_what_a_version_was_compared_with_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contenders, "_compared_with_what_serves", lambda *_: True)
+    monkeypatch.setattr(eligible_versions, "_compared_with_what_serves", lambda *_: True)
     caught(what_was_compared_with_a_version_that_is_rolled_back_meanwhile_does_not_follow_it)
 
 

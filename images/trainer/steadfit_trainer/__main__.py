@@ -15,7 +15,7 @@ from steadfit_trainer.config import Config
 from steadfit_trainer.deadline import Patience
 from steadfit_trainer.failures import Failure
 from steadfit_trainer.paths import Paths
-from steadfit_trainer.report import termination_message as termination
+from steadfit_trainer.report import termination_message
 from steadfit_trainer.steps.evaluate import evaluate_versions
 from steadfit_trainer.steps.fetch import fetch
 from steadfit_trainer.steps.publish import publish
@@ -71,7 +71,7 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
 
 
 def _end(log: Path, failure_class: str, sentence: str, code: int) -> int:
-    LOG.error("%s", termination.write(log, failure_class, sentence))
+    LOG.error("%s", termination_message.write(log, failure_class, sentence))
     return code
 
 

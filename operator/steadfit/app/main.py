@@ -33,7 +33,7 @@ from steadfit.app.probes.servers import listening, probes
 from steadfit.app.results.handler import Intake
 from steadfit.app.rules.publisher import RulesPublisher
 from steadfit.app.tls.certificate import Certificate
-from steadfit.app.watch import kopf_adapter as doorbell
+from steadfit.app.watch import kopf_adapter
 from steadfit.app.watch.kopf_supervisor import Supervisor
 from steadfit.core.types import Platform
 from steadfit.kube.api import APIServer
@@ -101,7 +101,7 @@ class Operator:
             interval_seconds=settings.rules_interval_seconds,
         )
         self._supervisor = Supervisor(
-            partial(doorbell.watch, configuration, settings.watch_namespaces, self._deliverer()),
+            partial(kopf_adapter.watch, configuration, settings.watch_namespaces, self._deliverer()),
             rng,
             self._engine.on_interruption,
         )
@@ -138,7 +138,7 @@ class Operator:
         await self._engine.prime()
         await _together(self._engine.run, self._supervisor.run, self._poller.run, self._rules.run)
 
-    def _deliverer(self) -> doorbell.Deliver:
+    def _deliverer(self) -> kopf_adapter.Deliver:
         # kopf lives in another thread: events are handed over to this loop, which keeps their order.
         loop = asyncio.get_running_loop()
 

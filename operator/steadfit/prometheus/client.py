@@ -16,7 +16,7 @@ from yarl import URL
 from steadfit.api.base import parse_duration
 from steadfit.api.metricsource import MetricSourceSpec
 
-from . import address_guard as guard
+from . import address_guard
 from .answer import Answer, Lines, NoAnswer, read, read_range, words
 
 T = TypeVar("T", Answer, Lines)
@@ -44,7 +44,7 @@ class SourceClient:
         self._cap = spec.max_response_bytes
         self._seconds = parse_duration(spec.timeout).total_seconds()
         connector = aiohttp.TCPConnector(
-            limit=spec.max_concurrent, resolver=guard.GuardedResolver(resolver), use_dns_cache=False
+            limit=spec.max_concurrent, resolver=address_guard.GuardedResolver(resolver), use_dns_cache=False
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -92,7 +92,7 @@ class SourceClient:
         return await asyncio.to_thread(reader, body) if len(body) > IN_A_THREAD else reader(body)
 
     async def _post(self, url: URL, form: Mapping[str, str], namespace: str | None) -> tuple[int, bytes]:
-        guard.check(self._url.host or "")
+        address_guard.check(self._url.host or "")
         headers = {}
         if self._authorize is not None:
             if self._url.scheme == "http" and self._url.host not in _LOCAL:
@@ -130,7 +130,7 @@ class SourceClient:
 
     def _unanswered(self, error: Exception) -> NoAnswer:
         cause = getattr(error, "os_error", error)
-        if isinstance(cause, guard.AddressRefused):
+        if isinstance(cause, address_guard.AddressRefused):
             return NoAnswer("AddressRefused", f"its URL {cause}")
         if isinstance(error, TimeoutError):
             return NoAnswer("Timeout", f"it did not answer within {self._seconds:g} s")

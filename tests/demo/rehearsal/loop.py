@@ -15,8 +15,8 @@ import yaml
 from numpy.typing import NDArray
 from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeployment
-from steadfit.core.monitors import thresholds as monitor_level
-from steadfit.core.serving.rollout import msprt as sequential
+from steadfit.core.monitors import thresholds
+from steadfit.core.serving.rollout import msprt
 from steadfit.core.serving.rollout.stratified_difference import Slice, pair
 
 from tests.demo.calendar import COMMIT, FEED_ENDS, LEARNED, REVERT
@@ -150,8 +150,8 @@ class Loop:
         """Follow the quality monitor with its hysteresis, and the attribution that it leads to."""
         month = traffic().between(now - 1, now)
         counted = month & self._requests_of(self._live)
-        level = monitor_level.level(self._quality)
-        if counted.sum() >= monitor_level.least_samples(self._quality):
+        level = thresholds.level(self._quality)
+        if counted.sum() >= thresholds.least_samples(self._quality):
             side = level.side(float(self._live.right[counted].mean()))
             self._firing = side == "Bad" or (self._firing and side == "Between")
         if self._firing and not self._moved and self._evaluated_at is None:
@@ -193,9 +193,9 @@ class Loop:
         if self._moved and self._firing:
             yield "the world moved"
         counted = traffic().between(now - 1, now) & self._requests_of(self._live)
-        if counted.sum() >= monitor_level.least_samples(self._drift):
+        if counted.sum() >= thresholds.least_samples(self._drift):
             drift = self._live.drift(counted)
-            if monitor_level.level(self._drift).side(drift) == "Bad":
+            if thresholds.level(self._drift).side(drift) == "Bad":
                 yield f"drift {drift:.2f}"
 
     def _gate(self, now: float, new: Version) -> None:
@@ -236,7 +236,7 @@ def look(new: Arm, champion: Arm, since: float, now: float, margin: float) -> tu
     )
     if found is None:
         return None
-    return found.difference, sequential.look(
+    return found.difference, msprt.look(
         found.difference, found.candidate.variance + found.champion.variance, margin
     ).word
 

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from steadfit_artifact import reference
 from steadfit_artifact.model import Model
 from steadfit_trainer.config import Evaluation
-from steadfit_trainer.scoring import paired_comparison as paired
-from steadfit_trainer.scoring import permutation_importance as importance
-from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring import paired_comparison, permutation_importance, score
 from steadfit_trainer.scoring.metrics import Judged
 from steadfit_trainer.scoring.paired_comparison import Comparison
 from steadfit_trainer.scoring.reference_bins import edges_of
@@ -64,16 +62,16 @@ class Version:
         """Return the gate's comparison: both on this version's holdout."""
         frame = self.learned.judging
         new, other = (_judged(version.learned.model, frame) for version in (self, champion))
-        rows = paired.sample(len(frame), 0)
+        rows = paired_comparison.sample(len(frame), 0)
         metric = recipe()["evaluation"]["metrics"][0]["name"]
-        return paired.compare(metric, _rows(new, rows), _rows(other, rows), 0)
+        return paired_comparison.compare(metric, _rows(new, rows), _rows(other, rows), 0)
 
     @cached_property
     def _bins(self) -> list[tuple[float, NDArray[np.float64], NDArray[np.int64]]]:
         """Of each feature: its importance, counts of the training rows by bin, and the bin of each request."""
         model, training = self.learned.model, self.learned.training
         judged = _judged(model, self.learned.judging)
-        shares = importance.importances(model, _columns(model, self.learned.judging), judged, (0, 1), 0)
+        shares = permutation_importance.importances(model, _columns(model, self.learned.judging), judged, (0, 1), 0)
         found = []
         for feature, share in zip(model.features, shares, strict=True):
             values = training[feature.name]
@@ -97,13 +95,13 @@ def version(parts: tuple[Part, ...], *, celsius: bool = False) -> Version:
 
 def _columns(model: Model, frame: pd.DataFrame) -> dict[str, NDArray[np.generic]]:
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    return {each.name: evaluate.values_of(each, table.column(each.name)) for each in model.features}
+    return {each.name: score.values_of(each, table.column(each.name)) for each in model.features}
 
 
 def _judged(model: Model, frame: pd.DataFrame) -> Judged:
-    prediction = evaluate.predict(model, _columns(model, frame), len(frame))
+    prediction = score.predict(model, _columns(model, frame), len(frame))
     asked = Evaluation.model_validate(recipe()["evaluation"])
-    return evaluate.judged(asked, prediction, frame["late"].tolist(), prediction.classes)
+    return score.judged(asked, prediction, frame["late"].tolist(), prediction.classes)
 
 
 def _rows(judged: Judged, rows: NDArray[np.int64]) -> Judged:

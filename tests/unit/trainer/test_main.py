@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import steadfit_trainer.__main__ as cli
-from steadfit_trainer.report import termination_message as termination
+from steadfit_trainer.report import termination_message
 from steadfit_trainer.steps.fetch import fetch
 from steadfit_trainer.steps.publish import publish
 
@@ -115,7 +115,7 @@ def test_an_unknown_step_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_last_word_has_at_most_2_kib_and_one_line(tmp_path: Path) -> None:
-    termination.write(tmp_path / "log", "Data", "a\nb " + "ä" * 4000)
+    termination_message.write(tmp_path / "log", "Data", "a\nb " + "ä" * 4000)
     raw = (tmp_path / "log").read_bytes()
     assert len(raw) <= 2048
     assert raw.decode().startswith("Data: a b ää")
@@ -123,7 +123,7 @@ def test_the_last_word_has_at_most_2_kib_and_one_line(tmp_path: Path) -> None:
 
 
 def test_a_termination_log_that_can_not_be_written_changes_nothing(tmp_path: Path) -> None:
-    assert termination.write(tmp_path / "none" / "log", "Data", "x.") == "Data: x."
+    assert termination_message.write(tmp_path / "none" / "log", "Data", "x.") == "Data: x."
 
 
 def _process(world: World, step: str) -> tuple[int, str]:

@@ -20,9 +20,7 @@ from steadfit_trainer.config import Champion, Config
 from steadfit_trainer.deadline import Patience
 from steadfit_trainer.failures import Failure
 from steadfit_trainer.paths import Paths
-from steadfit_trainer.scoring import older_versions as others
-from steadfit_trainer.scoring import paired_comparison as paired
-from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring import older_versions, paired_comparison, score
 from steadfit_trainer.scoring.metrics import Judged, UndefinedMetricError
 from steadfit_trainer.scoring.older_versions import Connect, NotComparableError, end, short
 
@@ -70,19 +68,19 @@ def compare(
     return {**named, "rows": 0, "method": "", "reason": reason[:_LONGEST_REASON]}
 
 
-def _compared(model: Model, config: Config, paths: Paths, answers: Judged, metric: str) -> paired.Comparison:
+def _compared(model: Model, config: Config, paths: Paths, answers: Judged, metric: str) -> paired_comparison.Comparison:
     """Let the champion answer the rows that are compared, and compare.
 
     Raises:
         NotComparableError: it can't answer them, or the metric has no value.
     """
-    rows = paired.sample(len(answers.truth), config.seed)
+    rows = paired_comparison.sample(len(answers.truth), config.seed)
     try:
-        columns, truth = evaluate.load_holdout(paths.holdout, model.features, config.evaluation.target)
+        columns, truth = score.load_holdout(paths.holdout, model.features, config.evaluation.target)
     except Failure as error:
         raise NotComparableError(f"it can't be judged on the holdout: {end(error)}") from error
     sampled = {name: column[rows] for name, column in columns.items()}
-    its = others.answers(model, sampled, [truth[row] for row in rows.tolist()], config.evaluation)
+    its = older_versions.answers(model, sampled, [truth[row] for row in rows.tolist()], config.evaluation)
     own = replace(
         answers,
         truth=answers.truth[rows],
@@ -90,7 +88,7 @@ def _compared(model: Model, config: Config, paths: Paths, answers: Judged, metri
         probabilities=None if answers.probabilities is None else answers.probabilities[rows],
     )
     try:
-        return paired.compare(metric, own, its, config.seed)
+        return paired_comparison.compare(metric, own, its, config.seed)
     except UndefinedMetricError as error:
         raise NotComparableError(f"{metric} has no value on the compared rows: {end(error)}") from error
 
@@ -102,7 +100,7 @@ def _load(champion: Champion, paths: Paths, connect: Connect, patience: Patience
         NotComparableError: it is not there, can't be loaded here, or the store does not answer.
     """
     try:
-        return others.load(champion, paths.champion, connect, patience)
+        return older_versions.load(champion, paths.champion, connect, patience)
     except Failure as error:
         raise NotComparableError(f"it can't be loaded: {end(error)}") from error
 

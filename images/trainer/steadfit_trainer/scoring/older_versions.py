@@ -13,7 +13,7 @@ from steadfit_artifact.transfer import download
 from steadfit_trainer.config import Evaluation, Version
 from steadfit_trainer.deadline import Patience
 from steadfit_trainer.failures import Failure
-from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring import score
 from steadfit_trainer.scoring.metrics import Judged
 
 Connect = Callable[[StoreConfig], Store]
@@ -60,10 +60,10 @@ def answers(
         NotComparableError: it can't answer them, or nobody knows what its answers mean.
     """
     try:
-        prediction = evaluate.predict(model, columns, len(truth), where)
+        prediction = score.predict(model, columns, len(truth), where)
         if model.classes is None and prediction.labels.dtype.kind != "f":
             raise NotComparableError("its artifact does not say which classes it knows")
-        return evaluate.judged(evaluation, prediction, truth, model.classes)
+        return score.judged(evaluation, prediction, truth, model.classes)
     except (Failure, ArtifactError) as error:
         raise NotComparableError(f"it can't be judged on {where}: {end(error)}") from error
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from steadfit_artifact.model import Model, Prediction
 
 from steadfit_trainer.data import labels
-from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring import score
 from steadfit_trainer.scoring.metrics import Judged
 
 MAX_ROWS = 5000
@@ -42,11 +42,11 @@ def importances(
         return [1 / len(model.features)] * len(model.features)
     few = {name: column[known] for name, column in columns.items()}
     truth = answers.truth[known]
-    before = _loss(evaluate.predict(model, few, len(known)), truth, classes)
+    before = _loss(score.predict(model, few, len(known)), truth, classes)
     lost = []
     for index, feature in enumerate(model.features):
         order = np.random.default_rng([seed, index]).permutation(len(known))
-        shuffled = evaluate.predict(model, {**few, feature.name: few[feature.name][order]}, len(known))
+        shuffled = score.predict(model, {**few, feature.name: few[feature.name][order]}, len(known))
         lost.append(max(0.0, _loss(shuffled, truth, classes) - before))
     total = sum(lost)
     return [value / total if total > 0 else 1 / len(lost) for value in lost]

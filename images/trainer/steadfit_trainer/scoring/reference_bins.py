@@ -27,7 +27,7 @@ from steadfit_artifact.reference import (
 from steadfit_artifact.signature import Feature
 
 from steadfit_trainer.paths import Paths
-from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring import score
 from steadfit_trainer.scoring.metrics import Judged
 
 LOG = logging.getLogger(__name__)
@@ -145,6 +145,6 @@ def _sources(paths: Paths) -> list[ds.Dataset]:
 def _training(feature: Feature, sources: list[ds.Dataset]) -> NDArray[Any]:
     """Return one feature's column of the training rows; one at a time, because together they may be large."""
     arrays = [
-        evaluate.values_of(feature, source.to_table(columns=[feature.name]).column(feature.name)) for source in sources
+        score.values_of(feature, source.to_table(columns=[feature.name]).column(feature.name)) for source in sources
     ]
     return np.concatenate(arrays) if arrays else np.empty(0)

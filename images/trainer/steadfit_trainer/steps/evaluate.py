@@ -22,10 +22,7 @@ from steadfit_trainer.failures import Failure, UserFailure
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.report import record
 from steadfit_trainer.report.operator_client import Operator, OperatorUnavailableError
-from steadfit_trainer.scoring import metrics
-from steadfit_trainer.scoring import older_versions as others
-from steadfit_trainer.scoring import paired_comparison as paired
-from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring import metrics, older_versions, paired_comparison, score
 from steadfit_trainer.scoring.metrics import Judged, UndefinedMetricError
 from steadfit_trainer.scoring.older_versions import Connect, NotComparableError, end, short
 
@@ -107,7 +104,7 @@ def _compared(config: Config, asked: Evaluate, paths: Paths, connect: Connect, p
     known = {**metrics.CLASSIFICATION, **metrics.REGRESSION}[asked.metric]
     if not good:
         return {"rows": rows, "live": short(known(live)), "reason": "there is no other version to compare with"}
-    found = paired.compare(asked.metric, good[0], live, config.seed)
+    found = paired_comparison.compare(asked.metric, good[0], live, config.seed)
     numbers = {
         "live": found.value,
         "lastGood": known(good[0]),
@@ -120,7 +117,7 @@ def _compared(config: Config, asked: Evaluate, paths: Paths, connect: Connect, p
 
 def _load(version: Version, folder: Path, connect: Connect, patience: Patience) -> Model:
     try:
-        return others.load(version, folder, connect, patience)
+        return older_versions.load(version, folder, connect, patience)
     except NotComparableError as error:
         raise NotComparableError(f"version {version.version}: {error}") from error
 
@@ -133,7 +130,7 @@ def _usable(files: Sequence[Path], models: Sequence[Model]) -> list[Path]:
 
 def _answers(version: Version, model: Model, files: list[Path], evaluation: Evaluation) -> Judged:
     try:
-        columns, truth = evaluate.load(files, model.features, evaluation.target)
-        return others.answers(model, columns, truth, evaluation, WHERE)
+        columns, truth = score.load(files, model.features, evaluation.target)
+        return older_versions.answers(model, columns, truth, evaluation, WHERE)
     except (Failure, NotComparableError) as error:
         raise NotComparableError(f"version {version.version}: {end(error)}") from error

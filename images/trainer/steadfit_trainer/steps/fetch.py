@@ -22,12 +22,11 @@ from steadfit_artifact.digest import FileEntry, data_digest, hash_file
 from steadfit_artifact.store import Store, StoreConfig, StoreError, under
 
 from steadfit_trainer.config import Config, Evaluation, Source
-from steadfit_trainer.data import captured, holdout, objects, tables
-from steadfit_trainer.data import drift_check as checks
+from steadfit_trainer.data import captured, drift_check, holdout, objects, tables
 from steadfit_trainer.data.profile import Profile
 from steadfit_trainer.failures import DataFailure, StoreFailure
 from steadfit_trainer.paths import Paths
-from steadfit_trainer.steps import recent_rows as recent
+from steadfit_trainer.steps import recent_rows
 
 LOG = logging.getLogger(__name__)
 # More different labels than that are values of a regression.
@@ -96,11 +95,11 @@ def fetch(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store] 
         _empty(folder)
     try:
         if config.evaluate is not None:
-            recent.fetch(config, config.evaluate, paths, connect)
+            recent_rows.fetch(config, config.evaluate, paths, connect)
             return
         fetched = _all(config, paths, connect)
         _split(config, fetched, paths)
-        checks.check(config, [(each.source, each.profile) for each in fetched], connect)
+        drift_check.check(config, [(each.source, each.profile) for each in fetched], connect)
     except StoreError as error:
         raise StoreFailure(str(error)) from error
     except OSError as error:
@@ -139,7 +138,7 @@ def _split(config: Config, fetched: list[Fetched], paths: Paths) -> None:
         "data": [each.document() for each in fetched],
         "labels": labels,
         "holdout": rule,
-        "profile": [checks.document(each.source, each.profile) for each in fetched],
+        "profile": [drift_check.document(each.source, each.profile) for each in fetched],
     }
     paths.resolved.write_text(json.dumps(resolved))
     LOG.info("%d rows to train on, %d to judge by", trained, held)

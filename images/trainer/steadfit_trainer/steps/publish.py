@@ -21,15 +21,13 @@ from steadfit_artifact.store import ObjectExistsError, Store, StoreConfig, Store
 from steadfit_artifact.transfer import artifact_uri, upload
 
 from steadfit_trainer.config import Config
-from steadfit_trainer.data import training_output as output
+from steadfit_trainer.data import training_output
 from steadfit_trainer.deadline import Patience
 from steadfit_trainer.failures import StoreFailure, UserFailure
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.report import record
 from steadfit_trainer.report.operator_client import Operator, OperatorUnavailableError, wait_for_version
-from steadfit_trainer.scoring import champion
-from steadfit_trainer.scoring import reference_bins as reference
-from steadfit_trainer.scoring import score as evaluate
+from steadfit_trainer.scoring import champion, reference_bins, score
 from steadfit_trainer.scoring.permutation_importance import importances
 
 LOG = logging.getLogger(__name__)
@@ -73,22 +71,22 @@ def assess(
         UserFailure: it is absent, unreadable, or does not predict.
     """
     resolved = json.loads(paths.resolved.read_text())
-    output.stage(paths.output, paths.staging)
+    training_output.stage(paths.output, paths.staging)
     try:
         model = load_model(paths.staging)
     except ArtifactError as error:
         raise UserFailure(str(error)) from error
-    columns, truth = evaluate.load_holdout(paths.holdout, model.features, config.evaluation.target)
-    prediction = evaluate.predict(model, columns, len(truth))
+    columns, truth = score.load_holdout(paths.holdout, model.features, config.evaluation.target)
+    prediction = score.predict(model, columns, len(truth))
     classes = _classes(model, prediction, resolved["labels"])
     if classes is not None and model.classes is None:
         # The server has no training data to know them from.
         (paths.staging / CLASSES_NAME).write_bytes(rfc8785.dumps(list(classes)))
-    answers = evaluate.judged(config.evaluation, prediction, truth, classes)
-    values = evaluate.measure(config.evaluation, answers)
+    answers = score.judged(config.evaluation, prediction, truth, classes)
+    values = score.measure(config.evaluation, answers)
     parity = _parity(model, paths.staging, {name: column[:SAMPLE_ROWS] for name, column in columns.items()})
     shares = importances(model, columns, answers, classes, config.seed)
-    described = reference.describe(model, paths, prediction, answers, classes, shares)
+    described = reference_bins.describe(model, paths, prediction, answers, classes, shares)
     if described is not None:
         (paths.staging / REFERENCE_NAME).write_bytes(described.dump())
     manifest = manifest_of(paths.staging)
@@ -101,8 +99,8 @@ def assess(
         resolved,
         values,
         [feature.document() for feature in model.features],
-        output.document(paths.output, output.ENVIRONMENT_NAME),
-        output.document(paths.output, output.METRICS_NAME),
+        training_output.document(paths.output, training_output.ENVIRONMENT_NAME),
+        training_output.document(paths.output, training_output.METRICS_NAME),
         parity,
         compared,
     )
@@ -174,7 +172,7 @@ def _parity(model: Model, staging: Path, sample: dict[str, Any]) -> dict[str, An
         second = load_model(staging, other)
     except ArtifactError as error:
         raise UserFailure(str(error)) from error
-    found = compare(evaluate.predict(model, sample, rows), evaluate.predict(second, sample, rows))
+    found = compare(score.predict(model, sample, rows), score.predict(second, sample, rows))
     if not found.agrees:
         raise UserFailure(
             f"model.{model.format} and model.{other} are not the same model: they differ in "

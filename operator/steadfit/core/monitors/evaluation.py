@@ -17,7 +17,7 @@ from steadfit.api.monitor import Monitor, MonitorState
 from steadfit.core.text import cut
 from steadfit.core.types import Signal
 
-from . import messages as monitor_words
+from . import messages as monitor_messages
 from .thresholds import least_samples, level
 
 NO_DATA = "NoData"
@@ -134,7 +134,7 @@ def judge(monitor: Monitor, before: MonitorState | None, signal: Signal | None, 
             since=now,
             value=float(f"{signal.value:.6g}"),
             samples=None if signal.samples is None else round(signal.samples),
-            message=monitor_words.measured(monitor, signal),
+            message=monitor_messages.measured(monitor, signal),
         )
     return Watched(before, due=before.since + _patience(monitor) if phase == "Pending" else None)
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.core.monitors import evaluation as monitor
-from steadfit.core.serving.actions import dispatch as verbs
+from steadfit.core.monitors import evaluation as monitor_evaluation
+from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.recovery import automatic_rollback as recovery
-from steadfit.core.serving.recovery import diagnosis as attribution
-from steadfit.core.serving.revisions import quarantine_recovery as quarantine_learned
-from steadfit.core.serving.revisions import status_recovery as found_again
+from steadfit.core.serving.recovery import automatic_rollback, diagnosis
+from steadfit.core.serving.revisions import quarantine_recovery, status_recovery
 from steadfit.core.serving.rollout import canary, rollout, scaling
-from steadfit.core.serving.selection import desired_revision as target
-from steadfit.core.serving.status import conditions as serving_readiness
+from steadfit.core.serving.selection import desired_revision
+from steadfit.core.serving.status import conditions as serving_conditions
 from steadfit.core.serving.status.events import events
-from steadfit.core.serving.traffic import drain, service
-from steadfit.core.serving.traffic import http_route as route
-from steadfit.core.serving.traffic import warm_standby as warm
+from steadfit.core.serving.traffic import drain, http_route, service, warm_standby
 from steadfit.core.types import ObservedModelDeployment, Plan
 
 
@@ -27,40 +23,42 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     fleet = Fleet(observed)
     deployment = observed.deployment
 
-    status = quarantine_learned.learn(found_again.live(deployment.status, fleet), fleet, now)
-    status = verbs.carry_out(status, fleet, now)
-    status = recovery.act(status, monitor.watch(deployment, status, observed.signals, now), fleet, now)
-    wished = target.choose(status, fleet, now)
+    status = quarantine_recovery.learn(status_recovery.live(deployment.status, fleet), fleet, now)
+    status = dispatch.carry_out(status, fleet, now)
+    status = automatic_rollback.act(
+        status, monitor_evaluation.watch(deployment, status, observed.signals, now), fleet, now
+    )
+    wished = desired_revision.choose(status, fleet, now)
     status = rollout.advance(status, wished, fleet, now)
-    status = verbs.settle(status, fleet, now)
+    status = dispatch.settle(status, fleet, now)
     status = _shown(status, fleet)
     # Anew: what was measured of a version says nothing of one that has just taken its place.
-    watched = monitor.watch(deployment, status, observed.signals, now)
-    measured = [*watched, *monitor.alerting(deployment, observed.signals, now)]
+    watched = monitor_evaluation.watch(deployment, status, observed.signals, now)
+    measured = [*watched, *monitor_evaluation.alerting(deployment, observed.signals, now)]
     status = status.model_copy(update={"monitors": [one.state for one in watched]})
     status = status.model_copy(
         update={
             "observed_generation": deployment.metadata.generation,
-            "conditions": serving_readiness.conditions(status, wished, fleet, measured, now),
+            "conditions": serving_conditions.conditions(status, wished, fleet, measured, now),
         }
     )
     dues = (
-        serving_readiness.job_awaited_until(status, fleet, now),
+        serving_conditions.job_awaited_until(status, fleet, now),
         canary.due(status, fleet, now),
-        warm.ends(status, fleet, now),
+        warm_standby.ends(status, fleet, now),
         *(one.due for one in watched),
-        *recovery.changes_at(status, fleet, now),
+        *automatic_rollback.changes_at(status, fleet, now),
     )
 
     return Plan(
         status=status.dump(),
         actions=(
             *service.point(status, fleet),
-            *route.point(status, fleet, now),
+            *http_route.point(status, fleet, now),
             *scaling.keep(status, fleet, now),
             *scaling.retire(status, fleet, now),
             *drain.keep(fleet),
-            *attribution.runs(status, fleet),
+            *diagnosis.runs(status, fleet),
         ),
         events=events(deployment.status, status, fleet),
         requeue_at=min((due for due in dues if due), default=None),

@@ -11,10 +11,7 @@ from typing import Literal
 from steadfit.api.modelversion import ModelVersionStatus
 from steadfit.core.conditions import Wish, merge, ready, reconciling, stalled
 from steadfit.core.types import Event, ObservedModelVersion, Plan
-from steadfit.core.versions import champion_comparison as comparison
-from steadfit.core.versions import gate
-from steadfit.core.versions import quarantine_state as quarantine_memory
-from steadfit.core.versions import quarantine_sync as quarantine_note
+from steadfit.core.versions import champion_comparison, gate, quarantine_state, quarantine_sync
 
 
 def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
@@ -24,11 +21,11 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
     """
     version, job = observed.version, observed.job
     before = version.status
-    status = quarantine_note.follow(quarantine_memory.recall(observed), observed, now)
+    status = quarantine_sync.follow(quarantine_state.recall(observed), observed, now)
     if job is not None:
         asked = job.spec.evaluation
         judgements = gate.judge(version.spec.evaluation, asked)
-        compared = comparison.judge(version.spec.evaluation, asked)
+        compared = champion_comparison.judge(version.spec.evaluation, asked)
         phase = gate.verdict(judgements, compared, asked)
         status = status.model_copy(update={"phase": phase, "judgements": judgements, "gate": compared})
     generation = version.metadata.generation
@@ -40,14 +37,14 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
     )
     return Plan(
         status=status.dump(),
-        actions=quarantine_note.act(status, observed, now),
+        actions=quarantine_sync.act(status, observed, now),
         events=_events(before, status),
-        requeue_at=quarantine_note.due(status, now),
+        requeue_at=quarantine_sync.due(status, now),
     )
 
 
 def _conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[Wish]:
-    return [*_verdict(status, observed), *quarantine_note.conditions(status, observed)]
+    return [*_verdict(status, observed), *quarantine_sync.conditions(status, observed)]
 
 
 def _verdict(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[Wish]:

@@ -10,43 +10,45 @@ from steadfit.api.trainingjob import TrainingJobStatus
 from steadfit.core.conditions import merge
 from steadfit.core.input_hash import input_hash
 from steadfit.core.problem import Problem
-from steadfit.core.serving.recovery import retrain_causes as monitor_causes
-from steadfit.core.training import conditions as job_readiness
+from steadfit.core.serving.recovery import retrain_causes
+from steadfit.core.training import conditions as job_conditions
 from steadfit.core.training import events as job_events
-from steadfit.core.training import retention, run_manifest
-from steadfit.core.training import validation as recipe
-from steadfit.core.training.limits import automatic_runs as automatic
-from steadfit.core.training.limits import blocked as hold
-from steadfit.core.training.limits import budget, cooldown, in_flight, open_rollout
-from steadfit.core.training.limits import circuit_breaker as breaker
-from steadfit.core.training.limits import skip_counts as skipped
-from steadfit.core.training.limits import waiting as waits
+from steadfit.core.training import retention, run_manifest, validation
+from steadfit.core.training.limits import (
+    automatic_runs,
+    blocked,
+    budget,
+    circuit_breaker,
+    cooldown,
+    in_flight,
+    open_rollout,
+    skip_counts,
+    waiting,
+)
 from steadfit.core.training.limits.blocked import Hold
-from steadfit.core.training.triggers import alerts as alert_causes
-from steadfit.core.training.triggers import cause
-from steadfit.core.training.triggers import retrain_action as retrain
-from steadfit.core.training.triggers import schedules as trigger
+from steadfit.core.training.triggers import alerts as alert_triggers
+from steadfit.core.training.triggers import cause, retrain_action, schedules
 from steadfit.core.types import Action, Create, Delete, ObservedTrainingJob, Plan
 
 
 def plan(observed: ObservedTrainingJob, now: datetime) -> Plan:
     """Decide over a TrainingJob."""
     job, runs, versions = observed.job, observed.runs, observed.versions
-    problem = recipe.problem(job, observed.stores)
+    problem = validation.problem(job, observed.stores)
     status = in_flight.settle(job.status, runs, versions, input_hash(job.spec))
     status = status.model_copy(
         update={
-            "alerts": alert_causes.kept(job, now),
-            "automatic_runs": automatic.follow(status, runs, versions, now),
+            "alerts": alert_triggers.kept(job, now),
+            "automatic_runs": automatic_runs.follow(status, runs, versions, now),
         }
     )
-    held = hold.of_every_cause(status, problem, job)
+    held = blocked.of_every_cause(status, problem, job)
     limit, paused = _limits(status, observed, now)
     status = _decided(status, held, limit, observed, now)
-    held = hold.of_every_cause(status, problem, job)
+    held = blocked.of_every_cause(status, problem, job)
     status = _with_wait(status, held or limit, observed, now)
     generation = job.metadata.generation
-    wishes = job_readiness.wishes(status, problem, job, runs, versions, paused)
+    wishes = job_conditions.wishes(status, problem, job, runs, versions, paused)
     status = status.model_copy(
         update={
             "next_run_at": min((state.next_scheduled_at for state in status.triggers), default=None),
@@ -66,10 +68,10 @@ def _limits(status: TrainingJobStatus, observed: ObservedTrainingJob, now: datet
     """Return what alerts and monitors alone have to wait for, and the breaker, which shows also when nothing asks."""
     limits = observed.job.spec.limits
     begun = cooldown.start(status, observed.deployments)
-    barren = automatic.barren(status.automatic_runs, observed.versions)
-    paused = breaker.hold(barren, begun, limits, now)
+    barren = automatic_runs.barren(status.automatic_runs, observed.versions)
+    paused = circuit_breaker.hold(barren, begun, limits, now)
     timed = [paused, cooldown.hold(begun, limits, now), budget.hold(status.automatic_runs, limits, now)]
-    return hold.shown(timed, open_rollout.hold(observed.versions, observed.deployments)), paused
+    return blocked.shown(timed, open_rollout.hold(observed.versions, observed.deployments)), paused
 
 
 def _decided(
@@ -77,15 +79,15 @@ def _decided(
 ) -> TrainingJobStatus:
     """Return the status with the run that all due causes lead to, and with what became of each cause."""
     job, runs = observed.job, observed.runs
-    schedules = trigger.track(job, now)
-    waiting = retrain.pending(status.actions, observed.actions)
-    records = retrain.note(status.actions, waiting, observed.actions, "Pending", held.message if held else "", now)
-    status = status.model_copy(update={"triggers": schedules, "actions": records})
+    scheduled = schedules.track(job, now)
+    asked = retrain_action.pending(status.actions, observed.actions)
+    records = retrain_action.note(status.actions, asked, observed.actions, "Pending", held.message if held else "", now)
+    status = status.model_copy(update={"triggers": scheduled, "actions": records})
     if held:
         return status
-    waiting = retrain.admitted(records, waiting)
+    asked = retrain_action.admitted(records, asked)
     signals = [] if limit else _signals(status, observed, now)
-    found = cause.due(job, status.input_hash, runs, waiting, signals, trigger.due(schedules, now), now)
+    found = cause.due(job, status.input_hash, runs, asked, signals, schedules.due(scheduled, now), now)
     if found is None:
         return status
     active = cause.as_run(job, found, runs)
@@ -94,28 +96,33 @@ def _decided(
         update={
             "active_run": active,
             "input_hash": active.input_hash,
-            "triggers": trigger.honour(job, schedules, now),
-            "actions": retrain.note(records, waiting, observed.actions, "Succeeded", started, now),
-            "automatic_runs": automatic.begin(status.automatic_runs, active.name, found, now),
+            "triggers": schedules.honour(job, scheduled, now),
+            "actions": retrain_action.note(records, asked, observed.actions, "Succeeded", started, now),
+            "automatic_runs": automatic_runs.begin(status.automatic_runs, active.name, found, now),
         }
     )
 
 
 def _signals(status: TrainingJobStatus, observed: ObservedTrainingJob, now: datetime) -> list[Cause]:
     """Return the causes of the alerts and monitors that fire."""
-    alerts = alert_causes.firing(observed.job, status.alerts, now)
-    return [*alert_causes.causes(alerts, now), *monitor_causes.causes(monitor_causes.firing(observed.deployments), now)]
+    alerts = alert_triggers.firing(observed.job, status.alerts, now)
+    return [
+        *alert_triggers.causes(alerts, now),
+        *retrain_causes.causes(retrain_causes.firing(observed.deployments), now),
+    ]
 
 
 def _with_wait(
     status: TrainingJobStatus, held: Hold | None, observed: ObservedTrainingJob, now: datetime
 ) -> TrainingJobStatus:
     """Return the status with what the alerts and monitors that still ask wait for."""
-    alerts = alert_causes.firing(observed.job, status.alerts, now)
-    asked = waits.asking(alerts, monitor_causes.firing(observed.deployments))
+    alerts = alert_triggers.firing(observed.job, status.alerts, now)
+    asked = waiting.asking(alerts, retrain_causes.firing(observed.deployments))
     before = status.waiting
-    after = waits.wait(before, waits.unserved(asked, status.active_run, observed.runs), held, now)
-    return status.model_copy(update={"waiting": after, "skipped": skipped.count(status.skipped, before, after, now)})
+    after = waiting.wait(before, waiting.unserved(asked, status.active_run, observed.runs), held, now)
+    return status.model_copy(
+        update={"waiting": after, "skipped": skip_counts.count(status.skipped, before, after, now)}
+    )
 
 
 def _again(status: TrainingJobStatus, held: Hold | None, paused: Hold | None, now: datetime) -> datetime | None:
@@ -124,8 +131,8 @@ def _again(status: TrainingJobStatus, held: Hold | None, paused: Hold | None, no
         None if held else status.next_run_at,
         status.waiting.until if status.waiting else None,
         paused.until if paused else None,
-        *alert_causes.changes_at(status.alerts),
-        *automatic.changes_at(status.automatic_runs),
+        *alert_triggers.changes_at(status.alerts),
+        *automatic_runs.changes_at(status.automatic_runs),
     ]
     return min((at for at in times if at is not None and at > now), default=None)
 

@@ -8,13 +8,10 @@ from steadfit.api.run import FINISHED
 from steadfit.api.trainingrun import TrainingRunStatus
 from steadfit.core.conditions import merge
 from steadfit.core.problem import Problem
-from steadfit.core.runs import attempts, champion, progress
-from steadfit.core.runs import conditions as run_readiness
-from steadfit.core.runs import evaluated_versions as evaluated
+from steadfit.core.runs import attempts, champion, evaluated_versions, job_manifest, progress, version_manifest
+from steadfit.core.runs import conditions as run_conditions
 from steadfit.core.runs import events as run_events
-from steadfit.core.runs import job_manifest as run_job
 from steadfit.core.runs import outcome as run_outcome
-from steadfit.core.runs import version_manifest as version
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedTrainingRun, Plan
 
 
@@ -27,17 +24,17 @@ def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
     if before.phase not in FINISHED:
         status = attempts.begin(status, observed, now)
         status, due = _followed(status, observed, now)
-        record = version.read(status, observed)
+        record = version_manifest.read(status, observed)
         problem = record if isinstance(record, Problem) else None
         if record is not None and problem is None:
-            status = version.take_number(status, observed)
+            status = version_manifest.take_number(status, observed)
         status = run_outcome.settle(status, problem, observed, now)
         due += [status.next_attempt_at] if status.next_attempt_at else []
     generation = run.metadata.generation
     status = status.model_copy(
         update={
             "observed_generation": generation,
-            "conditions": merge(before.conditions, run_readiness.wishes(status, run.spec.evaluate), generation, now),
+            "conditions": merge(before.conditions, run_conditions.wishes(status, run.spec.evaluate), generation, now),
         }
     )
     return Plan(
@@ -61,7 +58,7 @@ def _followed(
             "started_at": status.started_at or look.attempt.started_at,
         }
     )
-    return status, [clock.due for clock in look.clocks]
+    return status, [clock.due for clock in look.timeouts]
 
 
 def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
@@ -73,22 +70,22 @@ def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Act
         return []
     run = observed.run
     if run.spec.purpose == "Evaluate":
-        pair = evaluated.pick(run, observed.versions)
-        job = run_job.render(run, attempt, observed.stores, observed.platform, evaluated=pair)
+        pair = evaluated_versions.pick(run, observed.versions)
+        job = job_manifest.render(run, attempt, observed.stores, observed.platform, evaluated=pair)
         return [Create(job)] if job else []
     if observed.job is not None and any(item.status.phase is None for item in observed.versions):
         # One of them may be the champion in a moment: without a verdict it would not be compared with.
         return []
     compared = champion.pick(run.spec.training_job_ref.name, observed.versions, observed.deployments)
-    job = run_job.render(run, attempt, observed.stores, observed.platform, compared)
+    job = job_manifest.render(run, attempt, observed.stores, observed.platform, compared)
     return [Create(job)] if job else []
 
 
 def _create_version(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
-    record = version.read(status, observed)
+    record = version_manifest.read(status, observed)
     if record is None or isinstance(record, Problem) or status.phase in FINISHED:
         return []
-    wished = version.manifest(status, record, observed)
+    wished = version_manifest.manifest(status, record, observed)
     return [Create(wished)] if wished else []
 
 

@@ -16,9 +16,7 @@ from steadfit.core import names
 from steadfit.core.text import log_tail
 from steadfit.core.types import Manifest, ObservedTrainingRun
 
-from . import job_manifest as run_job
-from . import progress
-from . import timeouts as clocks
+from . import job_manifest, progress, timeouts
 from .failure_classification import RETRYABLE, classify, failure
 from .pod_view import RunPod
 from .superseded import is_superseded
@@ -35,7 +33,7 @@ class Look:
     """An attempt as it is now, and the clocks that run for it."""
 
     attempt: Attempt
-    clocks: Sequence[Clock] = field(default=())
+    timeouts: Sequence[Clock] = field(default=())
 
 
 def begin(status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetime) -> TrainingRunStatus:
@@ -68,8 +66,8 @@ def look(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look
     if found:
         return _failed(attempt, found, now)
     over = _without_words(attempt, job)
-    times = [over] if over else clocks.running(attempt, pod, observed.run.spec.limits)
-    late = clocks.expired(times, now)
+    times = [over] if over else timeouts.running(attempt, pod, observed.run.spec.limits)
+    late = timeouts.expired(times, now)
     return _failed(attempt, late, now) if late else Look(attempt, times)
 
 
@@ -116,9 +114,9 @@ def _without_job(attempt: Attempt, observed: ObservedTrainingRun, now: datetime)
     if attempt.job_uid is not None:
         return _failed(attempt, failure("Infrastructure", f"Job {attempt.job} is gone; it was deleted"), now)
     # A store that has gone away holds the Job back, and heals by itself when it is there again.
-    attempt = attempt.model_copy(update={"message": run_job.missing(observed.run, observed.stores) or ""})
-    times = clocks.running(attempt, None, observed.run.spec.limits)
-    late = clocks.expired(times, now)
+    attempt = attempt.model_copy(update={"message": job_manifest.missing(observed.run, observed.stores) or ""})
+    times = timeouts.running(attempt, None, observed.run.spec.limits)
+    late = timeouts.expired(times, now)
     return _failed(attempt, late, now) if late else Look(attempt, times)
 
 

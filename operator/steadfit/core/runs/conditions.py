@@ -6,7 +6,7 @@ from steadfit.api.trainingrun import Attempt, EvaluateInputs, TrainingRunStatus
 from steadfit.core.conditions import Wish, ready, reconciling, stalled
 from steadfit.core.text import time_text
 
-from . import messages as evaluation_words
+from . import messages
 
 
 def wishes(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) -> list[Wish]:
@@ -14,7 +14,7 @@ def wishes(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) -> l
     found = status.failure
     if status.phase == "Succeeded":
         if inputs is not None and status.evaluation is not None:
-            return ready("Succeeded", evaluation_words.words(inputs, status.evaluation))
+            return ready("Succeeded", messages.words(inputs, status.evaluation))
         return ready("Succeeded", f"brought version {status.version}")
     if status.phase == "Superseded":
         return stalled("Superseded", "the recipe changed before this run had a result; the next run follows it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from steadfit.api.trainingrun import EvaluateInputs, TrainingRunStatus
 from steadfit.core.types import Event
 
-from . import messages as evaluation_words
+from . import messages
 
 
 def events(
@@ -46,7 +46,7 @@ def _end(before: TrainingRunStatus, after: TrainingRunStatus, inputs: EvaluateIn
     if after.phase == before.phase:
         return []
     if after.phase == "Succeeded" and inputs is not None and after.evaluation is not None:
-        return [Event("Normal", "RunSucceeded", evaluation_words.words(inputs, after.evaluation))]
+        return [Event("Normal", "RunSucceeded", messages.words(inputs, after.evaluation))]
     if after.phase == "Succeeded":
         return [Event("Normal", "RunSucceeded", f"the run brought version {after.version}")]
     if after.phase == "Superseded":

@@ -17,7 +17,7 @@ from steadfit.api.trainingrun import Attempt, TrainingRun
 from steadfit.core import names, pod_security, store_access, store_choice
 from steadfit.core.types import Platform, Stores
 
-from . import step_config as run_config
+from . import step_config
 from .champion import Champion
 from .pod_view import EVALUATE, FETCH, PUBLISH, TRAIN
 
@@ -56,7 +56,7 @@ def render(
     others = [*([champion] if champion else []), *evaluated]
     template = _template(run, attempt, [*found, *_further(others, found, stores)], platform)
     digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()
-    config = run_config.render(run, attempt, stores, platform, template, champion, evaluated)
+    config = step_config.render(run, attempt, stores, platform, template, champion, evaluated)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -8,7 +8,7 @@ from datetime import datetime
 from steadfit.api.trainingrun import Attempt, AttemptPhase
 from steadfit.core.types import Manifest
 
-from . import pod_view as run_pod
+from . import pod_view
 from .pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
 from .pod_waiting import Wait, waiting
 
@@ -24,7 +24,7 @@ def pods_of(job: Manifest, pods: Sequence[Manifest]) -> list[RunPod]:
     """Return the pods of a Job, oldest first."""
     uid = job["metadata"]["uid"]
     own = [pod for pod in pods if any(owner["uid"] == uid for owner in pod["metadata"].get("ownerReferences", []))]
-    return sorted((run_pod.parse(pod) for pod in own), key=lambda pod: (pod.created_at, pod.name))
+    return sorted((pod_view.parse(pod) for pod in own), key=lambda pod: (pod.created_at, pod.name))
 
 
 def pod_of(job: Manifest, pods: Sequence[Manifest]) -> RunPod | None:

@@ -15,9 +15,9 @@ from steadfit.api.trainingjob import TrainingJob, TrainingJobStatus
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core.conditions import READY, Wish, ready, reconciling, stalled
 from steadfit.core.problem import Problem
-from steadfit.core.training.limits import waiting as waits
 from steadfit.core.training.limits.blocked import Hold
 from steadfit.core.training.limits.in_flight import named
+from steadfit.core.training.limits.waiting import words
 
 TRAINING = "Training"
 LAST_RUN_SUCCEEDED = "LastRunSucceeded"
@@ -72,7 +72,7 @@ def _awaiting(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> li
 
 def _training(status: TrainingJobStatus, run: TrainingRun | None) -> Wish:
     active, waiting = status.active_run, status.waiting
-    rest = f"; {waits.words(waiting)}" if waiting else ""
+    rest = f"; {words(waiting)}" if waiting else ""
     if active is None:
         return Wish(TRAINING, "False", waiting.reason if waiting else "Idle", f"no run is in flight{rest}")
     if run is None:

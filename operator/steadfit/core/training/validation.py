@@ -9,7 +9,7 @@ from steadfit.api.trainingjob import TrainingJob
 from steadfit.core import store_choice
 from steadfit.core.input_hash import inputs
 from steadfit.core.problem import Problem
-from steadfit.core.training.triggers import cron as schedule
+from steadfit.core.training.triggers import cron
 from steadfit.core.types import Stores
 
 LONGEST_INPUTS = 48 * 1024
@@ -62,7 +62,7 @@ def _data(job: TrainingJob, stores: Stores) -> Problem | None:
 
 def _schedules(job: TrainingJob) -> Problem | None:
     for trigger in job.spec.triggers:
-        wrong = schedule.problem(trigger.schedule) if trigger.schedule else None
+        wrong = cron.problem(trigger.schedule) if trigger.schedule else None
         if wrong:
             return Problem("InvalidSchedule", f"spec.triggers[{trigger.name}]: {wrong}")
     return None

@@ -16,8 +16,7 @@ from steadfit.core.conditions import Wish
 from steadfit.core.text import cut, log_tail
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedModelVersion
 
-from . import quarantine_job
-from . import quarantine_state as quarantine_memory
+from . import quarantine_job, quarantine_state
 
 STORED = "QuarantineStored"
 FIRST_PAUSE = timedelta(seconds=30)
@@ -26,14 +25,14 @@ LONGEST_PAUSE = timedelta(hours=1)
 
 def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> ModelVersionStatus:
     """Return the status after what the Job brought."""
-    change = quarantine_memory.change(status, observed)
+    change = quarantine_state.change(status, observed)
     if not change:
         return status.model_copy(update={"note_failure": None})
     job, before = _job(observed), status.note_failure
     if job is None or "deletionTimestamp" in job["metadata"] or not quarantine_job.is_for(job, change):
         return status
     if _ended(job, "Complete"):
-        return quarantine_memory.learned(status, change).model_copy(update={"note_failure": None})
+        return quarantine_state.learned(status, change).model_copy(update={"note_failure": None})
     if not _ended(job, "Failed") or (before is not None and before.job == job["metadata"]["uid"]):
         return status
     failures = before.failures + 1 if before else 1
@@ -48,7 +47,7 @@ def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: date
 
 def act(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> tuple[Action, ...]:
     """Return what brings the store to know."""
-    change, job, failure = quarantine_memory.change(status, observed), _job(observed), status.note_failure
+    change, job, failure = quarantine_state.change(status, observed), _job(observed), status.note_failure
     if job is not None:
         going = "deletionTimestamp" in job["metadata"] or not (_ended(job, "Complete") or _ended(job, "Failed"))
         return () if going else (_delete(job),)
@@ -68,7 +67,7 @@ def due(status: ModelVersionStatus, now: datetime) -> datetime | None:
 
 def conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[Wish]:
     """Return the condition that says why the store does not know; none while nothing is wrong."""
-    change = quarantine_memory.change(status, observed)
+    change = quarantine_state.change(status, observed)
     if not change:
         return []
     store = store_choice.named(observed.version.spec.store_ref.name, observed.stores)
@@ -79,7 +78,7 @@ def conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> li
     return [Wish(STORED, "False", "NotWritten", _not_written(change, status.note_failure.message))]
 
 
-def _not_written(change: quarantine_memory.Change, why: str) -> str:
+def _not_written(change: quarantine_state.Change, why: str) -> str:
     if change.put:
         return f"the quarantine is not written beside the artifact, and would not outlive this cluster: {why}"
     return f"the note of the quarantine is not taken away from beside the artifact, so its server refuses it: {why}"

@@ -10,8 +10,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingrun import Attempt
 from steadfit.core.plans import training_run
-from steadfit.core.runs import champion
-from steadfit.core.runs import job_manifest as run_job
+from steadfit.core.runs import champion, job_manifest
 from steadfit.core.runs.champion import Champion
 from steadfit.core.types import Stores
 from steadfit_trainer.config import Config
@@ -100,7 +99,7 @@ ATTEMPT = Attempt(number=1, job="orders-0123456789-a1", decided_at=NOW)
 
 
 def job(found: Champion | None, stores: Stores = STORES) -> JSON:
-    rendered = run_job.render(run_of(), ATTEMPT, stores, PLATFORM, found)
+    rendered = job_manifest.render(run_of(), ATTEMPT, stores, PLATFORM, found)
     assert rendered is not None
     return rendered
 
@@ -139,7 +138,7 @@ def test_a_champion_in_another_store_brings_that_stores_keys_into_the_pod() -> N
     before, after = job(None), job(Champion(there.name, DIGESTS[1], version(1, storeRef={"name": "elsewhere"})))
     assert before["spec"]["template"]["spec"]["volumes"] == after["spec"]["template"]["spec"]["volumes"]
     lone = run_of(data=[{"name": "orders", "uri": "s3://models/data/", "format": "Parquet"}])
-    rendered = run_job.render(lone, ATTEMPT, STORES, PLATFORM, Champion(there.name, DIGESTS[1], there))
+    rendered = job_manifest.render(lone, ATTEMPT, STORES, PLATFORM, Champion(there.name, DIGESTS[1], there))
     assert rendered is not None
     mounted = [mount["mountPath"] for mount in rendered["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]]
     assert "/steadfit/credentials/lake" in mounted

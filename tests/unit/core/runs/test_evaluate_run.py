@@ -9,8 +9,7 @@ import pytest
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingrun import Attempt
 from steadfit.core import names
-from steadfit.core.runs import evaluated_versions as evaluated
-from steadfit.core.runs import job_manifest as run_job
+from steadfit.core.runs import evaluated_versions, job_manifest
 from steadfit.core.runs.failure_classification import classify
 from steadfit.core.runs.pod_view import parse
 from steadfit.core.types import Stores
@@ -256,8 +255,8 @@ def test_a_pod_that_finds_no_node_is_a_matter_of_scheduling() -> None:
 
 def rendered(*versions: ModelVersion, stores: Stores = STORES, **spec: Any) -> JSON:
     run = evaluation_run(**spec)
-    pair = evaluated.pick(run, versions or (version(1), version(2)))
-    job = run_job.render(run, ATTEMPT, stores, PLATFORM, evaluated=pair)
+    pair = evaluated_versions.pick(run, versions or (version(1), version(2)))
+    job = job_manifest.render(run, ATTEMPT, stores, PLATFORM, evaluated=pair)
     assert job is not None
     return job
 
@@ -288,7 +287,9 @@ def test_no_service_takes_the_pod_of_an_evaluation_for_one_that_serves() -> None
     labelled = run.model_copy(
         update={"metadata": run.metadata.model_copy(update={"labels": {names.MODEL_DEPLOYMENT: "orders"}})}
     )
-    job = run_job.render(labelled, ATTEMPT, STORES, PLATFORM, evaluated=evaluated.pick(labelled, [version(1)]))
+    job = job_manifest.render(
+        labelled, ATTEMPT, STORES, PLATFORM, evaluated=evaluated_versions.pick(labelled, [version(1)])
+    )
     assert job is not None
     assert names.MODEL_DEPLOYMENT not in job["metadata"]["labels"]
     assert names.MODEL_DEPLOYMENT not in job["spec"]["template"]["metadata"]["labels"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from steadfit.api.record import Record
 from steadfit.api.trainingrun import Attempt
-from steadfit.core.runs import job_manifest as run_job
+from steadfit.core.runs import job_manifest
 from steadfit.core.types import Stores
 from steadfit_artifact.digest import FileEntry, Manifest
 from steadfit_trainer.config import Config
@@ -19,7 +19,7 @@ ATTEMPT = Attempt(number=2, job="orders-0123456789-a2", decided_at=NOW)
 
 
 def render(**recipe: Any) -> JSON:
-    rendered = run_job.render(training_run(recipe=training_job(**recipe)), ATTEMPT, STORES, PLATFORM)
+    rendered = job_manifest.render(training_run(recipe=training_job(**recipe)), ATTEMPT, STORES, PLATFORM)
     assert rendered is not None
     return rendered
 
@@ -216,16 +216,16 @@ def test_the_queue_of_the_recipe_is_the_queue_of_the_job() -> None:
     queued = run.model_copy(
         update={"metadata": run.metadata.model_copy(update={"labels": {"kueue.x-k8s.io/queue-name": "gpu"}})}
     )
-    job = run_job.render(queued, ATTEMPT, STORES, PLATFORM)
+    job = job_manifest.render(queued, ATTEMPT, STORES, PLATFORM)
     assert job is not None
     assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpu"
     assert "kueue.x-k8s.io/queue-name" not in render()["metadata"]["labels"]
 
 
 def test_without_a_store_there_is_no_job_but_a_sentence() -> None:
-    assert run_job.render(training_run(), ATTEMPT, Stores(), PLATFORM) is None
-    assert run_job.missing(training_run(), Stores()) == "there is no ArtifactStore default"
-    assert run_job.missing(training_run(), STORES) is None
+    assert job_manifest.render(training_run(), ATTEMPT, Stores(), PLATFORM) is None
+    assert job_manifest.missing(training_run(), Stores()) == "there is no ArtifactStore default"
+    assert job_manifest.missing(training_run(), STORES) is None
 
 
 def test_one_store_for_results_and_data_is_mounted_once() -> None:

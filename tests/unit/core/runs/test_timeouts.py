@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from steadfit.api.trainingjob import Limits
 from steadfit.api.trainingrun import Attempt
-from steadfit.core.runs import timeouts as clocks
+from steadfit.core.runs import timeouts
 from steadfit.core.runs.pod_view import parse
 
 from tests.unit.core.training.builders import NOW, UNSCHEDULABLE, ended, pod, running, waits
@@ -20,7 +20,7 @@ def attempt(**fields: Any) -> Attempt:
 
 def due(manifest: dict[str, Any] | None, **fields: Any) -> list[tuple[float, str, str]]:
     """Return (minutes from NOW, class, message) of each clock that runs."""
-    found = clocks.running(attempt(**fields), parse(manifest) if manifest else None, LIMITS)
+    found = timeouts.running(attempt(**fields), parse(manifest) if manifest else None, LIMITS)
     return [
         ((clock.due - NOW).total_seconds() / 60, clock.failure.failure_class, clock.failure.message) for clock in found
     ]
@@ -102,8 +102,8 @@ def test_fetch_and_publish_keep_their_own_time(manifest: dict[str, Any]) -> None
 
 
 def test_the_first_clock_whose_time_is_up_is_the_failure() -> None:
-    times = clocks.running(attempt(), parse(pod(created={"minutes": 4})), LIMITS)
-    assert clocks.expired(times, NOW) is None
-    late = clocks.expired(times, NOW + timedelta(minutes=6))
+    times = timeouts.running(attempt(), parse(pod(created={"minutes": 4})), LIMITS)
+    assert timeouts.expired(times, NOW) is None
+    late = timeouts.expired(times, NOW + timedelta(minutes=6))
     assert late is not None
     assert late.failure_class == "Deadline"

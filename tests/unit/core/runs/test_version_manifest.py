@@ -10,10 +10,9 @@ from steadfit.api.record import Record
 from steadfit.api.trainingrun import TrainingRunStatus
 from steadfit.core.plans import artifact_store, model_version, training_run
 from steadfit.core.problem import Problem
-from steadfit.core.runs import version_manifest as policy
+from steadfit.core.runs import version_manifest
 from steadfit.core.types import Create, ObservedArtifactStore, ObservedModelVersion
-from steadfit.core.versions import champion_comparison as comparison
-from steadfit.core.versions import gate
+from steadfit.core.versions import champion_comparison, gate
 
 from tests.unit.core.training.builders import (
     HEX,
@@ -33,7 +32,7 @@ JSON = dict[str, Any]
 
 def taken(number: int | None = None, **observed: Any) -> TrainingRunStatus:
     run = run_of(status={"record": record(), **({"versionNumber": number} if number else {})})
-    return policy.take_number(run.status, observed_run(run, **observed))
+    return version_manifest.take_number(run.status, observed_run(run, **observed))
 
 
 @pytest.mark.parametrize(
@@ -67,10 +66,10 @@ def test_a_version_is_named_once_it_exists() -> None:
 def create(status: JSON | None = None, **observed: Any) -> JSON:
     run = run_of(status={"record": record(), "versionNumber": 4, **(status or {})})
     seen = observed_run(run, **observed)
-    found = policy.read(run.status, seen)
+    found = version_manifest.read(run.status, seen)
     assert found is not None
     assert not isinstance(found, Problem)
-    manifest = policy.manifest(run.status, found, seen)
+    manifest = version_manifest.manifest(run.status, found, seen)
     assert manifest is not None
     return manifest
 
@@ -164,7 +163,7 @@ EVALUATION = Evaluation.model_validate(
 def test_a_version_is_verified_when_every_threshold_is_met(values: JSON, phase: str, words: str) -> None:
     measured = [{"name": name, "value": value} for name, value in values.items()]
     result = EvaluationResult.model_validate({"metrics": measured})
-    judgements, compared = gate.judge(result, EVALUATION), comparison.judge(result, EVALUATION)
+    judgements, compared = gate.judge(result, EVALUATION), champion_comparison.judge(result, EVALUATION)
     found = gate.verdict(judgements, compared, EVALUATION)
     assert found == phase
     assert words in gate.words(judgements, compared, found)
@@ -172,7 +171,7 @@ def test_a_version_is_verified_when_every_threshold_is_met(values: JSON, phase: 
 
 def test_without_thresholds_every_version_is_verified() -> None:
     asked = EVALUATION.model_copy(update={"metrics": EVALUATION.metrics[2:]})
-    judgements, compared = gate.judge(EvaluationResult(), asked), comparison.judge(EvaluationResult(), asked)
+    judgements, compared = gate.judge(EvaluationResult(), asked), champion_comparison.judge(EvaluationResult(), asked)
     assert gate.verdict(judgements, compared, asked) == "Verified"
     assert gate.words(judgements, compared, "Verified").startswith("the recipe has no thresholds; no version served")
 
@@ -278,7 +277,7 @@ def test_the_metrics_of_a_version_are_in_the_order_of_the_recipe_and_readable() 
     run = run_of(evaluation={**SPEC["evaluation"], "metrics": metrics}, status={"versionNumber": 1})
     posted = record()
     posted["evaluation"]["metrics"] = {"brier_score": 0.20267524171, "roc_auc": 0.64259182}
-    manifest = policy.manifest(run.status, Record.model_validate(posted), observed_run(run))
+    manifest = version_manifest.manifest(run.status, Record.model_validate(posted), observed_run(run))
     assert manifest is not None
     assert manifest["spec"]["evaluation"]["metrics"] == [
         {"name": "roc_auc", "value": 0.642592},

@@ -36,8 +36,7 @@ from steadfit.core.types import (
 from tests.sim.objects import clone
 from tests.support.reading import Reader
 
-from . import serving_cluster_checks as world_checks
-from . import serving_cluster_gateways as world_gateways
+from . import serving_cluster_checks, serving_cluster_gateways
 from .arms import ARMS, METRICS
 from .serving_cluster_objects import NAMESPACE, job, store, version, won
 
@@ -276,13 +275,13 @@ class World:
 
     def selected(self) -> str | None:
         """Return the revision that the Service points at; while it shares its traffic, the champion."""
-        return world_checks.champion(self.service["spec"]["selector"]) if self.service else None
+        return serving_cluster_checks.champion(self.service["spec"]["selector"]) if self.service else None
 
     def answering(self) -> set[int]:
         """Return the numbers of the versions that have ready pods which the Service selects."""
         if self.service is None:
             return set()
-        matched = world_checks.matched_by(self.service["spec"]["selector"], self._running())
+        matched = serving_cluster_checks.matched_by(self.service["spec"]["selector"], self._running())
         return {int(pod["metadata"]["labels"][names.VERSION]) for pod in matched if _is_ready(pod)}
 
     def replicas(self) -> dict[int, int]:
@@ -310,8 +309,8 @@ class World:
             if crash_after == 0:
                 return True
             after = ModelDeploymentStatus.model_validate(plan.status)
-            world_checks.promotion(self, after)
-            world_checks.canary(self, after)
+            serving_cluster_checks.promotion(self, after)
+            serving_cluster_checks.canary(self, after)
             self.deployment["status"] = plan.status
             self.events.extend(plan.events)
             return True
@@ -354,7 +353,7 @@ class World:
             (self.told.add if told else self.told.discard)(metadata["name"])
             return True
         if kind == "HTTPRoute" or (kind == "Service" and metadata["name"] != "flights"):
-            return world_gateways.carry_out(self, action, manifest)
+            return serving_cluster_gateways.carry_out(self, action, manifest)
         existing = self.service if kind == "Service" else self.workloads.get(metadata["name"])
         if isinstance(action, Create):
             assert existing is None, f"{metadata['name']} is created although it was observed"
@@ -366,8 +365,8 @@ class World:
         assert existing is not None
         assert metadata["uid"] == existing["metadata"]["uid"]
         if isinstance(action, Delete):
-            world_checks.delete(self, existing)
-            world_gateways.deleted(self, existing)
+            serving_cluster_checks.delete(self, existing)
+            serving_cluster_gateways.deleted(self, existing)
             del self.workloads[metadata["name"]]
             return True
         assert isinstance(action, Apply)
@@ -380,8 +379,8 @@ class World:
             assert manifest["spec"].keys() == {"replicas"}, "a frozen template was touched"
             replicas = manifest["spec"]["replicas"]
             if replicas != existing["spec"]["replicas"]:
-                world_checks.scale(self, existing, replicas)
-                world_gateways.scaled(self, existing, replicas)
+                serving_cluster_checks.scale(self, existing, replicas)
+                serving_cluster_gateways.scaled(self, existing, replicas)
                 existing["spec"]["replicas"] = replicas
                 existing["metadata"]["generation"] += 1
         self._touch(existing if kind != "Service" else self.service or {})
@@ -407,8 +406,10 @@ class World:
             return
         chosen = manifest["spec"]["selector"]
         if self.service is None or self.service["spec"]["selector"] != chosen:
-            world_checks.move(self, chosen)
-            self.moves.append(("mix-" if names.REVISION not in chosen else "") + str(world_checks.champion(chosen)))
+            serving_cluster_checks.move(self, chosen)
+            self.moves.append(
+                ("mix-" if names.REVISION not in chosen else "") + str(serving_cluster_checks.champion(chosen))
+            )
         self.service = manifest
 
 

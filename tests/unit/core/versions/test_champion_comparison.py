@@ -10,7 +10,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import EvaluationResult, ModelVersion
 from steadfit.core.plans import model_version
 from steadfit.core.types import ObservedModelVersion
-from steadfit.core.versions import champion_comparison as comparison
+from steadfit.core.versions import champion_comparison
 
 from tests.unit.core.training.builders import NOW, training_job, version
 
@@ -33,7 +33,7 @@ def asked(margin: float = 0.005, metric: str = "roc_auc", goal: str = "Maximize"
 
 def verdict(champion: JSON | None, **recipe: Any) -> tuple[str, str]:
     result = EvaluationResult.model_validate({"champion": champion} if champion else {})
-    found = comparison.judge(result, Evaluation.model_validate(asked(**recipe)))
+    found = champion_comparison.judge(result, Evaluation.model_validate(asked(**recipe)))
     return found.verdict, found.message
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from steadfit_artifact.store import Store, StoreUnavailableError
 from steadfit_trainer.config import Evaluation
-from steadfit_trainer.data import drift_check as checks
+from steadfit_trainer.data import drift_check
 from steadfit_trainer.data.profile import MAX_CATEGORIES, SAMPLE_ROWS, Profile, kind_of
 from steadfit_trainer.failures import DataFailure
 
@@ -290,7 +290,7 @@ def test_a_column_that_is_empty_now_is_called_missing_and_not_of_another_kind() 
     now = {"name": "wind", "kind": "empty", "type": "null", "missing": 1.0}
     shape = {"name": "flights", "declared": {}, "rows": 10}
     record = {"signature": [{"name": "wind"}], "profile": [{**shape, "columns": [then]}]}
-    assert list(checks.differences(record, [{**shape, "columns": [now]}], evaluation)) == [
+    assert list(drift_check.differences(record, [{**shape, "columns": [now]}], evaluation)) == [
         "'wind' of 'flights' is missing in 100.0% of the rows, and was in 0.0%"
     ]
 
@@ -324,4 +324,4 @@ def test_a_captured_source_that_was_empty_sets_no_columns(tmp_path: Path) -> Non
     shape = {"name": "live", "declared": {}}
     then = {**shape, "rows": 0, "columns": [{"name": "late", "kind": "text", "type": "string", "missing": 0.0}]}
     now = {**shape, "rows": 9, "columns": []}
-    assert list(checks.differences({"signature": [], "profile": [then]}, [now], evaluation)) == []
+    assert list(drift_check.differences({"signature": [], "profile": [then]}, [now], evaluation)) == []

@@ -16,8 +16,7 @@ from steadfit_artifact.model import load_model
 from steadfit_artifact.store import ObjectMissingError, Store, StoreUnavailableError
 from steadfit_artifact.transfer import download
 from steadfit_trainer.failures import StoreFailure
-from steadfit_trainer.scoring import champion
-from steadfit_trainer.scoring import paired_comparison as paired
+from steadfit_trainer.scoring import champion, paired_comparison
 
 from tests.unit.trainer.flights import flights
 from tests.unit.trainer.run_pod import MODELS, World, operator
@@ -109,7 +108,7 @@ def test_they_are_compared_by_the_recipes_first_metric(world: World, served: JSO
 def test_of_a_large_holdout_the_same_sample_is_answered_by_both(
     world: World, served: JSON, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paired, "MAX_ROWS", 100)
+    monkeypatch.setattr(paired_comparison, "MAX_ROWS", 100)
     found = compared(world, tmp_path, against(served))
     assert found["rows"] == 100
     assert found["reason"] == ""
@@ -237,7 +236,7 @@ def test_a_fault_of_the_comparison_itself_is_a_reason_too(
     def broken(*_: Any) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(paired, "compare", broken)
+    monkeypatch.setattr(paired_comparison, "compare", broken)
     assert reason(world, tmp_path, against(served)) == "comparing failed with MemoryError: no room"
 
 

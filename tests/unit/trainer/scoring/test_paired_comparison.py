@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import binomtest
-from steadfit_trainer.scoring import metrics
-from steadfit_trainer.scoring import paired_comparison as paired
+from steadfit_trainer.scoring import metrics, paired_comparison
 from steadfit_trainer.scoring.metrics import Judged, UndefinedMetricError
 
 METRICS = {**metrics.CLASSIFICATION, **metrics.REGRESSION}
@@ -55,19 +54,19 @@ def test_a_resample_is_scored_as_scikit_learn_scores_its_rows(metric: str, class
         judged = pair(metric, 200)[0]
     rows = [rng.integers(0, 200, 200) for _ in range(5)]
     weights = np.stack([np.bincount(each, minlength=200) for each in rows]).astype(float)
-    found = paired._SCORES[metric](judged)(weights)
+    found = paired_comparison._SCORES[metric](judged)(weights)
     assert found == pytest.approx([METRICS[metric](drawn(judged, each)) for each in rows])
 
 
 @pytest.mark.parametrize("metric", list(METRICS))
 def test_a_difference_is_positive_when_the_new_model_is_better_whichever_way_the_metric_goes(metric: str) -> None:
     new, other = pair(metric, 2000, better=3.0)
-    found = paired.compare(metric, new, other, 7)
+    found = paired_comparison.compare(metric, new, other, 7)
     assert found.value == METRICS[metric](other)
     assert abs(found.difference) == pytest.approx(abs(METRICS[metric](new) - METRICS[metric](other)))
     assert 0 < found.lower < found.difference < found.upper
     assert found.rows == 2000
-    back = paired.compare(metric, other, new, 7)
+    back = paired_comparison.compare(metric, other, new, 7)
     assert back.upper < 0
     assert back.difference == pytest.approx(-found.difference)
 
@@ -75,7 +74,7 @@ def test_a_difference_is_positive_when_the_new_model_is_better_whichever_way_the
 @pytest.mark.parametrize("metric", list(METRICS))
 def test_a_model_against_itself_differs_by_nothing(metric: str) -> None:
     new, _ = pair(metric)
-    found = paired.compare(metric, new, new, 7)
+    found = paired_comparison.compare(metric, new, new, 7)
     assert (found.lower, found.difference, found.upper) == (0, 0, 0)
 
 
@@ -83,10 +82,10 @@ def test_a_model_against_itself_differs_by_nothing(metric: str) -> None:
 def test_the_interval_holds_the_true_difference_of_nothing_about_as_often_as_it_says(
     metric: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paired, "RESAMPLES", 300)
+    monkeypatch.setattr(paired_comparison, "RESAMPLES", 300)
     held, rows = 0, 1000 if metric == "accuracy" else 250
     for seed in range(200):
-        found = paired.compare(metric, *pair(metric, rows, seed), seed)
+        found = paired_comparison.compare(metric, *pair(metric, rows, seed), seed)
         held += found.lower <= 0 <= found.upper
     # Resampling adds noise to every bin's error, so that the interval of the calibration error is too long: it is never
     # surer than it may be.
@@ -98,7 +97,7 @@ def test_pairing_tells_models_apart_that_two_separate_scores_do_not() -> None:
     truth = rng.normal(size=1000)
     hard = rng.normal(scale=3, size=1000)
     new, other = Judged(truth, truth + hard, None, 0), Judged(truth, truth + hard + np.sign(hard) * 0.1, None, 0)
-    found = paired.compare("mae", new, other, 0)
+    found = paired_comparison.compare("mae", new, other, 0)
     assert found.lower > 0.09
     errors = np.abs(new.labels - truth)
     assert errors.std() / np.sqrt(1000) > 0.05, "the uncertainty of one score alone is as large as the difference"
@@ -109,7 +108,7 @@ def test_few_differing_rows_have_the_exact_interval_of_a_binomial_share(better: 
     rows, differing = 400, better + worse
     right = np.array([True] * better + [False] * worse + [True] * (rows - differing))
     other = np.array([False] * better + [True] * worse + [True] * (rows - differing))
-    lower, upper, method = paired.mcnemar(right, other)
+    lower, upper, method = paired_comparison.mcnemar(right, other)
     assert method == "exact McNemar"
     if differing == 0:
         assert (lower, upper) == (0, 0)
@@ -123,7 +122,7 @@ def test_few_differing_rows_have_the_exact_interval_of_a_binomial_share(better: 
 def test_many_differing_rows_have_the_normal_interval_of_a_paired_difference() -> None:
     rng = np.random.default_rng(5)
     right, other = rng.random(3000) < 0.8, rng.random(3000) < 0.75
-    lower, upper, method = paired.mcnemar(right, other)
+    lower, upper, method = paired_comparison.mcnemar(right, other)
     differences = right.astype(float) - other.astype(float)
     half = 1.959963984540054 * differences.std() / np.sqrt(3000)
     assert method == "McNemar"
@@ -133,7 +132,7 @@ def test_many_differing_rows_have_the_normal_interval_of_a_paired_difference() -
 def test_a_row_of_a_class_that_neither_model_knows_is_right_for_neither() -> None:
     truth = np.array([0, 1, -1, -1])
     new = Judged(truth, np.array([0, 1, -1, -1]), None, 1)
-    assert paired._right(new).tolist() == [True, True, False, False]
+    assert paired_comparison._right(new).tolist() == [True, True, False, False]
 
 
 def test_a_class_too_rare_to_be_in_most_resamples_gives_no_interval() -> None:
@@ -142,27 +141,30 @@ def test_a_class_too_rare_to_be_in_most_resamples_gives_no_interval() -> None:
     judged = Judged(truth, truth, np.stack([1 - scores, scores], axis=1), 1)
     weights = np.zeros((1, 100))
     weights[0, 5] = 100
-    assert np.isnan(paired._SCORES["roc_auc"](judged)(weights)).all()
+    assert np.isnan(paired_comparison._SCORES["roc_auc"](judged)(weights)).all()
     with pytest.raises(UndefinedMetricError, match="needs every class"):
-        paired.compare("roc_auc", drawn(judged, np.arange(1, 100)), drawn(judged, np.arange(1, 100)), 0)
+        paired_comparison.compare("roc_auc", drawn(judged, np.arange(1, 100)), drawn(judged, np.arange(1, 100)), 0)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another_one() -> None:
     new, other = pair("roc_auc")
-    assert paired.compare("roc_auc", new, other, 1) == paired.compare("roc_auc", new, other, 1)
-    assert paired.compare("roc_auc", new, other, 1).lower != paired.compare("roc_auc", new, other, 2).lower
+    assert paired_comparison.compare("roc_auc", new, other, 1) == paired_comparison.compare("roc_auc", new, other, 1)
+    assert (
+        paired_comparison.compare("roc_auc", new, other, 1).lower
+        != paired_comparison.compare("roc_auc", new, other, 2).lower
+    )
 
 
 def test_of_many_rows_as_many_are_compared_as_are_enough_and_always_the_same() -> None:
-    assert paired.sample(300, 1).tolist() == list(range(300))
-    rows = paired.sample(50_000, 1)
+    assert paired_comparison.sample(300, 1).tolist() == list(range(300))
+    rows = paired_comparison.sample(50_000, 1)
     assert len(np.unique(rows)) == 20_000
-    assert np.array_equal(rows, paired.sample(50_000, 1))
-    assert not np.array_equal(rows, paired.sample(50_000, 2))
+    assert np.array_equal(rows, paired_comparison.sample(50_000, 1))
+    assert not np.array_equal(rows, paired_comparison.sample(50_000, 2))
 
 
 def test_comparing_as_many_rows_as_are_ever_compared_takes_seconds() -> None:
-    new, other = pair("roc_auc", paired.MAX_ROWS)
+    new, other = pair("roc_auc", paired_comparison.MAX_ROWS)
     before = time.process_time()
-    paired.compare("roc_auc", new, other, 0)
+    paired_comparison.compare("roc_auc", new, other, 0)
     assert time.process_time() - before < 20

@@ -17,8 +17,7 @@ from steadfit_artifact.reference import Reference, read_reference
 from steadfit_artifact.signature import Feature
 from steadfit_artifact.transfer import download
 from steadfit_trainer.paths import Paths
-from steadfit_trainer.scoring import permutation_importance as importance
-from steadfit_trainer.scoring import reference_bins as reference
+from steadfit_trainer.scoring import permutation_importance, reference_bins
 from steadfit_trainer.scoring.metrics import Judged
 
 from tests.unit.trainer.flights import flights
@@ -111,12 +110,12 @@ def test_only_sources_with_labels_are_counted(tmp_path: Path) -> None:
     ],
 )
 def test_edges_are_values_of_the_data_and_divide_none(values: list[float], edges: tuple[float, ...]) -> None:
-    assert reference.edges_of(np.array(values, float)) == edges
+    assert reference_bins.edges_of(np.array(values, float)) == edges
 
 
 def test_ten_bins_hold_about_the_same_number_of_values_each() -> None:
     values = np.random.default_rng(0).lognormal(size=10_000)
-    edges = reference.edges_of(values)
+    edges = reference_bins.edges_of(values)
     counts = np.bincount(np.searchsorted(edges, values), minlength=10)
     assert len(edges) == 9
     assert counts.min() >= 999
@@ -155,7 +154,7 @@ def shares(classes: tuple[Any, ...] | None, features: int = 4, rows: int = 2000,
     truth = prediction.labels + rng.normal(scale=0.1, size=rows) if classes is None else prediction.labels
     model.rows = 0
     answers = Judged(truth, prediction.labels, None, 1)
-    return importance.importances(model, columns, answers, classes, seed), model
+    return permutation_importance.importances(model, columns, answers, classes, seed), model
 
 
 def test_the_squared_error_that_shuffling_costs_is_shared_as_the_variances_are() -> None:
@@ -174,14 +173,14 @@ def test_where_nothing_matters_all_matter_the_same() -> None:
     model = _Linear(4, None)
     columns: dict[str, NDArray[Any]] = {feature.name: np.zeros(50) for feature in model.features}
     answers = Judged(np.zeros(50), np.zeros(50), None, 0)
-    assert importance.importances(model, columns, answers, None, 0) == [0.25] * 4
+    assert permutation_importance.importances(model, columns, answers, None, 0) == [0.25] * 4
 
 
 def test_rows_of_a_class_that_the_model_does_not_know_say_nothing() -> None:
     model = _Linear(4, (0, 1))
     columns: dict[str, NDArray[Any]] = {feature.name: np.ones(50) for feature in model.features}
     answers = Judged(np.full(50, -1), np.zeros(50, int), None, 1)
-    assert importance.importances(model, columns, answers, (0, 1), 0) == [0.25] * 4
+    assert permutation_importance.importances(model, columns, answers, (0, 1), 0) == [0.25] * 4
 
 
 def test_a_wide_model_is_asked_for_fewer_rows() -> None:
@@ -209,7 +208,7 @@ def reference_of(
     if classes is not None:
         labels = np.array([classes.index(label) for label in prediction.labels.tolist()])
     answers = Judged(labels, labels, None, 1)
-    found = reference.describe(model, paths, prediction, answers, classes, weights)
+    found = reference_bins.describe(model, paths, prediction, answers, classes, weights)
     assert found is not None
     assert Reference.parse(found.dump()) == found
     return found

@@ -18,8 +18,7 @@ from steadfit.core.serving.recovery.rollback import roll_back
 from steadfit.core.serving.selection import pin, promote
 from steadfit.core.serving.traffic.service import selected_revision
 
-from . import abort, release
-from . import quarantine as put_away
+from . import abort, quarantine, release
 
 Verb = Callable[[ModelDeploymentStatus, ModelAction, Fleet, datetime], Effect | Problem]
 
@@ -55,7 +54,7 @@ _VERBS: Mapping[str, Verb] = {
     "Abort": abort.abort,
     "Pin": _pin,
     "Unpin": _unpin,
-    "Quarantine": put_away.put_away,
+    "Quarantine": quarantine.put_away,
     "Release": release.release,
 }
 

@@ -16,12 +16,11 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
 from steadfit.core.monitors.evaluation import FIRING, Watched
 from steadfit.core.problem import Problem
-from steadfit.core.serving import bake as probation
+from steadfit.core.serving import bake
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
 
-from . import diagnosis as attribution
-from . import rollback_limit
+from . import diagnosis, rollback_limit
 from .rollback import restore
 
 BY = "monitor "
@@ -50,14 +49,14 @@ def act(
     """Return the status after what the monitors lead to."""
     deployment = fleet.observed.deployment
     status = status.model_copy(update={"rollbacks": rollback_limit.recent(status, now)})
-    status = attribution.follow(status, watched, fleet, now)
+    status = diagnosis.follow(status, watched, fleet, now)
     wished, live = wish(status, [one.state for one in watched], fleet, now), status.live
     if wished is None or live is None or deployment.spec.dry_run or rollback_limit.problem(status, deployment, now):
         return status
     outcome = restore(status, fleet, number=None, reason=wished.reason, by=f"{BY}{wished.monitor}", now=now)
     if isinstance(outcome, Problem):
         return status
-    return attribution.rolled_back(rollback_limit.count(outcome, live.number, wished.reason, now), wished.monitor)
+    return diagnosis.rolled_back(rollback_limit.count(outcome, live.number, wished.reason, now), wished.monitor)
 
 
 def wish(status: ModelDeploymentStatus, states: Sequence[MonitorState], fleet: Fleet, now: datetime) -> Wish | None:
@@ -75,7 +74,7 @@ def wish(status: ModelDeploymentStatus, states: Sequence[MonitorState], fleet: F
             continue
         if monitor.action == "Rollback" and _counts(monitor, status, fleet, now):
             return Wish(state.name, state.message)
-        found = attribution.of_state(status, state) if monitor.action == "Recover" else None
+        found = diagnosis.of_state(status, state) if monitor.action == "Recover" else None
         if found is not None and found.verdict == "ModelWorse":
             return Wish(state.name, found.message)
     return None
@@ -85,16 +84,16 @@ def changes_at(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> li
     """Return the times at which something else follows without any news."""
     deployment = fleet.observed.deployment
     times = [entry.at + rollback_limit.DAY for entry in status.rollbacks]
-    times += attribution.changes_at(status, fleet)
+    times += diagnosis.changes_at(status, fleet)
     for monitor in deployment.spec.monitors:
         if monitor.action == "Rollback":
-            times += [at for at in (probation.until(status, deployment), _alone_since(monitor, status)) if at]
+            times += [at for at in (bake.until(status, deployment), _alone_since(monitor, status)) if at]
     return [at for at in times if at > now]
 
 
 def _counts(monitor: Monitor, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> bool:
     """Return whether a monitor of action Rollback speaks of the revision that serves, in its probation."""
-    if not probation.applies(status, fleet.observed.deployment, now):
+    if not bake.applies(status, fleet.observed.deployment, now):
         return False
     candidate, live = status.candidate, status.live
     if candidate and live and candidate.number == live.number and candidate.analysed_since:

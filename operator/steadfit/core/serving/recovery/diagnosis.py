@@ -21,8 +21,7 @@ from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.text import cut
 from steadfit.core.types import Action, Create, Delete
 
-from . import diagnosis_verdict as attribution_verdict
-from . import evaluation_run
+from . import diagnosis_verdict, evaluation_run
 from .diagnosis_verdict import Finding
 
 
@@ -122,7 +121,7 @@ def _settled(entry: Attribution | None, status: ModelDeploymentStatus, fleet: Fl
     if run is None:
         live = status.live
         return entry if live and _is_of(entry, live, status, fleet) else None
-    found = attribution_verdict.of_run(run)
+    found = diagnosis_verdict.of_run(run)
     return _decided(entry, found, fleet) if found else entry
 
 

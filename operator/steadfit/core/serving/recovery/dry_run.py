@@ -10,9 +10,7 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.serving.fleet import Fleet
 
-from . import automatic_rollback as recovery
-from . import retrain_causes as monitor_causes
-from . import rollback_limit
+from . import automatic_rollback, retrain_causes, rollback_limit
 
 DRY_RUN = "DryRun"
 
@@ -23,7 +21,7 @@ def told(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[str
     if not deployment.spec.dry_run:
         return []
     clauses = []
-    wished, live = recovery.wish(status, status.monitors, fleet, now), status.live
+    wished, live = automatic_rollback.wish(status, status.monitors, fleet, now), status.live
     if wished is not None and live is not None:
         good, frozen = status.last_good, rollback_limit.problem(status, deployment, now)
         back = f"version {live.number} would be rolled back" + (f" to version {good.number}" if good else "")
@@ -32,6 +30,6 @@ def told(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[str
         clauses.append(f"{back} by monitor {wished.monitor}: {wished.reason}")
     clauses += [
         f"TrainingJob {deployment.training_job} would start a run by monitor {state.name}: {reason}"
-        for state, reason in monitor_causes.asking(deployment, status)
+        for state, reason in retrain_causes.asking(deployment, status)
     ]
     return clauses

@@ -13,7 +13,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core import names
-from steadfit.core.serving.traffic import traffic_label as mix
+from steadfit.core.serving.traffic import traffic_label
 from steadfit.core.serving.traffic.service import decided_at, selector
 
 from .revision import Rendering
@@ -59,5 +59,5 @@ def _template(rendering: Rendering, ref: RevisionRef) -> Mapping[str, Any]:
     if against is None:
         return rendering.template
     metadata = rendering.template["metadata"]
-    labels = {**metadata["labels"], mix.label(against): mix.ON}
+    labels = {**metadata["labels"], traffic_label.label(against): traffic_label.ON}
     return {**rendering.template, "metadata": {**metadata, "labels": labels}}

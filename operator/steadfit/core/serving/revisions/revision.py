@@ -17,7 +17,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.store_access import settings
 from steadfit.core.store_choice import named
 
-from . import pod_template as server_pod
+from . import pod_template
 
 STORE_NOT_FOUND = "StoreNotFound"
 
@@ -51,10 +51,10 @@ def render(version: ModelVersion, fleet: Fleet) -> Rendering | Problem:
     store = named(version.spec.store_ref.name, observed.stores)
     if isinstance(store, str):
         return Problem(STORE_NOT_FOUND, f"version {version.spec.number} cannot be fetched: {store}")
-    base = server_pod.template(observed.deployment, store, observed.platform)
+    base = pod_template.template(observed.deployment, store, observed.platform)
     template_digest = _digest([base, settings(store)])
     revision = names.short_hash(version.spec.artifact.digest, template_digest)
-    return Rendering(server_pod.complete(base, version, revision, store), template_digest, revision)
+    return Rendering(pod_template.complete(base, version, revision, store), template_digest, revision)
 
 
 def as_ref(version: ModelVersion, rendering: Rendering, now: datetime) -> RevisionRef:

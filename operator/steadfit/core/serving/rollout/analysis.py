@@ -17,7 +17,7 @@ from steadfit.api.strategy import Analysis, AnalysisMetric
 from steadfit.core.text import cut
 from steadfit.core.types import Arm, Compared
 
-from . import analysis_messages as words
+from . import analysis_messages as messages
 from .msprt import Look, look
 
 FEWEST_EVENTS = 5
@@ -64,14 +64,14 @@ def judge(
         verdict = _kept(stored, _verdict(analysis, metric, answer or NOT_MEASURED, now))
         verdicts.append(verdict)
         if verdict.verdict == "Fail":
-            failed.append(words.told(verdict))
+            failed.append(messages.told(verdict))
         elif verdict.verdict != "Pass":
-            waiting.append(words.told(verdict))
+            waiting.append(messages.told(verdict))
     if failed:
         return Finding(verdicts, "Fail", "; ".join(failed))
     if waiting:
         return Finding(verdicts, "Undecided", f"waits for {'; '.join(waiting)}")
-    return Finding(verdicts, "Pass", "; ".join(map(words.told, verdicts)))
+    return Finding(verdicts, "Pass", "; ".join(map(messages.told, verdicts)))
 
 
 def standing(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> tuple[str, str]:
@@ -110,8 +110,8 @@ def _found(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> _J
     if metric.query:
         if compared.value is None:
             return compared if compared.reason else NOT_MEASURED
-        holds = words.holds(metric.query, compared.value)
-        return _Judged("Pass" if holds else "Inconclusive", words.condition(metric.query, compared.value))
+        holds = messages.holds(metric.query, compared.value)
+        return _Judged("Pass" if holds else "Inconclusive", messages.condition(metric.query, compared.value))
     candidate, champion = compared.candidate, compared.champion
     if candidate is None or champion is None:
         return compared if compared.reason else NOT_MEASURED
@@ -119,7 +119,7 @@ def _found(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> _J
     if few:
         return Compared(reason=few, code="TooFewSamples")
     found = compare(metric, compared, candidate, champion)
-    return _Judged(found.word, words.comparison(metric, candidate, champion, found))
+    return _Judged(found.word, messages.comparison(metric, candidate, champion, found))
 
 
 def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: Arm) -> str:
@@ -135,8 +135,12 @@ def compare(metric: AnalysisMetric, compared: Compared, candidate: Arm, champion
     """Return what the two arms of a comparison say."""
     accuracy = metric.quality is not None and metric.quality.metric == "accuracy"
     difference = compared.difference if compared.difference is not None else candidate.mean - champion.mean
-    found = look(-difference if accuracy else difference, candidate.variance + champion.variance, words.margin(metric))
-    if found.word == "Fail" and words.is_share(metric):
+    found = look(
+        -difference if accuracy else difference,
+        candidate.variance + champion.variance,
+        messages.margin(metric),
+    )
+    if found.word == "Fail" and messages.is_share(metric):
         share = 1 - candidate.mean if accuracy else candidate.mean
         if share * candidate.count < FEWEST_EVENTS:
             return Look("Inconclusive", found.ratio, found.upper)

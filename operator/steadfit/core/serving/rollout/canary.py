@@ -18,11 +18,10 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.serving.selection import abandoned
 from steadfit.core.serving.selection.desired_revision import Target
-from steadfit.core.serving.traffic import pod_shares as canary_pods
+from steadfit.core.serving.traffic import pod_shares
 
-from . import analysis
-from . import canary_messages as words
-from . import canary_start as canary_entry
+from . import analysis, canary_start
+from . import canary_messages as messages
 
 BY = "analysis"
 
@@ -62,10 +61,10 @@ def advance(
     live = status.live
     if live is None:
         return status
-    candidate = canary_entry.taken_up(status.candidate, wished, live, steps)
+    candidate = canary_start.taken_up(status.candidate, wished, live, steps)
     if candidate.analysed_since is None:
-        return _placed(status, canary_entry.begun(candidate, live, fleet, now), fleet)
-    if candidate.step_since is None and canary_pods.ready(candidate, fleet):
+        return _placed(status, canary_start.begun(candidate, live, fleet, now), fleet)
+    if candidate.step_since is None and pod_shares.ready(candidate, fleet):
         candidate = candidate.model_copy(update={"step_since": now})
     return _judged(status, candidate, live, steps, fleet, now)
 
@@ -95,39 +94,43 @@ def _judged(
     finding = analysis.judge(fleet.observed.deployment, candidate, fleet.observed.compared, now)
     candidate = candidate.model_copy(update={"verdicts": finding.verdicts})
     if finding.outcome == "Fail" and not spec.dry_run:
-        reason = words.failed(candidate, live, finding, fleet)
+        reason = messages.failed(candidate, live, finding, fleet)
         return quarantine.enter(status, bad=candidate, good=live, reason=reason, by=BY, now=now).model_copy(
             update={"candidate": None}
         )
     if finding.outcome == "Fail":
-        return _placed(status, _said(candidate, "Paused", words.only_told(finding)), fleet)
+        return _placed(status, _said(candidate, "Paused", messages.only_told(finding)), fleet)
     passed = finding.outcome == "Pass" and candidate.step_since is not None
     deadline = _deadline(candidate, fleet)
     late = deadline is not None and now >= deadline
     if late and candidate.phase == "Paused":
-        return _placed(status, _said(candidate, "Paused", words.paused(finding, spec.analysis.max_duration)), fleet)
+        return _placed(status, _said(candidate, "Paused", messages.paused(finding, spec.analysis.max_duration)), fleet)
     if passed:
         candidate = candidate.model_copy(update={"undecided_since": None})
     elif candidate.undecided_since is None:
         candidate = candidate.model_copy(update={"undecided_since": now})
     elif late:
         if spec.analysis.on_inconclusive == "Pause":
-            return _placed(status, _said(candidate, "Paused", words.paused(finding, spec.analysis.max_duration)), fleet)
-        reason = words.without_verdict(finding, spec.analysis.max_duration)
+            return _placed(
+                status, _said(candidate, "Paused", messages.paused(finding, spec.analysis.max_duration)), fleet
+            )
+        reason = messages.without_verdict(finding, spec.analysis.max_duration)
         return abandoned.enter(status, candidate, reason=reason, by=BY, now=now)
     pause = _pause_end(candidate, steps)
     if passed and (pause is None or now >= pause):
         return _placed(status, _next(candidate, steps), fleet)
-    return _placed(status, _said(candidate, "Analysing", words.waits(candidate, finding, pause, fleet)), fleet)
+    return _placed(status, _said(candidate, "Analysing", messages.waits(candidate, finding, pause, fleet)), fleet)
 
 
 def _next(candidate: Candidate, steps: Canary) -> Candidate:
     """Return the candidate at the next step, which counts from when its pods are ready, or let through."""
     step = (candidate.step or 0) + 1
     if step >= len(steps.steps):
-        return candidate.model_copy(update={"phase": "Promoting", "message": words.LET_THROUGH})
+        return candidate.model_copy(update={"phase": "Promoting", "message": messages.LET_THROUGH})
     weight = steps.steps[step].weight
-    return candidate.model_copy(update={"step": step, "weight": weight, "step_since": None, "message": words.NEXT_STEP})
+    return candidate.model_copy(
+        update={"step": step, "weight": weight, "step_since": None, "message": messages.NEXT_STEP}
+    )
 
 
 def _said(candidate: Candidate, phase: str, message: str) -> Candidate:
@@ -136,7 +139,7 @@ def _said(candidate: Candidate, phase: str, message: str) -> Candidate:
 
 def _placed(status: ModelDeploymentStatus, candidate: Candidate, fleet: Fleet) -> ModelDeploymentStatus:
     """Return the status with the candidate and the share of the traffic that its pods are given."""
-    share = canary_pods.share(candidate, fleet.observed.deployment)
+    share = pod_shares.share(candidate, fleet.observed.deployment)
     return status.model_copy(update={"candidate": candidate.model_copy(update={"actual_weight": share})})
 
 

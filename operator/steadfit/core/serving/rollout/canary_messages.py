@@ -7,7 +7,7 @@ from datetime import datetime
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
-from steadfit.core.serving.traffic import pod_shares as canary_pods
+from steadfit.core.serving.traffic import pod_shares
 from steadfit.core.text import time_text
 
 from .analysis import Finding
@@ -25,9 +25,9 @@ def position(candidate: Candidate, fleet: Fleet) -> str:
     step = f"step {(candidate.step or 0) + 1} of {max(steps, (candidate.step or 0) + 1)}"
     if candidate.weight != candidate.actual_weight:
         step += f" asks for {candidate.weight} %"
-    if canary_pods.by_gateway(deployment):
+    if pod_shares.by_gateway(deployment):
         return f"takes {candidate.actual_weight} % of the traffic ({step})"
-    pods = canary_pods.asked(candidate, deployment)
+    pods = pod_shares.asked(candidate, deployment)
     taken = f"{candidate.actual_weight} %" if candidate.actual_weight is not None else "none"
     return f"takes {taken} of the traffic ({step}, {pods} of {pods + fleet.target} pods)"
 
@@ -49,7 +49,7 @@ def waits(candidate: Candidate, finding: Finding, pause: datetime | None, fleet:
 
 def failed(candidate: Candidate, live: RevisionRef, finding: Finding, fleet: Fleet) -> str:
     """Return why a candidate is put back."""
-    share = canary_pods.share(candidate, fleet.observed.deployment)
+    share = pod_shares.share(candidate, fleet.observed.deployment)
     return f"worse than version {live.number} at {share} % of the traffic: {finding.sentence}"
 
 

@@ -8,10 +8,7 @@ from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.api.strategy import Canary
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
-from steadfit.core.serving.traffic import pod_shares as canary_pods
-from steadfit.core.serving.traffic import route_condition as route_readiness
-from steadfit.core.serving.traffic import service
-from steadfit.core.serving.traffic import traffic_label as mix
+from steadfit.core.serving.traffic import pod_shares, route_condition, service, traffic_label
 
 
 def taken_up(stored: Candidate | None, wished: RevisionRef, live: RevisionRef, steps: Canary) -> Candidate:
@@ -48,10 +45,10 @@ def remade(candidate: Candidate | None, fleet: Fleet) -> bool:
 
     Labels are given at birth. What takes traffic already is left alone.
     """
-    if candidate is None or candidate.against is None or canary_pods.by_gateway(fleet.observed.deployment):
+    if candidate is None or candidate.against is None or pod_shares.by_gateway(fleet.observed.deployment):
         return False
     found = fleet.workload(candidate.revision)
-    if found is None or mix.joins(found, candidate.against):
+    if found is None or traffic_label.joins(found, candidate.against):
         return False
     return candidate.revision not in service.taking_traffic(fleet)
 
@@ -63,21 +60,21 @@ def _hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:
         return "it is tried once there are pods; spec.server.replicas is 0"
     if remade(candidate, fleet):
         return f"its pods are made anew, so that they can share the traffic of version {live.number}"
-    if not canary_pods.ready(candidate, fleet):
+    if not pod_shares.ready(candidate, fleet):
         return coming(candidate, fleet)
-    if not canary_pods.by_gateway(deployment):
-        strangers = mix.strangers(live.revision, candidate.revision, fleet)
+    if not pod_shares.by_gateway(deployment):
+        strangers = traffic_label.strangers(live.revision, candidate.revision, fleet)
         if strangers:
             named = ", ".join(sorted(strangers))
             return f"waits until revision {named} has no pods any more: they would share the traffic too"
     if not service.is_prepared(live, candidate, fleet):
         return "its pods are ready; the Service is being prepared"
-    return route_readiness.hindrance(candidate, live, fleet) if canary_pods.by_gateway(deployment) else ""
+    return route_condition.hindrance(candidate, live, fleet) if pod_shares.by_gateway(deployment) else ""
 
 
 def coming(candidate: Candidate, fleet: Fleet) -> str:
     """Return how far a candidate's pods are, and what they say."""
-    pods = canary_pods.asked(candidate, fleet.observed.deployment)
+    pods = pod_shares.asked(candidate, fleet.observed.deployment)
     count = f"{min(pods, fleet.ready(candidate.revision))} of {pods} pods are ready"
     if not fleet.stands(candidate.revision):
         return f"{count}: the Deployment is being created"

@@ -12,10 +12,9 @@ from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.serving.selection.desired_revision import Target
-from steadfit.core.serving.traffic import pod_shares as canary_pods
+from steadfit.core.serving.traffic import pod_shares
 
-from . import canary
-from . import canary_start as canary_entry
+from . import canary, canary_start
 
 
 def advance(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
@@ -49,8 +48,8 @@ def coming_up(stored: Candidate | None, wished: RevisionRef, fleet: Fleet) -> Ca
     fields = _fields(wished) | ({"since": stored.since} if stored and same else {})
     let_through = stored is not None and same and stored.phase == "Promoting"
     candidate = stored.model_copy(update=fields) if stored and let_through else Candidate(**fields)
-    share = canary_pods.share(candidate, fleet.observed.deployment)
-    return candidate.model_copy(update={"message": canary_entry.coming(candidate, fleet), "actual_weight": share})
+    share = pod_shares.share(candidate, fleet.observed.deployment)
+    return candidate.model_copy(update={"message": canary_start.coming(candidate, fleet), "actual_weight": share})
 
 
 def _promote(status: ModelDeploymentStatus, wished: RevisionRef, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:

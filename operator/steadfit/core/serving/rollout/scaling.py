@@ -14,14 +14,13 @@ from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet, Workload
 from steadfit.core.serving.quarantine import is_barred
-from steadfit.core.serving.revisions import deployment_manifest as workload
+from steadfit.core.serving.revisions import deployment_manifest
 from steadfit.core.serving.revisions.revision import render
-from steadfit.core.serving.traffic import pod_shares as canary_pods
-from steadfit.core.serving.traffic import warm_standby as warm
+from steadfit.core.serving.traffic import pod_shares, warm_standby
 from steadfit.core.serving.traffic.service import decided_at, taking_traffic
 from steadfit.core.types import Action, Apply, Create, Delete
 
-from . import canary_start as canary_entry
+from . import canary_start
 
 SCALE_MANAGER = "steadfit-scale"
 
@@ -61,9 +60,9 @@ def _needed(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Seque
     """Return the revisions that have pods, and how many; a candidate that is made anew is not there for a while."""
     deployment, candidate = fleet.observed.deployment, status.candidate
     needed: list[tuple[RevisionRef, int]] = [(status.live, fleet.target)] if status.live else []
-    if candidate is not None and not canary_entry.remade(candidate, fleet):
-        needed.append((candidate, canary_pods.asked(candidate, deployment)))
-    ready = warm.revision(status, fleet, now)
+    if candidate is not None and not canary_start.remade(candidate, fleet):
+        needed.append((candidate, pod_shares.asked(candidate, deployment)))
+    ready = warm_standby.revision(status, fleet, now)
     if ready is not None and (candidate is None or ready.revision != candidate.revision):
         needed.append((ready, fleet.target))
     return needed
@@ -77,7 +76,7 @@ def _create(ref: RevisionRef, pods: int, status: ModelDeploymentStatus, fleet: F
         return []
     if rendering.revision != ref.revision or is_barred(ref, status, fleet):
         return []
-    return [Create(workload.render(fleet.observed.deployment, version, rendering, ref, pods))]
+    return [Create(deployment_manifest.render(fleet.observed.deployment, version, rendering, ref, pods))]
 
 
 def _is_kept(found: Workload, ref: RevisionRef, target: int) -> bool:

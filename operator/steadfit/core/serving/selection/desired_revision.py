@@ -14,8 +14,7 @@ from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.serving.revisions.lookup import revision_of, taken_up
 from steadfit.core.serving.revisions.revision import STORE_NOT_FOUND
 
-from . import abandoned, pin, promote
-from . import eligible_versions as contenders
+from . import abandoned, eligible_versions, pin, promote
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +79,17 @@ def _let_through(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> 
 def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
     """Return the newest version that may replace what serves and was not given up, or else what serves."""
     given_up: Problem | None = None
-    left = contenders.left_by_a_pin(status, fleet)
-    for version in [*contenders.newest_first(status, fleet), *([left] if left else [])]:
+    left = eligible_versions.left_by_a_pin(status, fleet)
+    for version in [*eligible_versions.newest_first(status, fleet), *([left] if left else [])]:
         revision = revision_of(version, status, fleet, now)
         if isinstance(revision, Problem):
             return Target(_stay(status, fleet, now).revision, revision)
         entry = abandoned.entry_of(revision, status)
         if entry is None:
-            return Target(revision, contenders.passed_over(version, status, fleet) or given_up)
+            return Target(revision, eligible_versions.passed_over(version, status, fleet) or given_up)
         given_up = given_up or _given_up(entry)
     stay = _stay(status, fleet, now)
-    return Target(stay.revision, contenders.passed_over(None, status, fleet) or given_up or stay.problem)
+    return Target(stay.revision, eligible_versions.passed_over(None, status, fleet) or given_up or stay.problem)
 
 
 def _given_up(entry: Abandoned) -> Problem:
@@ -140,7 +139,7 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
             return Target(revision)
         if isinstance(revision, Problem) and revision.reason == STORE_NOT_FOUND:
             return Target(ref, revision)
-    for newer in contenders.newest_first(status, fleet):
+    for newer in eligible_versions.newest_first(status, fleet):
         revision = revision_of(newer, status, fleet, now)
         if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
             return Target(revision)

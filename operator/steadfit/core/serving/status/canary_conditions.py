@@ -7,9 +7,8 @@ from steadfit.api.rollout import Candidate
 from steadfit.core.conditions import Wish
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
-from steadfit.core.serving.rollout import canary_messages as words
-from steadfit.core.serving.traffic import drain
-from steadfit.core.serving.traffic import pod_shares as canary_pods
+from steadfit.core.serving.rollout import canary_messages
+from steadfit.core.serving.traffic import drain, pod_shares
 
 CONNECTIONS_MOVE = "ConnectionsMove"
 
@@ -25,7 +24,7 @@ def progress(candidate: Candidate, fleet: Fleet) -> tuple[str, str]:
         by = f"by {candidate.promoted_by}" if candidate.promoted_by else "by the analysis"
         return failing or "Promoting", f"{named} was let through {by} and comes up in full: {candidate.message}"
     reason = "CanaryPaused" if candidate.phase == "Paused" else "CanaryAnalysing"
-    sentence = f"{named} {words.position(candidate, fleet)}"
+    sentence = f"{named} {canary_messages.position(candidate, fleet)}"
     return failing or reason, f"{sentence}; {candidate.message}" if candidate.message else sentence
 
 
@@ -35,7 +34,7 @@ def wishes(status: ModelDeploymentStatus, fleet: Fleet) -> list[Wish]:
     spec = deployment.spec
     if spec.strategy is None or spec.strategy.canary is None or status.live is None:
         return []
-    if canary_pods.by_gateway(deployment) or drain.supported(deployment):
+    if pod_shares.by_gateway(deployment) or drain.supported(deployment):
         return []
     return [
         Wish(

@@ -6,7 +6,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.messages import named
-from steadfit.core.serving.rollout import canary_messages as words
+from steadfit.core.serving.rollout import canary_messages
 from steadfit.core.types import Event
 
 
@@ -31,7 +31,7 @@ def _of_candidate(old: Candidate | None, new: Candidate, after: ModelDeploymentS
         return [Event("Normal", "Promoted", f"{named(new)} is let through by {by}")]
     if new.analysed_since is None:
         return []
-    position = f"{named(new)} {words.position(new, fleet)}"
+    position = f"{named(new)} {canary_messages.position(new, fleet)}"
     if new.phase == "Paused":
         paused = old is not None and old.phase == "Paused"
         return [] if paused else [Event("Warning", "CanaryPaused", f"{position}: {new.message}")]

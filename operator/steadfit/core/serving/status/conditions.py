@@ -13,7 +13,7 @@ from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.conditions import Wish, merge, ready, reconciling, stalled
-from steadfit.core.monitors import condition as metrics_available
+from steadfit.core.monitors import condition as monitors_condition
 from steadfit.core.monitors.evaluation import Watched
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.messages import named
@@ -21,11 +21,9 @@ from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.serving.selection.desired_revision import Target
-from steadfit.core.serving.traffic import route_condition as route_readiness
-from steadfit.core.serving.traffic import service
+from steadfit.core.serving.traffic import route_condition, service
 
-from . import canary_conditions as canary_readiness
-from . import recovery_conditions as recovery_readiness
+from . import canary_conditions, recovery_conditions
 
 SERVING = "Serving"
 PROGRESSING = "Progressing"
@@ -44,12 +42,12 @@ def conditions(
         *_readiness(status, target, fleet, now),
         _serving(status, fleet),
         *_progressing(status, target, fleet),
-        *canary_readiness.wishes(status, fleet),
-        *route_readiness.wishes(fleet),
+        *canary_conditions.wishes(status, fleet),
+        *route_condition.wishes(fleet),
         *_pods_ready(status, fleet),
         *_overridden(status),
-        *metrics_available.wishes(watched, deployment.status.conditions, status.candidate),
-        *recovery_readiness.wishes(status, fleet, now),
+        *monitors_condition.wishes(watched, deployment.status.conditions, status.candidate),
+        *recovery_conditions.wishes(status, fleet, now),
     ]
     return merge(deployment.status.conditions, wishes, deployment.metadata.generation, now)
 
@@ -152,7 +150,7 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> Wish:
 def _progressing(status: ModelDeploymentStatus, target: Target, fleet: Fleet) -> list[Wish]:
     live, candidate = status.live, status.candidate
     if candidate:
-        return [Wish(PROGRESSING, "True", *canary_readiness.progress(candidate, fleet))]
+        return [Wish(PROGRESSING, "True", *canary_conditions.progress(candidate, fleet))]
     if target.problem:
         return [Wish(PROGRESSING, "False", target.problem.reason, target.problem.message)]
     if live and live.asked_template_digest:

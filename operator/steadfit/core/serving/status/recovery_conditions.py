@@ -11,9 +11,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.conditions import Wish
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
-from steadfit.core.serving.recovery import automatic_rollback as recovery
-from steadfit.core.serving.recovery import diagnosis as attribution
-from steadfit.core.serving.recovery import dry_run, rollback_limit
+from steadfit.core.serving.recovery import automatic_rollback, diagnosis, dry_run, rollback_limit
 
 RECOVERING = "Recovering"
 
@@ -29,12 +27,12 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
         return []
     entry = next((entry for entry in reversed(status.quarantine) if entry.revision == live.revision), None)
     if is_barred(live, status, fleet):
-        if entry is None or not entry.by.startswith(recovery.BY):
+        if entry is None or not entry.by.startswith(automatic_rollback.BY):
             return []
         coming = f"; version {status.candidate.number} takes its place" if status.candidate else ""
         message = f"version {live.number} was rolled back by {entry.by}: {entry.reason}{coming}"
         return [Wish(RECOVERING, "True", "RollingBack", message)]
-    wished = recovery.wish(status, status.monitors, fleet, now)
+    wished = automatic_rollback.wish(status, status.monitors, fleet, now)
     held = fleet.observed.deployment.spec.dry_run or rollback_limit.problem(status, fleet.observed.deployment, now)
     if wished is not None and not held:
         # Whatever can be rolled back was rolled back in this very pass.
@@ -43,7 +41,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
             " to go back to"
         )
         return [Wish(RECOVERING, "False", "NothingToRollBackTo", message)]
-    at_work = attribution.at_work(status, fleet)
+    at_work = diagnosis.at_work(status, fleet)
     if at_work:
         message = "; ".join(
             f"monitor {entry.monitor} fires: run {entry.run} evaluates version {entry.number} and version"
@@ -54,7 +52,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     undecided = [
         found
         for state in status.monitors
-        if (found := attribution.of_state(status, state)) is not None and found.verdict == "Undecided"
+        if (found := diagnosis.of_state(status, state)) is not None and found.verdict == "Undecided"
     ]
     if undecided:
         message = "; ".join(f"monitor {found.monitor}: {found.message}" for found in undecided)
@@ -66,7 +64,7 @@ def _frozen(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[
     """Return whether the limit is reached; one of 0 is somebody's wish, and no news until it holds something back."""
     deployment = fleet.observed.deployment
     problem = rollback_limit.problem(status, deployment, now)
-    wished = recovery.wish(status, status.monitors, fleet, now)
+    wished = automatic_rollback.wish(status, status.monitors, fleet, now)
     if problem is None or (wished is None and deployment.spec.limits.max_rollbacks_per_day == 0):
         return []
     live = status.live

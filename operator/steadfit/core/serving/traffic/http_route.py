@@ -13,15 +13,13 @@ from typing import Any
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core import names
-from steadfit.core.serving import ownership as owned
+from steadfit.core.serving import ownership
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.types import Action, Apply, Create, Delete, Manifest
 
-from . import pod_shares as canary_pods
-from . import revision_services, route_weights
-from . import warm_standby as warm
+from . import pod_shares, revision_services, route_weights, warm_standby
 from .route_weights import WHOLE
 from .service import PORTS, decision
 
@@ -39,7 +37,7 @@ def point(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequenc
     observed = fleet.observed
     deployment, route = observed.deployment, observed.route
     referred = route_weights.referred(deployment, route)
-    if not canary_pods.by_gateway(deployment):
+    if not pod_shares.by_gateway(deployment):
         ours = route is not None and not is_foreign(deployment, route) and "deletionTimestamp" not in route["metadata"]
         leaving: list[Action] = [Delete(route)] if ours and route is not None else []
         return [*leaving, *revision_services.retire(frozenset(referred), fleet)]
@@ -59,7 +57,7 @@ def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
     if route is None or is_foreign(deployment, route):
         return False
     known = candidate.revision in route_weights.referred(deployment, route)
-    return known and owned.decided(route) == decision(live, candidate)
+    return known and ownership.decided(route) == decision(live, candidate)
 
 
 def render(
@@ -69,7 +67,7 @@ def render(
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": owned.metadata(deployment, decided, observed),
+        "metadata": ownership.metadata(deployment, decided, observed),
         "spec": _spec(deployment, weights),
     }
 
@@ -104,7 +102,7 @@ def _revisions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> li
     if live is None:
         return []
     tried = candidate if candidate and candidate.against == live.revision else None
-    refs = [live, tried, warm.revision(status, fleet, now)]
+    refs = [live, tried, warm_standby.revision(status, fleet, now)]
     return list(dict.fromkeys(ref.revision for ref in refs if ref))
 
 
@@ -147,7 +145,7 @@ def _narrowed(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) ->
     good = {ref.revision for ref in (status.last_good, _next(status)) if ref and not is_barred(ref, status, fleet)}
     if route is None or live.revision not in taking or not taking - good - {live.revision}:
         return []
-    return [Apply(render(deployment, {live.revision: WHOLE}, owned.decided(route), route))]
+    return [Apply(render(deployment, {live.revision: WHOLE}, ownership.decided(route), route))]
 
 
 def _next(status: ModelDeploymentStatus) -> Candidate | None:
@@ -164,4 +162,4 @@ def _standing(weights: Mapping[str, int], live: RevisionRef, standing: frozenset
 def _is_as_wished(route: Manifest, spec: Mapping[str, Any], decided: str) -> bool:
     stored = route.get("spec", {})
     same = all(stored.get(key) == value for key, value in spec.items())
-    return same and bool(stored.get("hostnames")) == ("hostnames" in spec) and owned.decided(route) == decided
+    return same and bool(stored.get("hostnames")) == ("hostnames" in spec) and ownership.decided(route) == decided

@@ -11,7 +11,7 @@ from typing import Any
 
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core import names
-from steadfit.core.serving import ownership as owned
+from steadfit.core.serving import ownership
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.types import Action, Apply, Create, Delete, Manifest
 
@@ -34,7 +34,7 @@ def keep(revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:
             actions.append(Create(render(deployment, revision)))
         elif _stays(there) and not _is_as_wished(deployment, revision, there):
             wished = render(deployment, revision)
-            actions.append(Apply({**wished, "metadata": {**wished["metadata"], **owned.fences(there)}}))
+            actions.append(Apply({**wished, "metadata": {**wished["metadata"], **ownership.fences(there)}}))
     return actions
 
 

@@ -6,16 +6,14 @@ from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.conditions import Wish
 from steadfit.core.serving.fleet import Fleet
 
-from . import http_route as route
-from . import pod_shares as canary_pods
-from . import route_acceptance
+from . import http_route, pod_shares, route_acceptance
 
 ROUTE_READY = "RouteReady"
 
 
 def wishes(fleet: Fleet) -> list[Wish]:
     """Return the condition that is there while the spec asks for Gateways. `Ready` speaks of the Service alone."""
-    if not canary_pods.by_gateway(fleet.observed.deployment):
+    if not pod_shares.by_gateway(fleet.observed.deployment):
         return []
     problem = route_acceptance.problem(fleet)
     if problem is not None:
@@ -29,6 +27,6 @@ def hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:
     problem = route_acceptance.problem(fleet)
     if problem is not None:
         return f"its pods are ready, but no requests would reach them: {problem.message}"
-    if not route.is_prepared(live, candidate, fleet):
+    if not http_route.is_prepared(live, candidate, fleet):
         return "its pods are ready; the HTTPRoute is being prepared"
     return ""

@@ -17,8 +17,7 @@ from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.types import Manifest
 
-from . import pod_shares as canary_pods
-from . import traffic_label as mix
+from . import pod_shares, traffic_label
 
 WHOLE = 100
 
@@ -51,13 +50,13 @@ def taking(fleet: Fleet) -> frozenset[str]:
 
 def wished(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Mapping[str, int]:
     """Return the weights of what is live and of the candidate that is tried beside it; they sum to 100."""
-    candidate = mix.partner(status)
+    candidate = traffic_label.partner(status)
     if candidate is None or candidate.weight is None or is_barred(candidate, status, fleet):
         return {live.revision: WHOLE}
     weight = candidate.weight
     if fleet.ready(candidate.revision) == 0:
         weight = 0
-    elif not canary_pods.ready(candidate, fleet):
+    elif not pod_shares.ready(candidate, fleet):
         # The pods of the next step are not there yet: it goes on with the share that it has.
         known = referred(fleet.observed.deployment, fleet.observed.route)
         weight = min(weight, known.get(candidate.revision, 0))

@@ -8,15 +8,13 @@ from typing import Any
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core import names
-from steadfit.core.serving import ownership as owned
+from steadfit.core.serving import ownership
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.types import Action, Apply, Create, Manifest
 
-from . import pod_shares as canary_pods
-from . import route_weights
-from . import traffic_label as mix
+from . import pod_shares, route_weights, traffic_label
 
 PORTS = ({"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"},)
 
@@ -37,12 +35,12 @@ def selected_revision(deployment: ModelDeployment, service: Manifest | None) -> 
     revision = chosen.get(names.REVISION)
     if revision:
         return revision if chosen == selector(deployment, revision) else None
-    return mix.champion_of(deployment, chosen)
+    return traffic_label.champion_of(deployment, chosen)
 
 
 def shared(deployment: ModelDeployment, service: Manifest | None) -> str | None:
     """Return the champion whose traffic our Service shares out; None while it points at one revision."""
-    return mix.champion_of(deployment, _chosen(deployment, service))
+    return traffic_label.champion_of(deployment, _chosen(deployment, service))
 
 
 def taking_traffic(fleet: Fleet) -> frozenset[str]:
@@ -56,7 +54,7 @@ def taking_traffic(fleet: Fleet) -> frozenset[str]:
     if selected is None:
         return by_weight
     champion = shared(observed.deployment, observed.service)
-    return by_weight | {selected} | (mix.members(champion, fleet) if champion else frozenset())
+    return by_weight | {selected} | (traffic_label.members(champion, fleet) if champion else frozenset())
 
 
 def _chosen(deployment: ModelDeployment, service: Manifest | None) -> Mapping[str, str]:
@@ -85,7 +83,7 @@ def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
     observed = fleet.observed
     if observed.service is None or is_foreign(observed.deployment, observed.service):
         return False
-    return owned.decided(observed.service) == decision(live, candidate)
+    return ownership.decided(observed.service) == decision(live, candidate)
 
 
 def render(
@@ -95,7 +93,7 @@ def render(
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": owned.metadata(deployment, decided, observed),
+        "metadata": ownership.metadata(deployment, decided, observed),
         "spec": {"type": "ClusterIP", "selector": dict(chosen), "ports": [dict(port) for port in PORTS]},
     }
 
@@ -130,12 +128,12 @@ def _wished(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> d
     That does not hang on the candidate's pods being ready: a Service sends nothing to those that are not. Pods of
     anything else that would get requests end it at once.
     """
-    deployment, candidate = fleet.observed.deployment, mix.partner(status)
-    if candidate is None or canary_pods.by_gateway(deployment):
+    deployment, candidate = fleet.observed.deployment, traffic_label.partner(status)
+    if candidate is None or pod_shares.by_gateway(deployment):
         return selector(deployment, live.revision)
-    if mix.strangers(live.revision, candidate.revision, fleet):
+    if traffic_label.strangers(live.revision, candidate.revision, fleet):
         return selector(deployment, live.revision)
-    return mix.selector(deployment, live.revision)
+    return traffic_label.selector(deployment, live.revision)
 
 
 def _narrowed(deployment: ModelDeployment, service: Manifest | None) -> Sequence[Action]:
@@ -143,10 +141,10 @@ def _narrowed(deployment: ModelDeployment, service: Manifest | None) -> Sequence
     champion = shared(deployment, service)
     if service is None or champion is None:
         return []
-    return [Apply(render(deployment, selector(deployment, champion), owned.decided(service), service))]
+    return [Apply(render(deployment, selector(deployment, champion), ownership.decided(service), service))]
 
 
 def _is_as_wished(service: Manifest, chosen: Mapping[str, str], decided: str) -> bool:
     ports = [{key: port.get(key) for key in PORTS[0]} for port in service.get("spec", {}).get("ports", [])]
     same = service.get("spec", {}).get("selector") == chosen and ports == list(PORTS)
-    return same and owned.decided(service) == decided
+    return same and ownership.decided(service) == decided

@@ -10,12 +10,11 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
-from steadfit.core.serving import bake as probation
+from steadfit.core.serving import bake
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
 
-from . import drain, service
-from . import traffic_label as mix
+from . import drain, service, traffic_label
 
 
 def revision(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | None:
@@ -23,17 +22,17 @@ def revision(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Revi
     live, last_good = status.live, status.last_good
     if live is None or last_good is None or is_barred(last_good, status, fleet):
         return None
-    if not probation.applies(status, fleet.observed.deployment, now):
+    if not bake.applies(status, fleet.observed.deployment, now):
         return None
     found = fleet.workload(last_good.revision)
     if found is None or found.deleting or not drain.hears(found):
         return None
-    return None if mix.joins(found, live.revision) and _is_shared_out(live, status, fleet) else last_good
+    return None if traffic_label.joins(found, live.revision) and _is_shared_out(live, status, fleet) else last_good
 
 
 def ends(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
     """Return when the last good revision is not kept warm any more; None if it is not."""
-    return probation.until(status, fleet.observed.deployment) if revision(status, fleet, now) else None
+    return bake.until(status, fleet.observed.deployment) if revision(status, fleet, now) else None
 
 
 def _is_shared_out(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:

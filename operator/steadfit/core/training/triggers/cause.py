@@ -17,7 +17,7 @@ from steadfit.core import names
 from steadfit.core.input_hash import changed, input_hash
 from steadfit.core.text import cut, time_text
 
-from . import cron as schedule
+from . import cron
 
 PURPOSE = "Train"
 
@@ -84,6 +84,6 @@ def _change(job: TrainingJob, trained: str | None, runs: Sequence[TrainingRun]) 
 
 def _time(job: TrainingJob, state: TriggerState, now: datetime) -> Cause:
     times = next(trigger.schedule for trigger in job.spec.triggers if trigger.name == state.name)
-    newest = schedule.newest_until(times, now) if times else state.next_scheduled_at
+    newest = cron.newest_until(times, now) if times else state.next_scheduled_at
     at = time_text(newest)
     return Cause(type="Schedule", key=at, trigger=state.name, message=f"schedule {state.name} was due at {at}")

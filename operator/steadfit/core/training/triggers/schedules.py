@@ -10,7 +10,7 @@ from datetime import datetime
 
 from steadfit.api.trainingjob import Schedule, TrainingJob, TriggerState
 
-from . import cron as schedule
+from . import cron
 
 
 def track(job: TrainingJob, now: datetime) -> list[TriggerState]:
@@ -23,7 +23,7 @@ def track(job: TrainingJob, now: datetime) -> list[TriggerState]:
     states = []
     for trigger in job.spec.triggers:
         times = trigger.schedule
-        if times is None or times.suspend or job.spec.suspend or schedule.problem(times):
+        if times is None or times.suspend or job.spec.suspend or cron.problem(times):
             continue
         state = known.get(trigger.name)
         if state is None or state.schedule != as_text(times):
@@ -44,7 +44,7 @@ def honour(job: TrainingJob, states: Sequence[TriggerState], now: datetime) -> l
     for state in states:
         line = times.get(state.name)
         if line is not None and state.next_scheduled_at <= now:
-            state = _state(state.name, line, schedule.newest_until(line, now))
+            state = _state(state.name, line, cron.newest_until(line, now))
         honoured.append(state)
     return honoured
 
@@ -59,5 +59,5 @@ def _state(name: str, times: Schedule, last: datetime) -> TriggerState:
         name=name,
         schedule=as_text(times),
         last_scheduled_at=last,
-        next_scheduled_at=schedule.next_after(times, last),
+        next_scheduled_at=cron.next_after(times, last),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.problem import Problem
-from steadfit.core.serving.actions import dispatch as verbs
+from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.revisions.revision import render
 
 from tests.unit.core.serving.serving_cluster import World, serving
@@ -34,7 +34,7 @@ def with_candidate(phase: str = "Analysing", **fields: object) -> World:
 
 def carried_out(world: World) -> ModelDeploymentStatus:
     """Return the status after the verbs alone, whatever the rest of the plan makes of it."""
-    return verbs.carry_out(world.status, world.fleet, world.now)
+    return dispatch.carry_out(world.status, world.fleet, world.now)
 
 
 def outcome(status: ModelDeploymentStatus) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.rollout import Attribution
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core import names
-from steadfit.core.serving.recovery import retrain_causes as monitor_causes
+from steadfit.core.serving.recovery import retrain_causes
 from steadfit.core.types import Signal
 
 from tests.unit.core.serving.serving_cluster import World, serving
@@ -66,7 +66,7 @@ def later(world: World, **time: float) -> None:
 
 def asks_for_a_run(world: World) -> list[str]:
     """Return what the TrainingJob sees that asks for a run."""
-    return [one.message for one in monitor_causes.firing([ModelDeployment.model_validate(world.deployment)])]
+    return [one.message for one in retrain_causes.firing([ModelDeployment.model_validate(world.deployment)])]
 
 
 # The run

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from steadfit.api.modeldeployment import ModelDeployment
-from steadfit.core.serving.recovery import retrain_causes as monitor_causes
+from steadfit.core.serving.recovery import retrain_causes
 
 from tests.unit.core.training.builders import NOW, at, deployment
 
@@ -40,7 +40,7 @@ def state(phase: str = "Firing", name: str = "inputs") -> dict[str, Any]:
     ids=["firing", "no data", "pending", "ok", "an alert's monitor", "a rollback's", "not in the spec any more"],
 )
 def test_a_monitor_asks_for_a_run_only_while_it_fires(monitors: Any, phase: str, asks: bool) -> None:
-    found = monitor_causes.firing([deployment(status={"monitors": [state(phase)]}, monitors=monitors)])
+    found = retrain_causes.firing([deployment(status={"monitors": [state(phase)]}, monitors=monitors)])
     assert [one.name for one in found] == (["orders/inputs"] if asks else [])
 
 
@@ -89,7 +89,7 @@ def test_a_monitor_of_action_recover_asks_for_a_run_only_when_the_world_is_to_bl
     attributions: Any, phase: str, asks: bool
 ) -> None:
     status = {"monitors": [state(phase, "quality")], "attributions": attributions, "live": LIVE}
-    found = monitor_causes.firing([deployment(status=status, monitors=[RECOVER])])
+    found = retrain_causes.firing([deployment(status=status, monitors=[RECOVER])])
     assert [one.message for one in found] == (["the world moved: accuracy is 0.6"] if asks else [])
 
 
@@ -97,21 +97,21 @@ def test_a_monitor_of_action_recover_asks_for_a_run_only_when_the_world_is_to_bl
 def test_a_deployment_in_a_dry_run_asks_for_nothing(monitor: Any) -> None:
     states = [state(), state(name="quality")]
     status = {"monitors": states, "attributions": [attributed("WorldMoved")], "live": LIVE}
-    assert monitor_causes.firing([deployment(status=status, monitors=[monitor])]) != []
-    assert monitor_causes.firing([deployment(status=status, monitors=[monitor], dryRun=True)]) == []
+    assert retrain_causes.firing([deployment(status=status, monitors=[monitor])]) != []
+    assert retrain_causes.firing([deployment(status=status, monitors=[monitor], dryRun=True)]) == []
 
 
 def test_the_monitors_of_a_deployment_that_goes_away_ask_for_nothing() -> None:
     obj = deployment(status={"monitors": [state()]}, monitors=[RETRAIN])
     going = obj.metadata.model_copy(update={"deletion_timestamp": NOW})
-    assert monitor_causes.firing([obj.model_copy(update={"metadata": going})]) == []
+    assert retrain_causes.firing([obj.model_copy(update={"metadata": going})]) == []
 
 
 def test_a_cause_names_the_deployment_and_its_monitor_and_what_it_says() -> None:
     fleet: list[ModelDeployment] = [
         deployment(name, {"monitors": [state()]}, monitors=[RETRAIN]) for name in ("shadow", "orders")
     ]
-    first, second = monitor_causes.causes(monitor_causes.firing(fleet), NOW)
+    first, second = retrain_causes.causes(retrain_causes.firing(fleet), NOW)
     assert (first.type, first.monitor, first.trigger) == ("Monitor", "orders/inputs", None)
     assert first.key == "orders/inputs@2026-01-05T12:00:00Z"
     assert first.message == "monitor orders/inputs fires: PSI 0.31 is above 0.2"

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from steadfit.core.serving.rollout import msprt as sequential
-from steadfit.core.serving.rollout import stratified_difference as paired_slices
+from steadfit.core.serving.rollout import msprt, stratified_difference
 
 LOOKS = 30
 NEVER = 10_000
@@ -65,8 +64,10 @@ def look(traffic: Traffic, number: int, most: int = 30) -> Looked:
     squares = ((weighted - harm[:, None] * weights) ** 2 * both).sum(1) / total**2 / plain
     freedom = np.maximum(count - 1, 1)
     part = 2 / (9 * freedom)
-    lower = freedom * np.maximum(1 - part - paired_slices.LIMIT_Z * np.sqrt(part), 0.05) ** 3
-    effect = np.where(count < paired_slices.FEWEST, paired_slices.BOUND, np.maximum(1.0, squares * count / lower))
+    lower = freedom * np.maximum(1 - part - stratified_difference.LIMIT_Z * np.sqrt(part), 0.05) ** 3
+    effect = np.where(
+        count < stratified_difference.FEWEST, stratified_difference.BOUND, np.maximum(1.0, squares * count / lower)
+    )
     enough = (sums[0] >= LEAST) & (sums[2] >= LEAST) & (count > 0)
     events = np.ones_like(enough) if traffic.candidate_squares is not None else sums[1] >= FEWEST_EVENTS
     return Looked(harm, plain * effect, enough, events)
@@ -76,14 +77,14 @@ def outcomes(traffic: Traffic, margin: float) -> tuple[Array, Array]:
     """Return at which look each rollout was first found worse, and first let through; NEVER if it was not."""
     rollouts, looks = traffic.candidate.shape
     failed, passed = np.full(rollouts, float(NEVER)), np.full(rollouts, float(NEVER))
-    narrow, wide = ((width * margin) ** 2 for width in (sequential.NARROW, sequential.WIDE))
+    narrow, wide = ((width * margin) ** 2 for width in (msprt.NARROW, msprt.WIDE))
     for number in range(1, looks + 1):
         found = look(traffic, number)
         ratio = np.logaddexp(_ratio(found, narrow), _ratio(found, wide)) - np.log(2)
         total = found.variance + narrow
-        reach = np.log(1 / sequential.PASS_ALPHA) + 0.5 * np.log(total / found.variance)
+        reach = np.log(1 / msprt.PASS_ALPHA) + 0.5 * np.log(total / found.variance)
         upper = found.harm + np.sqrt(2 * found.variance * total / narrow * reach)
-        fails = found.enough & found.events & (found.harm > 0) & (ratio >= np.log(1 / sequential.FAIL_ALPHA))
+        fails = found.enough & found.events & (found.harm > 0) & (ratio >= np.log(1 / msprt.FAIL_ALPHA))
         passes = found.enough & (upper < margin) & ~fails
         failed = np.where((failed == NEVER) & fails, number, failed)
         passed = np.where((passed == NEVER) & (failed == NEVER) & passes, number, passed)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.rollout import Candidate, Verdict
-from steadfit.core.monitors import condition as metrics_available
+from steadfit.core.monitors import condition as monitors_condition
 from steadfit.core.serving.rollout.analysis import Finding, judge, standing
 from steadfit.core.types import Arm, Compared
 
@@ -226,13 +226,13 @@ def test_an_analysis_without_data_is_named_in_metrics_available() -> None:
         "late": Compared(reason="MetricSource default: down"),
     }
     verdicts = judge(deployment(ERRORS, LATE), candidate(), given, NOW).verdicts
-    (wish,) = metrics_available.wishes([], [], candidate(*verdicts))
+    (wish,) = monitors_condition.wishes([], [], candidate(*verdicts))
     assert (wish.status, wish.reason) == ("False", "AnalysisWithoutData")
     assert wish.message == "the analysis of version 7 has no data: MetricSource default: down (errors, late)"
 
 
 def test_an_analysis_with_data_is_named_among_what_is_measured() -> None:
     one = candidate(verdict(ERRORS, OPEN))
-    (wish,) = metrics_available.wishes([], [], one)
+    (wish,) = monitors_condition.wishes([], [], one)
     assert (wish.status, wish.message) == ("True", "measured: errors")
-    assert metrics_available.wishes([], [], candidate(*one.verdicts, phase="Promoting")) == []
+    assert monitors_condition.wishes([], [], candidate(*one.verdicts, phase="Promoting")) == []

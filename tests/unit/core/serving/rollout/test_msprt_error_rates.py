@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from steadfit.core.serving.rollout import stratified_difference as paired_slices
+from steadfit.core.serving.rollout import stratified_difference
 from steadfit.core.serving.rollout.msprt import look as look_at
 from steadfit.core.serving.rollout.stratified_difference import Slice, pair, share_variance
 
-from . import simulated_rollouts as rollouts
+from . import simulated_rollouts
 from .simulated_rollouts import Traffic, brier, connections, independent, outcomes, share
 
 MARGIN = 0.01
@@ -27,8 +27,8 @@ def test_the_simulation_finds_what_the_operator_does() -> None:
     traffic = independent(rng(), 40, 400, 3, 0.025, 0.01)
     failed, passed = outcomes(traffic, MARGIN)
     assert len({*failed, *passed}) > 5
-    for number in range(1, rollouts.LOOKS + 1):
-        found = rollouts.look(traffic, number)
+    for number in range(1, simulated_rollouts.LOOKS + 1):
+        found = simulated_rollouts.look(traffic, number)
         for index in range(40):
             word = look_at(float(found.harm[index]), float(found.variance[index]), MARGIN).word
             if found.enough[index] and found.events[index] and number <= min(failed[index], passed[index]):
@@ -40,7 +40,7 @@ def test_the_simulation_estimates_what_the_operator_does() -> None:
     draws = rng()
     for number in (1, 7, 8, 30):
         traffic = connections(draws, 20, 300, 3, 10, harm=0.02)
-        found = rollouts.look(traffic, number)
+        found = simulated_rollouts.look(traffic, number)
         for index in range(20):
             columns = (traffic.candidate, traffic.candidate_sum, traffic.champion, traffic.champion_sum)
             parts = [part[index, :number] for part in columns]
@@ -81,18 +81,18 @@ def test_without_the_design_effect_kept_connections_would_put_good_candidates_ba
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     traffic = connections(rng(), 300, 1000, 1, 50)
-    monkeypatch.setattr(paired_slices, "BOUND", 1.0)
-    monkeypatch.setattr(paired_slices, "FEWEST", 100)
+    monkeypatch.setattr(stratified_difference, "BOUND", 1.0)
+    monkeypatch.setattr(stratified_difference, "FEWEST", 100)
     failed, _ = outcomes(traffic, MARGIN)
     assert share(failed) > 0.3
 
 
 def test_what_befalls_both_arms_at_once_is_not_put_down_to_the_candidate() -> None:
     # A burst of errors after the candidate's share has grown: by totals it would have 6 %, the champion 1 %.
-    share_then = np.where(np.arange(rollouts.LOOKS) < 15, 100.0, 500.0)
+    share_then = np.where(np.arange(simulated_rollouts.LOOKS) < 15, 100.0, 500.0)
     n_c = np.tile(share_then, (400, 1))
     n_s = 1000 - n_c
-    rate = np.full(rollouts.LOOKS, 0.01)
+    rate = np.full(simulated_rollouts.LOOKS, 0.01)
     rate[16:20] = 0.2
     draws = rng()
     e_c, e_s = (draws.binomial(part.astype(int), rate).astype(float) for part in (n_c, n_s))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.selection import desired_revision as target
+from steadfit.core.serving.selection import desired_revision
 
 from tests.unit.core.serving.serving_cluster import World, serving
 from tests.unit.core.serving.serving_cluster_objects import digest
@@ -435,6 +435,6 @@ def test_a_deployment_of_another_name_is_told_that_only_a_pin_helps() -> None:
     raw = {**world.deployment, "metadata": {**world.deployment["metadata"], "name": "elsewhere"}}
     raw["spec"] = {**raw["spec"], "trainingJobRef": {"name": "flights"}}
     observed = replace(world.observe(), deployment=ModelDeployment.model_validate(raw))
-    problem = target.choose(world.status, Fleet(observed), world.now).problem
+    problem = desired_revision.choose(world.status, Fleet(observed), world.now).problem
     assert problem is not None
     assert problem.message.endswith("flights-v1 serves here; a Pin of version 2 serves it as it is")

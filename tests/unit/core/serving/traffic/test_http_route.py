@@ -7,7 +7,7 @@ from typing import Any
 
 from steadfit.core.types import Apply, Create, Delete
 
-from tests.unit.core.serving import serving_cluster_gateways as world_gateways
+from tests.unit.core.serving import serving_cluster_gateways
 from tests.unit.core.serving.canaries import champion, tried
 from tests.unit.core.serving.serving_cluster import World
 from tests.unit.core.serving.serving_cluster_gateways import TRAFFIC, shares, weights
@@ -18,7 +18,7 @@ STEPS = {"canary": {"steps": [{"weight": weight, "pause": "10m"} for weight in (
 def behind_a_gateway(replicas: int = 2, strategy: dict[str, Any] | None = None, **spec: Any) -> World:
     """Return a world in which version 1 serves, also through a Gateway that accepts whatever it is given."""
     world = World(replicas=replicas, strategy=strategy or STEPS, **({"traffic": TRAFFIC} | spec))
-    world.gateway = world_gateways.accepts
+    world.gateway = serving_cluster_gateways.accepts
     world.add(1)
     world.settle()
     return world

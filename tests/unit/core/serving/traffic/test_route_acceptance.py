@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.core.serving import serving_cluster_gateways as world_gateways
+from tests.unit.core.serving import serving_cluster_gateways
 from tests.unit.core.serving.canaries import tried
 from tests.unit.core.serving.serving_cluster import World
 from tests.unit.core.serving.serving_cluster_gateways import accepts, answers
@@ -96,7 +96,7 @@ def test_of_two_controllers_that_speak_for_a_gateway_one_is_enough() -> None:
 
 
 def test_a_route_that_belongs_to_someone_else_is_left_alone_and_told_of() -> None:
-    world = World(traffic=world_gateways.TRAFFIC, strategy={"canary": {"steps": [{"weight": 20}]}})
+    world = World(traffic=serving_cluster_gateways.TRAFFIC, strategy={"canary": {"steps": [{"weight": 20}]}})
     world.route = FOREIGN
     for number in (1, 2):
         world.add(number)
@@ -110,7 +110,7 @@ def test_a_route_that_belongs_to_someone_else_is_left_alone_and_told_of() -> Non
 
 
 def test_a_cluster_without_the_gateway_api_serves_by_the_service_and_says_so() -> None:
-    world = World(traffic=world_gateways.TRAFFIC, strategy={"canary": {"steps": [{"weight": 20}]}})
+    world = World(traffic=serving_cluster_gateways.TRAFFIC, strategy={"canary": {"steps": [{"weight": 20}]}})
     world.gateway_api = False
     for number in (1, 2):
         world.add(number)
@@ -124,7 +124,7 @@ def test_a_cluster_without_the_gateway_api_serves_by_the_service_and_says_so() -
     world.gateway_api, world.gateway = True, accepts
     world.settle()
     assert tried(world).phase == "Analysing"
-    assert world_gateways.shares(world) == {1: 80, 2: 20}
+    assert serving_cluster_gateways.shares(world) == {1: 80, 2: 20}
 
 
 def test_an_answer_for_another_gateway_of_the_name_does_not_count() -> None:

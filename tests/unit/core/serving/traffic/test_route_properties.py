@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from tests.unit.core.serving import serving_cluster_gateways as world_gateways
+from tests.unit.core.serving import serving_cluster_gateways
 from tests.unit.core.serving.rollout.test_canary_properties import Canaries
 from tests.unit.core.serving.serving_cluster import World
 from tests.unit.core.serving.serving_cluster_gateways import TRAFFIC, accepts, answers, weights
@@ -86,7 +86,7 @@ class Routes(Canaries):
         shares = weights(world.route)
         assert shares[live.revision] == 100
         assert shares.keys() == {ref.revision for ref in (live, candidate) if ref}
-        assert set(world.services) == {f"{world_gateways.PREFIX}{revision}" for revision in shares}
+        assert set(world.services) == {f"{serving_cluster_gateways.PREFIX}{revision}" for revision in shares}
         assert world.condition("RouteReady") == ("True", "Accepted")
 
 

@@ -7,7 +7,7 @@ import pytest
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.run import Cause
 from steadfit.api.trainingjob import AutomaticRun, TrainingJobStatus
-from steadfit.core.training.limits import automatic_runs as automatic
+from steadfit.core.training.limits import automatic_runs
 
 from tests.unit.core.training.builders import NOW, at, finished_run, training_run, version
 
@@ -77,16 +77,16 @@ def outcomes(found: list[AutomaticRun]) -> dict[str, str]:
     ],
 )
 def test_what_a_run_brought_follows_from_its_version(runs: Any, versions: Any, outcome: str) -> None:
-    assert outcomes(automatic.follow(status(entry()), runs, versions, NOW)) == {"orders-a": outcome}
+    assert outcomes(automatic_runs.follow(status(entry()), runs, versions, NOW)) == {"orders-a": outcome}
 
 
 def test_a_run_that_was_decided_on_and_does_not_exist_yet_is_open() -> None:
-    assert outcomes(automatic.follow(status(entry(), active="orders-a"), [], [], NOW)) == {"orders-a": "Open"}
+    assert outcomes(automatic_runs.follow(status(entry(), active="orders-a"), [], [], NOW)) == {"orders-a": "Open"}
 
 
 @pytest.mark.parametrize("outcome", ["Better", "NotBetter", "Failed"])
 def test_what_a_run_brought_is_remembered_when_nothing_of_it_is_left(outcome: str) -> None:
-    assert outcomes(automatic.follow(status(entry(outcome=outcome)), [], [], NOW)) == {"orders-a": outcome}
+    assert outcomes(automatic_runs.follow(status(entry(outcome=outcome)), [], [], NOW)) == {"orders-a": outcome}
 
 
 def test_a_status_that_was_lost_is_found_again_in_runs_and_versions_by_their_cause() -> None:
@@ -95,7 +95,7 @@ def test_a_status_that_was_lost_is_found_again_in_runs_and_versions_by_their_cau
         training_run("orders-b", {"phase": "Failed", "finishedAt": at(hours=1)}, cause=CAUSE),
         training_run("orders-c", {"phase": "Failed", "finishedAt": at(hours=1)}),
     ]
-    found = automatic.follow(status(), runs, [made(4, "Rejected", "orders-d", cause=again)], NOW)
+    found = automatic_runs.follow(status(), runs, [made(4, "Rejected", "orders-d", cause=again)], NOW)
     assert {item.name: item.at for item in found} == {
         "orders-b": NOW - timedelta(hours=3),
         "orders-d": NOW - timedelta(hours=5),
@@ -106,12 +106,12 @@ def test_a_status_that_was_lost_is_found_again_in_runs_and_versions_by_their_cau
 @pytest.mark.parametrize("key", ["drift", "drift@yesterday", "drift@2026-01-05T09:00:00"])
 def test_a_cause_without_a_time_counts_from_when_its_run_was_made(key: str) -> None:
     run = training_run("orders-b", {"phase": "Failed"}, cause={**CAUSE, "key": key})
-    (found,) = automatic.follow(status(), [run], [], NOW)
+    (found,) = automatic_runs.follow(status(), [run], [], NOW)
     assert found.at == NOW - timedelta(hours=1)
 
 
 def row(*entries: dict[str, Any], versions: Any = ()) -> list[str]:
-    return [item.name for item in automatic.barren(status(*entries).automatic_runs, versions)]
+    return [item.name for item in automatic_runs.barren(status(*entries).automatic_runs, versions)]
 
 
 def test_the_row_counts_back_to_the_last_better_version() -> None:
@@ -130,7 +130,7 @@ def test_a_better_version_that_a_person_asked_for_ends_the_row() -> None:
 
 
 def follow(*entries: dict[str, Any], now: datetime = NOW, versions: Any = (), active: str | None = None) -> list[str]:
-    return [item.name for item in automatic.follow(status(*entries, active=active), [], list(versions), now)]
+    return [item.name for item in automatic_runs.follow(status(*entries, active=active), [], list(versions), now)]
 
 
 def test_what_is_older_than_a_day_counts_only_in_the_row() -> None:
@@ -152,16 +152,16 @@ def test_at_most_64_are_kept_and_they_are_the_newest() -> None:
         *[f"r{number:02}" for number in range(1, 64)],
         "new",
     ]
-    begun = automatic.begin(status(*known).automatic_runs, "new", Cause(type="Alert", key="k"), NOW)
+    begun = automatic_runs.begin(status(*known).automatic_runs, "new", Cause(type="Alert", key="k"), NOW)
     assert [item.name for item in begun][::63] == ["r01", "new"]
 
 
 def test_following_twice_changes_nothing_more() -> None:
     versions = [made(1, "Rejected", "a", 95, cause={**CAUSE, "key": f"drift@{at(hours=96)}"})]
     for known in ([entry("b", 80, "Better")], [entry("b", 3, "Better")], [entry("b", 80)], []):
-        once = automatic.follow(status(*known), [finished_run("b", "Succeeded", 70)], versions, NOW)
+        once = automatic_runs.follow(status(*known), [finished_run("b", "Succeeded", 70)], versions, NOW)
         again = status().model_copy(update={"automatic_runs": once})
-        assert automatic.follow(again, [finished_run("b", "Succeeded", 70)], versions, NOW) == once
+        assert automatic_runs.follow(again, [finished_run("b", "Succeeded", 70)], versions, NOW) == once
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_following_twice_changes_nothing_more() -> None:
     [("Alert", True), ("Monitor", True), ("Action", False), ("SpecChange", False), ("Schedule", False)],
 )
 def test_only_runs_by_alerts_and_monitors_are_automatic(cause: Any, counts: bool) -> None:
-    begun = automatic.begin([], "orders-a", Cause(type=cause, key="k"), NOW)
+    begun = automatic_runs.begin([], "orders-a", Cause(type=cause, key="k"), NOW)
     assert [(item.name, item.at, item.outcome) for item in begun] == ([("orders-a", NOW, "Open")] if counts else [])
 
 
 def test_it_is_known_when_a_run_leaves_the_budget() -> None:
-    assert automatic.changes_at(status(entry(hours=3)).automatic_runs) == [NOW + timedelta(hours=21)]
+    assert automatic_runs.changes_at(status(entry(hours=3)).automatic_runs) == [NOW + timedelta(hours=21)]

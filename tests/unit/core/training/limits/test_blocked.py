@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from steadfit.api.trainingjob import AutomaticRun, Limits, TrainingJobStatus
 from steadfit.core.problem import Problem
-from steadfit.core.training.limits import blocked as hold
-from steadfit.core.training.limits import budget, cooldown, open_rollout
-from steadfit.core.training.limits import circuit_breaker as breaker
+from steadfit.core.training.limits import blocked, budget, circuit_breaker, cooldown, open_rollout
 from steadfit.core.training.limits.blocked import Hold
 from steadfit.core.training.limits.cooldown import Start
 
@@ -129,18 +127,18 @@ def test_the_pause_doubles_with_every_run_that_brought_nothing_up_to_a_day(
     count: int, after: int, limit: str, hours: int | None
 ) -> None:
     limits = Limits(cooldown=limit, break_after=after)
-    found = breaker.hold(runs(*[1.0] * count), Start(NOW, "run orders-1 ended"), limits, NOW)
+    found = circuit_breaker.hold(runs(*[1.0] * count), Start(NOW, "run orders-1 ended"), limits, NOW)
     assert (found.until if found else None) == (NOW + timedelta(hours=hours) if hours else None)
 
 
 def test_the_breaker_closes_when_its_pause_is_over() -> None:
     begun = Start(NOW - timedelta(hours=2), "run orders-1 ended")
-    assert breaker.hold(runs(3, 2, 1), begun, Limits(), NOW) is None
-    assert breaker.hold(runs(3, 2, 1), begun, Limits(), NOW - timedelta(seconds=1)) is not None
+    assert circuit_breaker.hold(runs(3, 2, 1), begun, Limits(), NOW) is None
+    assert circuit_breaker.hold(runs(3, 2, 1), begun, Limits(), NOW - timedelta(seconds=1)) is not None
 
 
 def test_the_breaker_says_what_helps() -> None:
-    found = breaker.hold(runs(3, 2, 1), Start(NOW, "run orders-1 ended"), Limits(), NOW)
+    found = circuit_breaker.hold(runs(3, 2, 1), Start(NOW, "run orders-1 ended"), Limits(), NOW)
     assert found is not None
     assert found.message == (
         "waits until 2026-01-05T14:00:00Z: 3 runs in a row by alerts and monitors brought no better version, and"
@@ -205,7 +203,7 @@ OPEN = Hold("RolloutOpen", "waits until the rollout is over")
     ],
 )
 def test_of_several_waits_the_longest_is_shown(holds: Any, untimed: Any, reason: str | None) -> None:
-    found = hold.shown(holds, untimed)
+    found = blocked.shown(holds, untimed)
     assert (found.reason if found else None) == reason
 
 
@@ -222,7 +220,7 @@ def test_a_run_a_suspended_recipe_and_a_broken_one_hold_back_every_cause(
     active: bool, suspend: bool, problem: Any, reason: str | None
 ) -> None:
     run = {"activeRun": {"name": "orders-1", "cause": {"type": "SpecChange", "key": "k"}, "inputHash": "h"}}
-    found = hold.of_every_cause(
+    found = blocked.of_every_cause(
         TrainingJobStatus.model_validate(run if active else {}), problem, training_job(suspend=suspend)
     )
     assert (found.reason if found else None) == reason

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from steadfit.core.training.triggers import alerts as alert_causes
+from steadfit.core.training.triggers import alerts as alert_triggers
 
 from tests.unit.core.training.builders import DRIFT, NOW, alert, at, training_job
 
@@ -15,7 +15,7 @@ HOURLY = {"name": "drift", "schedule": {"cron": "0 * * * *"}}
 
 def firing(*alerts: dict[str, Any], triggers: Any = (DRIFT, QUALITY)) -> list[str]:
     job = training_job({"alerts": list(alerts)}, triggers=list(triggers))
-    return [entry.fingerprint for entry in alert_causes.firing(job, job.status.alerts, NOW)]
+    return [entry.fingerprint for entry in alert_triggers.firing(job, job.status.alerts, NOW)]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_alerts_ask_in_the_order_of_their_triggers() -> None:
 def test_a_cause_carries_its_trigger_the_time_of_the_decision_and_all_alerts_by_name_and_short_fingerprint() -> None:
     quality = alert("c" * 16, trigger="quality", alertname="ModelQualityLow", labels={"alertname": "ModelQualityLow"})
     job = training_job({"alerts": [alert("a" * 16), alert("b" * 16), quality]}, triggers=[DRIFT, QUALITY])
-    first, second = alert_causes.causes(alert_causes.firing(job, job.status.alerts, NOW), NOW)
+    first, second = alert_triggers.causes(alert_triggers.firing(job, job.status.alerts, NOW), NOW)
     assert (first.type, first.trigger, first.key) == ("Alert", "drift", "drift@2026-01-05T12:00:00Z")
     assert first.message == "alert ModelInputDrift (aaaaaaaa and 1 more) fires"
     assert (second.trigger, second.message) == ("quality", "alert ModelQualityLow (cccccccc) fires")
@@ -69,7 +69,7 @@ def test_a_cause_of_as_many_alerts_as_there_can_be_fits_into_a_run() -> None:
     job = training_job(
         {"alerts": [alert(str(index), alertname=name) for index, name in enumerate(names)]}, triggers=[DRIFT]
     )
-    (cause,) = alert_causes.causes(alert_causes.firing(job, job.status.alerts, NOW), NOW)
+    (cause,) = alert_triggers.causes(alert_triggers.firing(job, job.status.alerts, NOW), NOW)
     assert len(cause.message) == 1024
 
 
@@ -86,10 +86,10 @@ def test_a_cause_of_as_many_alerts_as_there_can_be_fits_into_a_run() -> None:
 )
 def test_only_what_says_nothing_any_more_leaves_the_intakes_list(told: Any, stays: bool) -> None:
     job = training_job({"alerts": [told]}, triggers=[DRIFT])
-    assert alert_causes.kept(job, NOW) == (job.status.alerts if stays else [])
+    assert alert_triggers.kept(job, NOW) == (job.status.alerts if stays else [])
 
 
 def test_it_is_known_when_an_alert_stops_to_ask_and_when_it_is_forgotten() -> None:
     told = [alert("a", receivedAt=at()), alert("b", "resolved", receivedAt=at())]
     job = training_job({"alerts": told}, triggers=[DRIFT])
-    assert alert_causes.changes_at(job.status.alerts) == [NOW + timedelta(hours=12), NOW + timedelta(hours=24)]
+    assert alert_triggers.changes_at(job.status.alerts) == [NOW + timedelta(hours=12), NOW + timedelta(hours=24)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from steadfit.api.trainingjob import Schedule
-from steadfit.core.training.triggers import schedules as trigger
+from steadfit.core.training.triggers import schedules
 from steadfit.core.training.triggers.cron import newest_until, next_after, problem
 
 from tests.unit.core.training.builders import NOW, training_job
@@ -99,8 +99,8 @@ def test_times_go_forward_and_looking_back_finds_the_same_ones(cron: str, zone: 
     assert newest_until(schedule, following - timedelta(seconds=1)) <= now
 
 
-def keep(*schedules: dict[str, Any], status: Any = None, **spec: Any) -> Any:
-    triggers = [{"name": f"t{index}", "schedule": schedule} for index, schedule in enumerate(schedules)]
+def keep(*declared: dict[str, Any], status: Any = None, **spec: Any) -> Any:
+    triggers = [{"name": f"t{index}", "schedule": schedule} for index, schedule in enumerate(declared)]
     return training_job({"triggers": status or []}, triggers=triggers, **spec)
 
 
@@ -108,7 +108,7 @@ HOURLY = {"cron": "0 * * * *"}
 
 
 def tracked(job: Any, now: datetime) -> list[dict[str, Any]]:
-    return [state.dump() for state in trigger.track(job, now)]
+    return [state.dump() for state in schedules.track(job, now)]
 
 
 def test_a_schedule_starts_from_when_it_is_first_seen() -> None:
@@ -148,12 +148,12 @@ def test_a_schedule_that_is_not_kept_stands_nowhere_so_that_nothing_is_missed_me
 def test_many_missed_times_are_honoured_once_by_the_newest() -> None:
     job = keep(HOURLY, status=tracked(keep(HOURLY), NOW))
     later = NOW + timedelta(days=30, minutes=7)
-    states = trigger.track(job, later)
-    assert trigger.due(states, later) == states
-    (honoured,) = trigger.honour(job, states, later)
+    states = schedules.track(job, later)
+    assert schedules.due(states, later) == states
+    (honoured,) = schedules.honour(job, states, later)
     assert honoured.last_scheduled_at == NOW + timedelta(days=30)
     assert honoured.next_scheduled_at == NOW + timedelta(days=30, hours=1)
-    assert trigger.due([honoured], later) == []
+    assert schedules.due([honoured], later) == []
 
 
 @given(LINES, ZONES, MOMENTS, st.lists(st.integers(0, 20_000), max_size=8))
@@ -164,8 +164,8 @@ def test_a_schedule_never_piles_up(cron: str, zone: str, now: datetime, gaps: li
     for gap in gaps:
         now += timedelta(minutes=gap)
         job = keep(line, status=states)
-        current = trigger.track(job, now)
-        honoured = trigger.honour(job, current, now)
-        assert trigger.due(honoured, now) == []
+        current = schedules.track(job, now)
+        honoured = schedules.honour(job, current, now)
+        assert schedules.due(honoured, now) == []
         assert all(state.last_scheduled_at <= now < state.next_scheduled_at for state in honoured)
         states = [state.dump() for state in honoured]
