@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from steadfit.app.results.recording import Refusal
+from steadfit.app.refusal import Refusal
 from steadfit.core import names
 from steadfit.kube.client import NotFound
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from steadfit.app.results.recording import Refusal
+from steadfit.app.refusal import Refusal
 from steadfit.kube.client import KubeClient
 from steadfit.kube.resources import SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from steadfit.app.results.recording import Refusal
+from steadfit.app.refusal import Refusal
 from steadfit.core.training.triggers.alert_matching import Listener, Listeners, Told, reached
 from steadfit.core.training.triggers.alert_state import UNNAMED
 from steadfit.kube.client import APIError, Unavailable

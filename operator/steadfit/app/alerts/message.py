@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
-from steadfit.app.results.recording import Refusal
+from steadfit.app.refusal import Refusal
 from steadfit.core.training.triggers.alert_matching import Told
 
 MAX_FINGERPRINT = 64

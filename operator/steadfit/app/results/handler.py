@@ -21,9 +21,10 @@ from pydantic import ValidationError
 from steadfit.api.base import Model
 from steadfit.api.evaluationrecord import EvaluationRecord
 from steadfit.api.record import Record
+from steadfit.app.refusal import Refusal
 from steadfit.kube.client import APIError, Invalid, KubeClient, Unavailable
 
-from .recording import Refusal, authenticate, run_of, store, store_evaluation
+from .recording import authenticate, run_of, store, store_evaluation
 
 logger = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from typing import Any
 from steadfit.api.evaluationrecord import EvaluationRecord
 from steadfit.api.record import Record, RecordRun
 from steadfit.app.engine.indexes import controller_of, is_finished
+from steadfit.app.refusal import Refusal
 from steadfit.kube.client import Conflict, KubeClient, NotFound
 from steadfit.kube.resources import JOBS, MODEL_VERSIONS, PODS, TOKEN_REVIEWS, TRAINING_RUNS
 
@@ -23,15 +24,6 @@ AUDIENCE = "steadfit"
 WRITE_ATTEMPTS = 5
 _POD_NAME = "authentication.kubernetes.io/pod-name"
 _POD_UID = "authentication.kubernetes.io/pod-uid"
-
-
-class Refusal(Exception):  # noqa: N818 - an answer, not a failure of ours
-    """The request is refused, with an HTTP status and a sentence for whoever reads the pod's log."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.sentence = sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 from steadfit.app.alerts.auth import ALLOWED_SECONDS, MAX_REMEMBERED, REFUSED_SECONDS, Reviews, TokenFile, bearer
-from steadfit.app.results.recording import Refusal
+from steadfit.app.refusal import Refusal
 from steadfit.kube.client import KubeClient, Unavailable
 
 from tests.support.virtual_time import run
