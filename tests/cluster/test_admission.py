@@ -287,7 +287,7 @@ BAD = [
     ),
     (SERVING, "spec.analysis.minSamples", 10, "minSamples in body should be greater than or equal to 50"),
     (SERVING, "spec.analysis.onInconclusive", "Promote", 'supported values: "Pause", "Abandon"'),
-    (SERVING, "spec.probation", "1d", "must be a length of time above zero"),
+    (SERVING, "spec.bakeDuration", "1d", "must be a length of time above zero"),
     (SERVING, "spec.limits.maxRollbacksPerDay", -1, "should be greater than or equal to 0"),
     (PIN, "spec.version", GONE, "Pin needs the version to serve"),
     (edited(PIN, "spec.verb", "Quarantine"), "spec.version", GONE, "Quarantine and Release need the version"),

@@ -29,7 +29,7 @@ def canary(name: str = "model", server: dict[str, Any] | None = None, **spec: An
             "server": {"replicas": 1, "resources": RESOURCES, **(server or {})},
             "strategy": {"canary": {"steps": [{"weight": 50}]}},
             "analysis": {"minSamples": 100, "maxDuration": "10m"},
-            "probation": "2m",
+            "bakeDuration": "2m",
             **spec,
         },
     )
@@ -119,7 +119,7 @@ def test_an_identical_candidate_is_promoted_and_no_request_fails(
     clients = traffic(namespace, images)
     namespace.apply(canary(server=another("b")))
     share = candidate(namespace, "Analysing")
-    assert (share["weight"], share["actualWeight"], share["against"]) == (50, 50, before)
+    assert (share["weight"], share["actualWeight"], share["championRevision"]) == (50, 50, before)
     after = namespace.wait_for(
         "modeldeployment",
         "model",

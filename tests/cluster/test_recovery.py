@@ -57,16 +57,16 @@ def watched() -> Manifest:
     )
 
 
-def attribution(kubectl: Kubectl) -> dict[str, Any]:
+def diagnosis(kubectl: Kubectl) -> dict[str, Any]:
     """Wait for the verdict on whose fault it is."""
     found = kubectl.wait_for(
         "modeldeployment",
         "model",
-        lambda d: any(one.get("verdict") not in (None, "Undecided") for one in d["status"].get("attributions", [])),
+        lambda d: any(one.get("verdict") not in (None, "Undecided") for one in d["status"].get("diagnoses", [])),
         timeout=240,
         what="the fall is put down to the model or to the world",
     )
-    held: dict[str, Any] = found["status"]["attributions"][0]
+    held: dict[str, Any] = found["status"]["diagnoses"][0]
     return held
 
 
@@ -84,9 +84,9 @@ def test_a_version_that_is_worse_than_the_last_good_one_on_recent_rows_is_rolled
     namespace.apply(job)
     live(namespace, 2, timeout=240)
     with labelled_requests(namespace, sign=1):
-        found = attribution(namespace)
+        found = diagnosis(namespace)
         assert found["verdict"] == "ModelWorse", found
-        assert (found["number"], found["against"]) == (2, 1)
+        assert (found["number"], found["comparedVersion"]) == (2, 1)
         after = live(namespace, 1)
     assert [entry["number"] for entry in after["status"]["quarantine"]] == [2]
     run = namespace.get("trainingrun", found["run"])
@@ -106,8 +106,8 @@ def test_when_no_version_is_good_any_more_the_world_has_moved_and_a_run_starts(
     namespace.apply(training_job(image, store, params={"C": 0.1}, limits={"cooldown": "1s"}))
     live(namespace, 2, timeout=240)
     with labelled_requests(namespace, sign=-1):
-        found = attribution(namespace)
-        assert found["verdict"] == "WorldMoved", found
+        found = diagnosis(namespace)
+        assert found["verdict"] == "ConceptDrift", found
         job = namespace.wait_for(
             "trainingjob", "model", lambda j: j["status"].get("automaticRuns"), timeout=120, what="a run starts"
         )
@@ -120,14 +120,14 @@ def test_when_no_version_is_good_any_more_the_world_has_moved_and_a_run_starts(
     assert "the world moved" in run["spec"]["cause"]["message"]
 
 
-def test_errors_in_probation_roll_back_to_the_warm_version_until_the_limit_of_the_day(
+def test_errors_while_it_bakes_roll_back_to_the_warm_version_until_the_limit_of_the_day(
     namespace: Kubectl, store: str, images: dict[str, str]
 ) -> None:
     def deployment(server: dict[str, Any]) -> Manifest:
         return model_deployment(
             server={"replicas": 1, "resources": RESOURCES, **server},
             limits={"maxRollbacksPerDay": 1},
-            probation="10m",
+            bakeDuration="10m",
             monitors=[
                 {
                     "name": "errors",

@@ -20,7 +20,7 @@ ORDER = (
     "gated",
     "canaried",
     "promoted",
-    "attributed",
+    "diagnosed",
     "degraded",
     "rolledBack",
     "quarantined",
@@ -87,7 +87,7 @@ def facts(seen: Seen) -> Iterator[Fact]:
     yield from _of_alerts(seen)
     yield from _of_versions(seen)
     yield from _of_the_candidate(seen)
-    yield from _of_attributions(seen)
+    yield from _of_diagnoses(seen)
     yield from _of_the_quarantine(seen)
 
 
@@ -195,14 +195,24 @@ def _of_the_candidate(seen: Seen) -> Iterator[Fact]:
     if not candidate or not candidate.get("analysedSince"):
         return
     text = f"{candidate['version']} takes {candidate['actualWeight']} % of the traffic (asked: {candidate['weight']} %)"
-    kept = ("version", "number", "revision", "digest", "against", "step", "weight", "actualWeight", "analysedSince")
+    kept = (
+        "version",
+        "number",
+        "revision",
+        "digest",
+        "championRevision",
+        "step",
+        "weight",
+        "actualWeight",
+        "analysedSince",
+    )
     detail = {"modelDeployment": seen.deployment["metadata"]["uid"], **{each: candidate.get(each) for each in kept}}
     yield Fact("canaried", (candidate["revision"], candidate.get("step")), text, detail)
 
 
-def _of_attributions(seen: Seen) -> Iterator[Fact]:
+def _of_diagnoses(seen: Seen) -> Iterator[Fact]:
     uids = {run["metadata"]["name"]: run["metadata"]["uid"] for run in seen.runs}
-    for each in seen.deployment.get("status", {}).get("attributions", []):
+    for each in seen.deployment.get("status", {}).get("diagnoses", []):
         if each.get("verdict"):
             detail = {
                 "modelDeployment": seen.deployment["metadata"]["uid"],
@@ -210,11 +220,11 @@ def _of_attributions(seen: Seen) -> Iterator[Fact]:
                 "verdict": each["verdict"],
                 "message": each["message"],
                 "number": each["number"],
-                "against": each.get("against"),
+                "comparedVersion": each.get("comparedVersion"),
                 "run": uids.get(each.get("run") or ""),
             }
             text = f"{each['verdict']}: {each['message']}"
-            yield Fact("attributed", (each["monitor"], each["decidedAt"], each["verdict"]), text, detail)
+            yield Fact("diagnosed", (each["monitor"], each["decidedAt"], each["verdict"]), text, detail)
 
 
 def _of_the_quarantine(seen: Seen) -> Iterator[Fact]:

@@ -23,7 +23,7 @@ WINDOW = f"{SECONDS:.0f}s"
 """What a month is."""
 COOLDOWN = "45s"
 """Half a month. Drift and quality are counted by version, so a window never reaches back over a promotion."""
-PROBATION = "30s"
+BAKE_DURATION = "30s"
 FLUSH = "5s"
 LONGEST_ANALYSIS = "4m"
 MOST_RUNS = 48
@@ -75,6 +75,6 @@ def of_model_deployment(example: Manifest) -> list[dict[str, Any]]:
     return [
         *patch,
         {"op": "replace", "path": "/spec/analysis/maxDuration", "value": LONGEST_ANALYSIS},
-        {"op": "replace", "path": "/spec/probation", "value": PROBATION},
+        {"op": "replace", "path": "/spec/bakeDuration", "value": BAKE_DURATION},
         {"op": "add", "path": "/spec/capture/flushInterval", "value": FLUSH},
     ]

@@ -24,7 +24,7 @@ CURVES = {
 }
 """Of each curve: what it is called, its colour, its line and its width."""
 LANES = {
-    "drifted": 0, "alerted": 0, "attributed": 1, "retrained": 2, "gated": 3, "refused": 3, "canaried": 4,
+    "drifted": 0, "alerted": 0, "diagnosed": 1, "retrained": 2, "gated": 3, "refused": 3, "canaried": 4,
     "promoted": 5, "degraded": 6, "quarantined": 6,
 }  # fmt: skip
 LANE_NAMES = ("drift, alert", "whose fault", "retrained", "gate", "canary", "takes over", "put back")
@@ -130,7 +130,7 @@ def _actions(axes: Axes, marks: Sequence[Mark]) -> None:
 
 def _label(detail: Mapping[str, Any]) -> str:
     """Return what a mark is about, in a word or two."""
-    if detail.get("verdict") in ("ModelWorse", "WorldMoved", "Undecided"):
+    if detail.get("verdict") in ("ModelWorse", "ConceptDrift", "Undecided"):
         return str(detail["verdict"])
     name = str(detail.get("version") or "")
     number = f"v{name.rpartition('-v')[2]}" if "-v" in name else ""

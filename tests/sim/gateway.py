@@ -67,7 +67,7 @@ class Gateways:
         status: Mapping[str, Any] = deployment["status"]
         live, candidate = status.get("live", {}).get("revision"), status.get("candidate", {})
         may = {live}
-        if candidate.get("analysedSince") and candidate.get("against") == live:
+        if candidate.get("analysedSince") and candidate.get("championRevision") == live:
             may.add(candidate["revision"])
         barred = {entry["revision"] for entry in status.get("quarantine", ())}
         for revision, weight in after.items():

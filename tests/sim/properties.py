@@ -204,7 +204,7 @@ class Properties:
             or old["revision"] in _quarantined(change.new)
         ):
             return
-        if "pin" in change.new["spec"] or "override" in status or live["number"] == before.get("automatic"):
+        if "pin" in change.new["spec"] or "override" in status or live["number"] == before.get("versionFloor"):
             return
         if _promoted(change.new, live):
             return
@@ -229,7 +229,7 @@ class Properties:
         back = before.get("lastGood", {}).get("revision") == live["revision"]
         if word or back or old["revision"] in _quarantined(change.new):
             return
-        beside = (tried.get("revision"), tried.get("phase"), tried.get("against"))
+        beside = (tried.get("revision"), tried.get("phase"), tried.get("championRevision"))
         if beside != (live["revision"], "Promoting", old["revision"]):
             yield f"{live['version']} replaces {old['version']} and was not let through beside it"
         words = {verdict["verdict"] for verdict in tried.get("verdicts", ())}
@@ -276,7 +276,7 @@ class Properties:
         selector, status = change.new["spec"]["selector"], deployment["status"]
         live, candidate = status.get("live", {}).get("revision"), status.get("candidate", {})
         may = {live}
-        if candidate.get("analysedSince") and candidate.get("against") == live:
+        if candidate.get("analysedSince") and candidate.get("championRevision") == live:
             may.add(candidate["revision"])
         for pod in self._store.peek("Pod", change.ref.namespace):
             labels = pod["metadata"].get("labels", {})

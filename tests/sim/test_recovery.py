@@ -90,7 +90,7 @@ def by_monitors(world: World) -> list[JSON]:
 # Stories
 
 
-async def errors_in_probation_put_the_last_good_version_back(world: World) -> None:
+async def errors_while_it_bakes_put_the_last_good_version_back(world: World) -> None:
     await two_versions(world, lambda version: version == 2, ERRORS)
     await world.until(lambda: serves(world, 1) and rollbacks(world), say="version 1 serves again")
     assert quarantined(world) == {2: "monitor errors"}
@@ -111,7 +111,7 @@ async def a_worse_model_is_found_out_and_goes_back(world: World) -> None:
     assert status(world)["quarantine"][0]["reason"] == SENTENCE
     assert len(evaluations(world)) == 1
     assert by_monitors(world) == []
-    (entry,) = status(world)["attributions"]
+    (entry,) = status(world)["diagnoses"]
     assert (entry["verdict"], entry["message"]) == ("ModelWorse", f"{SENTENCE}; rolled back")
 
 
@@ -132,7 +132,7 @@ async def a_source_that_goes_away_in_the_middle_changes_nothing(world: World) ->
     """The comparison comes out, but nobody knows any more whether anything is wrong."""
     world.training = lambda run, attempt: Training(seconds=300 if is_evaluation(run) else 20, found=WORSE)
     prometheus = await two_versions(world, lambda version: version == 2, QUALITY, ERRORS | {"for": "5m"})
-    await world.until(lambda: status(world).get("attributions"), say="the attribution has begun")
+    await world.until(lambda: status(world).get("diagnoses"), say="the diagnosis has begun")
     prometheus.away = True
     await asyncio.sleep(6 * 3600)
     assert [run["status"]["phase"] for run in evaluations(world)] == ["Succeeded"]
@@ -164,7 +164,7 @@ async def at_the_limit_what_serves_goes_on(world: World) -> None:
 
 
 HEALED = (
-    errors_in_probation_put_the_last_good_version_back,
+    errors_while_it_bakes_put_the_last_good_version_back,
     a_worse_model_is_found_out_and_goes_back,
     the_world_moved_and_is_learned_anew,
     a_source_that_goes_away_in_the_middle_changes_nothing,

@@ -39,8 +39,8 @@ def test_a_thawed_leader_cannot_scale_what_belongs_to_the_next_one() -> None:
     async def scenario(world: World) -> None:
         await first_version_serves(world)
         world.training = lambda run, attempt: Training(seconds=5)
-        # Without a probation the last good version is not kept warm.
-        world.edit("ModelDeployment", NAME, lambda obj: obj["spec"].update(probation="0s"))
+        # Without a bake the last good version is not kept warm.
+        world.edit("ModelDeployment", NAME, lambda obj: obj["spec"].update(bakeDuration="0s"))
         set_param(world, "depth", 6)
         await world.until(lambda: world.crashes == 1, say="the leader froze before it scaled version 1 down")
         world.create(action("back", "Rollback"))

@@ -29,9 +29,9 @@ from .monitor import Monitors, MonitorState
 from .pod import EnvVars, LocalObjectReference, PodSettings, ResourceRequirements
 from .rollout import (
     Abandoned,
-    Attribution,
     AutomaticRollback,
     Candidate,
+    Diagnosis,
     Override,
     Promoted,
     QuarantineEntry,
@@ -101,7 +101,7 @@ class ModelDeploymentSpec(Model):
     """What a canary must show."""
     traffic: Traffic | None = None
     """How requests reach the pods; by a Service of the ModelDeployment's name, which is always there, when absent."""
-    probation: Duration = "24h"
+    bake_duration: Duration = "24h"
     """How long after its promotion a version can be rolled back by a monitor of action Rollback. As long, the last good
     version keeps its pods."""
     limits: RolloutLimits = RolloutLimits()
@@ -146,9 +146,9 @@ class ModelDeploymentStatus(Status):
     """Candidates that were given up without being found worse."""
     rollbacks: Annotated[list[AutomaticRollback], Field(max_length=100)] = []
     """Rollbacks of the last 24 h that nobody asked for, oldest first."""
-    attributions: Annotated[list[Attribution], Field(max_length=32, json_schema_extra=list_map("monitor"))] = []
-    """Whose fault it is that monitors of action Recover fire."""
-    automatic: int | None = None
+    diagnoses: Annotated[list[Diagnosis], Field(max_length=32, json_schema_extra=list_map("monitor"))] = []
+    """Root causes of firing monitors of action Recover: the model or the data."""
+    version_floor: int | None = None
     """Number of the version that served last without a pin. Without a pin, only a newer version replaces it."""
     quarantine: Annotated[list[QuarantineEntry], Field(max_length=128, json_schema_extra=list_map("revision"))] = []
     """What was rolled back."""

@@ -113,9 +113,10 @@ class Monitor(Model):
     min_samples: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     """Fewer samples in the window are no data: drift 500, quality 200, others 100 when absent."""
     action: Literal["Recover", "Retrain", "Rollback", "Alert"] = "Alert"
-    """Alert: an alerting rule for Prometheus. What else follows by itself beside it: Retrain starts a run of the
-    TrainingJob. Rollback restores the last good version during the probation of the one that serves. Recover finds out
-    on the newest captured rows whether the last good version is better: if so it is restored, else a run starts."""
+    """What follows besides an alerting rule for Prometheus. Alert: nothing. Retrain: a run of the TrainingJob starts.
+    Rollback: the last good version is restored, within spec.bakeDuration of the promotion of the live one. Recover:
+    both versions are scored on the newest captured rows; if the last good one is better, it is restored, else a run
+    starts."""
 
     model_config = {
         "json_schema_extra": validations(

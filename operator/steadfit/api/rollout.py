@@ -11,7 +11,7 @@ from .base import Model, list_map
 
 VerdictWord = Literal["Pass", "Fail", "Inconclusive", "NoData"]
 CandidatePhase = Literal["Starting", "Analysing", "Paused", "Promoting"]
-AttributionVerdict = Literal["ModelWorse", "WorldMoved", "Undecided"]
+DiagnosisVerdict = Literal["ModelWorse", "ConceptDrift", "Undecided"]
 
 
 class RevisionRef(Model):
@@ -69,7 +69,7 @@ class Candidate(RevisionRef):
     phase: CandidatePhase = "Starting"
     """Starting: its pods come up. Analysing: it takes traffic and is judged. Paused: it takes traffic and waits for a
     person. Promoting: it was let through, and all of its pods come up."""
-    against: str | None = None
+    champion_revision: str | None = None
     """Revision of the champion that it takes traffic beside, for a canary."""
     step: int | None = None
     """The step that it is at, from 0."""
@@ -168,23 +168,23 @@ class AutomaticRollback(Model):
     """When."""
 
 
-class Attribution(Model):
+class Diagnosis(Model):
     """Whose fault a fall in quality is: the model's or the world's."""
 
     monitor: str
     """Name of the monitor that fires."""
     since: datetime
-    """Since when that monitor fires: one attribution for each time."""
+    """Since when that monitor fires: one diagnosis for each time."""
     number: int
     """Number of the version that serves."""
-    against: int | None = None
+    compared_version: int | None = None
     """Number of the last good version, if there is one."""
     run: str | None = None
     """Name of the TrainingRun that evaluates both. It is created from this entry."""
     decided_at: datetime
     """When this was begun."""
-    verdict: AttributionVerdict | None = None
-    """ModelWorse: the last good version is better on the same rows beyond the margin. WorldMoved: it is not.
+    verdict: DiagnosisVerdict | None = None
+    """ModelWorse: the last good version is better on the same rows beyond the margin. ConceptDrift: it is not.
     Undecided: too few rows. Absent while it is being found out."""
     message: Annotated[str, Field(max_length=1024)] = ""
     """Which and why, in a sentence: rows, both scores and the margin."""

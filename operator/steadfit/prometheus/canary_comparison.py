@@ -41,15 +41,18 @@ def compared(trial: Trial, metric: AnalysisMetric, grid: Grid, answer: Lines, qu
     NoAnswer
         If the answer is to another question.
     """
-    arms = {revision: _arm(answer, revision, _labels(metric), grid) for revision in (trial.revision, trial.against)}
-    for revision, who in ((trial.revision, "candidate"), (trial.against, "champion")):
+    arms = {
+        revision: _arm(answer, revision, _labels(metric), grid)
+        for revision in (trial.revision, trial.champion_revision)
+    }
+    for revision, who in ((trial.revision, "candidate"), (trial.champion_revision, "champion")):
         reason, code = _blind(arms[revision], who, revision, metric, grid)
         if reason:
             return Compared(query=query, reason=reason, code=code)
     kind = _kind(metric)
     candidate, champion = (
         [{part: line.get(end, 0.0) for part, line in arms[revision].items()} for end in grid.ends]
-        for revision in (trial.revision, trial.against)
+        for revision in (trial.revision, trial.champion_revision)
     )
     slices = [
         Slice(kind.count(mine), kind.amount(mine), kind.count(theirs), kind.amount(theirs))

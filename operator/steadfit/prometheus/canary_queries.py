@@ -97,7 +97,7 @@ def _rise(trial: Trial, series: str, step: int, labels: str, matcher: str = "") 
     length = seconds(step)
     selected = (
         f"{series}{{namespace={string(trial.namespace)},model={string(trial.name)},"
-        f"revision{one_of(sorted((trial.revision, trial.against)))}{',' if matcher else ''}{matcher}}}"
+        f"revision{one_of(sorted((trial.revision, trial.champion_revision)))}{',' if matcher else ''}{matcher}}}"
     )
     by = f"revision, {labels}" if labels else "revision"
     return f"sum by ({by}) ({selected} - {selected} offset {length} >= 0 or increase({selected}[{length}]))"

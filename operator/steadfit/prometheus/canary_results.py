@@ -84,4 +84,4 @@ class Findings:
 
 
 def _identity(trial: Trial) -> tuple[str, str, datetime]:
-    return trial.revision, trial.against, trial.since
+    return trial.revision, trial.champion_revision, trial.since

@@ -23,7 +23,7 @@ class Trial:
     ----------
     version
         Number of the candidate's version.
-    revision, against
+    revision, champion_revision
         Revisions of the candidate and of the champion. Arms are told apart by these: a new server of the same version
         is another revision.
     since
@@ -34,7 +34,7 @@ class Trial:
     name: str
     version: int
     revision: str
-    against: str
+    champion_revision: str
     since: datetime
     analysis: Analysis
     namespace_labels: Mapping[str, str]
@@ -45,14 +45,14 @@ def trial_of(deployment: ModelDeployment, namespace_labels: Mapping[str, str]) -
     candidate = deployment.status.candidate
     if candidate is None or candidate.phase not in ("Analysing", "Paused"):
         return None
-    if candidate.against is None or candidate.analysed_since is None:
+    if candidate.champion_revision is None or candidate.analysed_since is None:
         return None
     return Trial(
         deployment.metadata.namespace or "",
         deployment.name,
         candidate.number,
         candidate.revision,
-        candidate.against,
+        candidate.champion_revision,
         candidate.analysed_since,
         deployment.spec.analysis,
         namespace_labels,

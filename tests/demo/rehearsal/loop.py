@@ -147,7 +147,7 @@ class Loop:
             self._trial, self._moved, self._firing, self._evaluated_at = None, False, False, None
 
     def _monitor(self, now: float) -> None:
-        """Follow the quality monitor with its hysteresis, and the attribution that it leads to."""
+        """Follow the quality monitor with its hysteresis, and the diagnosis that it leads to."""
         month = traffic().between(now - 1, now)
         counted = month & self._requests_of(self._live)
         level = thresholds.level(self._quality)

@@ -98,12 +98,12 @@ def test_each_step_of_a_canary_is_told_once_it_takes_traffic() -> None:
     assert names(seen(candidate={**candidate, "step": 1}), chronicle) == []
 
 
-def test_an_attribution_is_told_with_its_run_once_it_has_a_verdict() -> None:
+def test_an_diagnosis_is_told_with_its_run_once_it_has_a_verdict() -> None:
     entry = {"monitor": "quality", "decidedAt": "t", "number": 2, "run": "e", "message": "the world moved"}
     evaluation = run("e", version=None, purpose="Evaluate")
-    assert names(with_(seen(attributions=[entry]), runs=[evaluation])) == []
-    told = Chronicle().news(with_(seen(attributions=[{**entry, "verdict": "WorldMoved"}]), runs=[evaluation]))
-    assert [(fact.name, fact.detail["run"]) for fact in told] == [("attributed", "uid-e")]
+    assert names(with_(seen(diagnoses=[entry]), runs=[evaluation])) == []
+    told = Chronicle().news(with_(seen(diagnoses=[{**entry, "verdict": "ConceptDrift"}]), runs=[evaluation]))
+    assert [(fact.name, fact.detail["run"]) for fact in told] == [("diagnosed", "uid-e")]
 
 
 def test_a_worse_candidate_is_degraded_then_back_once_the_service_says_so_then_remembered() -> None:
@@ -134,7 +134,7 @@ def test_every_fact_can_be_a_step_of_the_report() -> None:
             live=LIVE,
             lastGood=LIVE,
             candidate={**LIVE, "revision": "ccc", "analysedSince": "t", "step": 0, "weight": 33, "actualWeight": 33},
-            attributions=[{"monitor": "q", "decidedAt": "t", "number": 2, "message": "m", "verdict": "WorldMoved"}],
+            diagnoses=[{"monitor": "q", "decidedAt": "t", "number": 2, "message": "m", "verdict": "ConceptDrift"}],
             quarantine=[{"revision": "ddd", "version": "flights-v3", "reason": "worse", "at": "t"}],
         ),
         runs=[run("a", version="flights-v1"), run("b", version="flights-v2")],
@@ -145,7 +145,7 @@ def test_every_fact_can_be_a_step_of_the_report() -> None:
     for fact in facts(look):
         timeline.step(fact.name, fact.text, month=3.5, **fact.detail)
     names_told = {step["name"] for step in timeline.steps}
-    assert names_told >= {"trained", "drifted", "retrained", "gated", "canaried", "promoted", "attributed", "degraded"}
+    assert names_told >= {"trained", "drifted", "retrained", "gated", "canaried", "promoted", "diagnosed", "degraded"}
 
 
 def test_a_year_lacks_what_did_not_come_or_came_only_too_early() -> None:

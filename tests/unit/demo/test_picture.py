@@ -8,7 +8,7 @@ STEPS = [
     {"name": "trained", "detail": {"month": 1}},
     {"name": "retrained", "detail": {"month": 3.9, "version": "flights-v2"}},
     {"name": "canaried", "detail": {"month": 4.1, "version": "flights-v2", "actualWeight": 33}},
-    {"name": "attributed", "detail": {"month": 7.9, "verdict": "WorldMoved", "monitor": "quality"}},
+    {"name": "diagnosed", "detail": {"month": 7.9, "verdict": "ConceptDrift", "monitor": "quality"}},
     {"name": "refused", "detail": {"month": 11.4, "version": "flights-v6", "verdict": "Fail"}},
 ]
 CURVES = {name: {month: 0.6 + month / 100 for month in range(2, 13)} for name in ("live", "never", "monthly")}
@@ -19,7 +19,7 @@ def test_marks_say_when_what_happened_to_which_version() -> None:
     assert marks_of(STEPS) == [
         Mark(3.9, "retrained", "v2"),
         Mark(4.1, "canaried", "v2 33 %"),
-        Mark(7.9, "attributed", "WorldMoved"),
+        Mark(7.9, "diagnosed", "ConceptDrift"),
         Mark(11.4, "refused", "v6"),
     ]
 

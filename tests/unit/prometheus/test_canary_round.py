@@ -36,7 +36,7 @@ def deployment(*metrics: dict[str, Any], phase: str = "Analysing", **candidate: 
                     **shared,
                     "revision": "bbb",
                     "phase": phase,
-                    "against": "aaa",
+                    "championRevision": "aaa",
                     "analysedSince": NOW.isoformat(),
                     **candidate,
                 }
@@ -133,7 +133,12 @@ def test_what_was_measured_of_another_candidate_champion_time_or_question_does_n
         await bench.round()
         assert bench.of(one) is not None
         later = (NOW + timedelta(seconds=1)).isoformat()
-        for other in ({"revision": "ccc"}, {"against": "zzz"}, {"analysedSince": later}, {"phase": "Promoting"}):
+        for other in (
+            {"revision": "ccc"},
+            {"championRevision": "zzz"},
+            {"analysedSince": later},
+            {"phase": "Promoting"},
+        ):
             assert bench.of(deployment(**other)) is None
         assert bench.of(deployment({**ERRORS, "errorRate": {"margin": 0.5}})) is not None
         assert bench.of(deployment({"name": "errors", "latency": {}})) is None

@@ -1,4 +1,4 @@
-"""Probation: how long a version that has taken over can still be put back by what is measured.
+"""Bake: how long a version that has taken over can still be put back by what is measured.
 
 It counts from when the revision took all of the traffic. As long, the last good one is kept ready to take it again.
 """
@@ -12,12 +12,12 @@ from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 
 
 def until(status: ModelDeploymentStatus, deployment: ModelDeployment) -> datetime | None:
-    """Return when the probation of what serves ends, or has ended; None while nothing serves."""
+    """Return when the bake of what serves ends, or has ended; None while nothing serves."""
     live = status.live
-    return live.since + parse_duration(deployment.spec.probation) if live else None
+    return live.since + parse_duration(deployment.spec.bake_duration) if live else None
 
 
 def applies(status: ModelDeploymentStatus, deployment: ModelDeployment, now: datetime) -> bool:
-    """Return whether what serves is in probation."""
+    """Return whether what serves still bakes."""
     end = until(status, deployment)
     return end is not None and now < end

@@ -238,7 +238,7 @@ def test_the_poller_measures_what_the_operator_acts_on_and_every_query() -> None
 
 def canary(name: str, phase: str = "Analysing") -> JSONObject:
     candidate = {**LIVE, "revision": "c", "number": 4, "phase": phase}
-    begun = {"against": "r", "analysedSince": "2026-01-01T00:00:00Z"}
+    begun = {"championRevision": "r", "analysedSince": "2026-01-01T00:00:00Z"}
     return {**samples.model_deployment(name), "status": {"live": LIVE, "candidate": {**candidate, **begun}}}
 
 
@@ -246,7 +246,7 @@ def test_a_candidate_that_takes_traffic_is_to_be_compared_with_its_champion() ->
     seen = observer(samples.namespace(team="ml"), canary("flights"), canary("early", "Starting"), watched("without"))
     (trial,) = seen.trials()
     assert (trial.namespace, trial.name, trial.version) == ("ns", "flights", 4)
-    assert (trial.revision, trial.against) == ("c", "r")
+    assert (trial.revision, trial.champion_revision) == ("c", "r")
     assert trial.namespace_labels == {"team": "ml"}
 
 

@@ -23,7 +23,7 @@ def promotion(world: World, after: ModelDeploymentStatus) -> None:
     let_through = [one.number for one in (world.status.promoted, after.promoted) if one]
     let_through += [tried.number] if tried and tried.promoted_by else []
     promoted = new.number in let_through or _promoted_now(world.status, after)
-    if after.override or rolled_back or promoted or new.number == world.status.automatic:
+    if after.override or rolled_back or promoted or new.number == world.status.version_floor:
         return
     found = ModelVersion.model_validate(world.versions[new.number])
     assert found.status.phase == "Verified", f"{new.version} goes live by itself and is {found.status.phase}"
@@ -66,7 +66,7 @@ def _promoted_by_verdicts(world: World, before: ModelDeploymentStatus, after: Mo
     if by_word or rolled_back or back:
         return
     assert tried is not None
-    assert (tried.revision, tried.phase, tried.against) == (new.revision, "Promoting", old.revision)
+    assert (tried.revision, tried.phase, tried.champion_revision) == (new.revision, "Promoting", old.revision)
     passed = bool(tried.verdicts) and all(verdict.verdict == "Pass" for verdict in tried.verdicts)
     assert tried.promoted_by or passed, f"{new.version} replaces {old.version} without having passed"
 
@@ -81,7 +81,7 @@ def _allowed(world: World) -> set[str]:
     """Return the revisions that may take traffic."""
     live, candidate = world.status.live, world.status.candidate
     allowed = {live.revision} if live else set()
-    if live and candidate and candidate.analysed_since and candidate.against == live.revision:
+    if live and candidate and candidate.analysed_since and candidate.champion_revision == live.revision:
         allowed.add(candidate.revision)
     return allowed - {entry.revision for entry in world.status.quarantine}
 
@@ -117,8 +117,8 @@ def delete(world: World, existing: dict[str, Any]) -> None:
     revision = existing["metadata"]["labels"][names.REVISION]
     status = world.status
     kept = [ref.revision for ref in (status.live, status.candidate, status.last_good) if ref]
-    if status.candidate and status.candidate.against:
-        label = f"{names.MIX_PREFIX}{status.candidate.against}"
+    if status.candidate and status.candidate.champion_revision:
+        label = f"{names.MIX_PREFIX}{status.candidate.champion_revision}"
         if revision == status.candidate.revision and label not in existing["spec"]["template"]["metadata"]["labels"]:
             kept.remove(revision)
     assert revision not in kept, "a revision was deleted that is still needed"

@@ -104,7 +104,7 @@ def _put_route(world: World, route: dict[str, Any] | None) -> None:
     live, candidate = status.live, status.candidate
     assert live is not None
     allowed = {live.revision}
-    if candidate and candidate.against == live.revision and candidate.analysed_since:
+    if candidate and candidate.champion_revision == live.revision and candidate.analysed_since:
         allowed.add(candidate.revision)
     for revision, weight in after.items():
         if weight == 0:

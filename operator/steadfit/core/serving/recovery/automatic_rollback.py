@@ -1,7 +1,7 @@
 """Recovery: what follows by itself when what is measured says that what serves is worse.
 
-A monitor of action Rollback puts a version back during its probation. One of action Recover does so at any time, but
-only when an attribution has found the last good version to be better on the same rows. Quarantine and the way out of it
+A monitor of action Rollback puts a version back while the version bakes. One of action Recover does so at any time, but
+only when a diagnosis has found the last good version to be better on the same rows. Quarantine and the way out of it
 are one write, counted against a limit. Nothing follows from no data, and in a dry run everything is only told.
 """
 
@@ -92,7 +92,7 @@ def changes_at(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> li
 
 
 def _counts(monitor: Monitor, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> bool:
-    """Return whether a monitor of action Rollback speaks of the revision that serves, in its probation."""
+    """Return whether a monitor of action Rollback speaks of the revision that serves, while it bakes."""
     if not bake.applies(status, fleet.observed.deployment, now):
         return False
     candidate, live = status.candidate, status.live

@@ -1,4 +1,4 @@
-"""Attribution: whose fault it is that a monitor of action Recover fires, the model's or the world's.
+"""Diagnosis: whose fault it is that a monitor of action Recover fires, the model's or the world's.
 
 One evaluation for each time that the monitor begins to fire on a pair of versions: what serves and the last good one.
 The entry in the status is the intent that its run is created from. One that decided nothing is tried again after the
@@ -14,7 +14,7 @@ from datetime import datetime
 from steadfit.api.base import API_VERSION, parse_duration
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
-from steadfit.api.rollout import Attribution, RevisionRef
+from steadfit.api.rollout import Diagnosis, RevisionRef
 from steadfit.core.monitors.evaluation import FIRING, Watched
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
@@ -26,24 +26,24 @@ from .diagnosis_verdict import Finding
 
 
 def recovering(deployment: ModelDeployment) -> list[Monitor]:
-    """Return the monitors whose firing is attributed."""
+    """Return the monitors whose firing is diagnosed."""
     return [monitor for monitor in deployment.spec.monitors if monitor.action == "Recover"]
 
 
-def of_state(status: ModelDeploymentStatus, state: MonitorState) -> Attribution | None:
-    """Return the attribution of the time for which a monitor fires; None if there is none of what serves."""
+def of_state(status: ModelDeploymentStatus, state: MonitorState) -> Diagnosis | None:
+    """Return the diagnosis of the time for which a monitor fires; None if there is none of what serves."""
     if state.phase != FIRING or status.live is None:
         return None
-    found = next((entry for entry in status.attributions if entry.monitor == state.name), None)
+    found = next((entry for entry in status.diagnoses if entry.monitor == state.name), None)
     return found if found and (found.since, found.number) == (state.since, status.live.number) else None
 
 
 def follow(
     status: ModelDeploymentStatus, watched: Sequence[Watched], fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
-    """Return the status with the attributions brought up to date: begun, and judged once their run has ended."""
+    """Return the status with the diagnoses brought up to date: begun, and judged once their run has ended."""
     deployment = fleet.observed.deployment
-    stored = {entry.monitor: entry for entry in status.attributions}
+    stored = {entry.monitor: entry for entry in status.diagnoses}
     states = {one.state.name: one.state for one in watched}
     entries = []
     for monitor in recovering(deployment):
@@ -53,34 +53,34 @@ def follow(
         if state is not None and state.phase == FIRING and live is not None and not is_barred(live, status, fleet):
             entry = _of_firing(entry, monitor, state, live, status, fleet, now)
         entries += [entry] if entry else []
-    return status.model_copy(update={"attributions": entries})
+    return status.model_copy(update={"diagnoses": entries})
 
 
 def rolled_back(status: ModelDeploymentStatus, monitor: str) -> ModelDeploymentStatus:
-    """Return the status in which a monitor's attribution says what has followed from it."""
+    """Return the status in which a monitor's diagnosis says what has followed from it."""
     entries = [
         entry.model_copy(update={"message": cut(f"{entry.message}; rolled back")})
         if entry.monitor == monitor
         else entry
-        for entry in status.attributions
+        for entry in status.diagnoses
     ]
-    return status.model_copy(update={"attributions": entries})
+    return status.model_copy(update={"diagnoses": entries})
 
 
-def at_work(status: ModelDeploymentStatus, fleet: Fleet) -> list[Attribution]:
-    """Return the attributions of what serves that are not decided yet."""
+def at_work(status: ModelDeploymentStatus, fleet: Fleet) -> list[Diagnosis]:
+    """Return the diagnoses of what serves that are not decided yet."""
     live = status.live
     return [
-        entry for entry in status.attributions if live and entry.verdict is None and _is_of(entry, live, status, fleet)
+        entry for entry in status.diagnoses if live and entry.verdict is None and _is_of(entry, live, status, fleet)
     ]
 
 
 def changes_at(status: ModelDeploymentStatus, fleet: Fleet) -> list[datetime]:
-    """Return when each attribution that decided nothing is tried again, if its monitor still fires."""
+    """Return when each diagnosis that decided nothing is tried again, if its monitor still fires."""
     windows = {monitor.name: parse_duration(monitor.window) for monitor in recovering(fleet.observed.deployment)}
     return [
         entry.decided_at + windows[entry.monitor]
-        for entry in status.attributions
+        for entry in status.diagnoses
         if entry.verdict == "Undecided" and entry.run is not None and entry.monitor in windows
     ]
 
@@ -113,7 +113,7 @@ def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     return actions
 
 
-def _settled(entry: Attribution | None, status: ModelDeploymentStatus, fleet: Fleet) -> Attribution | None:
+def _settled(entry: Diagnosis | None, status: ModelDeploymentStatus, fleet: Fleet) -> Diagnosis | None:
     """Return an entry with the verdict of its run; None for one that waits for a run nobody will make any more."""
     if entry is None or entry.verdict is not None:
         return entry
@@ -126,19 +126,23 @@ def _settled(entry: Attribution | None, status: ModelDeploymentStatus, fleet: Fl
 
 
 def _of_firing(
-    entry: Attribution | None,
+    entry: Diagnosis | None,
     monitor: Monitor,
     state: MonitorState,
     live: RevisionRef,
     status: ModelDeploymentStatus,
     fleet: Fleet,
     now: datetime,
-) -> Attribution:
-    """Return the attribution of a monitor that fires: the one that holds, or a new one."""
+) -> Diagnosis:
+    """Return the diagnosis of a monitor that fires: the one that holds, or a new one."""
     if entry is not None and not _is_of(entry, live, status, fleet):
         entry = None
-    begun = Attribution(
-        monitor=monitor.name, since=state.since, number=live.number, against=_against(status, fleet), decided_at=now
+    begun = Diagnosis(
+        monitor=monitor.name,
+        since=state.since,
+        number=live.number,
+        compared_version=_last_good(status, fleet),
+        decided_at=now,
     )
     known = _at_once(live, status, fleet)
     if entry is not None and _holds(entry, monitor, state, known, fleet, now):
@@ -152,7 +156,7 @@ def _of_firing(
 
 
 def _holds(
-    entry: Attribution, monitor: Monitor, state: MonitorState, known: Finding | None, fleet: Fleet, now: datetime
+    entry: Diagnosis, monitor: Monitor, state: MonitorState, known: Finding | None, fleet: Fleet, now: datetime
 ) -> bool:
     """Return whether what was found out, or is being found out, of these versions still counts."""
     if entry.verdict is None:
@@ -166,14 +170,14 @@ def _holds(
     return current
 
 
-def _against(status: ModelDeploymentStatus, fleet: Fleet) -> int | None:
+def _last_good(status: ModelDeploymentStatus, fleet: Fleet) -> int | None:
     good = status.last_good
     return good.number if good and not is_barred(good, status, fleet) else None
 
 
-def _is_of(entry: Attribution, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+def _is_of(entry: Diagnosis, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether an entry is of the versions that serve now and could be gone back to."""
-    return (entry.number, entry.against) == (live.number, _against(status, fleet))
+    return (entry.number, entry.compared_version) == (live.number, _last_good(status, fleet))
 
 
 def _at_once(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Finding | None:
@@ -181,11 +185,11 @@ def _at_once(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> 
     observed, good = fleet.observed, status.last_good
     if good is None or is_barred(good, status, fleet):
         return (
-            "WorldMoved",
+            "ConceptDrift",
             f"the world moved: there is nothing to go back to, as no good version before version {live.number} is left",
         )
     if good.digest == live.digest:
-        return "WorldMoved", "the world moved: there is nothing to go back to, as the same model served before"
+        return "ConceptDrift", "the world moved: there is nothing to go back to, as the same model served before"
     if observed.job is None:
         return "Undecided", f"undecided: there is no TrainingJob {observed.deployment.training_job}"
     if observed.deployment.spec.capture is None:
@@ -197,9 +201,9 @@ def _at_once(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> 
     return None
 
 
-def _decided(entry: Attribution, found: Finding, fleet: Fleet) -> Attribution:
+def _decided(entry: Diagnosis, found: Finding, fleet: Fleet) -> Diagnosis:
     """Return an entry with its verdict, and with what follows from that where it follows at once."""
     verdict, message = found
-    retrains = verdict == "WorldMoved" and not fleet.observed.deployment.spec.dry_run
+    retrains = verdict == "ConceptDrift" and not fleet.observed.deployment.spec.dry_run
     tail = "; to be retrained" if retrains else ""
     return entry.model_copy(update={"verdict": verdict, "message": f"{message[: 1024 - len(tail)]}{tail}"})

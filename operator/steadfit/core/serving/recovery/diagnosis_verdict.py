@@ -8,10 +8,10 @@ nothing: more rows will come. Anything less is not worth going back for.
 
 from __future__ import annotations
 
-from steadfit.api.rollout import AttributionVerdict
+from steadfit.api.rollout import DiagnosisVerdict
 from steadfit.api.trainingrun import TrainingRun
 
-Finding = tuple[AttributionVerdict, str]
+Finding = tuple[DiagnosisVerdict, str]
 """A verdict and its sentence."""
 
 
@@ -41,7 +41,7 @@ def of_run(run: TrainingRun) -> Finding | None:
     if difference < margin or difference <= 0:
         beyond = f"not better than {live:.4g}" if difference <= 0 else "not better beyond the margin"
         return (
-            "WorldMoved",
+            "ConceptDrift",
             f"the world moved: {is_now}, version {number} would have {good:.4g}, {beyond} (margin {margin:g})",
         )
     if lower <= 0:

@@ -15,7 +15,7 @@ from steadfit.api.data import Captured, DataSource
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.monitor import Monitor
-from steadfit.api.rollout import Attribution
+from steadfit.api.rollout import Diagnosis
 from steadfit.api.run import FINISHED, Cause
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import EvaluatedVersion, EvaluateInputs, OwnerRef, TrainingRun, TrainingRunSpec
@@ -43,7 +43,7 @@ def name(job: TrainingJob, deployment: ModelDeployment, monitor: str, decided_at
 
 
 def render(
-    entry: Attribution,
+    entry: Diagnosis,
     monitor: Monitor,
     deployment: ModelDeployment,
     job: TrainingJob,
@@ -51,7 +51,7 @@ def render(
     last_good: ModelVersion,
     platform: Platform,
 ) -> dict[str, Any]:
-    """Return the run that an attribution was begun with."""
+    """Return the run that a diagnosis was begun with."""
     recipe = job.spec
     metric = monitor.quality.metric if monitor.quality else ""
     spec = TrainingRunSpec(
@@ -69,8 +69,8 @@ def render(
             type="Monitor",
             key=key(deployment, monitor.name, entry.decided_at),
             monitor=f"{deployment.name}/{monitor.name}",
-            message=f"monitor {deployment.name}/{monitor.name} fires: is version {entry.against} better than version"
-            f" {entry.number} by now?",
+            message=f"monitor {deployment.name}/{monitor.name} fires: is version {entry.compared_version} better than"
+            f" version {entry.number} by now?",
         ),
         input_hash="",
         # No container of the user's runs.

@@ -77,4 +77,4 @@ def _reason(monitor: Monitor | None, state: MonitorState, status: ModelDeploymen
     if monitor.action == "Retrain":
         return state.message
     found = of_state(status, state) if monitor.action == "Recover" else None
-    return found.message if found is not None and found.verdict == "WorldMoved" else None
+    return found.message if found is not None and found.verdict == "ConceptDrift" else None

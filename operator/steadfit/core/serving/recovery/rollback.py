@@ -48,7 +48,7 @@ def restore(
             "override": None,
             "promoted": None,
             "candidate": coming_up(None, good, fleet),
-            "automatic": good.number,
+            "version_floor": good.number,
         }
     )
 

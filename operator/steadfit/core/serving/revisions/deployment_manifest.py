@@ -55,9 +55,9 @@ def render(
 
 def _template(rendering: Rendering, ref: RevisionRef) -> Mapping[str, Any]:
     """Return the pod template, with the label of the champion's traffic for a canary's candidate."""
-    against = ref.against if isinstance(ref, Candidate) else None
-    if against is None:
+    champion = ref.champion_revision if isinstance(ref, Candidate) else None
+    if champion is None:
         return rendering.template
     metadata = rendering.template["metadata"]
-    labels = {**metadata["labels"], traffic_label.label(against): traffic_label.ON}
+    labels = {**metadata["labels"], traffic_label.label(champion): traffic_label.ON}
     return {**rendering.template, "metadata": {**metadata, "labels": labels}}

@@ -50,7 +50,7 @@ def is_let_through(status: ModelDeploymentStatus, wished: RevisionRef) -> bool:
         and live is not None
         and candidate.revision == wished.revision
         and candidate.phase == "Promoting"
-        and candidate.against == live.revision
+        and candidate.champion_revision == live.revision
     )
 
 

@@ -21,8 +21,8 @@ def taken_up(stored: Candidate | None, wished: RevisionRef, live: RevisionRef, s
     if stored is not None and stored.revision == wished.revision:
         fields["since"] = stored.since
     weights = [step.weight for step in steps.steps]
-    if stored is None or stored.revision != wished.revision or stored.against != live.revision:
-        return Candidate(**fields, against=live.revision, step=0, weight=weights[0])
+    if stored is None or stored.revision != wished.revision or stored.champion_revision != live.revision:
+        return Candidate(**fields, champion_revision=live.revision, step=0, weight=weights[0])
     own = stored.weight or weights[0]
     step = min(range(len(weights)), key=lambda index: abs(weights[index] - own))
     fields |= {"step": step, "weight": weights[step]}
@@ -45,10 +45,10 @@ def remade(candidate: Candidate | None, fleet: Fleet) -> bool:
 
     Labels are given at birth. What takes traffic already is left alone.
     """
-    if candidate is None or candidate.against is None or pod_shares.by_gateway(fleet.observed.deployment):
+    if candidate is None or candidate.champion_revision is None or pod_shares.by_gateway(fleet.observed.deployment):
         return False
     found = fleet.workload(candidate.revision)
-    if found is None or traffic_label.joins(found, candidate.against):
+    if found is None or traffic_label.joins(found, candidate.champion_revision):
         return False
     return candidate.revision not in service.taking_traffic(fleet)
 

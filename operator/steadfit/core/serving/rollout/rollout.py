@@ -28,8 +28,8 @@ def advance(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now: da
         return status.model_copy(update={"candidate": None})
     if live and wished.revision == live.revision:
         kept = live.model_copy(update={"asked_template_digest": wished.asked_template_digest})
-        automatic = status.automatic if target.pinned else live.number
-        return status.model_copy(update={"candidate": None, "live": kept, "automatic": automatic})
+        floor = status.version_floor if target.pinned else live.number
+        return status.model_copy(update={"candidate": None, "live": kept, "version_floor": floor})
     steps = canary.strategy(status, target, fleet)
     if steps is not None and not canary.is_let_through(status, wished):
         return canary.advance(status, wished, steps, fleet, now)

@@ -67,7 +67,7 @@ def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target
 def _let_through(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | None:
     """Return the candidate that a person let through, as long as it is beside what is live: nothing newer delays it."""
     candidate, live = status.candidate, status.live
-    if candidate is None or live is None or candidate.against != live.revision:
+    if candidate is None or live is None or candidate.champion_revision != live.revision:
         return None
     if candidate.phase != "Promoting" or candidate.promoted_by is None or is_barred(candidate, status, fleet):
         return None
@@ -128,7 +128,7 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
     What was only tried beside the bad one is no way back.
     """
     candidate = status.candidate
-    for ref in (None if candidate and candidate.against else candidate, status.last_good):
+    for ref in (None if candidate and candidate.champion_revision else candidate, status.last_good):
         if ref is None or is_barred(ref, status, fleet):
             continue
         if fleet.stands(ref.revision):

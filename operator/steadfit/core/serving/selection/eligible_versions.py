@@ -35,7 +35,7 @@ def _newer(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
     While nothing serves, as in a new cluster, what was rolled back hides none that is older: one of them was good.
     """
     rolled_back = highest_number(status) if status.live else 0
-    floor = max(status.automatic or 0, rolled_back, status.promoted.above if status.promoted else 0)
+    floor = max(status.version_floor or 0, rolled_back, status.promoted.above if status.promoted else 0)
     return [
         version
         for version in fleet.observed.versions
@@ -90,7 +90,7 @@ def passed_over(chosen: ModelVersion | None, status: ModelDeploymentStatus, flee
 
 def left_by_a_pin(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
     """Return the version that served before a pin that is gone now."""
-    if status.live is None or status.automatic in (None, status.live.number):
+    if status.live is None or status.version_floor in (None, status.live.number):
         return None
-    found = [version for version in fleet.observed.versions if version.spec.number == status.automatic]
+    found = [version for version in fleet.observed.versions if version.spec.number == status.version_floor]
     return next((version for version in found if _may_roll_out(version, status, fleet)), None)

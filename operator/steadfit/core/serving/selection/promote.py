@@ -52,7 +52,7 @@ def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet)
     candidate, live = status.candidate, status.live
     if candidate is None:
         return Problem("NoCandidate", "no version is being tried, so there is nothing to promote; name a version")
-    if candidate.against is None or live is None or is_barred(live, status, fleet):
+    if candidate.champion_revision is None or live is None or is_barred(live, status, fleet):
         return Problem(
             "NoVerdictAwaited",
             f"version {candidate.number} waits for no verdict: it takes the traffic as soon as its pods are ready",
@@ -73,7 +73,7 @@ def _named(
     if isinstance(resolved, Problem):
         return resolved
     candidate, live = status.candidate, status.live
-    if candidate is not None and candidate.version == resolved.version and candidate.against is not None:
+    if candidate is not None and candidate.version == resolved.version and candidate.champion_revision is not None:
         return _candidate(status, action, fleet)
     if live is not None and live.version == resolved.version and not is_barred(live, status, fleet):
         return _other_pods(live, status, action, fleet, now)
@@ -88,7 +88,7 @@ def _named(
     # A newer version was to take over by itself; it does not any more, whatever becomes of this one.
     update = {
         "promoted": promoted,
-        "automatic": resolved.number,
+        "version_floor": resolved.number,
         "abandoned": [item for item in status.abandoned if item.revision != resolved.revision],
     }
     return Effect(status.model_copy(update=update), _words(resolved.number))
@@ -105,7 +105,9 @@ def _other_pods(
     wished = as_ref(version, rendering, now)
     if is_barred(wished, status, fleet):
         return Problem("RevisionQuarantined", f"revision {wished.revision} is in quarantine; Release it first")
-    let_through = Candidate(**wished.model_dump(), against=live.revision, phase="Promoting", promoted_by=author(action))
+    let_through = Candidate(
+        **wished.model_dump(), champion_revision=live.revision, phase="Promoting", promoted_by=author(action)
+    )
     update = {
         "candidate": let_through,
         # It is not served instead of that template any more.

@@ -14,9 +14,9 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
     """Return the Events of the transitions between two statuses."""
     old, new = before.candidate, after.candidate
     told = []
-    if new is not None and new.against is not None:
+    if new is not None and new.champion_revision is not None:
         told += _of_candidate(old if old and old.revision == new.revision else None, new, after, fleet)
-    if old is not None and old.against is not None and (new is None or new.revision != old.revision):
+    if old is not None and old.champion_revision is not None and (new is None or new.revision != old.revision):
         told += _of_end(old, before, after)
     return told
 

@@ -45,10 +45,10 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     if at_work:
         message = "; ".join(
             f"monitor {entry.monitor} fires: run {entry.run} evaluates version {entry.number} and version"
-            f" {entry.against} on the same rows"
+            f" {entry.compared_version} on the same rows"
             for entry in at_work
         )
-        return [Wish(RECOVERING, "True", "Attributing", message)]
+        return [Wish(RECOVERING, "True", "Diagnosing", message)]
     undecided = [
         found
         for state in status.monitors

@@ -1,4 +1,4 @@
-"""What is told of recovery: attributions, rollbacks that nobody asked for, and what is held back or only told."""
+"""What is told of recovery: diagnoses, rollbacks that nobody asked for, and what is held back or only told."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .recovery_conditions import RECOVERING
 def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Event, ...]:
     """Return the Events of the transitions between two statuses."""
     return (
-        *_attributions(before, after),
+        *_diagnoses(before, after),
         *_rollbacks(before, after),
         *_begun(before, after, ROLLBACKS_FROZEN, "True", "Warning"),
         *_begun(before, after, DRY_RUN, "True", "Normal"),
@@ -24,16 +24,16 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple
     )
 
 
-def _attributions(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
-    known = {(entry.monitor, entry.decided_at): entry for entry in before.attributions}
+def _diagnoses(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    known = {(entry.monitor, entry.decided_at): entry for entry in before.diagnoses}
     told = []
-    for entry in after.attributions:
+    for entry in after.diagnoses:
         old = known.get((entry.monitor, entry.decided_at))
         if entry.verdict is None and old is None:
-            text = f"version {entry.number} and version {entry.against} are evaluated on the same rows"
-            told.append(Event("Normal", "AttributionStarted", f"monitor {entry.monitor} fires: {text} ({entry.run})"))
+            text = f"version {entry.number} and version {entry.compared_version} are evaluated on the same rows"
+            told.append(Event("Normal", "DiagnosisStarted", f"monitor {entry.monitor} fires: {text} ({entry.run})"))
         # One that is undecided is told by its condition, once for as long as it says the same.
-        elif entry.verdict in ("ModelWorse", "WorldMoved") and (old is None or old.verdict is None):
+        elif entry.verdict in ("ModelWorse", "ConceptDrift") and (old is None or old.verdict is None):
             told.append(Event("Warning", entry.verdict, f"monitor {entry.monitor}: {entry.message}"))
     return told
 

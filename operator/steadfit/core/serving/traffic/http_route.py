@@ -101,7 +101,7 @@ def _revisions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> li
     live, candidate = status.live, status.candidate
     if live is None:
         return []
-    tried = candidate if candidate and candidate.against == live.revision else None
+    tried = candidate if candidate and candidate.champion_revision == live.revision else None
     refs = [live, tried, warm_standby.revision(status, fleet, now)]
     return list(dict.fromkeys(ref.revision for ref in refs if ref))
 
@@ -150,7 +150,7 @@ def _narrowed(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) ->
 
 def _next(status: ModelDeploymentStatus) -> Candidate | None:
     """Return the candidate that takes the place of what is live without being tried beside it."""
-    return status.candidate if status.candidate and status.candidate.against is None else None
+    return status.candidate if status.candidate and status.candidate.champion_revision is None else None
 
 
 def _standing(weights: Mapping[str, int], live: RevisionRef, standing: frozenset[str]) -> Mapping[str, int]:

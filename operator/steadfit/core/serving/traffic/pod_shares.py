@@ -29,14 +29,14 @@ def for_weight(weight: int, deployment: ModelDeployment) -> int:
 
 def asked(candidate: Candidate, deployment: ModelDeployment) -> int:
     """Return how many pods a candidate is asked for: those of its step, and all of them once it is let through."""
-    if candidate.against is None or candidate.weight is None or candidate.phase == "Promoting":
+    if candidate.champion_revision is None or candidate.weight is None or candidate.phase == "Promoting":
         return deployment.spec.server.replicas
     return for_weight(candidate.weight, deployment)
 
 
 def share(candidate: Candidate, deployment: ModelDeployment) -> int | None:
     """Return the share of the traffic that a candidate's pods are given, in per cent; None outside of a canary."""
-    if candidate.against is None:
+    if candidate.champion_revision is None:
         return None
     if by_gateway(deployment):
         return candidate.weight

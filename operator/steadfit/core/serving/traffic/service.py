@@ -74,7 +74,7 @@ def decision(live: RevisionRef, candidate: Candidate | None) -> str:
     It changes when a candidate comes and when it goes: what a deposed leader still sends for a candidate that was
     dropped meanwhile meets another resourceVersion.
     """
-    parts = [live] if candidate is None or candidate.against != live.revision else [live, candidate]
+    parts = [live] if candidate is None or candidate.champion_revision != live.revision else [live, candidate]
     return "/".join(str(ref.dump()["since"]) for ref in parts)
 
 

@@ -36,7 +36,12 @@ def champion_of(deployment: ModelDeployment, chosen: Mapping[str, str]) -> str |
 def partner(status: ModelDeploymentStatus) -> Candidate | None:
     """Return the candidate that shares the traffic of what is live, as the status decided."""
     live, candidate = status.live, status.candidate
-    if live is None or candidate is None or candidate.against != live.revision or candidate.analysed_since is None:
+    if (
+        live is None
+        or candidate is None
+        or candidate.champion_revision != live.revision
+        or candidate.analysed_since is None
+    ):
         return None
     return candidate
 

@@ -1,4 +1,4 @@
-"""The last good revision stays warm in the probation of what took its place, so that going back takes no start of pods.
+"""The last good revision stays warm while what took its place bakes, so that going back takes no start of pods.
 
 Only where its own pods can be told to drain, whatever server the spec asks for by now. Others are left by their clients
 when they are shut down and not before: a client that keeps its connection would never see the version that serves.
@@ -38,5 +38,5 @@ def ends(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime
 def _is_shared_out(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether a canary shares out what serves: others with its label, once tried beside it, would join in."""
     observed, candidate = fleet.observed, status.candidate
-    is_tried = candidate is not None and candidate.against == live.revision
+    is_tried = candidate is not None and candidate.champion_revision == live.revision
     return is_tried or service.shared(observed.deployment, observed.service) == live.revision

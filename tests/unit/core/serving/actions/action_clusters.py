@@ -25,7 +25,7 @@ def with_candidate(phase: str = "Analysing", **fields: object) -> World:
         "templateDigest": live.template_digest,
         "since": "2026-01-01T00:00:00Z",
         "phase": phase,
-        "against": live.revision,
+        "championRevision": live.revision,
         "step": 0,
         **fields,
     }

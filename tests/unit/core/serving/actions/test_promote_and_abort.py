@@ -35,7 +35,7 @@ def test_promote_lets_the_candidate_of_a_canary_through(phase: str, number: int 
         (lambda: serving(1), "no version is being tried, so there is nothing to promote; name a version"),
         (lambda: with_candidate("Promoting"), "version 2 was let through already"),
         (
-            lambda: with_candidate(against=None),
+            lambda: with_candidate(championRevision=None),
             "version 2 waits for no verdict: it takes the traffic as soon as its pods are ready",
         ),
         (

@@ -1,4 +1,4 @@
-"""What monitors of action Rollback lead to: in probation what serves goes back, and never on account of another one."""
+"""Monitors of action Rollback put a baking version back, and never on account of another version."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def measure(world: World, signal: Signal, name: str = "errors") -> None:
     world.settle()
 
 
-def test_a_monitor_that_fires_in_probation_puts_the_last_good_version_back() -> None:
+def test_a_monitor_that_fires_during_the_bake_puts_the_last_good_version_back() -> None:
     world = watched(1, 2)
     measure(world, BAD)
     assert world.live() == 1
@@ -78,8 +78,8 @@ def test_nothing_is_rolled_back_on_no_data_or_good_data(signals: list[Signal]) -
     assert world.status.quarantine == []
 
 
-def test_after_the_probation_the_same_monitor_only_alerts() -> None:
-    world = watched(1, 2, probation="10m")
+def test_after_the_bake_the_same_monitor_only_alerts() -> None:
+    world = watched(1, 2, bakeDuration="10m")
     world.now += timedelta(minutes=10)
     measure(world, BAD)
     assert world.live() == 2
@@ -87,8 +87,8 @@ def test_after_the_probation_the_same_monitor_only_alerts() -> None:
     assert world.status.rollbacks == []
 
 
-def test_a_monitor_that_has_to_hold_for_longer_than_the_probation_rolls_nothing_back() -> None:
-    world = watched(1, 2, probation="10m", monitors=[{**ERRORS, "for": "15m"}])
+def test_a_monitor_that_has_to_hold_for_longer_than_the_bake_rolls_nothing_back() -> None:
+    world = watched(1, 2, bakeDuration="10m", monitors=[{**ERRORS, "for": "15m"}])
     measure(world, BAD)
     world.now += timedelta(minutes=15)
     world.settle()

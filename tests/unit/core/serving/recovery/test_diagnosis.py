@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from steadfit.api.modeldeployment import ModelDeployment
-from steadfit.api.rollout import Attribution
+from steadfit.api.rollout import Diagnosis
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core import names
 from steadfit.core.serving.recovery import retrain_causes
@@ -54,8 +54,8 @@ def end(world: World, evaluation: dict[str, Any] | None, phase: str = "Succeeded
     world.settle()
 
 
-def entry(world: World) -> Attribution:
-    (found,) = world.status.attributions
+def entry(world: World) -> Diagnosis:
+    (found,) = world.status.diagnoses
     return found
 
 
@@ -72,17 +72,17 @@ def asks_for_a_run(world: World) -> list[str]:
 # The run
 
 
-def test_the_attribution_is_stored_before_its_run_is_created() -> None:
+def test_the_diagnosis_is_stored_before_its_run_is_created() -> None:
     world = watched(1, 2)
     world.signals["quality"] = FALLEN
     world.step()
     begun = entry(world)
-    assert (begun.number, begun.against, begun.verdict) == (2, 1, None)
+    assert (begun.number, begun.compared_version, begun.verdict) == (2, 1, None)
     assert world.evaluations == {}
     world.step()
     assert list(world.evaluations) == [begun.run]
-    assert world.condition("Recovering") == ("True", "Attributing")
-    assert world.seen("AttributionStarted") == [
+    assert world.condition("Recovering") == ("True", "Diagnosing")
+    assert world.seen("DiagnosisStarted") == [
         f"monitor quality fires: version 2 and version 1 are evaluated on the same rows ({begun.run})"
     ]
 
@@ -124,7 +124,7 @@ def test_one_run_is_made_for_as_long_as_the_monitor_fires() -> None:
     for _ in range(5):
         later(world, hours=1)
     assert len(world.evaluations) == 1
-    assert len(world.seen("WorldMoved")) == 1
+    assert len(world.seen("ConceptDrift")) == 1
 
 
 def test_old_runs_are_deleted_and_those_at_work_are_not() -> None:
@@ -161,8 +161,8 @@ def test_a_worse_model_goes_back_with_a_sentence_that_says_why() -> None:
     assert asks_for_a_run(world) == []
 
 
-def test_a_worse_model_goes_back_after_its_probation_too() -> None:
-    world = watched(1, 2, probation="1m")
+def test_a_worse_model_goes_back_after_its_bake_too() -> None:
+    world = watched(1, 2, bakeDuration="1m")
     later(world, hours=48)
     measure(world, FALLEN)
     end(world, WORSE)
@@ -179,7 +179,7 @@ def test_when_the_world_moved_nothing_goes_back_and_a_run_is_asked_for_with_the_
         "the world moved: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 1 would have 0.243,"
         " not better than 0.241 (margin 0.005); to be retrained"
     )
-    assert (entry(world).verdict, entry(world).message) == ("WorldMoved", sentence)
+    assert (entry(world).verdict, entry(world).message) == ("ConceptDrift", sentence)
     assert asks_for_a_run(world) == [sentence]
     assert world.condition("Recovering") is None
 
@@ -194,7 +194,7 @@ def test_what_the_world_did_is_over_when_a_new_version_serves() -> None:
         world.kubelet()
     assert asks_for_a_run(world) == []
     measure(world, FALLEN)
-    assert (entry(world).number, entry(world).against, entry(world).verdict) == (3, 2, None)
+    assert (entry(world).number, entry(world).compared_version, entry(world).verdict) == (3, 2, None)
     assert len(world.evaluations) == 2
 
 
@@ -286,7 +286,7 @@ def test_a_new_server_of_the_same_model_is_nothing_to_go_back_to() -> None:
     world.edit(server={"replicas": 2, "image": "mine:2"})
     world.settle()
     measure(world, FALLEN)
-    assert entry(world).verdict == "WorldMoved"
+    assert entry(world).verdict == "ConceptDrift"
     assert "the same model served before" in entry(world).message
 
 
@@ -305,7 +305,7 @@ def test_a_last_good_version_in_quarantine_is_nothing_to_go_back_to() -> None:
         }
     ]
     measure(world, FALLEN)
-    assert (entry(world).verdict, entry(world).against) == ("WorldMoved", None)
+    assert (entry(world).verdict, entry(world).compared_version) == ("ConceptDrift", None)
 
 
 def test_without_capture_there_are_no_rows_and_it_is_told_once() -> None:
@@ -346,7 +346,7 @@ def test_a_version_object_that_is_gone_cannot_be_evaluated() -> None:
     assert entry(world).message == "undecided: ModelVersion flights-v1 is gone, so its model cannot be evaluated"
 
 
-def test_an_attribution_whose_versions_are_gone_before_its_run_was_made_is_forgotten() -> None:
+def test_an_diagnosis_whose_versions_are_gone_before_its_run_was_made_is_forgotten() -> None:
     world = watched(1, 2)
     world.signals["quality"] = FALLEN
     world.step()
@@ -357,7 +357,7 @@ def test_an_attribution_whose_versions_are_gone_before_its_run_was_made_is_forgo
         world.kubelet()
         world.evaluations.clear()
     world.settle()
-    assert world.status.attributions == []
+    assert world.status.diagnoses == []
 
 
 # Limits
@@ -399,5 +399,5 @@ def test_a_monitor_that_is_taken_out_of_the_spec_leaves_nothing_behind() -> None
     end(world, MOVED)
     world.edit(monitors=None)
     world.settle()
-    assert world.status.attributions == []
+    assert world.status.diagnoses == []
     assert asks_for_a_run(world) == []

@@ -65,11 +65,11 @@ def outcome(difference: float, lower: float, live: float = 0.241) -> dict[str, A
         (0.005, 0.001, "ModelWorse"),
         (0.005, 0.0, "Undecided"),
         (0.043, -0.002, "Undecided"),
-        (0.0049, 0.004, "WorldMoved"),
-        (0.0049, -0.01, "WorldMoved"),
-        (0.0, 0.0, "WorldMoved"),
-        (-0.002, -0.004, "WorldMoved"),
-        (-0.05, -0.06, "WorldMoved"),
+        (0.0049, 0.004, "ConceptDrift"),
+        (0.0049, -0.01, "ConceptDrift"),
+        (0.0, 0.0, "ConceptDrift"),
+        (-0.002, -0.004, "ConceptDrift"),
+        (-0.05, -0.06, "ConceptDrift"),
     ],
 )
 def test_the_last_good_version_is_better_by_the_margin_and_not_by_chance_or_the_world_moved(
@@ -86,7 +86,7 @@ def test_without_a_margin_two_equal_versions_are_no_reason_to_go_back() -> None:
     inputs = equal.spec.evaluate.model_copy(update={"margin": 0.0})
     found = of_run(equal.model_copy(update={"spec": equal.spec.model_copy(update={"evaluate": inputs})}))
     assert found is not None
-    assert found[0] == "WorldMoved"
+    assert found[0] == "ConceptDrift"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("version"), st.none()),
     st.tuples(st.just("worse version"), st.none()),
     st.tuples(st.just("dry run"), st.booleans()),
-    st.tuples(st.just("wipe"), st.just("attributions")),
+    st.tuples(st.just("wipe"), st.just("diagnoses")),
 )
 
 
@@ -85,7 +85,12 @@ def comes_to_rest(world: World) -> None:
 @given(st.lists(STEPS, min_size=3, max_size=12))
 def test_whatever_is_measured_recovery_keeps_to_its_limits_and_comes_to_rest(steps: list[Step]) -> None:
     world = serving(
-        1, 2, monitors=[ERRORS, QUALITY], capture={"sample": 1.0}, limits={"maxRollbacksPerDay": LIMIT}, probation="48h"
+        1,
+        2,
+        monitors=[ERRORS, QUALITY],
+        capture={"sample": 1.0},
+        limits={"maxRollbacksPerDay": LIMIT},
+        bakeDuration="48h",
     )
     world.signals |= {"errors": GOOD, "quality": FINE}
     for step in steps:

@@ -49,7 +49,7 @@ def attributed(verdict: str | None, **change: Any) -> dict[str, Any]:
         "monitor": "quality",
         "since": at(minutes=5),
         "number": 3,
-        "against": 2,
+        "comparedVersion": 2,
         "run": "orders-e1",
         "decidedAt": at(minutes=5),
         "message": "the world moved: accuracy is 0.6",
@@ -59,18 +59,18 @@ def attributed(verdict: str | None, **change: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("attributions", "phase", "asks"),
+    ("diagnoses", "phase", "asks"),
     [
-        ([attributed("WorldMoved")], "Firing", True),
+        ([attributed("ConceptDrift")], "Firing", True),
         ([attributed("ModelWorse")], "Firing", False),
         ([attributed("Undecided")], "Firing", False),
         ([attributed(None)], "Firing", False),
         ([], "Firing", False),
-        ([attributed("WorldMoved")], "NoData", False),
-        ([attributed("WorldMoved")], "OK", False),
-        ([attributed("WorldMoved", since=at(minutes=4))], "Firing", False),
-        ([attributed("WorldMoved", number=2)], "Firing", False),
-        ([attributed("WorldMoved", monitor="other")], "Firing", False),
+        ([attributed("ConceptDrift")], "NoData", False),
+        ([attributed("ConceptDrift")], "OK", False),
+        ([attributed("ConceptDrift", since=at(minutes=4))], "Firing", False),
+        ([attributed("ConceptDrift", number=2)], "Firing", False),
+        ([attributed("ConceptDrift", monitor="other")], "Firing", False),
     ],
     ids=[
         "the world moved",
@@ -86,9 +86,9 @@ def attributed(verdict: str | None, **change: Any) -> dict[str, Any]:
     ],
 )
 def test_a_monitor_of_action_recover_asks_for_a_run_only_when_the_world_is_to_blame(
-    attributions: Any, phase: str, asks: bool
+    diagnoses: Any, phase: str, asks: bool
 ) -> None:
-    status = {"monitors": [state(phase, "quality")], "attributions": attributions, "live": LIVE}
+    status = {"monitors": [state(phase, "quality")], "diagnoses": diagnoses, "live": LIVE}
     found = retrain_causes.firing([deployment(status=status, monitors=[RECOVER])])
     assert [one.message for one in found] == (["the world moved: accuracy is 0.6"] if asks else [])
 
@@ -96,7 +96,7 @@ def test_a_monitor_of_action_recover_asks_for_a_run_only_when_the_world_is_to_bl
 @pytest.mark.parametrize("monitor", [RETRAIN, RECOVER], ids=["retrain", "recover"])
 def test_a_deployment_in_a_dry_run_asks_for_nothing(monitor: Any) -> None:
     states = [state(), state(name="quality")]
-    status = {"monitors": states, "attributions": [attributed("WorldMoved")], "live": LIVE}
+    status = {"monitors": states, "diagnoses": [attributed("ConceptDrift")], "live": LIVE}
     assert retrain_causes.firing([deployment(status=status, monitors=[monitor])]) != []
     assert retrain_causes.firing([deployment(status=status, monitors=[monitor], dryRun=True)]) == []
 

@@ -64,7 +64,7 @@ def test_the_limit_counts_a_day_and_then_lets_go() -> None:
     due = world.plan().requeue_at
     assert due is not None
     assert due <= world.status.rollbacks[0].at + rollback_limit.DAY
-    world.edit(probation="48h")
+    world.edit(bakeDuration="48h")
     world.now = world.status.rollbacks[0].at + rollback_limit.DAY - timedelta(minutes=1)
     world.settle()
     assert world.live() == 3

@@ -35,7 +35,7 @@ def candidate(*verdicts: Verdict, phase: str = "Analysing") -> Candidate:
             "templateDigest": "t",
             "since": NOW.isoformat(),
             "phase": phase,
-            "against": "a",
+            "championRevision": "a",
             "verdicts": [verdict.dump() for verdict in verdicts],
         }
     )

@@ -168,7 +168,7 @@ def test_what_was_let_through_beside_another_champion_starts_anew() -> None:
     world.finds("Pass")
     world.settle()
     assert tried(world).phase == "Promoting"
-    world.deployment["status"]["candidate"]["against"] = "another"
+    world.deployment["status"]["candidate"]["championRevision"] = "another"
     world.broken.clear()
     world.settle()
     assert (world.live(), tried(world).phase, tried(world).verdicts[0].verdict) == (1, "Analysing", "NoData")
@@ -232,7 +232,7 @@ def test_a_strategy_that_becomes_a_canary_tries_a_candidate_that_is_coming_up() 
     world.step()
     world.broken.add(tried(world).revision)
     world.settle()
-    assert (tried(world).against, world.replicas()) == (None, {1: 2, 2: 2})
+    assert (tried(world).champion_revision, world.replicas()) == (None, {1: 2, 2: 2})
     world.edit(strategy=STEPS)
     world.broken.clear()
     seen = set()
@@ -413,7 +413,7 @@ def test_what_cannot_be_told_after_a_lost_status_loses_the_share_of_the_candidat
 # The last good revision
 
 
-def test_the_last_good_revision_stays_warm_in_the_probation_of_the_next_if_it_can_be_told_to_drain() -> None:
+def test_the_last_good_revision_stays_warm_while_the_next_one_bakes_if_it_can_be_told_to_drain() -> None:
     world = serving(1, 2, drains=True)
     assert world.status.live is not None
     end = world.status.live.since + timedelta(hours=24)
@@ -427,7 +427,7 @@ def test_the_last_good_revision_stays_warm_in_the_probation_of_the_next_if_it_ca
 
 def test_a_last_good_revision_that_cannot_be_told_to_drain_is_shut_down_when_the_traffic_has_moved() -> None:
     assert serving(1, 2).replicas() == {1: 0, 2: 2}
-    assert serving(1, 2, probation="0s", drains=True).replicas() == {1: 0, 2: 2}
+    assert serving(1, 2, bakeDuration="0s", drains=True).replicas() == {1: 0, 2: 2}
 
 
 def test_a_last_good_revision_is_warm_by_its_own_server_and_not_by_the_one_that_the_spec_asks_for() -> None:

@@ -58,7 +58,7 @@ def orders(world: World, pods: list[JSON]) -> dict[str, bool]:
 def candidate(world: World, **fields: Any) -> None:
     """Make the last good revision of the status a candidate: the live one is its champion."""
     status = world.deployment["status"]
-    status["candidate"] = {**status.pop("lastGood"), "against": status["live"]["revision"], **fields}
+    status["candidate"] = {**status.pop("lastGood"), "championRevision": status["live"]["revision"], **fields}
 
 
 def test_pods_that_the_traffic_left_are_told_to_drain_and_those_it_goes_to_are_not() -> None:

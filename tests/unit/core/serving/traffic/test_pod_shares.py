@@ -26,7 +26,7 @@ def candidate(weight: int | None, **fields: Any) -> Candidate:
         digest="sha256:2",
         template_digest="sha256:t",
         since=START,
-        **{"against": "a", "weight": weight, **fields},
+        **{"championRevision": "a", "weight": weight, **fields},
     )
 
 
@@ -72,5 +72,5 @@ def test_behind_a_gateway_pods_only_have_to_bear_the_share(replicas: int, weight
 def test_what_was_let_through_and_what_is_not_tried_have_all_pods() -> None:
     there = deployment(8)
     assert pod_shares.asked(candidate(10, phase="Promoting"), there) == 8
-    assert pod_shares.asked(candidate(None, against=None), there) == 8
-    assert pod_shares.share(candidate(None, against=None), there) is None
+    assert pod_shares.asked(candidate(None, championRevision=None), there) == 8
+    assert pod_shares.share(candidate(None, championRevision=None), there) is None

@@ -77,12 +77,12 @@ def test_a_world_that_moved_is_learned_within_the_cooldown_and_says_why() -> Non
         "since": at(),
         "number": live["number"],
         "decidedAt": at(),
-        "verdict": "WorldMoved",
+        "verdict": "ConceptDrift",
         "message": "the world moved: there is nothing to go back to",
     }
     deployment = world.serve(
         monitors=[{"name": "quality", "phase": "Firing", "since": at(), "message": "accuracy is 0.6"}],
-        attributions=[entry],
+        diagnoses=[entry],
         live=live,
     )
     quality = {"name": "quality", "quality": {"metric": "accuracy", "min": 0.7}, "action": "Recover"}
