@@ -1,4 +1,4 @@
-"""The tables of docs/design/0078: `python -m tests.demo.rehearsal`, two minutes of one core, no cluster.
+"""The tables of tests/demo/design/0078: `python -m tests.demo.rehearsal`, two minutes of one core, no cluster.
 
 With a number of years it plays so many, each at another pace: what hangs on an hour is no good choice of levels.
 """
