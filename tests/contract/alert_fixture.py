@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import aiohttp
-from steadfit.app.alerts.auth import Doorkeeper, Reviews
+from steadfit.app.alerts.auth import Authorizer, Reviews
 from steadfit.app.alerts.handler import AlertIntake
 from steadfit.app.alerts.listeners import Targets
 from steadfit.app.alerts.writer import AlertWriter
@@ -114,7 +114,7 @@ def message(*alerts: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
 def play(
     story: Callable[[Bench], Awaitable[None]],
     replicas: int = 1,
-    doorkeeper: Doorkeeper | None = None,
+    authorizer: Authorizer | None = None,
     watched: tuple[str, ...] = (),
 ) -> None:
     async def main() -> None:
@@ -125,7 +125,7 @@ def play(
                 client = APIServer(fake.configuration)
                 stack.push_async_callback(client.close)
                 intake = AlertIntake(
-                    doorkeeper or Reviews(client),
+                    authorizer or Reviews(client),
                     Targets(client, watched),
                     AlertWriter(client, Random(number)),
                     SystemClock(),

@@ -63,4 +63,4 @@ def test_the_token_of_a_file_is_taken_and_nobody_else_is_asked(tmp_path: Path) -
         assert bench.fake.seen("create", "tokenreviews") == []
         assert bench.alerts() == {"a1": "firing"}
 
-    play(story, doorkeeper=TokenFile(path))
+    play(story, authorizer=TokenFile(path))

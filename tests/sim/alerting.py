@@ -13,7 +13,7 @@ from typing import Literal
 
 from steadfit.app.alerts.listeners import listener
 from steadfit.app.alerts.writer import AlertWriter
-from steadfit.core.training.triggers.alert_matching import Told
+from steadfit.core.training.triggers.alert_matching import ReceivedAlert
 from steadfit.kube.client import APIError
 
 from .client import CrashPlan, Faults, SimClient
@@ -77,7 +77,7 @@ class Alertmanagers:
             return
         now = self._world.loop.now()
         told = [
-            Told(fingerprint, status, LABELS, starts_at=began, received_at=now)
+            ReceivedAlert(fingerprint, status, LABELS, starts_at=began, received_at=now)
             for fingerprint, (status, began) in group.items()
         ]
         self.told += len(told)

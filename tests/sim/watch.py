@@ -20,7 +20,7 @@ from .store import Change, Store
 MANAGED = "app.kubernetes.io/managed-by=steadfit"
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in WATCHED}
 
-Doorbell = Callable[[str | None, JSON], None]
+OnEvent = Callable[[str | None, JSON], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Lag:
 class Watches:
     """Tells one process of the commits in the store."""
 
-    def __init__(self, loop: SimLoop, store: Store, rng: Random, lag: Lag, doorbell: Doorbell) -> None:
+    def __init__(self, loop: SimLoop, store: Store, rng: Random, lag: Lag, on_event: OnEvent) -> None:
         self._loop = loop
         self._store = store
         self._rng = rng
         self.lag = lag
-        self._doorbell = doorbell
+        self._on_event = on_event
         self._arrival: dict[Resource, float] = {}
         self._down: set[Resource] = set()
         self._held: list[tuple[str | None, JSON]] | None = None
@@ -110,4 +110,4 @@ class Watches:
 
     def _ring(self, type_: str | None, obj: JSON) -> None:
         if not self._closed:
-            self._doorbell(type_, obj)
+            self._on_event(type_, obj)

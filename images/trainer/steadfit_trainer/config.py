@@ -42,7 +42,7 @@ class Captured(_Model):
     window: Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(ms|h|m|s))+$")] = "720h"
 
 
-class Source(_Model):
+class DataSource(_Model):
     """One data set and the store it lies in.
 
     Attributes:
@@ -147,7 +147,7 @@ class Config(_Model):
 
     run: Run
     store: StoreConfig
-    data: Annotated[tuple[Source, ...], Field(min_length=1)]
+    data: Annotated[tuple[DataSource, ...], Field(min_length=1)]
     evaluation: Evaluation
     accepted: Accepted | None = None
     champion: Champion | None = None

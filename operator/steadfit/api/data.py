@@ -116,7 +116,7 @@ class Metric(Model):
     }
 
 
-class Champion(Model):
+class ChampionComparison(Model):
     """How a version is compared with the one that serves: on the same holdout rows, by the first metric, paired."""
 
     margin: Annotated[float, Field(ge=0, le=1)] = 0.005
@@ -135,7 +135,7 @@ class Evaluation(Model):
     """How the holdout is split off."""
     metrics: Annotated[list[Metric], Field(min_length=1, max_length=8, json_schema_extra=list_map("name"))]
     """What is computed on the holdout; the first metric is the main one."""
-    champion: Champion = Champion()
+    champion: ChampionComparison = ChampionComparison()
     """How it is compared with the version that serves."""
     bootstrap: Literal["Thresholds", "Manual"] = "Thresholds"
     """The first model has nothing to be compared with. Thresholds: it serves when it passes them. Manual: it is held

@@ -22,7 +22,7 @@ from .base import (
 )
 
 
-class Target(Model):
+class ActionTarget(Model):
     """The object an action is aimed at, in the same namespace."""
 
     kind: Literal["TrainingJob", "ModelDeployment"]
@@ -38,7 +38,7 @@ class ModelActionSpec(Model):
     """Retrain starts a run. Rollback restores the last good version. Promote lets the candidate, or a named version,
     through without a verdict; Abort gives the candidate up. Pin serves one version until Unpin. Quarantine keeps a
     version from traffic until Release."""
-    target: Target
+    target: ActionTarget
     """What it is aimed at."""
     version: Annotated[int, Field(ge=1)] | None = None
     """Number of the version: needed for Pin, Quarantine and Release; for Rollback the last good one, for Promote the
@@ -92,7 +92,7 @@ DEFINITION = Definition(
     description="A verb as an object: what, on what, who asked and why. Done once.",
     columns=(
         PrinterColumn("Verb", ".spec.verb"),
-        PrinterColumn("Target", ".spec.target.name"),
+        PrinterColumn("ActionTarget", ".spec.target.name"),
         PrinterColumn("Phase", ".status.phase"),
         PrinterColumn("By", ".spec.requestedBy"),
         PrinterColumn("Message", ".status.message"),

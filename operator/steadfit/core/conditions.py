@@ -20,8 +20,8 @@ STALLED = "Stalled"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A condition as a policy wishes it, without the times that follow from what is stored."""
+class DesiredCondition:
+    """A condition as a policy wants it, without the times that follow from what is stored."""
 
     type: str
     status: ConditionStatus
@@ -29,34 +29,36 @@ class Wish:
     message: str = ""
 
 
-def ready(reason: str, message: str) -> list[Wish]:
+def ready(reason: str, message: str) -> list[DesiredCondition]:
     """Return the conditions of an object that does what its spec says."""
-    return [Wish(READY, "True", reason, message)]
+    return [DesiredCondition(READY, "True", reason, message)]
 
 
-def reconciling(reason: str, message: str) -> list[Wish]:
+def reconciling(reason: str, message: str) -> list[DesiredCondition]:
     """Return the conditions of an object that is on its way."""
-    return [Wish(READY, "False", reason, message), Wish(RECONCILING, "True", reason, message)]
+    return [DesiredCondition(READY, "False", reason, message), DesiredCondition(RECONCILING, "True", reason, message)]
 
 
-def stalled(reason: str, message: str) -> list[Wish]:
+def stalled(reason: str, message: str) -> list[DesiredCondition]:
     """Return the conditions of an object that waits for a person."""
-    return [Wish(READY, "False", reason, message), Wish(STALLED, "True", reason, message)]
+    return [DesiredCondition(READY, "False", reason, message), DesiredCondition(STALLED, "True", reason, message)]
 
 
-def merge(stored: Sequence[Condition], wishes: Iterable[Wish], generation: int, now: datetime) -> list[Condition]:
+def merge(
+    stored: Sequence[Condition], desired: Iterable[DesiredCondition], generation: int, now: datetime
+) -> list[Condition]:
     """Return the wished conditions; a transition time moves only when the status changes."""
     before = {condition.type: condition for condition in stored}
     merged = []
-    for wish in wishes:
-        old = before.get(wish.type)
-        unchanged = old is not None and old.status == wish.status
+    for condition in desired:
+        old = before.get(condition.type)
+        unchanged = old is not None and old.status == condition.status
         merged.append(
             Condition(
-                type=wish.type,
-                status=wish.status,
-                reason=wish.reason,
-                message=cut(wish.message),
+                type=condition.type,
+                status=condition.status,
+                reason=condition.reason,
+                message=cut(condition.message),
                 last_transition_time=old.last_transition_time if old and unchanged else now,
                 observed_generation=generation,
             )

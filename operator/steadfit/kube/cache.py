@@ -22,7 +22,7 @@ JSONObject = dict[str, Any]
 Index = Callable[[JSONObject], Iterable[Hashable]]
 """Returns the values under which an object is found."""
 Listener = Callable[[JSONObject], None]
-"""Told of every object that appeared, changed or went (then with its last known state)."""
+"""Called with every object that appeared, changed or went (then with its last known state)."""
 
 MAX_TOMBSTONES = 10_000
 

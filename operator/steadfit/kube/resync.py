@@ -32,7 +32,7 @@ WATCH_GRACE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ListScope:
     """One list: a resource, in one namespace or in all, narrowed by labels or not."""
 
     resource: Resource
@@ -67,7 +67,7 @@ class Resync:
         self,
         client: KubeClient,
         cache: Cache,
-        sources: Sequence[Source],
+        sources: Sequence[ListScope],
         interval_seconds: float,
         rng: Random,
         after_round: Callable[[], None],
@@ -127,7 +127,7 @@ class Resync:
         """Have the next round soon: the watches were down, and what was deleted meanwhile they will never tell."""
         asyncio.get_running_loop().call_later(ASKED_SECONDS, self._asked.set)
 
-    def told(self, obj: Mapping[str, Any]) -> None:
+    def note_event(self, obj: Mapping[str, Any]) -> None:
         """Note that a watch has told of an object: it owes this news no more."""
         uid = obj["metadata"]["uid"]
         owed = self._owed.get(uid)
@@ -147,7 +147,7 @@ class Resync:
             stale_watches=sorted(stale),
         )
 
-    async def _list(self, source: Source, *, priming: bool) -> bool:
+    async def _list(self, source: ListScope, *, priming: bool) -> bool:
         try:
             listing = await self._client.list(source.resource, source.namespace, source.label_selector)
         except NotFound as error:
@@ -178,7 +178,7 @@ class Resync:
             self._after_round()
         return True
 
-    def _refused(self, source: Source, error: APIError) -> None:
+    def _refused(self, source: ListScope, error: APIError) -> None:
         self._failed += 1
         logger.warning("cannot list %s: %s", source.resource.plural, error)
 

@@ -1,6 +1,6 @@
 """What was measured last of each candidate beside its champion, in memory: a new leader measures anew.
 
-Told of only when a verdict would change, so that a count which merely grows costs no pass.
+Listeners are called only when a verdict would change, so that a count which merely grows costs no pass.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from steadfit.api.strategy import AnalysisMetric
 from steadfit.core.serving.rollout.analysis import standing
 from steadfit.core.types import Compared
 
-from .canary_trial import Trial, question, trial_of
+from .canary_trial import Trial, query_key, trial_of
 
 Ring = Callable[[str, str], None]
 """Called with namespace and name of a ModelDeployment that ought to be looked at again."""
@@ -46,7 +46,7 @@ class Findings:
             metric.name: entry.compared
             for metric in trial.analysis.metrics
             if (entry := entries.get(metric.name)) is not None
-            and (entry.trial, entry.question) == (_identity(trial), question(metric))
+            and (entry.trial, entry.question) == (_identity(trial), query_key(metric))
         }
 
     def tell(self, trial: Trial, metric: AnalysisMetric, compared: Compared, at: float) -> None:
@@ -54,7 +54,7 @@ class Findings:
         entries = self._found.setdefault((trial.namespace, trial.name), {})
         known = entries.get(metric.name)
         decides = standing(trial.analysis, metric, compared)
-        entry = _Found(_identity(trial), question(metric), decides, compared, at)
+        entry = _Found(_identity(trial), query_key(metric), decides, compared, at)
         entries[metric.name] = entry
         if known is None or (known.trial, known.question, known.standing) != (entry.trial, entry.question, decides):
             self._ring(trial.namespace, trial.name)
@@ -67,7 +67,7 @@ class Findings:
         if (
             known is not None
             and not known.compared.reason
-            and (known.trial, known.question) == (_identity(trial), question(metric))
+            and (known.trial, known.question) == (_identity(trial), query_key(metric))
             and at - known.at <= kept_seconds
         ):
             return

@@ -15,7 +15,7 @@ from .canary_comparison import compared
 from .canary_queries import comparison, grid
 from .canary_results import Findings
 from .canary_trial import Trial, expression, source_of
-from .query_session import LOST, Asking
+from .query_session import LOST, QuerySession
 
 _TOO_EARLY = "the candidate has only begun to take traffic"
 
@@ -23,8 +23,8 @@ _TOO_EARLY = "the candidate has only begun to take traffic"
 class ComparisonRound:
     """One look by one source."""
 
-    def __init__(self, asking: Asking, findings: Findings) -> None:
-        self._asking = asking
+    def __init__(self, session: QuerySession, findings: Findings) -> None:
+        self._asking = session
         self._findings = findings
 
     async def ask(self, trials: Iterable[Trial]) -> None:

@@ -73,7 +73,7 @@ def expression(trial: Trial, text: str) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
 
 
-def question(metric: AnalysisMetric) -> tuple[object, ...]:
+def query_key(metric: AnalysisMetric) -> tuple[object, ...]:
     """Return what a metric asks. Equal questions have equal values, whatever the margins are."""
     latency, quality, query = metric.latency, metric.quality, metric.query
     return (

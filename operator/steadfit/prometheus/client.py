@@ -1,4 +1,4 @@
-"""Asking one MetricSource, without trusting it: bounded in time, in size and in number, and never led elsewhere."""
+"""Query one MetricSource, without trusting it: bounded in time, in size and in number, and never led elsewhere."""
 
 from __future__ import annotations
 

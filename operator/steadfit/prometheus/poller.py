@@ -26,7 +26,7 @@ from .canary_round import ComparisonRound
 from .canary_trial import Trial
 from .canary_trial import source_of as source_of_metric
 from .live import Live, source_of
-from .query_session import LOST, Asking, Source, Unusable
+from .query_session import LOST, QuerySession, QuerySource, Unusable
 from .recorded_series import Place, places, queries, series_of, signal
 from .signals import Signals
 
@@ -68,7 +68,7 @@ class Poller:
         self,
         world: World,
         signals: Signals,
-        connect: Callable[[MetricSourceSpec], Source],
+        connect: Callable[[MetricSourceSpec], QuerySource],
         clock: Clock,
         rng: Random,
     ) -> None:
@@ -135,23 +135,23 @@ class Poller:
                 try:
                     await self.ask(source, client)
                 except Exception:
-                    # A bug over one source must not end the leader, nor the asking of others.
+                    # A bug over one source must not end the leader, nor the session of others.
                     logger.exception("asking MetricSource %s failed", source.name)
                 pause = interval * self._rng.uniform(0.9, 1.1) - (loop.time() - started)
                 await asyncio.sleep(max(SHORTEST_INTERVAL / 2, pause))
         finally:
             await client.close()
 
-    def _connected(self, spec: MetricSourceSpec) -> Source:
+    def _connected(self, spec: MetricSourceSpec) -> QuerySource:
         try:
             return self._connect(spec)
         except ValueError:
             return Unusable()
 
-    async def ask(self, source: MetricSource, client: Source) -> None:
+    async def ask(self, source: MetricSource, client: QuerySource) -> None:
         """Make one round: ask all that is to be asked of a source, and tell what came of it."""
-        asking = Asking(source, client, self._clock, self._queries)
-        round_ = _Round(asking, self._signals)
+        session = QuerySession(source, client, self._clock, self._queries)
+        round_ = _Round(session, self._signals)
         allowed = []
         for live in self._world.lives():
             for monitor in live.monitors:
@@ -162,34 +162,34 @@ class Poller:
                 else:
                     round_.tell_forbidden(live, monitor)
         await round_.recorded([(live, monitor) for live, monitor in allowed if not monitor.query])
-        await ComparisonRound(asking, self._signals.findings).ask(self._world.trials())
+        await ComparisonRound(session, self._signals.findings).ask(self._world.trials())
         await round_.expressions([(live, monitor) for live, monitor in allowed if monitor.query])
-        self._signals.tell_health(source, asking.health())
+        self._signals.tell_health(source, session.health())
 
 
 class _Round:
     """One look at the monitors by one source."""
 
-    def __init__(self, asking: Asking, signals: Signals) -> None:
-        self._asking = asking
+    def __init__(self, session: QuerySession, signals: Signals) -> None:
+        self._session = session
         self._signals = signals
 
     def tell_forbidden(self, live: Live, monitor: Monitor) -> None:
-        self._tell(live, monitor, Signal(reason=self._asking.forbidden(), code="SourceNotAllowed"))
+        self._tell(live, monitor, Signal(reason=self._session.forbidden(), code="SourceNotAllowed"))
 
     async def recorded(self, asks: Sequence[Ask]) -> None:
         """Ask the grouped queries; without any, ask whether the source answers at all."""
         scopes: dict[str | None, list[Ask]] = {}
         for live, monitor in asks:
-            scopes.setdefault(self._asking.scope(live.namespace), []).append((live, monitor))
+            scopes.setdefault(self._session.scope(live.namespace), []).append((live, monitor))
         if not scopes:
-            await self._asking.query(PROBE, None, ours=True)
+            await self._session.query(PROBE, None, ours=True)
         await asyncio.gather(*(self._scope(namespace, asked) for namespace, asked in scopes.items()))
 
     async def _scope(self, namespace: str | None, asks: Sequence[Ask]) -> None:
-        wanted = queries((monitor for _, monitor in asks), self._asking.fresh)
+        wanted = queries((monitor for _, monitor in asks), self._session.fresh)
         answers = await asyncio.gather(
-            *(self._asking.query(query.expression, namespace, ours=True) for query in wanted)
+            *(self._session.query(query.expression, namespace, ours=True) for query in wanted)
         )
         readings: dict[str, Mapping[Place, float]] = {}
         failures: dict[str, NoAnswer] = {}
@@ -201,7 +201,7 @@ class _Round:
                 readings[query.series] = places(answer)
             except NoAnswer as error:
                 failures[query.series] = error
-                self._asking.unusable(error, ours=True)
+                self._session.unusable(error, ours=True)
         for live, monitor in asks:
             failed = next((failures[series] for series in series_of(monitor) if series in failures), None)
             if failed is not None:
@@ -214,29 +214,29 @@ class _Round:
         same: dict[tuple[str, str | None], list[Ask]] = {}
         for live, monitor in asks:
             if monitor.query:
-                scope = self._asking.scope(live.namespace)
+                scope = self._session.scope(live.namespace)
                 same.setdefault((monitor.query.prom_ql, scope), []).append((live, monitor))
         await asyncio.gather(*(self._expression(text, scope, among) for (text, scope), among in same.items()))
 
     async def _expression(self, text: str, namespace: str | None, asks: Iterable[Ask]) -> None:
-        answer = await self._asking.query(text, namespace, ours=False)
+        answer = await self._session.query(text, namespace, ours=False)
         for live, monitor in asks:
             if isinstance(answer, NoAnswer) and answer.code in LOST:
                 self._tell_unanswered(live, monitor, answer)
             elif isinstance(answer, NoAnswer):
-                reason = f"MetricSource {self._asking.source.name}: {answer}"
+                reason = f"MetricSource {self._session.source.name}: {answer}"
                 self._tell(live, monitor, Signal(reason=reason, code=answer.code))
             else:
                 try:
                     self._tell(live, monitor, Signal(one_number(answer)))
                 except NoAnswer as error:
-                    self._asking.unusable(error, ours=False)
+                    self._session.unusable(error, ours=False)
                     self._tell(live, monitor, Signal(reason=str(error), code=error.code))
 
     def _tell(self, live: Live, monitor: Monitor, found: Signal) -> None:
         self._signals.tell(live, monitor, found, asyncio.get_running_loop().time())
 
     def _tell_unanswered(self, live: Live, monitor: Monitor, error: NoAnswer) -> None:
-        reason = self._asking.unanswered(error)
+        reason = self._session.unanswered(error)
         now = asyncio.get_running_loop().time()
-        self._signals.tell_unanswered(live, monitor, Signal(reason=reason, code=error.code), now, self._asking.fresh)
+        self._signals.tell_unanswered(live, monitor, Signal(reason=reason, code=error.code), now, self._session.fresh)

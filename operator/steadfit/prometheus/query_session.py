@@ -21,7 +21,7 @@ LOST = frozenset({"Unreachable", "Timeout", "Unavailable", "AddressRefused", "Ce
 R = TypeVar("R", Answer, Lines)
 
 
-class Source(Protocol):
+class QuerySource(Protocol):
     """Answers queries."""
 
     async def query(self, expression: str, namespace: str | None = None) -> Answer:
@@ -53,7 +53,7 @@ class Unusable:
         """Release nothing."""
 
 
-class Asking:
+class QuerySession:
     """Asks one source for as long as one look takes, and remembers how it answered.
 
     Attributes
@@ -62,7 +62,9 @@ class Asking:
         Seconds for which an answer counts, and a value after its last one.
     """
 
-    def __init__(self, source: MetricSource, client: Source, clock: Clock, counts: Counter[tuple[str, str]]) -> None:
+    def __init__(
+        self, source: MetricSource, client: QuerySource, clock: Clock, counts: Counter[tuple[str, str]]
+    ) -> None:
         self.source = source
         self.clock = clock
         self.interval = parse_duration(source.spec.interval).total_seconds()

@@ -1,6 +1,6 @@
 """What was measured last, in memory: a new leader measures anew.
 
-Told of only when something that decides has changed, so that a value which merely moves costs no pass.
+Listeners are called only when something that decides has changed, so that a value which merely moves costs no pass.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from steadfit.api.metricsource import MetricSource
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.monitor import Monitor
-from steadfit.core.monitors.evaluation import measured, question, standing
+from steadfit.core.monitors.evaluation import measured, query_key, standing
 from steadfit.core.types import Signal, SourceHealth
 from steadfit.kube.key import Key
 from steadfit.kube.resources import METRIC_SOURCES, MODEL_DEPLOYMENTS
@@ -52,7 +52,7 @@ class Signals:
             for monitor in measured(deployment)
             if (entry := entries.get(monitor.name)) is not None
             and live is not None
-            and (entry.version, entry.question) == (live.number, question(monitor))
+            and (entry.version, entry.question) == (live.number, query_key(monitor))
         }
 
     def values(self) -> Mapping[tuple[str, str, str, str], float]:
@@ -73,7 +73,7 @@ class Signals:
         """Take a signal that was measured at a time of the event loop."""
         entries = self._measured.setdefault((live.namespace, live.name), {})
         known = entries.get(monitor.name)
-        entry = _Measured(live.version, question(monitor), standing(monitor, signal), signal, at)
+        entry = _Measured(live.version, query_key(monitor), standing(monitor, signal), signal, at)
         entries[monitor.name] = entry
         if known is None or (known.version, known.question, known.standing) != (
             entry.version,
@@ -88,7 +88,7 @@ class Signals:
         if (
             known is not None
             and known.signal.value is not None
-            and (known.version, known.question) == (live.version, question(monitor))
+            and (known.version, known.question) == (live.version, query_key(monitor))
             and at - known.at <= kept_seconds
         ):
             return

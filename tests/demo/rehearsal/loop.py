@@ -236,7 +236,7 @@ def look(new: Arm, champion: Arm, since: float, now: float, margin: float) -> tu
     )
     if found is None:
         return None
-    return found.difference, msprt.look(
+    return found.difference, msprt.sequential_test(
         found.difference, found.candidate.variance + found.champion.variance, margin
     ).word
 

@@ -12,7 +12,7 @@ from steadfit_artifact import reference
 from steadfit_artifact.model import Model
 from steadfit_trainer.config import Evaluation
 from steadfit_trainer.scoring import paired_comparison, permutation_importance, score
-from steadfit_trainer.scoring.metrics import Judged
+from steadfit_trainer.scoring.metrics import Answers
 from steadfit_trainer.scoring.paired_comparison import Comparison
 from steadfit_trainer.scoring.reference_bins import edges_of
 
@@ -98,15 +98,15 @@ def _columns(model: Model, frame: pd.DataFrame) -> dict[str, NDArray[np.generic]
     return {each.name: score.values_of(each, table.column(each.name)) for each in model.features}
 
 
-def _judged(model: Model, frame: pd.DataFrame) -> Judged:
+def _judged(model: Model, frame: pd.DataFrame) -> Answers:
     prediction = score.predict(model, _columns(model, frame), len(frame))
     asked = Evaluation.model_validate(recipe()["evaluation"])
     return score.judged(asked, prediction, frame["late"].tolist(), prediction.classes)
 
 
-def _rows(judged: Judged, rows: NDArray[np.int64]) -> Judged:
+def _rows(judged: Answers, rows: NDArray[np.int64]) -> Answers:
     assert judged.probabilities is not None
-    return Judged(judged.truth[rows], judged.labels[rows], judged.probabilities[rows], judged.positive)
+    return Answers(judged.truth[rows], judged.labels[rows], judged.probabilities[rows], judged.positive)
 
 
 def _of_texts(known: list[str], values: pd.Series) -> NDArray[np.int64]:

@@ -56,5 +56,5 @@ def test_a_traceback_stays_in_its_line(lines: Any) -> None:
 
 def test_the_level_holds_for_all(lines: Any) -> None:
     logging.getLogger("steadfit").debug("detail")
-    logging.getLogger("kopf.objects").info("Handler 'doorbell' succeeded.")
+    logging.getLogger("kopf.objects").info("Handler 'watch' succeeded.")
     assert lines() == []

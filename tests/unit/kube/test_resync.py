@@ -9,7 +9,7 @@ from steadfit.kube.cache import Cache
 from steadfit.kube.client import NotFound, Unavailable
 from steadfit.kube.key import Key
 from steadfit.kube.resources import HTTP_ROUTES, JOBS, TRAINING_JOBS
-from steadfit.kube.resync import ASKED_SECONDS, LOOK_SECONDS, WATCH_GRACE_SECONDS, Resync, Source
+from steadfit.kube.resync import ASKED_SECONDS, LOOK_SECONDS, WATCH_GRACE_SECONDS, ListScope, Resync
 
 from tests.support.memory_api import MemoryAPI
 from tests.support.virtual_time import run
@@ -19,11 +19,11 @@ JOB = {"apiVersion": "steadfit.dev/v1alpha1", "kind": "TrainingJob", "metadata":
 
 
 class Bench:
-    def __init__(self, *sources: Source) -> None:
+    def __init__(self, *sources: ListScope) -> None:
         self.api = MemoryAPI()
         self.cache = Cache()
         self.rounds: list[float] = []
-        self.resync = Resync(self.api, self.cache, sources or [Source(TRAINING_JOBS)], 600, Random(1), self._round)
+        self.resync = Resync(self.api, self.cache, sources or [ListScope(TRAINING_JOBS)], 600, Random(1), self._round)
 
     def _round(self) -> None:
         self.rounds.append(asyncio.get_running_loop().time())
@@ -98,7 +98,7 @@ def test_a_round_that_is_asked_for_comes_once_the_watches_had_time_to_come_up() 
 
 
 def test_a_list_that_fails_leaves_the_cache_and_the_round_incomplete() -> None:
-    bench = Bench(Source(TRAINING_JOBS), Source(JOBS))
+    bench = Bench(ListScope(TRAINING_JOBS), ListScope(JOBS))
     bench.api.add(JOB)
 
     async def story() -> None:
@@ -123,7 +123,7 @@ def test_a_watch_that_never_tells_what_the_list_has_shown_is_stale() -> None:
         assert bench.resync.statistics().stale_watches == []
         await asyncio.sleep(4)
         assert bench.resync.statistics().stale_watches == ["TrainingJob"]
-        bench.resync.told(bench.api.objects[KEY])
+        bench.resync.note_event(bench.api.objects[KEY])
         assert bench.resync.statistics().stale_watches == []
 
     bench.play(story)
@@ -136,7 +136,7 @@ def test_a_watch_that_is_a_little_late_is_not_stale() -> None:
         obj = bench.api.add(JOB)
         await first_repair(bench)
         await asyncio.sleep(5)
-        bench.resync.told(obj)
+        bench.resync.note_event(obj)
         await asyncio.sleep(100)
         assert bench.resync.statistics().stale_watches == []
 
@@ -159,7 +159,7 @@ class Lacking(Bench):
         self.resync = Resync(
             self.api,
             self.cache,
-            [Source(TRAINING_JOBS), Source(HTTP_ROUTES, optional=True)],
+            [ListScope(TRAINING_JOBS), ListScope(HTTP_ROUTES, optional=True)],
             600,
             Random(1),
             self._round,
@@ -195,7 +195,7 @@ def test_a_resource_that_the_cluster_lacks_has_no_objects_and_is_no_failure() ->
 
 
 def test_a_resource_that_everybody_has_is_a_failure_when_it_is_lacking() -> None:
-    bench = Bench(Source(HTTP_ROUTES), Source(JOBS))
+    bench = Bench(ListScope(HTTP_ROUTES), ListScope(JOBS))
 
     async def story() -> None:
         bench.api.fail = lambda verb, key: NotFound(404, "NotFound", "404 page not found")

@@ -12,7 +12,7 @@ from tests.oracles import argocd, conditions, flux, kstatus, status
 AT = "2026-01-05T00:00:00Z"
 
 
-def job(*wishes: tuple[str, str], observed: int = 2, generation: int = 2, **fields: Any) -> dict[str, Any]:
+def job(*conditions: tuple[str, str], observed: int = 2, generation: int = 2, **fields: Any) -> dict[str, Any]:
     """Return a TrainingJob with conditions of these types and statuses."""
     return {
         "apiVersion": "steadfit.dev/v1alpha1",
@@ -30,7 +30,7 @@ def job(*wishes: tuple[str, str], observed: int = 2, generation: int = 2, **fiel
                     "lastTransitionTime": AT,
                     "observedGeneration": observed,
                 }
-                for type_, value in wishes
+                for type_, value in conditions
             ],
         },
     }

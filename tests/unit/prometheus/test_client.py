@@ -1,4 +1,4 @@
-"""Asking over HTTP: nothing that a server does leads elsewhere, takes for ever or fills the memory."""
+"""QuerySession over HTTP: nothing that a server does leads elsewhere, takes for ever or fills the memory."""
 
 from __future__ import annotations
 

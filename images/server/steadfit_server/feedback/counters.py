@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from steadfit_artifact.reference import Task
 
-from steadfit_server.feedback.outcome import OUTCOMES, Judge, Judged
+from steadfit_server.feedback.outcome import OUTCOMES, OutcomeScorer, ScoredOutcome
 
 # Versions that outcomes may still come for, beside the one that is served. Each costs some 40 series a pod.
 MAX_OTHER_VERSIONS = 8
@@ -39,7 +39,7 @@ class OutcomeCounts:
         judge: whose bins are counted.
     """
 
-    def __init__(self, version: str, revision: str, task: Task | None, judge: Judge) -> None:
+    def __init__(self, version: str, revision: str, task: Task | None, judge: OutcomeScorer) -> None:
         self._judge = judge
         self._lock = threading.Lock()
         self._rejected = dict.fromkeys(REASONS, 0)
@@ -54,7 +54,7 @@ class OutcomeCounts:
         tally = self._tallies.get((version, revision))
         return len(self._tallies) < self._most if tally is None else tally.task == task
 
-    def add(self, version: str, revision: str, task: Task, judged: Judged) -> None:
+    def add(self, version: str, revision: str, task: Task, judged: ScoredOutcome) -> None:
         """Count one outcome; `takes` said that it can be."""
         with self._lock:
             tally = self._tallies.get((version, revision))

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import orjson
 
 from steadfit_server.feedback.counters import MAX_OTHER_VERSIONS, OutcomeCounts
-from steadfit_server.feedback.outcome import Judge, OutcomeError
+from steadfit_server.feedback.outcome import OutcomeError, OutcomeScorer
 from steadfit_server.feedback.token import Token, TokenError, Tokens
 from steadfit_server.protocol.errors import InvalidInputError, quoted
 
@@ -81,7 +81,7 @@ class Feedback:
         self,
         served: Served,
         tokens: Tokens,
-        judge: Judge,
+        judge: OutcomeScorer,
         counts: OutcomeCounts,
         max_age_seconds: float,
         keep: Sink,

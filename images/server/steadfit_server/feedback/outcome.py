@@ -26,7 +26,7 @@ class OutcomeError(Exception):
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredOutcome:
     """One outcome beside its prediction, as it is counted."""
 
     bin: str
@@ -35,7 +35,7 @@ class Judged:
     absolute_error: float = 0.0
 
 
-class Judge:
+class OutcomeScorer:
     """Judges outcomes of the served model's predictions, and of other versions'.
 
     Args:
@@ -59,7 +59,7 @@ class Judge:
             return tuple(map(str, range(SCORE_BINS)))
         return ("value",) if task == "regression" else tuple(dict.fromkeys([*self._names.values(), OTHER]))
 
-    def judge(self, token: Token, row: int, outcome: object, served: bool) -> Judged:
+    def judge(self, token: Token, row: int, outcome: object, served: bool) -> ScoredOutcome:
         """Compare an outcome with what was predicted for a row of the token.
 
         Args:
@@ -83,7 +83,7 @@ class Judge:
         if served and label not in self._identities:
             raise OutcomeError(self._no_class(outcome, served))
         predicted = int(token.predicted[row])
-        return Judged(self._names.get(predicted, OTHER), "correct" if label == predicted else "wrong")
+        return ScoredOutcome(self._names.get(predicted, OTHER), "correct" if label == predicted else "wrong")
 
     def _no_class(self, outcome: Label, served: bool) -> str:
         if not served or self._meaning is None:
@@ -92,13 +92,13 @@ class Judge:
         return f"is {quoted(outcome)}; the model's classes are {known}."
 
 
-def _score(steps: int, positive: bool) -> Judged:
+def _score(steps: int, positive: bool) -> ScoredOutcome:
     score = steps / SCORE_STEPS
     part = min(steps * SCORE_BINS // SCORE_STEPS, SCORE_BINS - 1)
-    return Judged(str(part), "positive" if positive else "negative", (score - positive) ** 2)
+    return ScoredOutcome(str(part), "positive" if positive else "negative", (score - positive) ** 2)
 
 
-def _value(predicted: float, outcome: object) -> Judged:
+def _value(predicted: float, outcome: object) -> ScoredOutcome:
     if isinstance(outcome, bool) or not isinstance(outcome, int | float):
         raise OutcomeError("must be a number.")
     try:
@@ -109,4 +109,4 @@ def _value(predicted: float, outcome: object) -> Judged:
     # One infinite addend would stay in the sum for ever.
     if not math.isfinite(squared):
         raise OutcomeError("is too large.")
-    return Judged("value", "observed", squared, error)
+    return ScoredOutcome("value", "observed", squared, error)

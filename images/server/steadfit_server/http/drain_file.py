@@ -16,7 +16,7 @@ class DrainFile:
         self._path = path
         self._told = False
 
-    def told(self) -> bool:
+    def requested(self) -> bool:
         """Return whether this pod is to drain: what was read last, if it can't be read now."""
         try:
             with self._path.open("rb") as file:

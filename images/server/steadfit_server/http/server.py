@@ -89,7 +89,7 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Look whether to drain, and end the main loop when the last drain is over (called ten times a second)."""
-        if counter % TICKS_BETWEEN_LOOKS == 0 and (left := self._drain_file.told()) != self._lifecycle.left:
+        if counter % TICKS_BETWEEN_LOOKS == 0 and (left := self._drain_file.requested()) != self._lifecycle.left:
             self._lifecycle.left = left
             LOG.info("the traffic has left" if left else "the traffic is back")
         return time.monotonic() >= self._exit_at or await super().on_tick(counter)

@@ -11,7 +11,7 @@ from steadfit_artifact.reference import Reference
 
 from steadfit_server.feedback.counters import OutcomeCounts
 from steadfit_server.feedback.handler import Feedback
-from steadfit_server.feedback.outcome import Judge
+from steadfit_server.feedback.outcome import OutcomeScorer
 from steadfit_server.feedback.token import Tokens, new_prediction_id
 from steadfit_server.model.interface import Output, ServedModel
 from steadfit_server.model.output_semantics import meaning_of
@@ -83,7 +83,7 @@ class Signals:
         self._meaning = meaning_of(reference, classes, model.output_tensors)
         tokens = Tokens(secret, settings.namespace, settings.model_name, self.version, self.revision)
         self._signer = tokens.signer(self._meaning) if self._meaning is not None else None
-        judge = Judge(self._meaning, reference)
+        judge = OutcomeScorer(self._meaning, reference)
         task = self._meaning.task if self._meaning is not None else None
         self.outcomes = OutcomeCounts(self.version, self.revision, task, judge)
         keep = capture.outcome if capture is not None else _drop

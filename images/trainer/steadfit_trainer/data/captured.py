@@ -27,7 +27,7 @@ from steadfit_artifact import captures
 from steadfit_artifact.digest import FileEntry
 from steadfit_artifact.store import Store, StoredObject
 
-from steadfit_trainer.config import Captured, Evaluation, Source
+from steadfit_trainer.config import Captured, DataSource, Evaluation
 from steadfit_trainer.data import outcomes, tables
 from steadfit_trainer.data.objects import fetch_object
 from steadfit_trainer.failures import DataFailure
@@ -68,7 +68,7 @@ class Wanted:
         others: columns of the run's other sources; their types are taken over.
     """
 
-    source: Source
+    source: DataSource
     captured: Captured
     evaluation: Evaluation
     others: Sequence[pa.Schema]

@@ -15,7 +15,7 @@ from typing import Any
 
 from steadfit_artifact.store import Store, StoreConfig, StoreError
 
-from steadfit_trainer.config import Accepted, Config, Evaluation, Source
+from steadfit_trainer.config import Accepted, Config, DataSource, Evaluation
 from steadfit_trainer.data.profile import Profile
 from steadfit_trainer.failures import DataFailure
 
@@ -27,12 +27,14 @@ MIN_ROWS_SHARE = 0.5
 _SHOWN = 3
 
 
-def document(source: Source, profile: Profile) -> dict[str, Any]:
+def document(source: DataSource, profile: Profile) -> dict[str, Any]:
     """Return what the record says of a source's data."""
     return {"name": source.name, "declared": _declared(source), "rows": profile.rows, "columns": profile.columns()}
 
 
-def check(config: Config, fetched: Sequence[tuple[Source, Profile]], connect: Callable[[StoreConfig], Store]) -> None:
+def check(
+    config: Config, fetched: Sequence[tuple[DataSource, Profile]], connect: Callable[[StoreConfig], Store]
+) -> None:
     """Compare the data with that of the last accepted run, if there is one.
 
     Raises:
@@ -119,6 +121,6 @@ def _accepted(accepted: Accepted, connect: Callable[[StoreConfig], Store]) -> di
     return record
 
 
-def _declared(source: Source) -> dict[str, Any]:
+def _declared(source: DataSource) -> dict[str, Any]:
     """Return which data was asked for; a digest pins it, but does not change what it is."""
     return source.model_dump(mode="json", by_alias=True, include={"uri", "format", "latest", "captured"})

@@ -7,13 +7,13 @@ from pathlib import Path
 from steadfit_artifact.digest import FileEntry, data_digest
 from steadfit_artifact.store import ObjectMissingError, Store, StoredObject
 
-from steadfit_trainer.config import Source
+from steadfit_trainer.config import DataSource
 from steadfit_trainer.failures import DataFailure
 
 _PARTITION = re.compile(r"[^/=]+=[^/]*")
 
 
-def resolve(store: Store, source: Source) -> list[StoredObject]:
+def resolve(store: Store, source: DataSource) -> list[StoredObject]:
     """Return the objects of a source, sorted by path.
 
     A URI names one object or a folder. Names that begin with `_` or `.` are markers of the tools that write
@@ -68,7 +68,7 @@ def fetch_object(store: Store, found: StoredObject, target: Path) -> FileEntry:
     return FileEntry(found.path, size, sha256.hexdigest())
 
 
-def check_digest(source: Source, entries: list[FileEntry]) -> str:
+def check_digest(source: DataSource, entries: list[FileEntry]) -> str:
     """Return the data digest of what was read, after comparing it with the one that was declared.
 
     For a single object its plain SHA-256 is accepted as well: that is what other tools know.

@@ -21,7 +21,7 @@ from steadfit_trainer.deadline import Patience
 from steadfit_trainer.failures import Failure
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.scoring import older_versions, paired_comparison, score
-from steadfit_trainer.scoring.metrics import Judged, UndefinedMetricError
+from steadfit_trainer.scoring.metrics import Answers, UndefinedMetricError
 from steadfit_trainer.scoring.older_versions import Connect, NotComparableError, end, short
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _LONGEST_REASON = 1024
 
 
 def compare(
-    config: Config, paths: Paths, answers: Judged, boundary: str | None, connect: Connect, patience: Patience
+    config: Config, paths: Paths, answers: Answers, boundary: str | None, connect: Connect, patience: Patience
 ) -> dict[str, Any] | None:
     """Return how the result compares with the champion, as the record has it; None if there is no champion.
 
@@ -68,7 +68,9 @@ def compare(
     return {**named, "rows": 0, "method": "", "reason": reason[:_LONGEST_REASON]}
 
 
-def _compared(model: Model, config: Config, paths: Paths, answers: Judged, metric: str) -> paired_comparison.Comparison:
+def _compared(
+    model: Model, config: Config, paths: Paths, answers: Answers, metric: str
+) -> paired_comparison.Comparison:
     """Let the champion answer the rows that are compared, and compare.
 
     Raises:

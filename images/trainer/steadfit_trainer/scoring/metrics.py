@@ -12,7 +12,7 @@ CALIBRATION_BINS = 20
 
 
 @dataclass(frozen=True)
-class Judged:
+class Answers:
     """A model's answers beside the truth.
 
     Attributes:
@@ -33,7 +33,7 @@ class UndefinedMetricError(Exception):
     """The metric has no value on these rows; the message is a sentence."""
 
 
-def roc_auc(judged: Judged) -> float:
+def roc_auc(judged: Answers) -> float:
     """Area under the ROC curve: the chance that a positive row scores above a negative one, ties counting half.
 
     Several classes: one against the rest, weighted by the class's share. Range [0, 1].
@@ -48,12 +48,12 @@ def roc_auc(judged: Judged) -> float:
     return float(sk.roc_auc_score(judged.truth, probabilities, multi_class="ovr", average="weighted"))
 
 
-def accuracy(judged: Judged) -> float:
+def accuracy(judged: Answers) -> float:
     """Share of rows whose label is right. Range [0, 1]. Source: scikit-learn `accuracy_score`."""
     return float(sk.accuracy_score(judged.truth, judged.labels))
 
 
-def brier_score(judged: Judged) -> float:
+def brier_score(judged: Answers) -> float:
     """Mean squared difference of probability and outcome; two classes: of the positive one, in [0, 1].
 
     Several classes: summed over them, in [0, 2]. Source: Brier, Monthly Weather Review 78 (1950); scikit-learn
@@ -67,7 +67,7 @@ def brier_score(judged: Judged) -> float:
     return float(sk.brier_score_loss(judged.truth, probabilities, labels=classes, scale_by_half=False))
 
 
-def log_loss(judged: Judged) -> float:
+def log_loss(judged: Answers) -> float:
     """Mean negative logarithm (natural, in nats) of the probability of what happened.
 
     Source: Good, Journal of the Royal Statistical Society B 14 (1952); scikit-learn `log_loss`, which keeps
@@ -77,7 +77,7 @@ def log_loss(judged: Judged) -> float:
     return float(sk.log_loss(judged.truth, probabilities, labels=np.arange(probabilities.shape[1])))
 
 
-def calibration_error(judged: Judged) -> float:
+def calibration_error(judged: Answers) -> float:
     """How far the probability of the positive class is from the share of positives: over bins, weighted by their rows.
 
     The bins are twentieths of the probability, and a bin's middle stands for the probabilities in it, as in the metric
@@ -88,7 +88,7 @@ def calibration_error(judged: Judged) -> float:
     return float(np.abs(np.bincount(bins, beyond, CALIBRATION_BINS)).sum() / len(bins))
 
 
-def miscalibration(judged: Judged) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def miscalibration(judged: Answers) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return each row's bin of the calibration error, and what it adds to it: its outcome less the bin's middle."""
     probabilities = _known(judged)
     if probabilities.shape[1] != 2:
@@ -98,30 +98,30 @@ def miscalibration(judged: Judged) -> tuple[NDArray[np.int64], NDArray[np.float6
     return bins, (judged.truth == judged.positive) - (2 * bins + 1) / (2 * CALIBRATION_BINS)
 
 
-def mae(judged: Judged) -> float:
+def mae(judged: Answers) -> float:
     """Mean absolute difference, in the target's unit. Source: scikit-learn `mean_absolute_error`."""
     return float(sk.mean_absolute_error(judged.truth, judged.labels))
 
 
-def rmse(judged: Judged) -> float:
+def rmse(judged: Answers) -> float:
     """Root of the mean squared difference, in the target's unit. Source: scikit-learn `root_mean_squared_error`."""
     return float(sk.root_mean_squared_error(judged.truth, judged.labels))
 
 
-CLASSIFICATION: Mapping[str, Callable[[Judged], float]] = {
+CLASSIFICATION: Mapping[str, Callable[[Answers], float]] = {
     "roc_auc": roc_auc,
     "accuracy": accuracy,
     "brier_score": brier_score,
     "log_loss": log_loss,
     "calibration_error": calibration_error,
 }
-REGRESSION: Mapping[str, Callable[[Judged], float]] = {"mae": mae, "rmse": rmse}
+REGRESSION: Mapping[str, Callable[[Answers], float]] = {"mae": mae, "rmse": rmse}
 NEED_PROBABILITIES = frozenset({"roc_auc", "brier_score", "log_loss", "calibration_error"})
 # Of all others less is better.
 MAXIMIZED = frozenset({"roc_auc", "accuracy"})
 
 
-def _known(judged: Judged) -> NDArray[np.float64]:
+def _known(judged: Answers) -> NDArray[np.float64]:
     """Return the probabilities, of rows that all have a class the model knows."""
     if judged.probabilities is None or (judged.truth < 0).any():
         raise UndefinedMetricError("The rows have labels that the model does not know.")

@@ -14,7 +14,7 @@ from steadfit_trainer.config import Evaluation, Version
 from steadfit_trainer.deadline import Patience
 from steadfit_trainer.failures import Failure
 from steadfit_trainer.scoring import score
-from steadfit_trainer.scoring.metrics import Judged
+from steadfit_trainer.scoring.metrics import Answers
 
 Connect = Callable[[StoreConfig], Store]
 
@@ -53,7 +53,7 @@ def answers(
     truth: list[Any],
     evaluation: Evaluation,
     where: str = "the holdout",
-) -> Judged:
+) -> Answers:
     """Let a version answer rows; return its answers beside the truth.
 
     Raises:

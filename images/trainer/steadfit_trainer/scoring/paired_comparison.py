@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from steadfit_trainer.scoring import metrics
-from steadfit_trainer.scoring.metrics import Judged, UndefinedMetricError
+from steadfit_trainer.scoring.metrics import Answers, UndefinedMetricError
 
 MAX_ROWS = 20_000
 RESAMPLES = 1000
@@ -61,7 +61,7 @@ def sample(rows: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False))
 
 
-def compare(metric: str, new: Judged, other: Judged, seed: int) -> Comparison:
+def compare(metric: str, new: Answers, other: Answers, seed: int) -> Comparison:
     """Compare two models' answers to the same rows, in the same order.
 
     Raises:
@@ -127,7 +127,7 @@ def _bootstrap(new: Scores, other: Scores, sign: float, rows: int, seed: int) ->
 # shape [resamples, rows], whose sums over the rows are all the number of rows.
 
 
-def _brier(judged: Judged) -> Scores:
+def _brier(judged: Answers) -> Scores:
     probabilities = _probabilities(judged)
     if probabilities.shape[1] == 2:
         errors = (probabilities[:, judged.positive] - (judged.truth == judged.positive)) ** 2
@@ -136,13 +136,13 @@ def _brier(judged: Judged) -> Scores:
     return _mean(errors)
 
 
-def _log_loss(judged: Judged) -> Scores:
+def _log_loss(judged: Answers) -> Scores:
     probabilities = _probabilities(judged)
     happened = probabilities[np.arange(len(judged.truth)), judged.truth]
     return _mean(-np.log(np.maximum(happened, np.finfo(np.float64).eps)))
 
 
-def _calibration_error(judged: Judged) -> Scores:
+def _calibration_error(judged: Answers) -> Scores:
     bins, beyond = metrics.miscalibration(judged)
     # Of a bin without rows nothing is added.
     each = np.zeros((len(bins), metrics.CALIBRATION_BINS))
@@ -150,11 +150,11 @@ def _calibration_error(judged: Judged) -> Scores:
     return lambda weights: np.asarray(np.abs(weights @ each).sum(axis=1) / len(bins))
 
 
-def _mae(judged: Judged) -> Scores:
+def _mae(judged: Answers) -> Scores:
     return _mean(np.abs(judged.labels - judged.truth))
 
 
-def _rmse(judged: Judged) -> Scores:
+def _rmse(judged: Answers) -> Scores:
     squared = _mean((judged.labels - judged.truth) ** 2)
     return lambda weights: np.sqrt(squared(weights))
 
@@ -164,7 +164,7 @@ def _mean(errors: NDArray[Any]) -> Scores:
     return lambda weights: weights @ exact / len(exact)
 
 
-def _roc_auc(judged: Judged) -> Scores:
+def _roc_auc(judged: Answers) -> Scores:
     """Several classes: one against the rest, weighted by the class's share, as the metric itself."""
     probabilities = _probabilities(judged)
     if probabilities.shape[1] == 2:
@@ -200,17 +200,17 @@ def _binary_auc(truth: NDArray[np.bool_], scores: Floats) -> Scores:
     return auc
 
 
-def _probabilities(judged: Judged) -> Floats:
+def _probabilities(judged: Answers) -> Floats:
     if judged.probabilities is None or (judged.truth < 0).any():
         raise UndefinedMetricError("The rows have labels that the model does not know.")
     return judged.probabilities
 
 
-def _right(judged: Judged) -> NDArray[np.bool_]:
+def _right(judged: Answers) -> NDArray[np.bool_]:
     return np.asarray((judged.truth == judged.labels) & (judged.truth >= 0))
 
 
-_SCORES: Mapping[str, Callable[[Judged], Scores]] = {
+_SCORES: Mapping[str, Callable[[Answers], Scores]] = {
     "roc_auc": _roc_auc,
     "brier_score": _brier,
     "log_loss": _log_loss,

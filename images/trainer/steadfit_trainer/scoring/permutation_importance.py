@@ -14,7 +14,7 @@ from steadfit_artifact.model import Model, Prediction
 
 from steadfit_trainer.data import labels
 from steadfit_trainer.scoring import score
-from steadfit_trainer.scoring.metrics import Judged
+from steadfit_trainer.scoring.metrics import Answers
 
 MAX_ROWS = 5000
 MIN_ROWS = 200
@@ -23,7 +23,7 @@ MAX_PREDICTIONS = 400_000
 
 
 def importances(
-    model: Model, columns: Mapping[str, NDArray[Any]], answers: Judged, classes: tuple[Any, ...] | None, seed: int
+    model: Model, columns: Mapping[str, NDArray[Any]], answers: Answers, classes: tuple[Any, ...] | None, seed: int
 ) -> list[float]:
     """Return the share of each feature in the signature's order: at least 0, together 1, all equal if all are 0.
 

@@ -28,7 +28,7 @@ from steadfit_artifact.signature import Feature
 
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.scoring import score
-from steadfit_trainer.scoring.metrics import Judged
+from steadfit_trainer.scoring.metrics import Answers
 
 LOG = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def describe(
     model: Model,
     paths: Paths,
     prediction: Prediction,
-    answers: Judged,
+    answers: Answers,
     classes: tuple[Label, ...] | None,
     shares: list[float],
 ) -> Reference | None:
@@ -116,7 +116,7 @@ def _feature(feature: Feature, share: float, values: NDArray[Any]) -> ReferenceF
     return NumberFeature(name=feature.name, edges=edges, counts=tuple(counts), importance=share)
 
 
-def _predictions(prediction: Prediction, answers: Judged, classes: tuple[Label, ...] | None) -> ReferencePredictions:
+def _predictions(prediction: Prediction, answers: Answers, classes: tuple[Label, ...] | None) -> ReferencePredictions:
     if classes is None:
         values = prediction.labels.astype(np.float64)
         edges = edges_of(values)

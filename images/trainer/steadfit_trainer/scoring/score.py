@@ -117,7 +117,7 @@ def judge(
     return measure(evaluation, judged(evaluation, prediction, truth, classes))
 
 
-def measure(evaluation: Evaluation, answers: metrics.Judged) -> dict[str, float]:
+def measure(evaluation: Evaluation, answers: metrics.Answers) -> dict[str, float]:
     """Return the metrics that have a value on these rows."""
     values: dict[str, float] = {}
     for name in (metric.name for metric in evaluation.metrics):
@@ -130,7 +130,7 @@ def measure(evaluation: Evaluation, answers: metrics.Judged) -> dict[str, float]
 
 def judged(
     evaluation: Evaluation, prediction: Prediction, truth: list[Any], classes: tuple[Label, ...] | None
-) -> metrics.Judged:
+) -> metrics.Answers:
     """Return a model's answers beside the truth, as the metrics take them.
 
     Args:
@@ -156,10 +156,10 @@ def judged(
 
 def _beside(
     evaluation: Evaluation, prediction: Prediction, truth: list[Any], classes: tuple[Label, ...] | None
-) -> metrics.Judged:
+) -> metrics.Answers:
     if classes is None:
         try:
-            return metrics.Judged(np.array(truth, np.float64), prediction.labels, None, 0)
+            return metrics.Answers(np.array(truth, np.float64), prediction.labels, None, 0)
         except (TypeError, ValueError):
             raise UserFailure(f"The model predicts a value, but '{evaluation.target}' is no number.") from None
     positive = labels.positive_index(evaluation.positive_class, classes)
@@ -170,7 +170,7 @@ def _beside(
         # In float32 they add up to 1 only nearly, which some metrics refuse.
         probabilities = prediction.probabilities.astype(np.float64)
         probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return metrics.Judged(
+    return metrics.Answers(
         labels.indices(truth, classes),
         labels.indices(prediction.labels.tolist(), classes),
         probabilities,

@@ -23,7 +23,7 @@ from steadfit_trainer.paths import Paths
 from steadfit_trainer.report import record
 from steadfit_trainer.report.operator_client import Operator, OperatorUnavailableError
 from steadfit_trainer.scoring import metrics, older_versions, paired_comparison, score
-from steadfit_trainer.scoring.metrics import Judged, UndefinedMetricError
+from steadfit_trainer.scoring.metrics import Answers, UndefinedMetricError
 from steadfit_trainer.scoring.older_versions import Connect, NotComparableError, end, short
 
 LOG = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ def _usable(files: Sequence[Path], models: Sequence[Model]) -> list[Path]:
     return [file for file in files if wanted <= set(pq.read_schema(file).names)]
 
 
-def _answers(version: Version, model: Model, files: list[Path], evaluation: Evaluation) -> Judged:
+def _answers(version: Version, model: Model, files: list[Path], evaluation: Evaluation) -> Answers:
     try:
         columns, truth = score.load(files, model.features, evaluation.target)
         return older_versions.answers(model, columns, truth, evaluation, WHERE)

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from steadfit_artifact.digest import FileEntry, data_digest, hash_file
 from steadfit_artifact.store import Store, StoreConfig, StoreError, under
 
-from steadfit_trainer.config import Config, Evaluation, Source
+from steadfit_trainer.config import Config, DataSource, Evaluation
 from steadfit_trainer.data import captured, drift_check, holdout, objects, tables
 from steadfit_trainer.data.profile import Profile
 from steadfit_trainer.failures import DataFailure, StoreFailure
@@ -37,7 +37,7 @@ MAX_LABELS = 1000
 class Fetched:
     """A source on its way: what was read, and how many rows went where."""
 
-    source: Source
+    source: DataSource
     entries: list[FileEntry]
     files: list[Path]
     digest: str
@@ -161,7 +161,7 @@ def _all(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store]) 
     return [found[source.name] for source in config.data]
 
 
-def _download(store: Store, source: Source, paths: Paths) -> Fetched:
+def _download(store: Store, source: DataSource, paths: Paths) -> Fetched:
     found = objects.resolve(store, source)
     entries, files, schemas = [], [], {}
     for index, each in enumerate(found):

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from steadfit_artifact import captures
 from steadfit_artifact.store import Store, StoredObject
 
-from steadfit_trainer.config import Config, Evaluate, Source
+from steadfit_trainer.config import Config, DataSource, Evaluate
 from steadfit_trainer.data import captured, outcomes, tables
 from steadfit_trainer.data.outcomes import Outcomes
 from steadfit_trainer.failures import DataFailure
@@ -86,7 +86,7 @@ def fetch(config: Config, asked: Evaluate, paths: Paths, connect: Connect) -> No
 
 
 def _outcomes(
-    store: Store, source: Source, parts: Sequence[Part], window: timedelta, target: str, folder: Path
+    store: Store, source: DataSource, parts: Sequence[Part], window: timedelta, target: str, folder: Path
 ) -> Outcomes:
     """Return the newest outcome of each row, of those that came in the window."""
     newest = max((part.hour for part in parts), default=None)
@@ -100,7 +100,7 @@ def _search(
     store: Store,
     requests: Sequence[Part],
     known: Outcomes,
-    source: Source,
+    source: DataSource,
     target: str,
     asked: Evaluate,
     folder: Path,
@@ -135,7 +135,7 @@ def _search(
 
 
 def _labelled(
-    files: dict[str, Path], known: Outcomes, used: NDArray[np.bool_], source: Source, target: str
+    files: dict[str, Path], known: Outcomes, used: NDArray[np.bool_], source: DataSource, target: str
 ) -> Iterable[_Rows]:
     """Yield the rows of each part that have an outcome, each outcome once."""
     for uri, path in files.items():

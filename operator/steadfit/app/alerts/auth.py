@@ -31,7 +31,7 @@ REFUSED_SECONDS = 10.0
 MAX_REMEMBERED = 1024
 
 
-class Doorkeeper(Protocol):
+class Authorizer(Protocol):
     """Lets callers in."""
 
     async def admit(self, token: str) -> None:

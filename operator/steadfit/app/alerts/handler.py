@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from steadfit.app.refusal import Refusal
-from steadfit.core.training.triggers.alert_matching import Listener, Listeners, Told, reached
+from steadfit.core.training.triggers.alert_matching import Listener, Listeners, ReceivedAlert, reached
 from steadfit.core.training.triggers.alert_state import UNNAMED
 from steadfit.kube.client import APIError, Unavailable
 from steadfit.kube.clock import Clock
 
-from .auth import PATH, Doorkeeper, bearer
+from .auth import PATH, Authorizer, bearer
 from .listeners import Targets
-from .message import parse, told
+from .message import parse, received
 from .writer import AlertWriter
 
 logger = logging.getLogger(__name__)
@@ -77,8 +77,8 @@ class AlertStatistics:
 class AlertIntake:
     """Handles posted alerts."""
 
-    def __init__(self, doorkeeper: Doorkeeper, targets: Targets, writer: AlertWriter, clock: Clock) -> None:
-        self._doorkeeper = doorkeeper
+    def __init__(self, authorizer: Authorizer, targets: Targets, writer: AlertWriter, clock: Clock) -> None:
+        self._doorkeeper = authorizer
         self._targets = targets
         self._writer = writer
         self._clock = clock
@@ -123,7 +123,7 @@ class AlertIntake:
         await self._read(request, body)
         async with asyncio.timeout(ANSWER_SECONDS):
             message = parse(bytes(body))
-            alerts = told(message, self._clock.now().replace(microsecond=0))
+            alerts = received(message, self._clock.now().replace(microsecond=0))
             results, wanted = await self._sort(alerts)
             if message.truncated_alerts:
                 logger.warning("Alertmanager left out %d alerts: its receiver has max_alerts", message.truncated_alerts)
@@ -151,9 +151,9 @@ class AlertIntake:
         except web.RequestPayloadError as error:
             raise Refusal(400, "the message cannot be read: it is cut off or its encoding is broken") from error
 
-    async def _sort(self, alerts: Sequence[Told]) -> tuple[Counter[str], dict[tuple[str, str], _Wanted]]:
+    async def _sort(self, alerts: Sequence[ReceivedAlert]) -> tuple[Counter[str], dict[tuple[str, str], _Wanted]]:
         """Return what becomes of alerts that nobody asks for, and the others by the TrainingJob that they reach."""
-        ignored: dict[str, list[Told]] = defaultdict(list)
+        ignored: dict[str, list[ReceivedAlert]] = defaultdict(list)
         named = []
         for alert in alerts:
             namespace = alert.labels.get("namespace")
@@ -172,7 +172,7 @@ class AlertIntake:
                 ignored["no_match"].append(alert)
             for target in targets:
                 key = (target.namespace, target.name)
-                wanted.setdefault(key, _Wanted(target, [])).told.append(alert)
+                wanted.setdefault(key, _Wanted(target, [])).alerts.append(alert)
             if number % PAUSE_EVERY == 0:
                 await asyncio.sleep(0)
         results = Counter({reason: len(those) for reason, those in ignored.items()})
@@ -183,20 +183,20 @@ class AlertIntake:
 
     async def _store(self, wanted: Mapping[tuple[str, str], _Wanted], results: Counter[str]) -> None:
         """Store all that can be stored, and only then raise what went wrong with the others."""
-        writes = [self._writer.store(part.target, part.told) for part in wanted.values()]
+        writes = [self._writer.store(part.target, part.alerts) for part in wanted.values()]
         try:
             outcomes = await asyncio.gather(*writes, return_exceptions=True)
         except asyncio.CancelledError:
             # The time is over: what is not known to be stored counts as not stored.
-            self._results["failed"] += sum(len(part.told) for part in wanted.values())
+            self._results["failed"] += sum(len(part.alerts) for part in wanted.values())
             raise
         errors = []
         for part, outcome in zip(wanted.values(), outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 errors.append(outcome)
-                self._results["failed"] += len(part.told)
+                self._results["failed"] += len(part.alerts)
                 continue
-            counts = Counter(outcome[alert.fingerprint] for alert in part.told)
+            counts = Counter(outcome[alert.fingerprint] for alert in part.alerts)
             results.update(counts)
             self._results.update(counts)
             if dropped := counts["overflow"]:
@@ -214,4 +214,4 @@ class _Wanted:
     """The alerts of one message that reach one TrainingJob."""
 
     target: Listener
-    told: list[Told]
+    alerts: list[ReceivedAlert]

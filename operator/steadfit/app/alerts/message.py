@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic.alias_generators import to_camel
 
 from steadfit.app.refusal import Refusal
-from steadfit.core.training.triggers.alert_matching import Told
+from steadfit.core.training.triggers.alert_matching import ReceivedAlert
 
 MAX_FINGERPRINT = 64
 
@@ -66,10 +66,10 @@ def parse(body: bytes) -> Webhook:
         raise Refusal(400, f"this is no webhook message of Alertmanager: {where}: {first['msg']}") from error
 
 
-def told(message: Webhook, now: datetime) -> list[Told]:
+def received(message: Webhook, now: datetime) -> list[ReceivedAlert]:
     """Return its alerts as they were told now, at most one of a fingerprint: the last."""
     alerts = {
-        alert.fingerprint: Told(alert.fingerprint, alert.status, alert.labels, alert.starts_at, now)
+        alert.fingerprint: ReceivedAlert(alert.fingerprint, alert.status, alert.labels, alert.starts_at, now)
         for alert in message.alerts
     }
     return list(alerts.values())

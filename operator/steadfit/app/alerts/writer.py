@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from steadfit.api.trainingjob import AlertState
-from steadfit.core.training.triggers.alert_matching import Listener, Told
+from steadfit.core.training.triggers.alert_matching import Listener, ReceivedAlert
 from steadfit.core.training.triggers.alert_state import Result, merge
 from steadfit.kube.client import Conflict, Invalid, KubeClient, NotFound, Unavailable
 from steadfit.kube.resources import TRAINING_JOBS
@@ -40,7 +40,7 @@ class _Batch:
     """What the next write of an object takes along."""
 
     done: asyncio.Future[Results | Exception]
-    told: dict[str, Told] = field(default_factory=dict)
+    alerts: dict[str, ReceivedAlert] = field(default_factory=dict)
 
 
 class AlertWriter:
@@ -53,7 +53,7 @@ class AlertWriter:
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(CONCURRENT_WRITES)
 
-    async def store(self, target: Listener, told: Sequence[Told]) -> Results:
+    async def store(self, target: Listener, alerts: Sequence[ReceivedAlert]) -> Results:
         """Return what became of each alert, by fingerprint, once all of them are stored.
 
         Raises
@@ -65,7 +65,7 @@ class AlertWriter:
         batch = self._next.get(key)
         if batch is None:
             batch = self._next[key] = _Batch(asyncio.get_running_loop().create_future())
-        batch.told.update({alert.fingerprint: alert for alert in told})
+        batch.alerts.update({alert.fingerprint: alert for alert in alerts})
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._work(key))
         # Others wait for the same write: a caller that goes away must not take it along.
@@ -78,7 +78,7 @@ class AlertWriter:
         try:
             while (batch := self._next.pop(key, None)) is not None:
                 try:
-                    outcome: Results | Exception = await self._write(*key, list(batch.told.values()))
+                    outcome: Results | Exception = await self._write(*key, list(batch.alerts.values()))
                 except Exception as error:
                     # It is raised where somebody waits for it.
                     outcome = error
@@ -86,14 +86,14 @@ class AlertWriter:
         finally:
             del self._tasks[key]
 
-    async def _write(self, namespace: str, name: str, told: Sequence[Told]) -> Results:
+    async def _write(self, namespace: str, name: str, alerts: Sequence[ReceivedAlert]) -> Results:
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 pause = FIRST_PAUSE_SECONDS
                 while True:
                     try:
                         async with self._slots:
-                            return await self._try(namespace, name, told)
+                            return await self._try(namespace, name, alerts)
                     except Conflict:
                         # All who lost would meet again if they waited alike.
                         await asyncio.sleep(self._rng.uniform(0, pause))
@@ -101,11 +101,11 @@ class AlertWriter:
         except TimeoutError as error:
             raise Unavailable(0, "Timeout", f"the TrainingJob {namespace}/{name} could not be written") from error
 
-    async def _try(self, namespace: str, name: str, told: Sequence[Told]) -> Results:
+    async def _try(self, namespace: str, name: str, alerts: Sequence[ReceivedAlert]) -> Results:
         try:
             job = await self._client.get(TRAINING_JOBS, name, namespace)
             status: Mapping[str, Any] = job.get("status", {})
-            merged = merge(_ALERTS.validate_python(status.get("alerts", [])), told, listener(job))
+            merged = merge(_ALERTS.validate_python(status.get("alerts", [])), alerts, listener(job))
             if merged.changed:
                 await self._client.patch_status(
                     job,
@@ -115,7 +115,7 @@ class AlertWriter:
                     },
                 )
         except NotFound:
-            return {alert.fingerprint: "no_match" for alert in told}
+            return {alert.fingerprint: "no_match" for alert in alerts}
         except ValidationError as error:
             raise Invalid(0, "Unreadable", f"the TrainingJob {namespace}/{name} cannot be read: {error}") from error
         return merged.results

@@ -25,7 +25,7 @@ from steadfit.kube.clock import Clock
 from steadfit.kube.events import Recorder, RecorderStatistics
 from steadfit.kube.key import Key
 from steadfit.kube.resources import CHILDREN, HTTP_ROUTES, MODEL_DEPLOYMENTS, OPTIONAL, OWN, WATCHED, Resource
-from steadfit.kube.resync import Resync, ResyncStatistics, Source
+from steadfit.kube.resync import ListScope, Resync, ResyncStatistics
 from steadfit.kube.workqueue import QueueStatistics, WorkQueue
 from steadfit.prometheus.canary_trial import Trial
 from steadfit.prometheus.live import Live
@@ -143,7 +143,7 @@ class Engine:
     def on_event(self, event_type: str | None, body: JSONObject) -> None:
         """Take one watch event: `ADDED`, `MODIFIED`, `DELETED`, or None for an object of the initial list."""
         self._news += 1
-        self._resync.told(body)
+        self._resync.note_event(body)
         if event_type == "DELETED":
             self._cache.delete(body)
         else:
@@ -212,10 +212,10 @@ class Engine:
                 self._queue.add(Key(resource, obj["metadata"].get("namespace"), obj["metadata"]["name"]))
 
 
-def sources(namespaces: tuple[str, ...]) -> list[Source]:
+def sources(namespaces: tuple[str, ...]) -> list[ListScope]:
     """Return every list that fills the cache: our kinds whole, of others only what we made."""
     return [
-        Source(resource, namespace, SELECTOR if resource in CHILDREN else None, optional=resource in OPTIONAL)
+        ListScope(resource, namespace, SELECTOR if resource in CHILDREN else None, optional=resource in OPTIONAL)
         for resource in WATCHED
         for namespace in (namespaces if resource.namespaced and namespaces else (None,))
     ]

@@ -1,4 +1,4 @@
-"""kopf as a doorbell: it watches and reconnects; every event goes straight to the engine.
+"""kopf as the source of watch events: it watches and reconnects; every event goes straight to the engine.
 
 Handlers touch no API, never raise and return None, so kopf writes nothing anywhere: no annotation, no finalizer.
 """
@@ -65,7 +65,7 @@ def settings() -> kopf.OperatorSettings:
 
 
 def registry(configuration: Configuration, deliver: Deliver) -> kopf.OperatorRegistry:
-    """Return the handlers: a login with our own credentials, and the doorbell on every watched resource."""
+    """Return the handlers: a login with our own credentials, and an event handler on every watched resource."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers, id="login")
@@ -79,7 +79,7 @@ def registry(configuration: Configuration, deliver: Deliver) -> kopf.OperatorReg
             version=resource.version,
             plural=resource.plural,
             registry=handlers,
-            id=f"doorbell-{resource.plural}",
+            id=f"watch-{resource.plural}",
         )
         async def ring(event: kopf.RawEvent, **_: Any) -> None:
             try:

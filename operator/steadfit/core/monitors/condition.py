@@ -9,14 +9,16 @@ from collections.abc import Sequence
 
 from steadfit.api.base import Condition
 from steadfit.api.rollout import Candidate
-from steadfit.core.conditions import Wish
+from steadfit.core.conditions import DesiredCondition
 
 from .evaluation import NO_DATA, Watched
 
 METRICS_AVAILABLE = "MetricsAvailable"
 
 
-def wishes(watched: Sequence[Watched], stored: Sequence[Condition], candidate: Candidate | None = None) -> list[Wish]:
+def conditions(
+    watched: Sequence[Watched], stored: Sequence[Condition], candidate: Candidate | None = None
+) -> list[DesiredCondition]:
     """Return the condition; the first monitor without data gives the reason, all of them the message.
 
     The analysis of a candidate is told of first: a rollout waits for it.
@@ -28,7 +30,7 @@ def wishes(watched: Sequence[Watched], stored: Sequence[Condition], candidate: C
     blind = [one for one in watched if one.state.phase == NO_DATA]
     if not blind and not unknown:
         names = ", ".join([*(verdict.name for verdict in verdicts), *(one.state.name for one in watched)])
-        return [Wish(METRICS_AVAILABLE, "True", "Available", f"measured: {names}")]
+        return [DesiredCondition(METRICS_AVAILABLE, "True", "Available", f"measured: {names}")]
     said = [f"{one.state.name}: {one.state.message}" for one in blind]
     if candidate and unknown:
         reasons: dict[str, list[str]] = {}
@@ -37,7 +39,7 @@ def wishes(watched: Sequence[Watched], stored: Sequence[Condition], candidate: C
         words = "; ".join(f"{message} ({', '.join(names)})" for message, names in reasons.items())
         said.insert(0, f"the analysis of version {candidate.number} has no data: {words}")
     reason = "AnalysisWithoutData" if unknown else blind[0].code or _reason_before(stored)
-    return [Wish(METRICS_AVAILABLE, "False", reason, "; ".join(said))]
+    return [DesiredCondition(METRICS_AVAILABLE, "False", reason, "; ".join(said))]
 
 
 def _reason_before(stored: Sequence[Condition]) -> str:

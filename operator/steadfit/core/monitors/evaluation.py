@@ -58,7 +58,7 @@ def measured(deployment: ModelDeployment) -> list[Monitor]:
     return [monitor for monitor in deployment.spec.monitors if monitor.action != "Alert" or monitor.query]
 
 
-def question(monitor: Monitor) -> tuple[object, ...]:
+def query_key(monitor: Monitor) -> tuple[object, ...]:
     """Return what a monitor asks of its source. Equal questions have equal values, whatever the levels are."""
     drift, quality, query = monitor.drift, monitor.quality, monitor.query
     return (

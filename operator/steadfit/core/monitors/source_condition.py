@@ -6,7 +6,7 @@ from datetime import datetime
 
 from steadfit.api.base import Condition
 from steadfit.api.metricsource import MetricSource
-from steadfit.core.conditions import READY, Wish, merge, ready, reconciling, stalled
+from steadfit.core.conditions import READY, DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.types import SourceHealth
 
 UNREACHABLE = "Unreachable"
@@ -24,7 +24,7 @@ def conditions(source: MetricSource, health: SourceHealth, now: datetime) -> lis
     return merge(stored, _readiness(source, health), generation, now)
 
 
-def _readiness(source: MetricSource, health: SourceHealth) -> list[Wish]:
+def _readiness(source: MetricSource, health: SourceHealth) -> list[DesiredCondition]:
     if health.problem is None:
         return reconciling("NotAsked", f"{source.spec.url} was not asked yet")
     if not health.problem:

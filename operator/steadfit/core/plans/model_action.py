@@ -7,7 +7,7 @@ from datetime import datetime
 from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.base import API_VERSION
 from steadfit.api.modelaction import ModelAction, ModelActionStatus
-from steadfit.core.conditions import Wish, merge, ready, reconciling, stalled
+from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.types import Action, Delete, Event, ObservedModelAction, Plan
 
 KEPT = 20
@@ -26,8 +26,8 @@ def plan(observed: ObservedModelAction, now: datetime) -> Plan:
         observed_generation=generation,
         conditions=merge(before.conditions, _conditions(phase, message), generation, now),
     )
-    told = (Event("Warning", "Rejected", message),) if phase == "Rejected" and before.phase == "Pending" else ()
-    return Plan(status=status.dump(), actions=_put_away(observed), events=told)
+    events = (Event("Warning", "Rejected", message),) if phase == "Rejected" and before.phase == "Pending" else ()
+    return Plan(status=status.dump(), actions=_put_away(observed), events=events)
 
 
 def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[ActionPhase, str, datetime | None]:
@@ -48,7 +48,7 @@ def _record(action: ModelAction, records: list[ActionRecord]) -> ActionRecord | 
     return next((record for record in records if record.uid == action.uid), None)
 
 
-def _conditions(phase: ActionPhase, message: str) -> list[Wish]:
+def _conditions(phase: ActionPhase, message: str) -> list[DesiredCondition]:
     if phase == "Pending":
         return reconciling("Pending", message)
     return ready("Succeeded", message) if phase == "Succeeded" else stalled("Rejected", message)

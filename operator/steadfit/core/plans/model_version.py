@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from steadfit.api.modelversion import ModelVersionStatus
-from steadfit.core.conditions import Wish, merge, ready, reconciling, stalled
+from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.types import Event, ObservedModelVersion, Plan
 from steadfit.core.versions import champion_comparison, gate, quarantine_state, quarantine_sync
 
@@ -43,11 +43,11 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
     )
 
 
-def _conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[Wish]:
+def _conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[DesiredCondition]:
     return [*_verdict(status, observed), *quarantine_sync.conditions(status, observed)]
 
 
-def _verdict(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[Wish]:
+def _verdict(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[DesiredCondition]:
     spec = observed.version.spec
     if status.quarantine is not None:
         entry = status.quarantine
@@ -65,7 +65,7 @@ def _verdict(status: ModelVersionStatus, observed: ObservedModelVersion) -> list
     return ready("Verified", _words(status))
 
 
-def _held(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[Wish]:
+def _held(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[DesiredCondition]:
     """Return the conditions of a version that waits for a person, or that serves: pinned, or held after the fact."""
     digest = observed.version.spec.artifact.digest
     serving = [item.name for item in observed.deployments if item.status.live and item.status.live.digest == digest]
@@ -80,15 +80,17 @@ def _words(status: ModelVersionStatus) -> str:
 
 
 def _events(before: ModelVersionStatus, after: ModelVersionStatus) -> tuple[Event, ...]:
-    told = []
+    events = []
     if after.phase != before.phase and after.phase is not None:
         kind: Literal["Normal", "Warning"] = "Normal" if after.phase == "Verified" else "Warning"
-        told.append(Event(kind, f"Version{after.phase}", _words(after)))
+        events.append(Event(kind, f"Version{after.phase}", _words(after)))
     if after.quarantine is not None and before.quarantine is None:
-        told.append(Event("Warning", "VersionQuarantined", after.quarantine.reason))
+        events.append(Event("Warning", "VersionQuarantined", after.quarantine.reason))
     if after.quarantine is None and before.quarantine is not None:
-        told.append(Event("Normal", "VersionReleased", f"released for ModelDeployment {before.quarantine.deployment}"))
+        events.append(
+            Event("Normal", "VersionReleased", f"released for ModelDeployment {before.quarantine.deployment}")
+        )
     failed = after.note_failure
     if failed is not None and (before.note_failure is None or before.note_failure.message != failed.message):
-        told.append(Event("Warning", "QuarantineNotStored", failed.message))
-    return tuple(told)
+        events.append(Event("Warning", "QuarantineNotStored", failed.message))
+    return tuple(events)

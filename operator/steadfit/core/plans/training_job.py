@@ -48,12 +48,12 @@ def plan(observed: ObservedTrainingJob, now: datetime) -> Plan:
     held = blocked.of_every_cause(status, problem, job)
     status = _with_wait(status, held or limit, observed, now)
     generation = job.metadata.generation
-    wishes = job_conditions.wishes(status, problem, job, runs, versions, paused)
+    desired = job_conditions.conditions(status, problem, job, runs, versions, paused)
     status = status.model_copy(
         update={
             "next_run_at": min((state.next_scheduled_at for state in status.triggers), default=None),
             "observed_generation": generation,
-            "conditions": merge(job.status.conditions, wishes, generation, now),
+            "conditions": merge(job.status.conditions, desired, generation, now),
         }
     )
     return Plan(
@@ -117,7 +117,7 @@ def _with_wait(
 ) -> TrainingJobStatus:
     """Return the status with what the alerts and monitors that still ask wait for."""
     alerts = alert_triggers.firing(observed.job, status.alerts, now)
-    asked = waiting.asking(alerts, retrain_causes.firing(observed.deployments))
+    asked = waiting.requests(alerts, retrain_causes.firing(observed.deployments))
     before = status.waiting
     after = waiting.wait(before, waiting.unserved(asked, status.active_run, observed.runs), held, now)
     return status.model_copy(

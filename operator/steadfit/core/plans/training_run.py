@@ -34,7 +34,9 @@ def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
     status = status.model_copy(
         update={
             "observed_generation": generation,
-            "conditions": merge(before.conditions, run_conditions.wishes(status, run.spec.evaluate), generation, now),
+            "conditions": merge(
+                before.conditions, run_conditions.conditions(status, run.spec.evaluate), generation, now
+            ),
         }
     )
     return Plan(
@@ -51,14 +53,14 @@ def _followed(
     """Return the status with its open attempt as it is now, and when that attempt's clocks run out."""
     if not status.attempts or status.attempts[-1].finished_at is not None:
         return status, []
-    look = attempts.look(status.attempts[-1], observed, now)
+    observation = attempts.observe(status.attempts[-1], observed, now)
     status = status.model_copy(
         update={
-            "attempts": [*status.attempts[:-1], look.attempt],
-            "started_at": status.started_at or look.attempt.started_at,
+            "attempts": [*status.attempts[:-1], observation.attempt],
+            "started_at": status.started_at or observation.attempt.started_at,
         }
     )
-    return status, [clock.due for clock in look.timeouts]
+    return status, [clock.due for clock in observation.timeouts]
 
 
 def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:

@@ -29,7 +29,7 @@ NEWS_PATIENCE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class AttemptObservation:
     """An attempt as it is now, and the clocks that run for it."""
 
     attempt: Attempt
@@ -50,7 +50,7 @@ def begin(status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetim
     return status.model_copy(update={"attempts": [*status.attempts, attempt], "next_attempt_at": None})
 
 
-def look(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look:
+def observe(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> AttemptObservation:
     """Return an open attempt as its Job and pod show it: further on, succeeded, failed, or still waiting."""
     job = job_of(attempt, observed)
     if job is None:
@@ -59,7 +59,9 @@ def look(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look
     attempt = progress.follow(attempt, job, pod, now)
     if is_complete(job):
         if has_result(observed.run.status, observed.run):
-            return Look(attempt.model_copy(update={"phase": "Succeeded", "message": "", "finished_at": now}))
+            return AttemptObservation(
+                attempt.model_copy(update={"phase": "Succeeded", "message": "", "finished_at": now})
+            )
         return _failed(attempt, failure("Infrastructure", _unposted(observed.run)), now)
     found = classify(pod) if pod is not None else None
     found = found or _lost(attempt, job, pod)
@@ -68,7 +70,7 @@ def look(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look
     over = _without_words(attempt, job)
     times = [over] if over else timeouts.running(attempt, pod, observed.run.spec.limits)
     late = timeouts.expired(times, now)
-    return _failed(attempt, late, now) if late else Look(attempt, times)
+    return _failed(attempt, late, now) if late else AttemptObservation(attempt, times)
 
 
 def has_result(status: TrainingRunStatus, run: TrainingRun) -> bool:
@@ -110,14 +112,14 @@ def _unposted(run: TrainingRun) -> str:
     return "publish ended without posting a record"
 
 
-def _without_job(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> Look:
+def _without_job(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> AttemptObservation:
     if attempt.job_uid is not None:
         return _failed(attempt, failure("Infrastructure", f"Job {attempt.job} is gone; it was deleted"), now)
     # A store that has gone away holds the Job back, and heals by itself when it is there again.
     attempt = attempt.model_copy(update={"message": job_manifest.missing(observed.run, observed.stores) or ""})
     times = timeouts.running(attempt, None, observed.run.spec.limits)
     late = timeouts.expired(times, now)
-    return _failed(attempt, late, now) if late else Look(attempt, times)
+    return _failed(attempt, late, now) if late else AttemptObservation(attempt, times)
 
 
 def _lost(attempt: Attempt, job: Manifest, pod: RunPod | None) -> FailureRecord | None:
@@ -139,9 +141,9 @@ def _without_words(attempt: Attempt, job: Manifest) -> Clock | None:
     return Clock(datetime.fromisoformat(ended["lastTransitionTime"]) + NEWS_PATIENCE, found)
 
 
-def _failed(attempt: Attempt, found: FailureRecord, now: datetime) -> Look:
+def _failed(attempt: Attempt, found: FailureRecord, now: datetime) -> AttemptObservation:
     ended = {"phase": "Failed", "failure": found, "message": "", "waiting_since": None, "finished_at": now}
-    return Look(attempt.model_copy(update=ended))
+    return AttemptObservation(attempt.model_copy(update=ended))
 
 
 def _condition(job: Manifest, condition_type: str) -> Manifest | None:

@@ -16,7 +16,7 @@ from steadfit.core.serving.quarantine import is_barred_by
 
 
 @dataclass(frozen=True, slots=True)
-class Champion:
+class ComparedVersion:
     """What a result is compared with.
 
     Attributes
@@ -35,15 +35,15 @@ class Champion:
     version: ModelVersion | None
 
 
-def pick(job: str, versions: Sequence[ModelVersion], deployments: Sequence[ModelDeployment]) -> Champion | None:
+def pick(job: str, versions: Sequence[ModelVersion], deployments: Sequence[ModelDeployment]) -> ComparedVersion | None:
     """Return the champion of a TrainingJob, or None while there is nothing to compare with."""
     for deployment in sorted(deployments, key=lambda item: (item.name != job, item.name)):
         ref = _serving(deployment, versions)
         if ref is not None:
-            return Champion(ref.version, ref.digest, _version_of(ref, versions))
+            return ComparedVersion(ref.version, ref.digest, _version_of(ref, versions))
     good = [version for version in versions if _is_good(version)]
     newest = max(good, key=lambda version: version.spec.number, default=None)
-    return Champion(newest.name, newest.spec.artifact.digest, newest) if newest else None
+    return ComparedVersion(newest.name, newest.spec.artifact.digest, newest) if newest else None
 
 
 def _serving(deployment: ModelDeployment, versions: Sequence[ModelVersion]) -> RevisionRef | None:

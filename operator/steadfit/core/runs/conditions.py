@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from steadfit.api.trainingrun import Attempt, EvaluateInputs, TrainingRunStatus
-from steadfit.core.conditions import Wish, ready, reconciling, stalled
+from steadfit.core.conditions import DesiredCondition, ready, reconciling, stalled
 from steadfit.core.text import time_text
 
 from . import messages
 
 
-def wishes(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) -> list[Wish]:
+def conditions(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) -> list[DesiredCondition]:
     """Return the conditions; their message is what `kubectl get tr` shows. `inputs` are those of an evaluation."""
     found = status.failure
     if status.phase == "Succeeded":

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingrun import EvaluatedVersion, TrainingRun
 
-from .champion import Champion
+from .champion import ComparedVersion
 
 
-def pick(run: TrainingRun, versions: Sequence[ModelVersion]) -> tuple[Champion, ...]:
+def pick(run: TrainingRun, versions: Sequence[ModelVersion]) -> tuple[ComparedVersion, ...]:
     """Return the version that serves, then the last good one if there is one; nothing for a run that trains."""
     inputs = run.spec.evaluate
     if inputs is None:
@@ -19,8 +19,8 @@ def pick(run: TrainingRun, versions: Sequence[ModelVersion]) -> tuple[Champion, 
     return tuple(_found(asked, versions) for asked in named if asked is not None)
 
 
-def _found(asked: EvaluatedVersion, versions: Sequence[ModelVersion]) -> Champion:
+def _found(asked: EvaluatedVersion, versions: Sequence[ModelVersion]) -> ComparedVersion:
     """Return a version as it was asked for; one of the same name with another artifact is another one."""
     there = (version for version in versions if version.name == asked.version)
     same = (version for version in there if version.spec.artifact.digest == asked.digest)
-    return Champion(asked.version, asked.digest, next(same, None))
+    return ComparedVersion(asked.version, asked.digest, next(same, None))

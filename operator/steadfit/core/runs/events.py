@@ -17,14 +17,14 @@ def events(
 
 def _attempts(before: TrainingRunStatus, after: TrainingRunStatus) -> list[Event]:
     known = {attempt.number: attempt for attempt in before.attempts}
-    told = []
+    events = []
     for attempt in after.attempts:
         old = known.get(attempt.number)
         if old is None:
-            told.append(Event("Normal", "AttemptStarted", f"attempt {attempt.number} is Job {attempt.job}"))
+            events.append(Event("Normal", "AttemptStarted", f"attempt {attempt.number} is Job {attempt.job}"))
         if attempt.failure and (old is None or old.failure is None):
             found = attempt.failure
-            told.append(
+            events.append(
                 Event(
                     "Warning",
                     "AttemptFailed",
@@ -32,8 +32,8 @@ def _attempts(before: TrainingRunStatus, after: TrainingRunStatus) -> list[Event
                 )
             )
         elif attempt.message and attempt.waiting_since and (old is None or old.waiting_since is None):
-            told.append(Event("Warning", "AttemptWaiting", f"attempt {attempt.number}: {attempt.message}"))
-    return told
+            events.append(Event("Warning", "AttemptWaiting", f"attempt {attempt.number}: {attempt.message}"))
+    return events
 
 
 def _version(before: TrainingRunStatus, after: TrainingRunStatus) -> list[Event]:

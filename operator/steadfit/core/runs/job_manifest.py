@@ -18,7 +18,7 @@ from steadfit.core import names, pod_security, store_access, store_choice
 from steadfit.core.types import Platform, Stores
 
 from . import step_config
-from .champion import Champion
+from .champion import ComparedVersion
 from .pod_view import EVALUATE, FETCH, PUBLISH, TRAIN
 
 TOKEN_AUDIENCE = "steadfit"  # noqa: S105 - whom the token is for, not the token
@@ -43,8 +43,8 @@ def render(
     attempt: Attempt,
     stores: Stores,
     platform: Platform,
-    champion: Champion | None = None,
-    evaluated: Sequence[Champion] = (),
+    champion: ComparedVersion | None = None,
+    evaluated: Sequence[ComparedVersion] = (),
 ) -> dict[str, Any] | None:
     """Return the Job, or None while a store is missing. The store of what is compared with holds no run back.
 
@@ -90,7 +90,7 @@ def _stores(run: TrainingRun, stores: Stores) -> list[ArtifactStore] | str:
     return list(found.values())
 
 
-def _further(others: Sequence[Champion], found: Sequence[ArtifactStore], stores: Stores) -> list[ArtifactStore]:
+def _further(others: Sequence[ComparedVersion], found: Sequence[ArtifactStore], stores: Stores) -> list[ArtifactStore]:
     """Return the stores of other versions, each once, if they are further ones that may be used here."""
     further: dict[str, ArtifactStore] = {}
     for version in (other.version for other in others):

@@ -12,7 +12,7 @@ from steadfit.api.trainingrun import Attempt, EvaluateInputs, TrainingRun
 from steadfit.core import store_access, store_choice
 from steadfit.core.types import Platform, Stores
 
-from .champion import Champion
+from .champion import ComparedVersion
 
 
 def render(
@@ -21,8 +21,8 @@ def render(
     stores: Stores,
     platform: Platform,
     template: Mapping[str, Any],
-    champion: Champion | None = None,
-    evaluated: Sequence[Champion] = (),
+    champion: ComparedVersion | None = None,
+    evaluated: Sequence[ComparedVersion] = (),
 ) -> str:
     """Return the configuration as JSON. Every store that the run itself needs must be there."""
     spec = run.spec
@@ -55,7 +55,7 @@ def render(
     return json.dumps(config, sort_keys=True, separators=(",", ":"))
 
 
-def _compared(champion: Champion | None, stores: Stores) -> dict[str, Any]:
+def _compared(champion: ComparedVersion | None, stores: Stores) -> dict[str, Any]:
     """Return what publish compares the result with, and the accepted run whose data fetch compares its own with.
 
     A champion that cannot be reached is named with the reason: the version is then held, and not taken for a first one.
@@ -73,7 +73,7 @@ def _compared(champion: Champion | None, stores: Stores) -> dict[str, Any]:
     }
 
 
-def _evaluate(inputs: EvaluateInputs, evaluated: Sequence[Champion], stores: Stores) -> dict[str, Any]:
+def _evaluate(inputs: EvaluateInputs, evaluated: Sequence[ComparedVersion], stores: Stores) -> dict[str, Any]:
     """Return what evaluate compares: the version that serves, and the last good one if there is one."""
     versions = zip(("live", "lastGood"), evaluated, strict=False)
     return {
@@ -86,7 +86,7 @@ def _evaluate(inputs: EvaluateInputs, evaluated: Sequence[Champion], stores: Sto
     }
 
 
-def _reached(version: Champion, stores: Stores) -> dict[str, Any]:
+def _reached(version: ComparedVersion, stores: Stores) -> dict[str, Any]:
     """Return a version with the place of its artifact and how to reach it, or with the reason why it cannot be had."""
     named: dict[str, Any] = {"version": version.name, "artifact": {"digest": version.digest}}
     if version.version is None:

@@ -9,7 +9,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class ActionResult:
     """An accepted action.
 
     Attributes

@@ -13,7 +13,7 @@ from steadfit.api.modelversion import ModelVersion
 from steadfit.api.run import FailureRecord
 from steadfit.api.trainingjob import TrainingJob, TrainingJobStatus
 from steadfit.api.trainingrun import TrainingRun
-from steadfit.core.conditions import READY, Wish, ready, reconciling, stalled
+from steadfit.core.conditions import READY, DesiredCondition, ready, reconciling, stalled
 from steadfit.core.problem import Problem
 from steadfit.core.training.limits.blocked import Hold
 from steadfit.core.training.limits.in_flight import named
@@ -24,27 +24,27 @@ LAST_RUN_SUCCEEDED = "LastRunSucceeded"
 RETRAINING_PAUSED = "RetrainingPaused"
 
 
-def wishes(
+def conditions(
     status: TrainingJobStatus,
     problem: Problem | None,
     job: TrainingJob,
     runs: Sequence[TrainingRun],
     versions: Sequence[ModelVersion],
     breaker: Hold | None,
-) -> list[Wish]:
+) -> list[DesiredCondition]:
     """Return the conditions."""
     run = named(status.active_run.name, runs) if status.active_run else None
     return [
         *_ready(status, problem, job, versions),
         _training(status, run),
         *_last_run(status, run),
-        *([Wish(RETRAINING_PAUSED, "True", breaker.reason, breaker.message)] if breaker else []),
+        *([DesiredCondition(RETRAINING_PAUSED, "True", breaker.reason, breaker.message)] if breaker else []),
     ]
 
 
 def _ready(
     status: TrainingJobStatus, problem: Problem | None, job: TrainingJob, versions: Sequence[ModelVersion]
-) -> list[Wish]:
+) -> list[DesiredCondition]:
     last = status.last_run
     if problem is not None:
         return stalled(problem.reason, problem.message)
@@ -61,7 +61,7 @@ def _ready(
     return ready("Accepted", "the recipe is accepted; no run has ended yet")
 
 
-def _awaiting(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> list[Wish]:
+def _awaiting(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> list[DesiredCondition]:
     newest = max(versions, key=lambda item: item.spec.number, default=None)
     if newest is not None and newest.status.phase in ("Rejected", "Held") and status.active_run is None:
         phase = newest.status.phase
@@ -70,18 +70,20 @@ def _awaiting(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> li
     return reconciling("AwaitingFirstModel", "no version is verified yet (spec.readyPolicy is FirstModel)")
 
 
-def _training(status: TrainingJobStatus, run: TrainingRun | None) -> Wish:
+def _training(status: TrainingJobStatus, run: TrainingRun | None) -> DesiredCondition:
     active, waiting = status.active_run, status.waiting
     rest = f"; {words(waiting)}" if waiting else ""
     if active is None:
-        return Wish(TRAINING, "False", waiting.reason if waiting else "Idle", f"no run is in flight{rest}")
+        return DesiredCondition(TRAINING, "False", waiting.reason if waiting else "Idle", f"no run is in flight{rest}")
     if run is None:
-        return Wish(TRAINING, "True", "RunStarting", f"run {active.name} is being created{rest}")
+        return DesiredCondition(TRAINING, "True", "RunStarting", f"run {active.name} is being created{rest}")
     said = next((item for item in run.status.conditions if item.type == READY), None)
-    return Wish(TRAINING, "True", "RunInFlight", f"run {active.name}: {said.message if said else 'it starts'}{rest}")
+    return DesiredCondition(
+        TRAINING, "True", "RunInFlight", f"run {active.name}: {said.message if said else 'it starts'}{rest}"
+    )
 
 
-def _last_run(status: TrainingJobStatus, run: TrainingRun | None) -> list[Wish]:
+def _last_run(status: TrainingJobStatus, run: TrainingRun | None) -> list[DesiredCondition]:
     """Return how the newest result was: of the run in flight too, once one of its attempts has failed."""
     last = status.last_run
     if run is not None and run.status.failure is not None:
@@ -91,9 +93,13 @@ def _last_run(status: TrainingJobStatus, run: TrainingRun | None) -> list[Wish]:
     if last.failure is not None:
         return [_failed(last.name, last.failure)]
     if last.phase == "Succeeded":
-        return [Wish(LAST_RUN_SUCCEEDED, "True", "Succeeded", f"run {last.name} brought version {last.version}")]
-    return [Wish(LAST_RUN_SUCCEEDED, "Unknown", "Superseded", f"run {last.name} was overtaken by a new recipe")]
+        return [
+            DesiredCondition(LAST_RUN_SUCCEEDED, "True", "Succeeded", f"run {last.name} brought version {last.version}")
+        ]
+    return [
+        DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "Superseded", f"run {last.name} was overtaken by a new recipe")
+    ]
 
 
-def _failed(name: str, found: FailureRecord) -> Wish:
-    return Wish(LAST_RUN_SUCCEEDED, "False", found.failure_class, f"run {name}: {found.message}")
+def _failed(name: str, found: FailureRecord) -> DesiredCondition:
+    return DesiredCondition(LAST_RUN_SUCCEEDED, "False", found.failure_class, f"run {name}: {found.message}")

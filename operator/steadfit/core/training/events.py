@@ -14,16 +14,16 @@ from .conditions import RETRAINING_PAUSED
 
 def events(before: TrainingJobStatus, after: TrainingJobStatus) -> tuple[Event, ...]:
     """Return the Events of the transitions between two statuses."""
-    told = []
+    events = []
     old, last = before.last_run, after.last_run
     if last is not None and (old is None or (old.name, old.phase) != (last.name, last.phase)):
-        told.append(_ended(last))
+        events.append(_ended(last))
     active = after.active_run
     if active is not None and (before.active_run is None or before.active_run.name != active.name):
-        told.append(Event("Normal", "RunStarted", f"run {active.name}: {active.cause.message}"))
+        events.append(Event("Normal", "RunStarted", f"run {active.name}: {active.cause.message}"))
     if after.waiting is not None and began(before.waiting, after.waiting):
-        told.append(Event("Normal", "RetrainingWaits", words(after.waiting)))
-    return (*told, *_paused(before, after), *_stalled(before, after))
+        events.append(Event("Normal", "RetrainingWaits", words(after.waiting)))
+    return (*events, *_paused(before, after), *_stalled(before, after))
 
 
 def _ended(last: LastRun) -> Event:

@@ -12,7 +12,7 @@ from typing import Any
 
 from steadfit.api.modelversion import ModelVersionStatus, NoteFailure
 from steadfit.core import store_choice
-from steadfit.core.conditions import Wish
+from steadfit.core.conditions import DesiredCondition
 from steadfit.core.text import cut, log_tail
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedModelVersion
 
@@ -65,17 +65,17 @@ def due(status: ModelVersionStatus, now: datetime) -> datetime | None:
     return failure.retry_at if failure is not None and now < failure.retry_at else None
 
 
-def conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[Wish]:
+def conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[DesiredCondition]:
     """Return the condition that says why the store does not know; none while nothing is wrong."""
     change = quarantine_state.change(status, observed)
     if not change:
         return []
     store = store_choice.named(observed.version.spec.store_ref.name, observed.stores)
     if isinstance(store, str):
-        return [Wish(STORED, "False", "StoreNotFound", _not_written(change, store))]
+        return [DesiredCondition(STORED, "False", "StoreNotFound", _not_written(change, store))]
     if status.note_failure is None:
         return []
-    return [Wish(STORED, "False", "NotWritten", _not_written(change, status.note_failure.message))]
+    return [DesiredCondition(STORED, "False", "NotWritten", _not_written(change, status.note_failure.message))]
 
 
 def _not_written(change: quarantine_state.Change, why: str) -> str:

@@ -9,7 +9,7 @@ from steadfit.app.alerts.auth import Reviews
 from steadfit.app.alerts.handler import PAUSE_EVERY, AlertIntake
 from steadfit.app.alerts.listeners import Targets
 from steadfit.app.alerts.writer import AlertWriter
-from steadfit.core.training.triggers.alert_matching import Told
+from steadfit.core.training.triggers.alert_matching import ReceivedAlert
 
 from tests.support.memory_api import MemoryAPI
 from tests.support.virtual_time import START, LoopClock, run
@@ -20,7 +20,8 @@ def test_others_have_their_turn_while_a_long_message_is_sorted() -> None:
         api = MemoryAPI()
         intake = AlertIntake(Reviews(api), Targets(api), AlertWriter(api, Random(0)), LoopClock())
         alerts = [
-            Told(f"f{number}", "firing", {"namespace": "shop", "model": "m"}, START, START) for number in range(1000)
+            ReceivedAlert(f"f{number}", "firing", {"namespace": "shop", "model": "m"}, START, START)
+            for number in range(1000)
         ]
         turns = 0
 

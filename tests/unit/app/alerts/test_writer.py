@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from steadfit.api.trainingjob import AlertTrigger, Trigger
 from steadfit.app.alerts.writer import CONCURRENT_WRITES, WRITE_SECONDS, AlertWriter
-from steadfit.core.training.triggers.alert_matching import Listener, Told
+from steadfit.core.training.triggers.alert_matching import Listener, ReceivedAlert
 from steadfit.kube.client import Conflict, Invalid, Unavailable
 from steadfit.kube.key import Key
 from steadfit.kube.resources import TRAINING_JOBS
@@ -44,8 +44,8 @@ class SlowAPI(MemoryAPI):
         return reply
 
 
-def told(fingerprint: str, name: str = "flights") -> Told:
-    return Told(fingerprint, "firing", {**LABELS, "model": name}, START, START)
+def told(fingerprint: str, name: str = "flights") -> ReceivedAlert:
+    return ReceivedAlert(fingerprint, "firing", {**LABELS, "model": name}, START, START)
 
 
 def add(api: MemoryAPI, name: str = "flights", **status: Any) -> Listener:

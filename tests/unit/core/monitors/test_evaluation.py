@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from steadfit.api.monitor import Monitor, MonitorState
-from steadfit.core.monitors.evaluation import judge, question, standing
+from steadfit.core.monitors.evaluation import judge, query_key, standing
 from steadfit.core.monitors.thresholds import level
 from steadfit.core.types import Signal
 
@@ -159,13 +159,13 @@ def test_only_another_side_or_another_reason_is_another_standing() -> None:
 def test_levels_are_no_part_of_the_question_and_everything_else_is() -> None:
     spec = monitor()
     for same in ({"drift": {"max": 0.5}}, {"clear": 0.1}, {"for": "1m"}, {"minSamples": 900}):
-        assert question(monitor(**same)) == question(spec)
+        assert query_key(monitor(**same)) == query_key(spec)
     for other in (
         {"drift": {"max": 0.2, "statistic": "JS"}},
         {"drift": {"max": 0.2, "features": "Any"}},
         {"window": "2h"},
     ):
-        assert question(monitor(**other)) != question(spec)
+        assert query_key(monitor(**other)) != query_key(spec)
 
 
 # In a deployment

@@ -11,7 +11,7 @@ from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingrun import Attempt
 from steadfit.core.plans import training_run
 from steadfit.core.runs import champion, job_manifest
-from steadfit.core.runs.champion import Champion
+from steadfit.core.runs.champion import ComparedVersion
 from steadfit.core.types import Stores
 from steadfit_trainer.config import Config
 
@@ -92,13 +92,13 @@ def test_a_rolled_back_version_is_not_the_champion_though_it_still_answers_and_n
 
 def test_a_champion_whose_object_is_gone_is_still_the_champion() -> None:
     found = champion.pick("orders", [version(2)], [deployment(live=ref(1))])
-    assert found == Champion("orders-v1", DIGESTS[1], None)
+    assert found == ComparedVersion("orders-v1", DIGESTS[1], None)
 
 
 ATTEMPT = Attempt(number=1, job="orders-0123456789-a1", decided_at=NOW)
 
 
-def job(found: Champion | None, stores: Stores = STORES) -> JSON:
+def job(found: ComparedVersion | None, stores: Stores = STORES) -> JSON:
     rendered = job_manifest.render(run_of(), ATTEMPT, stores, PLATFORM, found)
     assert rendered is not None
     return rendered
@@ -116,7 +116,7 @@ HELD = {"by": "Time", "column": "at", "boundary": "2026-01-01T00:00:00Z", "fract
 
 def test_publish_is_told_what_to_compare_with_and_how_that_one_was_split() -> None:
     there = version(1, evaluation={"metrics": [], **HELD})
-    found = config(job(Champion(there.name, there.spec.artifact.digest, there)))
+    found = config(job(ComparedVersion(there.name, there.spec.artifact.digest, there)))
     assert found["champion"] == {
         "version": "orders-v1",
         "artifact": {"uri": there.spec.artifact.uri, "digest": DIGESTS[1]},
@@ -135,10 +135,10 @@ def test_without_a_champion_publish_is_told_of_none() -> None:
 
 def test_a_champion_in_another_store_brings_that_stores_keys_into_the_pod() -> None:
     there = version(1, storeRef={"name": "lake"})
-    before, after = job(None), job(Champion(there.name, DIGESTS[1], version(1, storeRef={"name": "elsewhere"})))
+    before, after = job(None), job(ComparedVersion(there.name, DIGESTS[1], version(1, storeRef={"name": "elsewhere"})))
     assert before["spec"]["template"]["spec"]["volumes"] == after["spec"]["template"]["spec"]["volumes"]
     lone = run_of(data=[{"name": "orders", "uri": "s3://models/data/", "format": "Parquet"}])
-    rendered = job_manifest.render(lone, ATTEMPT, STORES, PLATFORM, Champion(there.name, DIGESTS[1], there))
+    rendered = job_manifest.render(lone, ATTEMPT, STORES, PLATFORM, ComparedVersion(there.name, DIGESTS[1], there))
     assert rendered is not None
     mounted = [mount["mountPath"] for mount in rendered["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]]
     assert "/steadfit/credentials/lake" in mounted
@@ -154,7 +154,7 @@ def test_a_champion_in_another_store_brings_that_stores_keys_into_the_pod() -> N
 def test_a_champion_that_cannot_be_reached_is_named_with_the_reason_and_holds_no_run_back(
     there: ModelVersion | None, problem: str
 ) -> None:
-    found = config(job(Champion("orders-v1", DIGESTS[1], there)))
+    found = config(job(ComparedVersion("orders-v1", DIGESTS[1], there)))
     assert found["champion"] == {"version": "orders-v1", "artifact": {"digest": DIGESTS[1]}, "problem": problem}
     read = Config.model_validate(found)
     assert read.champion is not None

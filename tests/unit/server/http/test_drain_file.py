@@ -62,16 +62,16 @@ def test_a_server_that_was_told_to_drain_still_ends_by_draining(tmp_path: Path) 
 
 @pytest.mark.parametrize(("text", "told"), [("true", True), ("true\n", True), ("", False), ("false", False)])
 def test_only_true_is_an_order_to_drain(tmp_path: Path, text: str, told: bool) -> None:
-    assert DrainFile(write(tmp_path, text, 0)).told() is told
+    assert DrainFile(write(tmp_path, text, 0)).requested() is told
 
 
 def test_without_a_file_nobody_says_anything(tmp_path: Path) -> None:
-    assert not DrainFile(tmp_path / "pod" / "drain").told()
+    assert not DrainFile(tmp_path / "pod" / "drain").requested()
 
 
 def test_a_moment_without_the_file_changes_nothing(tmp_path: Path) -> None:
     path = write(tmp_path, "true", 0)
     file = DrainFile(path)
-    assert file.told()
+    assert file.requested()
     os.unlink(tmp_path / "..data")
-    assert file.told()
+    assert file.requested()

@@ -8,28 +8,28 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 from steadfit_trainer.scoring import metrics, paired_comparison
-from steadfit_trainer.scoring.metrics import Judged, UndefinedMetricError
+from steadfit_trainer.scoring.metrics import Answers, UndefinedMetricError
 
 METRICS = {**metrics.CLASSIFICATION, **metrics.REGRESSION}
 
 
-def binary(rng: np.random.Generator, rows: int, skill: float, truth: NDArray[Any] | None = None) -> Judged:
+def binary(rng: np.random.Generator, rows: int, skill: float, truth: NDArray[Any] | None = None) -> Answers:
     truth = rng.integers(0, 2, rows) if truth is None else truth
     scores = 1 / (1 + np.exp(-(skill * (truth - 0.5) + rng.normal(size=rows)).round(1)))
-    return Judged(truth, (scores > 0.5).astype(int), np.stack([1 - scores, scores], axis=1), 1)
+    return Answers(truth, (scores > 0.5).astype(int), np.stack([1 - scores, scores], axis=1), 1)
 
 
-def several(rng: np.random.Generator, rows: int, skill: float, truth: NDArray[Any]) -> Judged:
+def several(rng: np.random.Generator, rows: int, skill: float, truth: NDArray[Any]) -> Answers:
     raw = np.exp(rng.normal(size=(rows, 3)) + skill * np.eye(3)[truth])
     probabilities = raw / raw.sum(axis=1, keepdims=True)
-    return Judged(truth, probabilities.argmax(axis=1), probabilities, 2)
+    return Answers(truth, probabilities.argmax(axis=1), probabilities, 2)
 
 
-def values(rng: np.random.Generator, rows: int, noise: float, truth: NDArray[Any]) -> Judged:
-    return Judged(truth, truth + rng.normal(scale=noise, size=rows), None, 0)
+def values(rng: np.random.Generator, rows: int, noise: float, truth: NDArray[Any]) -> Answers:
+    return Answers(truth, truth + rng.normal(scale=noise, size=rows), None, 0)
 
 
-def pair(metric: str, rows: int = 300, seed: int = 0, better: float = 1.0) -> tuple[Judged, Judged]:
+def pair(metric: str, rows: int = 300, seed: int = 0, better: float = 1.0) -> tuple[Answers, Answers]:
     """Return two models of a kind that the metric judges; the first has more skill where `better` is above 1."""
     rng = np.random.default_rng(seed)
     if metric in metrics.REGRESSION:
@@ -39,9 +39,9 @@ def pair(metric: str, rows: int = 300, seed: int = 0, better: float = 1.0) -> tu
     return binary(rng, rows, 2 * better, truth), binary(rng, rows, 2.0, truth)
 
 
-def drawn(judged: Judged, rows: NDArray[Any]) -> Judged:
+def drawn(judged: Answers, rows: NDArray[Any]) -> Answers:
     scores = judged.probabilities
-    return Judged(judged.truth[rows], judged.labels[rows], scores if scores is None else scores[rows], judged.positive)
+    return Answers(judged.truth[rows], judged.labels[rows], scores if scores is None else scores[rows], judged.positive)
 
 
 @pytest.mark.parametrize("metric", [name for name in METRICS if name != "accuracy"])
@@ -96,7 +96,7 @@ def test_pairing_tells_models_apart_that_two_separate_scores_do_not() -> None:
     rng = np.random.default_rng(3)
     truth = rng.normal(size=1000)
     hard = rng.normal(scale=3, size=1000)
-    new, other = Judged(truth, truth + hard, None, 0), Judged(truth, truth + hard + np.sign(hard) * 0.1, None, 0)
+    new, other = Answers(truth, truth + hard, None, 0), Answers(truth, truth + hard + np.sign(hard) * 0.1, None, 0)
     found = paired_comparison.compare("mae", new, other, 0)
     assert found.lower > 0.09
     errors = np.abs(new.labels - truth)
@@ -131,14 +131,14 @@ def test_many_differing_rows_have_the_normal_interval_of_a_paired_difference() -
 
 def test_a_row_of_a_class_that_neither_model_knows_is_right_for_neither() -> None:
     truth = np.array([0, 1, -1, -1])
-    new = Judged(truth, np.array([0, 1, -1, -1]), None, 1)
+    new = Answers(truth, np.array([0, 1, -1, -1]), None, 1)
     assert paired_comparison._right(new).tolist() == [True, True, False, False]
 
 
 def test_a_class_too_rare_to_be_in_most_resamples_gives_no_interval() -> None:
     truth = np.array([1, *[0] * 99])
     scores = np.linspace(0, 1, 100)
-    judged = Judged(truth, truth, np.stack([1 - scores, scores], axis=1), 1)
+    judged = Answers(truth, truth, np.stack([1 - scores, scores], axis=1), 1)
     weights = np.zeros((1, 100))
     weights[0, 5] = 100
     assert np.isnan(paired_comparison._SCORES["roc_auc"](judged)(weights)).all()

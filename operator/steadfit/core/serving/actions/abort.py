@@ -7,13 +7,13 @@ from datetime import datetime
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.problem import Problem
-from steadfit.core.serving.action_result import Effect, author
+from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.serving.selection import abandoned, pin
 
 
-def abort(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+def abort(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
     """Return the status without the candidate, or why it may not be given up."""
     candidate, live = status.candidate, status.live
     if candidate is None:
@@ -30,4 +30,6 @@ def abort(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now:
         )
     given_up = abandoned.enter(status, candidate, reason=action.spec.reason, by=author(action), now=now)
     serves = f"version {live.number} goes on" if live else "nothing serves yet"
-    return Effect(given_up.model_copy(update={"promoted": None}), f"version {candidate.number} is given up; {serves}")
+    return ActionResult(
+        given_up.model_copy(update={"promoted": None}), f"version {candidate.number} is given up; {serves}"
+    )

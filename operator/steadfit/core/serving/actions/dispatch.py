@@ -11,7 +11,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.rollout import Override
 from steadfit.core.action_records import make_room
 from steadfit.core.problem import Problem
-from steadfit.core.serving.action_result import Effect
+from steadfit.core.serving.action_result import ActionResult
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.serving.recovery.rollback import roll_back
@@ -20,16 +20,18 @@ from steadfit.core.serving.traffic.service import selected_revision
 
 from . import abort, quarantine, release
 
-Verb = Callable[[ModelDeploymentStatus, ModelAction, Fleet, datetime], Effect | Problem]
+Verb = Callable[[ModelDeploymentStatus, ModelAction, Fleet, datetime], ActionResult | Problem]
 
 
-def _roll_back(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+def _roll_back(
+    status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
+) -> ActionResult | Problem:
     """Return the status of a rollback; it is done when the good version serves."""
     after = roll_back(status, action, fleet, now)
-    return after if isinstance(after, Problem) else Effect(after, "rolling back", done=False)
+    return after if isinstance(after, Problem) else ActionResult(after, "rolling back", done=False)
 
 
-def _pin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+def _pin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
     """Return the status with the override set, or why the version may not be served."""
     number = action.spec.version
     if number is None:
@@ -38,14 +40,14 @@ def _pin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: 
     if isinstance(resolved, Problem):
         return resolved
     override = Override(number=number, action=action.name, by=action.spec.requested_by, at=now)
-    return Effect(status.model_copy(update={"override": override}), f"version {number} is pinned until Unpin")
+    return ActionResult(status.model_copy(update={"override": override}), f"version {number} is pinned until Unpin")
 
 
-def _unpin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+def _unpin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
     """Return the status without an override."""
     if status.override is None:
         return Problem("NotPinned", "no Pin action is in force; spec.pin is changed in the spec")
-    return Effect(status.model_copy(update={"override": None}), "the pin is lifted")
+    return ActionResult(status.model_copy(update={"override": None}), "the pin is lifted")
 
 
 _VERBS: Mapping[str, Verb] = {
@@ -79,7 +81,7 @@ def carry_out(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Mod
             else Problem("UnknownVerb", f"{action.spec.verb} is not a verb of a ModelDeployment")
         )
         phase: ActionPhase = "Rejected"
-        if isinstance(outcome, Effect):
+        if isinstance(outcome, ActionResult):
             phase = "Succeeded" if outcome.done else "Pending"
         record = ActionRecord(
             uid=action.uid,

@@ -11,7 +11,7 @@ from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import QuarantineEntry, RevisionRef
 from steadfit.core import names
 from steadfit.core.problem import Problem
-from steadfit.core.serving.action_result import Effect, author
+from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import LONGEST, is_barred, is_version_barred
 from steadfit.core.serving.recovery.rollback import restore
@@ -21,7 +21,7 @@ from steadfit.core.serving.selection import pin
 Ref = TypeVar("Ref", bound=RevisionRef)
 
 
-def put_away(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+def put_away(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
     """Return the status in which a version is in quarantine, or why it cannot be.
 
     If it serves, that is a rollback too, in the same write; without anything good to go back to it is refused, because
@@ -50,7 +50,7 @@ def put_away(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, n
             )
         after = back.model_copy(update={"quarantine": after.quarantine})
         said = f"{said}; rolling back to version {good.number}"
-    return Effect(_without(digest, after, fleet), said)
+    return ActionResult(_without(digest, after, fleet), said)
 
 
 def _entered(

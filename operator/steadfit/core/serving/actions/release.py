@@ -12,12 +12,12 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import QuarantineEntry, Released
 from steadfit.core.problem import Problem
-from steadfit.core.serving.action_result import Effect, author
+from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import LONGEST
 
 
-def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
     """Return the status that knows of no quarantine of a version, or why there is none to end.
 
     A version that exists may be released although nothing here knows of a quarantine: the note beside its artifact
@@ -45,8 +45,12 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
     }
     after = status.model_copy(update=update)
     if version is None:
-        return Effect(after, f"version {number} is released; its ModelVersion is gone, and what its store knows stays")
-    return Effect(after, f"version {number} is released; the note beside its artifact is being taken away", done=False)
+        return ActionResult(
+            after, f"version {number} is released; its ModelVersion is gone, and what its store knows stays"
+        )
+    return ActionResult(
+        after, f"version {number} is released; the note beside its artifact is being taken away", done=False
+    )
 
 
 def asked_by(action: str, status: ModelDeploymentStatus) -> Released | None:

@@ -28,7 +28,7 @@ BY = "monitor "
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RollbackRequest:
     """A rollback that a monitor asks for.
 
     Attributes
@@ -50,16 +50,18 @@ def act(
     deployment = fleet.observed.deployment
     status = status.model_copy(update={"rollbacks": rollback_limit.recent(status, now)})
     status = diagnosis.follow(status, watched, fleet, now)
-    wished, live = wish(status, [one.state for one in watched], fleet, now), status.live
-    if wished is None or live is None or deployment.spec.dry_run or rollback_limit.problem(status, deployment, now):
+    request, live = rollback_request(status, [one.state for one in watched], fleet, now), status.live
+    if request is None or live is None or deployment.spec.dry_run or rollback_limit.problem(status, deployment, now):
         return status
-    outcome = restore(status, fleet, number=None, reason=wished.reason, by=f"{BY}{wished.monitor}", now=now)
+    outcome = restore(status, fleet, number=None, reason=request.reason, by=f"{BY}{request.monitor}", now=now)
     if isinstance(outcome, Problem):
         return status
-    return diagnosis.rolled_back(rollback_limit.count(outcome, live.number, wished.reason, now), wished.monitor)
+    return diagnosis.rolled_back(rollback_limit.count(outcome, live.number, request.reason, now), request.monitor)
 
 
-def wish(status: ModelDeploymentStatus, states: Sequence[MonitorState], fleet: Fleet, now: datetime) -> Wish | None:
+def rollback_request(
+    status: ModelDeploymentStatus, states: Sequence[MonitorState], fleet: Fleet, now: datetime
+) -> RollbackRequest | None:
     """Return the rollback that the monitors ask for, whether or not it can be done; the first in the spec's order."""
     live = status.live
     if live is None or is_barred(live, status, fleet):
@@ -73,10 +75,10 @@ def wish(status: ModelDeploymentStatus, states: Sequence[MonitorState], fleet: F
         if monitor is None or state.phase != FIRING:
             continue
         if monitor.action == "Rollback" and _counts(monitor, status, fleet, now):
-            return Wish(state.name, state.message)
+            return RollbackRequest(state.name, state.message)
         found = diagnosis.of_state(status, state) if monitor.action == "Recover" else None
         if found is not None and found.verdict == "ModelWorse":
-            return Wish(state.name, found.message)
+            return RollbackRequest(state.name, found.message)
     return None
 
 

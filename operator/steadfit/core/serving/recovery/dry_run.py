@@ -15,13 +15,13 @@ from . import automatic_rollback, retrain_causes, rollback_limit
 DRY_RUN = "DryRun"
 
 
-def told(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[str]:
+def messages(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[str]:
     """Return what the monitors would lead to, a clause each."""
     deployment = fleet.observed.deployment
     if not deployment.spec.dry_run:
         return []
     clauses = []
-    wished, live = automatic_rollback.wish(status, status.monitors, fleet, now), status.live
+    wished, live = automatic_rollback.rollback_request(status, status.monitors, fleet, now), status.live
     if wished is not None and live is not None:
         good, frozen = status.last_good, rollback_limit.problem(status, deployment, now)
         back = f"version {live.number} would be rolled back" + (f" to version {good.number}" if good else "")

@@ -18,7 +18,7 @@ from steadfit.core.text import cut
 from steadfit.core.types import Arm, Compared
 
 from . import analysis_messages as messages
-from .msprt import Look, look
+from .msprt import SequentialResult, sequential_test
 
 FEWEST_EVENTS = 5
 """Failed, late or wrong answers that a candidate must have given to be found worse by them: with fewer, the normal
@@ -64,14 +64,14 @@ def judge(
         verdict = _kept(stored, _verdict(analysis, metric, answer or NOT_MEASURED, now))
         verdicts.append(verdict)
         if verdict.verdict == "Fail":
-            failed.append(messages.told(verdict))
+            failed.append(messages.message(verdict))
         elif verdict.verdict != "Pass":
-            waiting.append(messages.told(verdict))
+            waiting.append(messages.message(verdict))
     if failed:
         return Finding(verdicts, "Fail", "; ".join(failed))
     if waiting:
         return Finding(verdicts, "Undecided", f"waits for {'; '.join(waiting)}")
-    return Finding(verdicts, "Pass", "; ".join(map(messages.told, verdicts)))
+    return Finding(verdicts, "Pass", "; ".join(map(messages.message, verdicts)))
 
 
 def standing(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> tuple[str, str]:
@@ -131,11 +131,11 @@ def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: A
     return f"fewer than {analysis.min_samples} {what} of the {' and the '.join(short)} yet" if short else ""
 
 
-def compare(metric: AnalysisMetric, compared: Compared, candidate: Arm, champion: Arm) -> Look:
+def compare(metric: AnalysisMetric, compared: Compared, candidate: Arm, champion: Arm) -> SequentialResult:
     """Return what the two arms of a comparison say."""
     accuracy = metric.quality is not None and metric.quality.metric == "accuracy"
     difference = compared.difference if compared.difference is not None else candidate.mean - champion.mean
-    found = look(
+    found = sequential_test(
         -difference if accuracy else difference,
         candidate.variance + champion.variance,
         messages.margin(metric),
@@ -143,7 +143,7 @@ def compare(metric: AnalysisMetric, compared: Compared, candidate: Arm, champion
     if found.word == "Fail" and messages.is_share(metric):
         share = 1 - candidate.mean if accuracy else candidate.mean
         if share * candidate.count < FEWEST_EVENTS:
-            return Look("Inconclusive", found.ratio, found.upper)
+            return SequentialResult("Inconclusive", found.ratio, found.upper)
     return found
 
 

@@ -9,7 +9,7 @@ from steadfit.api.rollout import Verdict
 from steadfit.api.strategy import AnalysisMetric
 from steadfit.core.types import Arm
 
-from .msprt import Look
+from .msprt import SequentialResult
 
 
 def margin(metric: AnalysisMetric) -> float:
@@ -37,7 +37,7 @@ def condition(query: Query, value: float) -> str:
     return said if holds(query, value) else f"{said}; only a comparison puts a candidate back"
 
 
-def comparison(metric: AnalysisMetric, candidate: Arm, champion: Arm, found: Look) -> str:
+def comparison(metric: AnalysisMetric, candidate: Arm, champion: Arm, found: SequentialResult) -> str:
     """Return both arms and what they say: `candidate 4.1 % of 812, champion 1.0 % of 2,410: worse (…)`."""
     arms = f"candidate {_amount(metric, candidate)}, champion {_amount(metric, champion)}"
     bound = _number(metric, margin(metric))
@@ -48,7 +48,7 @@ def comparison(metric: AnalysisMetric, candidate: Arm, champion: Arm, found: Loo
     return f"{arms}: not known yet whether it is worse by more than {bound}"
 
 
-def told(verdict: Verdict) -> str:
+def message(verdict: Verdict) -> str:
     """Return a verdict as a part of a sentence."""
     said = f": {verdict.message}" if verdict.message else ""
     return f"{verdict.name} {verdict.verdict}{said}"

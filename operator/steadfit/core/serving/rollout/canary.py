@@ -17,7 +17,7 @@ from steadfit.core.serving import quarantine
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.serving.selection import abandoned
-from steadfit.core.serving.selection.desired_revision import Target
+from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import pod_shares
 
 from . import analysis, canary_start
@@ -26,16 +26,16 @@ from . import canary_messages as messages
 BY = "analysis"
 
 
-def strategy(status: ModelDeploymentStatus, target: Target, fleet: Fleet) -> Canary | None:
+def strategy(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet) -> Canary | None:
     """Return the canary that the wished revision has to go through, if it has to.
 
     A pin and a promotion are a person's word, and what was good before, or replaces what was rolled back, is not tried
     anew. A champion without ready pods lets nothing unjudged take its place either; that takes a person's word.
     """
-    spec, live, wished = fleet.observed.deployment.spec.strategy, status.live, target.revision
+    spec, live, wished = fleet.observed.deployment.spec.strategy, status.live, desired.revision
     if spec is None or spec.canary is None or wished is None or live is None:
         return None
-    if target.pinned or target.promoted_by or is_barred(live, status, fleet):
+    if desired.pinned or desired.promoted_by or is_barred(live, status, fleet):
         return None
     if status.last_good and wished.revision == status.last_good.revision:
         return None

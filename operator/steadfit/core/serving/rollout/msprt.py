@@ -25,7 +25,7 @@ SMALLEST_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SequentialResult:
     """What the samples so far say of a harm: by how much the candidate's mean is worse than the champion's.
 
     Attributes
@@ -43,7 +43,7 @@ class Look:
     upper: float
 
 
-def look(harm: float, variance: float, margin: float) -> Look:
+def sequential_test(harm: float, variance: float, margin: float) -> SequentialResult:
     """Return what an estimated harm says, by the variance of its estimate, when one up to the margin is bearable."""
     variance = max(variance, SMALLEST_VARIANCE)
     narrow, wide = (NARROW * margin) ** 2, (WIDE * margin) ** 2
@@ -53,8 +53,8 @@ def look(harm: float, variance: float, margin: float) -> Look:
     reach = math.log(1 / PASS_ALPHA) + 0.5 * math.log(total / variance)
     upper = harm + math.sqrt(2 * variance * total / narrow * reach)
     if harm > 0 and ratio >= math.log(1 / FAIL_ALPHA):
-        return Look("Fail", ratio, upper)
-    return Look("Pass" if upper < margin else "Inconclusive", ratio, upper)
+        return SequentialResult("Fail", ratio, upper)
+    return SequentialResult("Pass" if upper < margin else "Inconclusive", ratio, upper)
 
 
 def _ratio(harm: float, variance: float, mixture: float) -> float:

@@ -11,32 +11,34 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
-from steadfit.core.serving.selection.desired_revision import Target
+from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import pod_shares
 
 from . import canary, canary_start
 
 
-def advance(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+def advance(
+    status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
+) -> ModelDeploymentStatus:
     """Return the status after the next step towards the wished revision.
 
     The candidate is the intent that its Deployment is created from; the live entry is the one that the Service is
     pointed at. A candidate that is not wished for any more is dropped, and the Service leaves it before its pods go.
     """
-    wished, live = target.revision, status.live
+    wished, live = desired.revision, status.live
     if wished is None:
         return status.model_copy(update={"candidate": None})
     if live and wished.revision == live.revision:
         kept = live.model_copy(update={"asked_template_digest": wished.asked_template_digest})
-        floor = status.version_floor if target.pinned else live.number
+        floor = status.version_floor if desired.pinned else live.number
         return status.model_copy(update={"candidate": None, "live": kept, "version_floor": floor})
-    steps = canary.strategy(status, target, fleet)
+    steps = canary.strategy(status, desired, fleet)
     if steps is not None and not canary.is_let_through(status, wished):
         return canary.advance(status, wished, steps, fleet, now)
     if fleet.complete(wished.revision):
         return _promote(status, wished, fleet, now)
     candidate = coming_up(status.candidate, wished, fleet)
-    return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": target.promoted_by})})
+    return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": desired.promoted_by})})
 
 
 def coming_up(stored: Candidate | None, wished: RevisionRef, fleet: Fleet) -> Candidate:

@@ -18,7 +18,7 @@ from . import abandoned, eligible_versions, pin, promote
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class DesiredRevision:
     """What is wished for.
 
     Attributes
@@ -39,7 +39,7 @@ class Target:
     promoted_by: str | None = None
 
 
-def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
+def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
     """Return what is wished for.
 
     The first that applies: a pin, a rollback in flight, a promotion by a person, the newest verified version. What was
@@ -49,18 +49,18 @@ def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target
     if wished is not None:
         resolved = pin.resolve(wished, status, fleet, now)
         if isinstance(resolved, Problem):
-            return Target(_stay(status, fleet, now).revision, resolved, pinned=True)
-        return Target(resolved, pinned=True)
+            return DesiredRevision(_stay(status, fleet, now).revision, resolved, pinned=True)
+        return DesiredRevision(resolved, pinned=True)
     if status.live and is_barred(status.live, status, fleet):
         return _finish_rollback(status, fleet, now)
     promoted = promote.wished(status, fleet, now)
     if isinstance(promoted, RevisionRef) and status.promoted:
-        return Target(promoted, promoted_by=status.promoted.by)
+        return DesiredRevision(promoted, promoted_by=status.promoted.by)
     if isinstance(promoted, Problem):
-        return Target(_stay(status, fleet, now).revision, promoted)
+        return DesiredRevision(_stay(status, fleet, now).revision, promoted)
     let_through = _let_through(status, fleet, now)
     if let_through is not None and status.candidate:
-        return Target(let_through, promoted_by=status.candidate.promoted_by)
+        return DesiredRevision(let_through, promoted_by=status.candidate.promoted_by)
     return _newest(status, fleet, now)
 
 
@@ -76,20 +76,22 @@ def _let_through(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> 
     return revision if isinstance(revision, RevisionRef) and revision.revision == candidate.revision else None
 
 
-def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
+def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
     """Return the newest version that may replace what serves and was not given up, or else what serves."""
     given_up: Problem | None = None
     left = eligible_versions.left_by_a_pin(status, fleet)
     for version in [*eligible_versions.newest_first(status, fleet), *([left] if left else [])]:
         revision = revision_of(version, status, fleet, now)
         if isinstance(revision, Problem):
-            return Target(_stay(status, fleet, now).revision, revision)
+            return DesiredRevision(_stay(status, fleet, now).revision, revision)
         entry = abandoned.entry_of(revision, status)
         if entry is None:
-            return Target(revision, eligible_versions.passed_over(version, status, fleet) or given_up)
+            return DesiredRevision(revision, eligible_versions.passed_over(version, status, fleet) or given_up)
         given_up = given_up or _given_up(entry)
     stay = _stay(status, fleet, now)
-    return Target(stay.revision, eligible_versions.passed_over(None, status, fleet) or given_up or stay.problem)
+    return DesiredRevision(
+        stay.revision, eligible_versions.passed_over(None, status, fleet) or given_up or stay.problem
+    )
 
 
 def _given_up(entry: Abandoned) -> Problem:
@@ -100,27 +102,27 @@ def _given_up(entry: Abandoned) -> Problem:
     )
 
 
-def _stay(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
+def _stay(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
     """Return what serves, by the pod template that the spec asks for now."""
     live = status.live
     if live is None:
-        return Target(None)
+        return DesiredRevision(None)
     if is_barred(live, status, fleet):
         return _finish_rollback(status, fleet, now)
     version = fleet.version_named(live.version)
     if version is None:
-        return Target(live)
+        return DesiredRevision(live)
     revision = revision_of(version, status, fleet, now)
     if isinstance(revision, Problem):
-        return Target(live, revision)
+        return DesiredRevision(live, revision)
     entry = abandoned.entry_of(revision, status)
     if entry is None or revision.revision == live.revision:
-        return Target(revision)
+        return DesiredRevision(revision)
     # What serves goes on by the pods that it has, until the spec asks for yet others.
-    return Target(taken_up(live, revision.template_digest, live.since), _given_up(entry))
+    return DesiredRevision(taken_up(live, revision.template_digest, live.since), _given_up(entry))
 
 
-def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Target:
+def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
     """Return what replaces a revision that was rolled back and still takes the traffic.
 
     That is the revision the rollback decided on; nothing newer delays it. If it is lost, its version is rendered anew;
@@ -132,18 +134,18 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
         if ref is None or is_barred(ref, status, fleet):
             continue
         if fleet.stands(ref.revision):
-            return Target(ref)
+            return DesiredRevision(ref)
         version = fleet.version_named(ref.version)
         revision = revision_of(version, status, fleet, now) if version else None
         if isinstance(revision, RevisionRef):
-            return Target(revision)
+            return DesiredRevision(revision)
         if isinstance(revision, Problem) and revision.reason == STORE_NOT_FOUND:
-            return Target(ref, revision)
+            return DesiredRevision(ref, revision)
     for newer in eligible_versions.newest_first(status, fleet):
         revision = revision_of(newer, status, fleet, now)
         if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
-            return Target(revision)
-    return Target(
+            return DesiredRevision(revision)
+    return DesiredRevision(
         None,
         Problem(
             "NothingToRollBackTo",

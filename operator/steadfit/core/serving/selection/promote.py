@@ -11,7 +11,7 @@ from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.rollout import Candidate, Promoted, RevisionRef
 from steadfit.core.problem import Problem
-from steadfit.core.serving.action_result import Effect, author
+from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.serving.revisions.revision import Rendering, as_ref, render
@@ -19,7 +19,7 @@ from steadfit.core.serving.revisions.revision import Rendering, as_ref, render
 from . import pin
 
 
-def promote(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> Effect | Problem:
+def promote(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
     """Return what follows from a Promote, or why nothing does."""
     if pin.wished_pin(status, fleet) is not None:
         return Problem(
@@ -47,7 +47,7 @@ def settle(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
     return status.model_copy(update={"promoted": None}) if overtaken else status
 
 
-def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet) -> Effect | Problem:
+def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet) -> ActionResult | Problem:
     """Return the status in which the candidate of a canary is let through."""
     candidate, live = status.candidate, status.live
     if candidate is None:
@@ -62,12 +62,12 @@ def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet)
     if is_barred(candidate, status, fleet):
         return Problem("CandidateQuarantined", f"version {candidate.number} is in quarantine; Release it first")
     let_through = candidate.model_copy(update={"phase": "Promoting", "promoted_by": author(action)})
-    return Effect(status.model_copy(update={"candidate": let_through}), _words(candidate.number))
+    return ActionResult(status.model_copy(update={"candidate": let_through}), _words(candidate.number))
 
 
 def _named(
     number: int, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
-) -> Effect | Problem:
+) -> ActionResult | Problem:
     """Return the status in which a version is rolled out at once: also one that was held or given up before."""
     resolved = pin.resolve(Pin(version=number), status, fleet, now)
     if isinstance(resolved, Problem):
@@ -91,12 +91,12 @@ def _named(
         "version_floor": resolved.number,
         "abandoned": [item for item in status.abandoned if item.revision != resolved.revision],
     }
-    return Effect(status.model_copy(update=update), _words(resolved.number))
+    return ActionResult(status.model_copy(update=update), _words(resolved.number))
 
 
 def _other_pods(
     live: RevisionRef, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
-) -> Effect | Problem:
+) -> ActionResult | Problem:
     """Return the status in which what serves is let through by the pods that the spec asks for, which were given up."""
     version = fleet.version_named(live.version)
     rendering = render(version, fleet) if version else None
@@ -114,7 +114,7 @@ def _other_pods(
         "live": live.model_copy(update={"asked_template_digest": None}),
         "abandoned": [item for item in status.abandoned if item.revision != wished.revision],
     }
-    return Effect(status.model_copy(update=update), _words(live.number))
+    return ActionResult(status.model_copy(update=update), _words(live.number))
 
 
 def _given_up(revision: str, status: ModelDeploymentStatus) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate
-from steadfit.core.conditions import Wish
+from steadfit.core.conditions import DesiredCondition
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.rollout import canary_messages
@@ -28,7 +28,7 @@ def progress(candidate: Candidate, fleet: Fleet) -> tuple[str, str]:
     return failing or reason, f"{sentence}; {candidate.message}" if candidate.message else sentence
 
 
-def wishes(status: ModelDeploymentStatus, fleet: Fleet) -> list[Wish]:
+def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:
     """Return the condition that is there while clients may stay with pods that the traffic has left."""
     deployment = fleet.observed.deployment
     spec = deployment.spec
@@ -37,7 +37,7 @@ def wishes(status: ModelDeploymentStatus, fleet: Fleet) -> list[Wish]:
     if pod_shares.by_gateway(deployment) or drain.supported(deployment):
         return []
     return [
-        Wish(
+        DesiredCondition(
             CONNECTIONS_MOVE,
             "False",
             "ServerDoesNotDrain",

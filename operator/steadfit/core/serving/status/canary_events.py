@@ -13,12 +13,12 @@ from steadfit.core.types import Event
 def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fleet) -> list[Event]:
     """Return the Events of the transitions between two statuses."""
     old, new = before.candidate, after.candidate
-    told = []
+    events = []
     if new is not None and new.champion_revision is not None:
-        told += _of_candidate(old if old and old.revision == new.revision else None, new, after, fleet)
+        events += _of_candidate(old if old and old.revision == new.revision else None, new, after, fleet)
     if old is not None and old.champion_revision is not None and (new is None or new.revision != old.revision):
-        told += _of_end(old, before, after)
-    return told
+        events += _of_end(old, before, after)
+    return events
 
 
 def _of_candidate(old: Candidate | None, new: Candidate, after: ModelDeploymentStatus, fleet: Fleet) -> list[Event]:

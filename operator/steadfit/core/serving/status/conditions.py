@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
-from steadfit.core.conditions import Wish, merge, ready, reconciling, stalled
+from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.monitors import condition as monitors_condition
 from steadfit.core.monitors.evaluation import Watched
 from steadfit.core.serving.fleet import Fleet
@@ -20,7 +20,7 @@ from steadfit.core.serving.messages import named
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_barred
-from steadfit.core.serving.selection.desired_revision import Target
+from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import route_condition, service
 
 from . import canary_conditions, recovery_conditions
@@ -34,22 +34,22 @@ JOB_PATIENCE = timedelta(seconds=60)
 
 
 def conditions(
-    status: ModelDeploymentStatus, target: Target, fleet: Fleet, watched: Sequence[Watched], now: datetime
+    status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, watched: Sequence[Watched], now: datetime
 ) -> list[Condition]:
     """Return all conditions. `Progressing` and `Overridden` are there only while there is something to tell."""
     deployment = fleet.observed.deployment
-    wishes = [
-        *_readiness(status, target, fleet, now),
+    conditions = [
+        *_readiness(status, desired, fleet, now),
         _serving(status, fleet),
-        *_progressing(status, target, fleet),
-        *canary_conditions.wishes(status, fleet),
-        *route_condition.wishes(fleet),
+        *_progressing(status, desired, fleet),
+        *canary_conditions.conditions(status, fleet),
+        *route_condition.conditions(fleet),
         *_pods_ready(status, fleet),
         *_overridden(status),
-        *monitors_condition.wishes(watched, deployment.status.conditions, status.candidate),
-        *recovery_conditions.wishes(status, fleet, now),
+        *monitors_condition.conditions(watched, deployment.status.conditions, status.candidate),
+        *recovery_conditions.conditions(status, fleet, now),
     ]
-    return merge(deployment.status.conditions, wishes, deployment.metadata.generation, now)
+    return merge(deployment.status.conditions, conditions, deployment.metadata.generation, now)
 
 
 def job_awaited_until(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
@@ -71,8 +71,10 @@ def answering(status: ModelDeploymentStatus, fleet: Fleet) -> RevisionRef | None
     return next((ref for ref in (status.live, status.last_good) if ref and ref.revision == selected), None)
 
 
-def _readiness(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now: datetime) -> list[Wish]:
-    observed, live, problem = fleet.observed, status.live, target.problem
+def _readiness(
+    status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
+) -> list[DesiredCondition]:
+    observed, live, problem = fleet.observed, status.live, desired.problem
     if is_foreign(observed.deployment, observed.service):
         return stalled(
             "ServiceNotOurs",
@@ -81,7 +83,7 @@ def _readiness(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now:
         )
     if problem and problem.reason == "VersionNotFound" and job_awaited_until(status, fleet, now):
         return _job_awaited(observed.deployment)
-    if problem and (target.pinned or live is None):
+    if problem and (desired.pinned or live is None):
         return stalled(problem.reason, problem.message)
     if live is None:
         return _before_the_first(status, fleet, now)
@@ -102,7 +104,7 @@ def _readiness(status: ModelDeploymentStatus, target: Target, fleet: Fleet, now:
     return ready("Serving", f"version {behind.number} serves")
 
 
-def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
+def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
     """Return the readiness of a deployment that has never served."""
     observed = fleet.observed
     name = observed.deployment.training_job
@@ -123,39 +125,39 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     return reconciling("FirstRollout" if candidate else "AwaitingFirstModel", message)
 
 
-def _job_awaited(deployment: ModelDeployment) -> list[Wish]:
+def _job_awaited(deployment: ModelDeployment) -> list[DesiredCondition]:
     """Return the conditions for the first minute: tools that apply a directory order its objects by name or kind."""
     return reconciling("AwaitingTrainingJob", f"TrainingJob {deployment.training_job} is not there yet")
 
 
-def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> Wish:
+def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
     behind = answering(status, fleet)
     if behind is None:
-        return Wish(SERVING, "False", "NotServing", "no version takes requests")
+        return DesiredCondition(SERVING, "False", "NotServing", "no version takes requests")
     if fleet.ready(behind.revision) == 0:
-        return Wish(SERVING, "False", "NoReadyPods", f"no pod of version {behind.number} is ready")
+        return DesiredCondition(SERVING, "False", "NoReadyPods", f"no pod of version {behind.number} is ready")
     version = fleet.version_named(behind.version)
     served = f"{named(behind)} serves"
     if version and version.status.phase == "Rejected":
-        return Wish(
+        return DesiredCondition(
             SERVING,
             "True",
             "RejectedVersionServes",
             f"{served}; the gate of TrainingJob {fleet.observed.deployment.training_job} rejects it by now,"
             " and the next verified version replaces it",
         )
-    return Wish(SERVING, "True", "Serving", served)
+    return DesiredCondition(SERVING, "True", "Serving", served)
 
 
-def _progressing(status: ModelDeploymentStatus, target: Target, fleet: Fleet) -> list[Wish]:
+def _progressing(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet) -> list[DesiredCondition]:
     live, candidate = status.live, status.candidate
     if candidate:
-        return [Wish(PROGRESSING, "True", *canary_conditions.progress(candidate, fleet))]
-    if target.problem:
-        return [Wish(PROGRESSING, "False", target.problem.reason, target.problem.message)]
+        return [DesiredCondition(PROGRESSING, "True", *canary_conditions.progress(candidate, fleet))]
+    if desired.problem:
+        return [DesiredCondition(PROGRESSING, "False", desired.problem.reason, desired.problem.message)]
     if live and live.asked_template_digest:
         return [
-            Wish(
+            DesiredCondition(
                 PROGRESSING,
                 "False",
                 "OlderPodTemplate",
@@ -165,24 +167,28 @@ def _progressing(status: ModelDeploymentStatus, target: Target, fleet: Fleet) ->
         ]
     observed = fleet.observed
     if live and service.selected_revision(observed.deployment, observed.service) != live.revision:
-        return [Wish(PROGRESSING, "True", "TrafficMoving", f"the Service is being pointed at version {live.number}")]
+        return [
+            DesiredCondition(
+                PROGRESSING, "True", "TrafficMoving", f"the Service is being pointed at version {live.number}"
+            )
+        ]
     return []
 
 
-def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> list[Wish]:
+def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:
     live = status.live
     if live is None:
         return []
     count = f"{fleet.ready(live.revision)} of {fleet.target} pods of version {live.number} are ready"
     if fleet.ready(live.revision) >= fleet.target:
-        return [Wish(PODS_READY, "True", "PodsReady", count)]
+        return [DesiredCondition(PODS_READY, "True", "PodsReady", count)]
     said = of_revision(live.revision, fleet)
-    return [Wish(PODS_READY, "False", "PodsNotReady", f"{count}: {said.text}" if said else count)]
+    return [DesiredCondition(PODS_READY, "False", "PodsNotReady", f"{count}: {said.text}" if said else count)]
 
 
-def _overridden(status: ModelDeploymentStatus) -> list[Wish]:
+def _overridden(status: ModelDeploymentStatus) -> list[DesiredCondition]:
     override = status.override
     if override is None:
         return []
     message = f"version {override.number} is pinned by {override.by} (ModelAction {override.action}) until Unpin"
-    return [Wish(OVERRIDDEN, "True", "Pinned", message)]
+    return [DesiredCondition(OVERRIDDEN, "True", "Pinned", message)]

@@ -32,26 +32,26 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
 
 def _verbs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
     known = {record.uid for record in before.actions}
-    told = [
+    events = [
         Event("Warning", "ActionRejected", f"{record.verb} by {record.requested_by} ({record.name}): {record.message}")
         for record in after.actions
         if record.uid not in known and record.phase == "Rejected"
     ]
     if after.override and after.override != before.override:
         override = after.override
-        told.append(Event("Normal", "Pinned", f"version {override.number} is pinned by {override.by} until Unpin"))
+        events.append(Event("Normal", "Pinned", f"version {override.number} is pinned by {override.by} until Unpin"))
     elif before.override and not after.override:
-        told.append(Event("Normal", "Unpinned", f"version {before.override.number} is not pinned any more"))
+        events.append(Event("Normal", "Unpinned", f"version {before.override.number} is not pinned any more"))
     if after.promoted and after.promoted != before.promoted:
         promoted = after.promoted
-        told.append(Event("Normal", "Promoted", f"version {promoted.number} is let through by {promoted.by}"))
+        events.append(Event("Normal", "Promoted", f"version {promoted.number} is let through by {promoted.by}"))
     freed = {item.action for item in before.released}
-    told += [
+    events += [
         Event("Normal", "Released", f"version {item.number} is let out of quarantine by {item.by}")
         for item in after.released
         if item.action not in freed
     ]
-    return told
+    return events
 
 
 def _quarantine(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
@@ -69,24 +69,26 @@ def _quarantine(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> 
 
 def _candidate(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fleet) -> list[Event]:
     old, new = before.candidate, after.candidate
-    told = []
+    events = []
     live = after.live.revision if after.live else None
     told_why = {one.revision for one in after.abandoned} | {one.revision for one in after.quarantine}
     if old and old.revision not in (live, new.revision if new else None, *told_why):
         if new and new.number > old.number:
-            told.append(Event("Normal", "RolloutSuperseded", f"{named(old)} gives way to {named(new)}, which is newer"))
+            events.append(
+                Event("Normal", "RolloutSuperseded", f"{named(old)} gives way to {named(new)}, which is newer")
+            )
         else:
-            told.append(Event("Normal", "RolloutDropped", f"{named(old)} is not wished for any more"))
+            events.append(Event("Normal", "RolloutDropped", f"{named(old)} is not wished for any more"))
     if new is None:
-        return told
+        return events
     if old is None or old.revision != new.revision:
         beside = f" beside version {after.live.number}" if after.live else ""
-        told.append(Event("Normal", "RolloutStarted", f"{named(new)} comes up{beside}"))
+        events.append(Event("Normal", "RolloutStarted", f"{named(new)} comes up{beside}"))
     said = of_revision(new.revision, fleet)
     # Counts of ready pods change while the words stay: only other words are news.
     if said and said.failing and (old is None or said.text not in old.message):
-        told.append(Event("Warning", "CandidateFailing", f"{named(new)} does not come up: {said.text}"))
-    return told
+        events.append(Event("Warning", "CandidateFailing", f"{named(new)} does not come up: {said.text}"))
+    return events
 
 
 def _live(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fleet) -> list[Event]:
@@ -114,11 +116,11 @@ def _stalled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> lis
 def _monitors(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
     """Return what began and ceased to fire; a loss of data is told by the condition MetricsAvailable."""
     phases = {state.name: state.phase for state in before.monitors}
-    told = []
+    events = []
     for state in after.monitors:
         was = phases.get(state.name)
         if state.phase == FIRING and was != FIRING:
-            told.append(Event("Warning", "MonitorFiring", f"monitor {state.name}: {state.message}"))
+            events.append(Event("Warning", "MonitorFiring", f"monitor {state.name}: {state.message}"))
         elif was == FIRING and state.phase != FIRING:
-            told.append(Event("Normal", "MonitorCeased", f"monitor {state.name}: {state.message}"))
-    return told
+            events.append(Event("Normal", "MonitorCeased", f"monitor {state.name}: {state.message}"))
+    return events

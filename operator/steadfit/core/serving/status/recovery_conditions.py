@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.core.conditions import Wish
+from steadfit.core.conditions import DesiredCondition
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_barred
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis, dry_run, rollback_limit
@@ -16,12 +16,12 @@ from steadfit.core.serving.recovery import automatic_rollback, diagnosis, dry_ru
 RECOVERING = "Recovering"
 
 
-def wishes(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
+def conditions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
     """Return the conditions."""
     return [*_recovering(status, fleet, now), *_frozen(status, fleet, now), *_dry_run(status, fleet, now)]
 
 
-def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
+def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
     live = status.live
     if live is None:
         return []
@@ -31,8 +31,8 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
             return []
         coming = f"; version {status.candidate.number} takes its place" if status.candidate else ""
         message = f"version {live.number} was rolled back by {entry.by}: {entry.reason}{coming}"
-        return [Wish(RECOVERING, "True", "RollingBack", message)]
-    wished = automatic_rollback.wish(status, status.monitors, fleet, now)
+        return [DesiredCondition(RECOVERING, "True", "RollingBack", message)]
+    wished = automatic_rollback.rollback_request(status, status.monitors, fleet, now)
     held = fleet.observed.deployment.spec.dry_run or rollback_limit.problem(status, fleet.observed.deployment, now)
     if wished is not None and not held:
         # Whatever can be rolled back was rolled back in this very pass.
@@ -40,7 +40,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
             f"monitor {wished.monitor}: {wished.reason}; nothing good that served before version {live.number} is left"
             " to go back to"
         )
-        return [Wish(RECOVERING, "False", "NothingToRollBackTo", message)]
+        return [DesiredCondition(RECOVERING, "False", "NothingToRollBackTo", message)]
     at_work = diagnosis.at_work(status, fleet)
     if at_work:
         message = "; ".join(
@@ -48,7 +48,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
             f" {entry.compared_version} on the same rows"
             for entry in at_work
         )
-        return [Wish(RECOVERING, "True", "Diagnosing", message)]
+        return [DesiredCondition(RECOVERING, "True", "Diagnosing", message)]
     undecided = [
         found
         for state in status.monitors
@@ -56,22 +56,22 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     ]
     if undecided:
         message = "; ".join(f"monitor {found.monitor}: {found.message}" for found in undecided)
-        return [Wish(RECOVERING, "False", "Undecided", message)]
+        return [DesiredCondition(RECOVERING, "False", "Undecided", message)]
     return []
 
 
-def _frozen(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
+def _frozen(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
     """Return whether the limit is reached; one of 0 is somebody's wish, and no news until it holds something back."""
     deployment = fleet.observed.deployment
     problem = rollback_limit.problem(status, deployment, now)
-    wished = automatic_rollback.wish(status, status.monitors, fleet, now)
+    wished = automatic_rollback.rollback_request(status, status.monitors, fleet, now)
     if problem is None or (wished is None and deployment.spec.limits.max_rollbacks_per_day == 0):
         return []
     live = status.live
     held = f"; held back: version {live.number}, monitor {wished.monitor}: {wished.reason}" if wished and live else ""
-    return [Wish(rollback_limit.ROLLBACKS_FROZEN, "True", "LimitReached", f"{problem.message}{held}")]
+    return [DesiredCondition(rollback_limit.ROLLBACKS_FROZEN, "True", "LimitReached", f"{problem.message}{held}")]
 
 
-def _dry_run(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Wish]:
-    told = dry_run.told(status, fleet, now)
-    return [Wish(dry_run.DRY_RUN, "True", "WouldAct", "; ".join(told))] if told else []
+def _dry_run(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
+    told = dry_run.messages(status, fleet, now)
+    return [DesiredCondition(dry_run.DRY_RUN, "True", "WouldAct", "; ".join(told))] if told else []

@@ -26,16 +26,16 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple
 
 def _diagnoses(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
     known = {(entry.monitor, entry.decided_at): entry for entry in before.diagnoses}
-    told = []
+    events = []
     for entry in after.diagnoses:
         old = known.get((entry.monitor, entry.decided_at))
         if entry.verdict is None and old is None:
             text = f"version {entry.number} and version {entry.compared_version} are evaluated on the same rows"
-            told.append(Event("Normal", "DiagnosisStarted", f"monitor {entry.monitor} fires: {text} ({entry.run})"))
+            events.append(Event("Normal", "DiagnosisStarted", f"monitor {entry.monitor} fires: {text} ({entry.run})"))
         # One that is undecided is told by its condition, once for as long as it says the same.
         elif entry.verdict in ("ModelWorse", "ConceptDrift") and (old is None or old.verdict is None):
-            told.append(Event("Warning", entry.verdict, f"monitor {entry.monitor}: {entry.message}"))
-    return told
+            events.append(Event("Warning", entry.verdict, f"monitor {entry.monitor}: {entry.message}"))
+    return events
 
 
 def _rollbacks(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from steadfit.api.rollout import Candidate, RevisionRef
-from steadfit.core.conditions import Wish
+from steadfit.core.conditions import DesiredCondition
 from steadfit.core.serving.fleet import Fleet
 
 from . import http_route, pod_shares, route_acceptance
@@ -11,15 +11,15 @@ from . import http_route, pod_shares, route_acceptance
 ROUTE_READY = "RouteReady"
 
 
-def wishes(fleet: Fleet) -> list[Wish]:
+def conditions(fleet: Fleet) -> list[DesiredCondition]:
     """Return the condition that is there while the spec asks for Gateways. `Ready` speaks of the Service alone."""
     if not pod_shares.by_gateway(fleet.observed.deployment):
         return []
     problem = route_acceptance.problem(fleet)
     if problem is not None:
-        return [Wish(ROUTE_READY, "False", problem.reason, problem.message)]
+        return [DesiredCondition(ROUTE_READY, "False", problem.reason, problem.message)]
     accepting = ", ".join(route_acceptance.named(parent) for parent in route_acceptance.parents(fleet))
-    return [Wish(ROUTE_READY, "True", "Accepted", f"requests come through {accepting}")]
+    return [DesiredCondition(ROUTE_READY, "True", "Accepted", f"requests come through {accepting}")]
 
 
 def hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:

@@ -22,22 +22,22 @@ _LONGEST = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class RunRequest:
     """Something that asks for a run, in words, and since when."""
 
     words: str
     since: datetime
 
 
-def asking(alerts: Iterable[AlertState], monitors: Iterable[FiringMonitor]) -> list[Asking]:
+def requests(alerts: Iterable[AlertState], monitors: Iterable[FiringMonitor]) -> list[RunRequest]:
     """Return all that asks for a run."""
     return [
-        *[Asking(f"alert {entry.alertname}", entry.starts_at) for entry in alerts],
-        *[Asking(f"monitor {monitor.name}", monitor.since) for monitor in monitors],
+        *[RunRequest(f"alert {entry.alertname}", entry.starts_at) for entry in alerts],
+        *[RunRequest(f"monitor {monitor.name}", monitor.since) for monitor in monitors],
     ]
 
 
-def unserved(asked: Sequence[Asking], active: ActiveRun | None, runs: Sequence[TrainingRun]) -> list[Asking]:
+def unserved(asked: Sequence[RunRequest], active: ActiveRun | None, runs: Sequence[TrainingRun]) -> list[RunRequest]:
     """Return what the run in flight does not serve: only what began after it was made has to wait for its end."""
     if active is None:
         return list(asked)
@@ -46,7 +46,7 @@ def unserved(asked: Sequence[Asking], active: ActiveRun | None, runs: Sequence[T
     return [one for one in asked if made is not None and one.since > made]
 
 
-def wait(before: Waiting | None, asked: Sequence[Asking], hold: Hold | None, now: datetime) -> Waiting | None:
+def wait(before: Waiting | None, asked: Sequence[RunRequest], hold: Hold | None, now: datetime) -> Waiting | None:
     """Return the wait; it keeps the time at which it began for as long as its reason is the same."""
     if not asked or hold is None:
         return None

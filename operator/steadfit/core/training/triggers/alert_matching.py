@@ -16,8 +16,8 @@ from steadfit.api.trainingjob import Trigger
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One alert, as it was told."""
+class ReceivedAlert:
+    """One alert, as it was alert."""
 
     fingerprint: str
     status: Literal["firing", "resolved"]
@@ -50,20 +50,20 @@ def by_model(listeners: Iterable[Listener]) -> dict[str, list[Listener]]:
     return found
 
 
-def reached(told: Told, listeners: Listeners) -> list[Listener]:
+def reached(alert: ReceivedAlert, listeners: Listeners) -> list[Listener]:
     """Return the TrainingJobs that an alert reaches."""
-    candidates = listeners.get(told.labels.get("model", ""), ())
-    return [listener for listener in candidates if trigger_for(told, listener) is not None]
+    candidates = listeners.get(alert.labels.get("model", ""), ())
+    return [listener for listener in candidates if trigger_for(alert, listener) is not None]
 
 
-def trigger_for(told: Told, listener: Listener) -> Trigger | None:
+def trigger_for(alert: ReceivedAlert, listener: Listener) -> Trigger | None:
     """Return the first trigger of a TrainingJob that an alert matches, or None."""
-    if told.labels.get("namespace") != listener.namespace:
+    if alert.labels.get("namespace") != listener.namespace:
         return None
     for trigger in listener.triggers:
         if trigger.alert is None:
             continue
         wanted = {"model": listener.name, **trigger.alert.match_labels}
-        if wanted.items() <= told.labels.items():
+        if wanted.items() <= alert.labels.items():
             return trigger
     return None

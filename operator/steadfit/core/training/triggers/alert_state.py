@@ -1,4 +1,4 @@
-"""How told alerts become the list in a TrainingJob's status: level state, one entry a fingerprint.
+"""How alerts alerts become the list in a TrainingJob's status: level state, one entry a fingerprint.
 
 The newest word wins. What is repeated is written again only now and then, because every write wakes the leader. The
 list is short, so a full one gives way where an entry says nothing any more: the oldest resolved one, then the oldest
@@ -14,7 +14,7 @@ from typing import Literal
 
 from steadfit.api.trainingjob import AlertState, Trigger
 
-from .alert_matching import Listener, Told, trigger_for
+from .alert_matching import Listener, ReceivedAlert, trigger_for
 
 MAX_ALERTS = 64
 REFRESH = timedelta(minutes=5)
@@ -22,14 +22,14 @@ REFRESH = timedelta(minutes=5)
 STALE = timedelta(hours=12)
 """An entry that was not repeated for this time says nothing any more."""
 OVERTAKEN = timedelta(seconds=30)
-"""Two replicas may write what they were told in the other order, but not later than this. An entry that is newer by
+"""Two replicas may write what they were alerts in the other order, but not later than this. An entry that is newer by
 more was written by a wrong clock, and must not silence the right ones."""
 
 MAX_NAME = 256
 UNNAMED = "unnamed"
 
 Result = Literal["stored", "refreshed", "unchanged", "no_match", "overflow"]
-"""What became of one told alert."""
+"""What became of one alerts alert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Merged:
     alerts
         All entries.
     dropped
-        How many told alerts found no room.
+        How many alerts alerts found no room.
     results
-        What became of each told alert, by fingerprint.
+        What became of each alerts alert, by fingerprint.
     """
 
     alerts: list[AlertState]
@@ -56,12 +56,12 @@ class Merged:
         return any(result in ("stored", "refreshed", "overflow") for result in self.results.values())
 
 
-def merge(stored: Sequence[AlertState], told: Iterable[Told], listener: Listener) -> Merged:
-    """Return the stored entries with what was told about this TrainingJob; fingerprints in `told` are distinct."""
+def merge(stored: Sequence[AlertState], alerts: Iterable[ReceivedAlert], listener: Listener) -> Merged:
+    """Return the stored entries with what was alerts about this TrainingJob; fingerprints in `alerts` are distinct."""
     entries = {entry.fingerprint: entry for entry in stored}
     results: dict[str, Result] = {}
     unknown = []
-    for alert in told:
+    for alert in alerts:
         trigger = trigger_for(alert, listener)
         if trigger is None:
             results[alert.fingerprint] = "no_match"
@@ -70,12 +70,12 @@ def merge(stored: Sequence[AlertState], told: Iterable[Told], listener: Listener
             entries[alert.fingerprint] = entry
             results[alert.fingerprint] = result
         else:
-            # Known ones come first: an entry that is told again must not make room for one that is new.
+            # Known ones come first: an entry that is alerts again must not make room for one that is new.
             unknown.append((alert, trigger))
     dropped = 0
     for alert, trigger in unknown:
         if alert.status == "resolved":
-            # Nothing fires that was not told, so there is nothing to end.
+            # Nothing fires that was not alerts, so there is nothing to end.
             results[alert.fingerprint] = "unchanged"
         elif not dropped and _make_room(entries, alert):
             entries[alert.fingerprint] = _entry(alert, trigger)
@@ -86,7 +86,7 @@ def merge(stored: Sequence[AlertState], told: Iterable[Told], listener: Listener
     return Merged(list(entries.values()), dropped, results)
 
 
-def _again(known: AlertState, alert: Told, trigger: Trigger) -> tuple[AlertState, Result]:
+def _again(known: AlertState, alert: ReceivedAlert, trigger: Trigger) -> tuple[AlertState, Result]:
     age = alert.received_at - known.received_at
     if -OVERTAKEN <= age < timedelta():
         return known, "unchanged"
@@ -98,7 +98,7 @@ def _again(known: AlertState, alert: Told, trigger: Trigger) -> tuple[AlertState
     return entry, "refreshed"
 
 
-def _make_room(entries: dict[str, AlertState], alert: Told) -> bool:
+def _make_room(entries: dict[str, AlertState], alert: ReceivedAlert) -> bool:
     if len(entries) < MAX_ALERTS:
         return True
     silent = [
@@ -113,7 +113,7 @@ def _make_room(entries: dict[str, AlertState], alert: Told) -> bool:
     return True
 
 
-def _entry(alert: Told, trigger: Trigger) -> AlertState:
+def _entry(alert: ReceivedAlert, trigger: Trigger) -> AlertState:
     wanted = trigger.alert.match_labels if trigger.alert else {}
     return AlertState(
         fingerprint=alert.fingerprint,

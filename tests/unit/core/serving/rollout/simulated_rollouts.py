@@ -43,7 +43,7 @@ class Looked:
     events: NDArray[np.bool_]
 
 
-def look(traffic: Traffic, number: int, most: int = 30) -> Looked:
+def sequential_test(traffic: Traffic, number: int, most: int = 30) -> Looked:
     """Return what is known after so many looks."""
     step = -(-number // most)
     n_c, e_c, n_s, e_s = (
@@ -79,7 +79,7 @@ def outcomes(traffic: Traffic, margin: float) -> tuple[Array, Array]:
     failed, passed = np.full(rollouts, float(NEVER)), np.full(rollouts, float(NEVER))
     narrow, wide = ((width * margin) ** 2 for width in (msprt.NARROW, msprt.WIDE))
     for number in range(1, looks + 1):
-        found = look(traffic, number)
+        found = sequential_test(traffic, number)
         ratio = np.logaddexp(_ratio(found, narrow), _ratio(found, wide)) - np.log(2)
         total = found.variance + narrow
         reach = np.log(1 / msprt.PASS_ALPHA) + 0.5 * np.log(total / found.variance)

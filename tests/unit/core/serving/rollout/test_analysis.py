@@ -226,13 +226,13 @@ def test_an_analysis_without_data_is_named_in_metrics_available() -> None:
         "late": Compared(reason="MetricSource default: down"),
     }
     verdicts = judge(deployment(ERRORS, LATE), candidate(), given, NOW).verdicts
-    (wish,) = monitors_condition.wishes([], [], candidate(*verdicts))
+    (wish,) = monitors_condition.conditions([], [], candidate(*verdicts))
     assert (wish.status, wish.reason) == ("False", "AnalysisWithoutData")
     assert wish.message == "the analysis of version 7 has no data: MetricSource default: down (errors, late)"
 
 
 def test_an_analysis_with_data_is_named_among_what_is_measured() -> None:
     one = candidate(verdict(ERRORS, OPEN))
-    (wish,) = monitors_condition.wishes([], [], one)
+    (wish,) = monitors_condition.conditions([], [], one)
     assert (wish.status, wish.message) == ("True", "measured: errors")
-    assert monitors_condition.wishes([], [], candidate(*one.verdicts, phase="Promoting")) == []
+    assert monitors_condition.conditions([], [], candidate(*one.verdicts, phase="Promoting")) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from steadfit.core.serving.rollout.msprt import FAIL_ALPHA, look
+from steadfit.core.serving.rollout.msprt import FAIL_ALPHA, sequential_test
 from steadfit.core.serving.rollout.stratified_difference import (
     BOUND,
     FEWEST,
@@ -29,13 +29,13 @@ def ratio(harm: float, variance: float, width: float) -> float:
 
 
 def test_the_ratio_is_that_of_a_mixture_of_differences() -> None:
-    found = look(0.02, 0.006**2, 0.01)
+    found = sequential_test(0.02, 0.006**2, 0.01)
     expected = (ratio(0.02, 0.006**2, 0.02) + ratio(0.02, 0.006**2, 0.1)) / 2
     assert math.exp(found.ratio) == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_upper_end_is_the_largest_harm_that_is_not_ruled_out() -> None:
-    found = look(0.001, 0.004**2, 0.01)
+    found = sequential_test(0.001, 0.004**2, 0.01)
     assert ratio(found.upper - 0.001, 0.004**2, 0.02) == pytest.approx(20, rel=1e-3)
 
 
@@ -53,11 +53,11 @@ def test_the_upper_end_is_the_largest_harm_that_is_not_ruled_out() -> None:
     ],
 )
 def test_a_harm_passes_fails_or_stays_open(harm: float, spread: float, word: str) -> None:
-    assert look(harm, spread**2, 0.01).word == word
+    assert sequential_test(harm, spread**2, 0.01).word == word
 
 
 def test_being_better_is_never_a_failure() -> None:
-    found = look(-0.2, 0.01**2, 0.01)
+    found = sequential_test(-0.2, 0.01**2, 0.01)
     assert found.ratio > math.log(1 / FAIL_ALPHA)
     assert found.word == "Pass"
 
@@ -69,8 +69,8 @@ def test_no_error_seen_is_not_none_possible() -> None:
 
 
 def test_no_spread_at_all_is_no_error() -> None:
-    assert look(0.0, 0.0, 0.01).word == "Pass"
-    assert look(1.0, 0.0, 0.01).word == "Fail"
+    assert sequential_test(0.0, 0.0, 0.01).word == "Pass"
+    assert sequential_test(1.0, 0.0, 0.01).word == "Fail"
 
 
 def slices(*rates: tuple[float, float], count: float = 100) -> list[Slice]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from steadfit.core.serving.rollout import stratified_difference
-from steadfit.core.serving.rollout.msprt import look as look_at
+from steadfit.core.serving.rollout.msprt import sequential_test
 from steadfit.core.serving.rollout.stratified_difference import Slice, pair, share_variance
 
 from . import simulated_rollouts
@@ -28,9 +28,9 @@ def test_the_simulation_finds_what_the_operator_does() -> None:
     failed, passed = outcomes(traffic, MARGIN)
     assert len({*failed, *passed}) > 5
     for number in range(1, simulated_rollouts.LOOKS + 1):
-        found = simulated_rollouts.look(traffic, number)
+        found = simulated_rollouts.sequential_test(traffic, number)
         for index in range(40):
-            word = look_at(float(found.harm[index]), float(found.variance[index]), MARGIN).word
+            word = sequential_test(float(found.harm[index]), float(found.variance[index]), MARGIN).word
             if found.enough[index] and found.events[index] and number <= min(failed[index], passed[index]):
                 assert (word == "Fail") == (failed[index] == number)
                 assert (word == "Pass") == (passed[index] == number)
@@ -40,7 +40,7 @@ def test_the_simulation_estimates_what_the_operator_does() -> None:
     draws = rng()
     for number in (1, 7, 8, 30):
         traffic = connections(draws, 20, 300, 3, 10, harm=0.02)
-        found = simulated_rollouts.look(traffic, number)
+        found = simulated_rollouts.sequential_test(traffic, number)
         for index in range(20):
             columns = (traffic.candidate, traffic.candidate_sum, traffic.champion, traffic.champion_sum)
             parts = [part[index, :number] for part in columns]

@@ -9,13 +9,13 @@ from steadfit.api.trainingjob import ActiveRun, AlertState, Skipped, Waiting
 from steadfit.core.serving.recovery.retrain_causes import FiringMonitor
 from steadfit.core.training.limits import skip_counts, waiting
 from steadfit.core.training.limits.blocked import Hold
-from steadfit.core.training.limits.waiting import Asking
+from steadfit.core.training.limits.waiting import RunRequest
 
 from tests.unit.core.training.builders import NOW, alert, training_run
 
 COOLDOWN = Hold("Cooldown", "waits until then", NOW + timedelta(hours=1))
 ROLLOUT = Hold("RolloutOpen", "waits until the rollout is over")
-ONE = [Asking("alert ModelInputDrift", NOW)]
+ONE = [RunRequest("alert ModelInputDrift", NOW)]
 
 
 def entry(reason: Any = "Cooldown", minutes_ago: int = 5) -> Waiting:
@@ -24,7 +24,7 @@ def entry(reason: Any = "Cooldown", minutes_ago: int = 5) -> Waiting:
 
 def test_a_wait_names_what_asks_once_each_and_by_name() -> None:
     alerts = [AlertState.model_validate(alert(print_)) for print_ in ("b", "a")]
-    asked = waiting.asking(alerts, [FiringMonitor("orders/inputs", NOW, "PSI")])
+    asked = waiting.requests(alerts, [FiringMonitor("orders/inputs", NOW, "PSI")])
     found = waiting.wait(None, asked, COOLDOWN, NOW)
     assert found is not None
     assert found.causes == ["alert ModelInputDrift", "monitor orders/inputs"]
@@ -37,7 +37,9 @@ def test_a_wait_names_what_asks_once_each_and_by_name() -> None:
 
 
 def test_a_wait_names_at_most_16_and_in_a_sentence_three() -> None:
-    found = waiting.wait(None, [Asking(f"alert {number:02}" + "n" * 300, NOW) for number in range(40)], COOLDOWN, NOW)
+    found = waiting.wait(
+        None, [RunRequest(f"alert {number:02}" + "n" * 300, NOW) for number in range(40)], COOLDOWN, NOW
+    )
     assert found is not None
     assert len(found.causes) == 16
     assert Waiting.model_validate(found.dump()) == found
@@ -63,7 +65,7 @@ def test_a_run_in_flight_serves_what_began_before_it_was_made() -> None:
     active = ActiveRun(name=run.name, cause=Cause(type="Alert", key="k"), input_hash="h")
     made = run.metadata.creation_timestamp
     assert made is not None
-    old, new = Asking("alert Old", made), Asking("alert New", made + timedelta(seconds=1))
+    old, new = RunRequest("alert Old", made), RunRequest("alert New", made + timedelta(seconds=1))
     assert waiting.unserved([old, new], active, [run]) == [new]
     assert waiting.unserved([old, new], active, []) == [], "it is being made now"
     assert waiting.unserved([old, new], None, [run]) == [old, new]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from steadfit.api.trainingjob import AlertTrigger, Schedule, Trigger
-from steadfit.core.training.triggers.alert_matching import Listener, Told, by_model, reached, trigger_for
+from steadfit.core.training.triggers.alert_matching import Listener, ReceivedAlert, by_model, reached, trigger_for
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -15,8 +15,8 @@ def trigger(name: str = "drift", **labels: str) -> Trigger:
     return Trigger(name=name, alert=AlertTrigger(match_labels=labels))
 
 
-def told(**labels: str) -> Told:
-    return Told("f1", "firing", labels, NOW, NOW)
+def told(**labels: str) -> ReceivedAlert:
+    return ReceivedAlert("f1", "firing", labels, NOW, NOW)
 
 
 DRIFT = trigger(alertname="ModelInputDrift")

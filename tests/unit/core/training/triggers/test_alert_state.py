@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from steadfit.api.trainingjob import Alerts, AlertState, AlertTrigger, Trigger
-from steadfit.core.training.triggers.alert_matching import Listener, Told
+from steadfit.core.training.triggers.alert_matching import Listener, ReceivedAlert
 from steadfit.core.training.triggers.alert_state import MAX_ALERTS, OVERTAKEN, REFRESH, STALE, merge
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -24,8 +24,8 @@ FLIGHTS = Listener(
 
 def told(
     fingerprint: str = "f1", status: Literal["firing", "resolved"] = "firing", at: datetime = NOW, **labels: str
-) -> Told:
-    return Told(fingerprint, status, {**LABELS, **labels}, NOW - timedelta(hours=1), at)
+) -> ReceivedAlert:
+    return ReceivedAlert(fingerprint, status, {**LABELS, **labels}, NOW - timedelta(hours=1), at)
 
 
 def entry(
@@ -35,7 +35,7 @@ def entry(
     return stored.model_copy(update={"status": status, "received_at": NOW - age})
 
 
-def result(stored: Sequence[AlertState], *alerts: Told) -> tuple[list[AlertState], list[str]]:
+def result(stored: Sequence[AlertState], *alerts: ReceivedAlert) -> tuple[list[AlertState], list[str]]:
     merged = merge(stored, alerts, FLIGHTS)
     return merged.alerts, [merged.results[alert.fingerprint] for alert in alerts]
 

@@ -21,7 +21,7 @@ OURS = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "steadfit"}}}
 
 
 class Bell:
-    """Everything the doorbell delivered."""
+    """Every event that was delivered."""
 
     def __init__(self) -> None:
         self.rings: list[tuple[str | None, str, str]] = []
