@@ -56,7 +56,7 @@ class Expired(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class ClientStatistics:
-    """What was asked of the API server."""
+    """Counts of the requests to the API server."""
 
     requests: Mapping[tuple[str, str, str], int]
     """Requests by verb, resource and HTTP status (`0` = no answer)."""
@@ -65,7 +65,7 @@ class ClientStatistics:
 
 
 class APIServer:
-    """The `KubeClient` of production."""
+    """The `KubeClient` over HTTP."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class APIServer:
         try:
             return await self._list(resource, namespace, label_selector, self._page_size)
         except Expired:
-            # The pages took longer than the API server keeps its history: once more, in one piece.
+            # The pages took longer than the API server keeps its history: list again without pages.
             return await self._list(resource, namespace, label_selector, 0)
 
     async def create(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class APIServer:
     async def delete(self, manifest: Mapping[str, Any], propagation: str = "Background") -> None:
         """Delete the observed object: its uid, and its resourceVersion if given, are preconditions.
 
-        One that is gone already is no error.
+        It is no error if it is gone already.
         """
         metadata = manifest["metadata"]
         options = {
@@ -144,7 +144,7 @@ class APIServer:
             return
 
     def statistics(self) -> ClientStatistics:
-        """Return what was asked so far."""
+        """Return counts of the requests so far."""
         age = None if self._answered is None else asyncio.get_running_loop().time() - self._answered
         return ClientStatistics(dict(self._requests), age)
 
@@ -157,7 +157,7 @@ class APIServer:
         while True:
             limit = [("limit", str(page_size))] if page_size else []
             reply = await self._call("list", resource, resource.path(namespace), [*selector, *limit, *page])
-            # Items of a list carry neither, and everything here knows objects by them.
+            # Items of a list carry neither, and the operator identifies objects by them.
             named = {"apiVersion": resource.api_version, "kind": resource.kind}
             items.extend({**named, **item} for item in reply["items"])
             token = reply["metadata"].get("continue")
@@ -209,7 +209,7 @@ _CLASSES: Mapping[int, type[APIError]] = {
 
 
 def _decoded(code: int, data: bytes) -> Any:
-    """Return the JSON of an answer. Of a group that the cluster does not know the API server says so in plain text."""
+    """Return the JSON of an answer. The 404 for an API group that the cluster lacks is plain text."""
     try:
         return json.loads(data)
     except ValueError:
@@ -226,7 +226,7 @@ def _error(code: int, status: Mapping[str, Any], retry_after: str | None) -> API
         error = AlreadyExists
     causes = (status.get("details") or {}).get("causes") or ()
     if any(cause.get("field") == "metadata.uid" for cause in causes):
-        # An apply that is fenced by a uid has met another object of the name: to the API server, a field that changed.
+        # A fenced apply met another object of the name: the API server reports that as a change of the uid field.
         error = Conflict
     seconds = float(retry_after) if retry_after is not None and retry_after.isdigit() else None
     return error(code, reason, str(status.get("message") or reason), seconds)

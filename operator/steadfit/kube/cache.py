@@ -1,8 +1,8 @@
-"""What the operator knows of the cluster: the newest seen state of every watched object.
+"""A cache of every watched object in its newest known state.
 
-Four voices speak to it: watch events, the replies of our own writes, live reads and the periodic full list. They
-overtake each other, so nothing is believed by order of arrival: an object is taken only when its resourceVersion is
-newer than what is known of that name, and a deleted uid leaves a tombstone that older news cannot raise.
+Four sources fill it: watch events, the replies to our own writes, live reads and the periodic full list. They overtake
+each other, so the order of arrival counts for nothing: an object is stored only if its resourceVersion is newer than
+the cached one of that name, and a deleted uid leaves a tombstone that an older state cannot replace.
 
 resourceVersions are compared as integers. The API server's own are etcd revisions, one sequence for all objects, and
 Kubernetes has promised since 1.35 that they are comparable.
@@ -20,28 +20,28 @@ from .resources import Resource
 
 JSONObject = dict[str, Any]
 Index = Callable[[JSONObject], Iterable[Hashable]]
-"""Returns the values under which an object is found."""
+"""Returns the values that index an object."""
 Listener = Callable[[JSONObject], None]
-"""Called with every object that appeared, changed or went (then with its last known state)."""
+"""Called with every object that was added, changed or deleted (then with its last known state)."""
 
 MAX_TOMBSTONES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class CacheStatistics:
-    """How much is known, and how much news was old."""
+    """Sizes and counts of the cache."""
 
     objects: Mapping[str, int]
     """Objects by kind."""
     tombstones: int
-    taken: int
-    """News that changed something."""
+    updates: int
+    """States that were stored."""
     stale: int
-    """News that was older than, or the same as, what was known."""
+    """States that were ignored: older than the cached one, or the same."""
 
 
 class Cache:
-    """The newest seen state of every object, found by name or by index. It never goes back in time."""
+    """The newest known state of every object, by name or by index. It never goes back in time."""
 
     def __init__(self, indexes: Mapping[str, Index] | None = None) -> None:
         self._objects: dict[Resource, dict[Key, JSONObject]] = defaultdict(dict)
@@ -51,11 +51,11 @@ class Cache:
         self._indexed: dict[tuple[str, Resource, Hashable], dict[Key, None]] = {}
         self._lacking: set[Resource] = set()
         self._listeners: list[Listener] = []
-        self._taken = 0
+        self._updates = 0
         self._stale = 0
 
     def listen(self, listener: Listener) -> None:
-        """Call `listener` with every object that appears, changes or goes."""
+        """Call `listener` with every object that is added, changed or deleted."""
         self._listeners.append(listener)
 
     def get(self, key: Key) -> JSONObject | None:
@@ -74,7 +74,7 @@ class Cache:
         return [objects[key] for key in sorted(keys, key=_order)]
 
     def put(self, obj: JSONObject) -> bool:
-        """Take news of an object, unless newer is known; return whether anything changed."""
+        """Store a state of an object unless a newer one is cached; return whether anything changed."""
         obj = _slim(obj)
         key = key_of(obj)
         uid, version = obj["metadata"]["uid"], resource_version(obj)
@@ -87,22 +87,22 @@ class Cache:
         if known is not None:
             self._unindex(key, known)
             if known["metadata"]["uid"] != uid:
-                # A name that was taken over: the old object is gone although nobody said so.
+                # The name was reused: the old object is gone although no DELETED event came.
                 self._bury(known["metadata"]["uid"], version - 1)
                 gone = known
         self._objects[key.resource][key] = obj
         self._index(key, obj)
-        self._taken += 1
+        self._updates += 1
         if gone is not None:
-            self._tell(gone)
-        self._tell(obj)
+            self._notify(gone)
+        self._notify(obj)
         return True
 
     def delete(self, obj: JSONObject, at_version: int | None = None) -> bool:
-        """Take news of a deletion; return whether anything changed.
+        """Remove an object; return whether anything changed.
 
-        `at_version` is the resourceVersion at which the object is known to be absent; by default that of the news
-        itself. An object that leaves a watch's label selector looks deleted too, and may come back with a newer one.
+        `at_version` is the resourceVersion at which the object is known to be absent; by default that of the given
+        state. An object that leaves a watch's label selector looks deleted too, and may come back with a newer one.
         """
         key = key_of(obj)
         uid = obj["metadata"]["uid"]
@@ -114,16 +114,16 @@ class Cache:
         self._bury(uid, resource_version(known))
         self._unindex(key, known)
         del self._objects[key.resource][key]
-        self._taken += 1
-        self._tell(known)
+        self._updates += 1
+        self._notify(known)
         return True
 
     def replace(
         self, resource: Resource, namespace: str | None, items: Iterable[JSONObject], version: int
     ) -> tuple[list[JSONObject], list[JSONObject]]:
-        """Take a complete list as of `version`; return what the list knew better: the newer objects and the gone ones.
+        """Store a complete list as of `version`; return the objects that were newer in it, and those that were gone.
 
-        `namespace` None means the list spans all namespaces. What is known newer than the list stays.
+        `namespace` None means that the list spans all namespaces. States newer than the list stay.
         """
         items = list(items)
         self._lacking.discard(resource)
@@ -141,21 +141,21 @@ class Cache:
         return newer, gone
 
     def lacks(self, resource: Resource) -> bool:
-        """Return whether the cluster was found not to know a resource at all."""
+        """Return whether the cluster does not serve a resource."""
         return resource in self._lacking
 
-    def lose(self, resource: Resource) -> None:
-        """Take note that the cluster does not know a resource, so that none of its objects is left."""
+    def mark_lacking(self, resource: Resource) -> None:
+        """Record that the cluster does not serve a resource, and remove its objects."""
         self._lacking.add(resource)
         for known in self.all(resource):
             self.delete(known)
 
     def statistics(self) -> CacheStatistics:
-        """Return how much is known."""
+        """Return sizes and counts."""
         return CacheStatistics(
             objects={resource.kind: len(objects) for resource, objects in self._objects.items()},
             tombstones=len(self._tombstones),
-            taken=self._taken,
+            updates=self._updates,
             stale=self._stale,
         )
 
@@ -178,7 +178,7 @@ class Cache:
                 if not keys:
                     self._indexed.pop(entry, None)
 
-    def _tell(self, obj: JSONObject) -> None:
+    def _notify(self, obj: JSONObject) -> None:
         for listener in self._listeners:
             listener(obj)
 
@@ -193,7 +193,7 @@ def _order(key: Key) -> tuple[str, str]:
 
 
 def _slim(obj: JSONObject) -> JSONObject:
-    """Return the object without `managedFields`: half of its bytes, and nobody here reads them."""
+    """Return the object without `managedFields`: half of its bytes, and the operator does not read them."""
     if "managedFields" not in obj["metadata"]:
         return obj
     metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}

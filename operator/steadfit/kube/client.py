@@ -1,6 +1,6 @@
-"""The one protocol through which everything reaches the API server, and the errors it speaks in.
+"""The client protocol for the API server, and its errors.
 
-Objects are plain JSON. `kube/api.py` implements it for production; the simulator in the tests is the other one.
+Objects are plain JSON. `kube/api.py` implements it over HTTP; the simulator in the tests implements it in memory.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Listing:
 
 
 class KubeClient(Protocol):
-    """What the operator asks of the API server. Every call has a timeout and raises an `APIError`."""
+    """The calls that the operator makes. Every call has a timeout; failures raise an `APIError`."""
 
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> dict[str, Any]:
         """Read one object live."""
@@ -94,5 +94,5 @@ class KubeClient(Protocol):
     async def delete(self, manifest: Manifest, propagation: str = "Background") -> None:
         """Delete the observed object: its uid, and its resourceVersion if given, are preconditions.
 
-        One that is gone already is no error.
+        It is no error if it is gone already.
         """

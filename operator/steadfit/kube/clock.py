@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time of day. Lengths of time are measured by the event loop's own clock instead."""
+    """Returns the time of day. Durations are measured by the event loop's monotonic clock instead."""
 
     def now(self) -> datetime:
         """Return the current time, with a time zone."""

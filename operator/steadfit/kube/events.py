@@ -1,8 +1,8 @@
-"""Kubernetes Events: told once, counted when repeated, lost rather than waited for.
+"""Kubernetes Events: written once, counted when repeated, dropped rather than waited for.
 
 Events are for people. They must never slow down or fail a pass, so they go through a bounded queue to one writer.
-An event that repeats within ten minutes becomes a series of the first one; an object that talks too much is cut off;
-what is lost is counted.
+An Event that repeats within ten minutes becomes a series of the first one; each object has a rate limit; dropped Events
+are counted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SERIES_PAUSE = timedelta(minutes=1)
 """Shortest time between two writes of one series."""
 BURST = 25
 REFILL_SECONDS = 60.0
-"""One object may cause this many events at once, and one more every minute."""
+"""An object may have this many Events at once, and one more every minute."""
 QUEUE_SIZE = 1000
 REMEMBERED = 4096
 NOTE_LENGTH = 1000
@@ -51,13 +51,13 @@ class _Series:
 
 @dataclass(frozen=True, slots=True)
 class RecorderStatistics:
-    """How telling went."""
+    """Counts of the recorder."""
 
     written: int
     repeated: int
     """Repetitions that were only counted."""
-    lost: int
-    """Events that were cut off by a limit or refused by the API server."""
+    dropped: int
+    """Events over a limit, or refused by the API server."""
     waiting: int
 
 
@@ -73,10 +73,10 @@ class Recorder:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._written = 0
         self._repeated = 0
-        self._lost = 0
+        self._dropped = 0
 
     def record(self, obj: Mapping[str, Any], event: Event) -> None:
-        """Tell something about an object. Returns at once and never raises."""
+        """Record an Event about an object. Returns at once and never raises."""
         now = self._clock.now()
         uid = obj["metadata"]["uid"]
         key = (uid, event.type, event.reason, event.message)
@@ -87,8 +87,8 @@ class Recorder:
             self._repeated += 1
             if series.queued or (series.written is not None and now - series.written < SERIES_PAUSE):
                 return
-        elif not self._may_talk(uid):
-            self._lost += 1
+        elif not self._is_within_limit(uid):
+            self._dropped += 1
             return
         else:
             series = _Series(self._manifest(obj, event, now), now)
@@ -99,18 +99,18 @@ class Recorder:
             self._queue.put_nowait(series)
             series.queued = True
         except asyncio.QueueFull:
-            self._lost += 1
+            self._dropped += 1
 
     async def run(self) -> None:
-        """Write what is queued, for ever."""
+        """Write what is queued, without end."""
         while True:
             series = await self._queue.get()
             series.queued = False
             await self._write(series)
 
     def statistics(self) -> RecorderStatistics:
-        """Return how telling went."""
-        return RecorderStatistics(self._written, self._repeated, self._lost, self._queue.qsize())
+        """Return counts of the recorder."""
+        return RecorderStatistics(self._written, self._repeated, self._dropped, self._queue.qsize())
 
     async def _write(self, series: _Series) -> None:
         try:
@@ -120,13 +120,13 @@ class Recorder:
                 repetition = {"count": series.count, "lastObservedTime": _micro_time(series.last)}
                 await self._client.apply({**series.manifest, "series": repetition}, FIELD_MANAGER)
         except APIError as error:
-            self._lost += 1
-            logger.info("lost the event %s: %s", series.manifest["reason"], error)
+            self._dropped += 1
+            logger.info("dropped the Event %s: %s", series.manifest["reason"], error)
         else:
             self._written += 1
             series.written = self._clock.now()
 
-    def _may_talk(self, uid: str) -> bool:
+    def _is_within_limit(self, uid: str) -> bool:
         now = asyncio.get_running_loop().time()
         tokens, since = self._buckets.pop(uid, (float(BURST), now))
         tokens = min(float(BURST), tokens + (now - since) / REFILL_SECONDS)
@@ -137,7 +137,7 @@ class Recorder:
 
     def _manifest(self, obj: Mapping[str, Any], event: Event, now: datetime) -> dict[str, Any]:
         metadata = obj["metadata"]
-        # Events on cluster-scoped objects live in `default`, as everybody's do.
+        # Events on cluster-scoped objects live in `default`, by convention.
         namespace = metadata.get("namespace") or "default"
         name = short_hash(metadata["uid"], event.type, event.reason, event.message, now.isoformat())
         regarding = {

@@ -1,4 +1,4 @@
-"""The identity of an object as work: which resource, where, what name."""
+"""Keys of the work queue: resource, namespace and name."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .resources import Resource, resource_of
 
 
 class Key(NamedTuple):
-    """What the work queue carries. Deleted and recreated objects share a key; uids tell them apart."""
+    """Identifies an object in the work queue. A recreated object has the same key; its uid differs."""
 
     resource: Resource
     namespace: str | None
     name: str
 
     def __str__(self) -> str:
-        """Return `TrainingJob default/flights`, the form in which logs name an object."""
+        """Return `TrainingJob default/flights`, as logs name an object."""
         place = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"{self.resource.kind} {place}"
 

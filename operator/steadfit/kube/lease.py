@@ -1,9 +1,9 @@
-"""Leader election by a Lease: one replica works, the others wait.
+"""Leader election by a Lease: one replica reconciles, the others wait.
 
 Clocks of different machines are never compared. A candidate measures, by its own monotonic clock, how long the Lease
 has not changed; a holder gives up when it has not renewed for `renew_seconds`, counted from before the request that
-succeeded. As that is shorter than the Lease, the holder has stopped before anybody else may start. (What a paused
-process might still send after that is fenced by resourceVersions and uids.)
+succeeded. As that is shorter than the Lease, the holder has stopped before another replica may start. (What a paused
+process may still send after that is fenced by resourceVersions and uids.)
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ logger = logging.getLogger(__name__)
 
 
 class LeaseLost(Exception):  # noqa: N818 - a fact, as NotFound is
-    """Another replica may be working by now: stop at once."""
+    """Another replica may hold the Lease: stop at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseSettings:
-    """Who competes for what."""
+    """Name, holder and times of a Lease."""
 
     name: str
     namespace: str
@@ -38,17 +38,17 @@ class LeaseSettings:
     renew_seconds: float = 10.0
     """After this time without a successful renewal the holder stops."""
     retry_seconds: float = 2.0
-    """Time between two renewals, or two looks at somebody else's Lease."""
+    """Time between two renewals, or two reads of another holder's Lease."""
 
     def __post_init__(self) -> None:
-        """Refuse times with which two replicas could work at once."""
+        """Refuse times with which two replicas could hold the Lease at once."""
         if not self.retry_seconds < self.renew_seconds < self.duration_seconds:
             raise ValueError("the lease needs retry_seconds < renew_seconds < duration_seconds")
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseStatistics:
-    """How the election went."""
+    """Counts of the election."""
 
     held: bool
     renewals: int
@@ -73,7 +73,7 @@ class Election:
         self._failures = 0
 
     async def acquire(self) -> None:
-        """Wait until the Lease is ours."""
+        """Wait until this candidate holds the Lease."""
         logger.info("waiting for the lease %s", self._settings.name)
         while not self._held:
             self._held = await self._attempt(self._take)
@@ -82,12 +82,12 @@ class Election:
         logger.info("leading as %s", self._settings.identity)
 
     async def hold(self) -> None:
-        """Renew for ever.
+        """Renew without end.
 
         Raises
         ------
         LeaseLost
-            When it could not be renewed in time, or somebody else has it.
+            If it was not renewed in time, or another candidate holds it.
         """
         try:
             while True:
@@ -99,7 +99,7 @@ class Election:
             self._held = False
 
     async def release(self) -> None:
-        """Give the Lease up, so that the next one need not wait; if that fails, it runs out by itself."""
+        """Release the Lease, so that the next holder need not wait; if that fails, it expires."""
         lease = self._lease
         if lease is None or _spec(lease).get("holderIdentity") != self._settings.identity:
             return
@@ -112,18 +112,18 @@ class Election:
             logger.info("the lease was not released: %s", error)
 
     def statistics(self) -> LeaseStatistics:
-        """Return how the election went."""
+        """Return counts of the election."""
         age = None if self._renewed is None else asyncio.get_running_loop().time() - self._renewed
         return LeaseStatistics(self._held, self._renewals, self._failures, age)
 
     def _left(self) -> float:
-        """Return the time until the holder must have stopped, in seconds."""
+        """Return the seconds until the holder must have stopped."""
         if self._renewed is None:
             return 0.0
         return self._renewed + self._settings.renew_seconds - asyncio.get_running_loop().time()
 
     async def _attempt(self, step: Callable[[], Awaitable[bool]]) -> bool:
-        """Take one step, never longer than there is time; a request that hangs must not outlive the Lease."""
+        """Run one step within the time left; a request that hangs must not outlive the Lease."""
         seconds = max(0.0, self._left()) if self._held else self._settings.renew_seconds
         try:
             async with asyncio.timeout(seconds):
@@ -149,11 +149,11 @@ class Election:
     async def _renew(self) -> bool:
         if await self._write(self._lease):
             return True
-        # Changed under our hands: by ourselves, when the reply of a renewal was lost, or by the next leader.
+        # It has changed: by ourselves, if the reply of a renewal was lost, or by the next leader.
         self._observe(await self._client.get(LEASES, self._settings.name, self._settings.namespace))
         holder = _spec(self._lease or {}).get("holderIdentity")
         if holder != self._settings.identity:
-            raise LeaseLost(f"{holder or 'nobody'} holds it")
+            raise LeaseLost(f"{holder or 'no one'} holds it")
         return await self._write(self._lease)
 
     async def _write(self, lease: Mapping[str, Any] | None) -> bool:

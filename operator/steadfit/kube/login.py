@@ -1,4 +1,4 @@
-"""Where the API server is and who we are there: in a pod its service account, elsewhere the kubeconfig."""
+"""Connection and credentials for the API server: the service account in a pod, the kubeconfig elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ USER_AGENT = f"steadfit/{__version__}"
 
 
 async def login() -> Configuration:
-    """Return the connection settings; the token is read anew from its file while they are used.
+    """Return the connection settings; the token is read again from its file during use.
 
     Raises
     ------

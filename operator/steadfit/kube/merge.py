@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def merge_patch(stored: Mapping[str, Any], wished: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the patch that turns `stored` into `wished`: null for what goes, lists whole, {} when they are equal."""
-    patch: dict[str, Any] = {name: None for name in stored if name not in wished}
-    for name, value in wished.items():
+def merge_patch(stored: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the patch that turns `stored` into `desired`: null for a removed field, lists whole, {} if equal."""
+    patch: dict[str, Any] = {name: None for name in stored if name not in desired}
+    for name, value in desired.items():
         if name not in stored:
             patch[name] = value
         elif stored[name] != value:

@@ -1,4 +1,4 @@
-"""The resources the operator reads or writes, by group, version and plural."""
+"""The resources that the operator reads or writes, by group, version and plural."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ OWN = (
 )
 """Our kinds, watched whole."""
 CHILDREN = (JOBS, DEPLOYMENTS, PODS, SERVICES)
-"""Kinds of which only objects labelled `app.kubernetes.io/managed-by=steadfit` are watched."""
+"""Kinds that are watched only where labelled `app.kubernetes.io/managed-by=steadfit`."""
 OPTIONAL = (HTTP_ROUTES,)
-"""Kinds that a cluster may lack, or get later. They are watched whole: somebody else's may have the name of ours."""
+"""Kinds that a cluster may lack or get later. Watched whole: an object of another owner may have the name of ours."""
 WATCHED = (*OWN, *CHILDREN, *OPTIONAL, NAMESPACES)
 """Everything in the cache."""
 

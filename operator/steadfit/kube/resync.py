@@ -1,7 +1,7 @@
-"""The full list now and then, and once before work starts: what repairs whatever the watches missed.
+"""Periodic full lists, and one before work starts: they repair what the watches missed.
 
-kopf synthesises no DELETED for what vanished while a watch was down, and a watch that is silently dead tells nothing
-at all. So every resource is listed every few minutes and compared with the cache.
+kopf synthesises no DELETED event for an object that vanished while a watch was down, and a watch that is silently dead
+delivers nothing. So every resource is listed every few minutes and compared with the cache.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 JITTER = 0.2
 RETRY_SECONDS = 2.0
 MAX_RETRY_SECONDS = 60.0
-ASKED_SECONDS = 10.0
-"""Time that watches are given to come up before a round that was asked for."""
-LOOK_SECONDS = 30.0
-"""Time between two looks for a resource that the cluster lacks and somebody wants."""
+REQUEST_DELAY_SECONDS = 10.0
+"""Delay of a requested round, so that the watches are up again before it."""
+DISCOVERY_SECONDS = 30.0
+"""Interval of the lists of a resource that the cluster lacks and an object needs."""
 WATCH_GRACE_SECONDS = 60.0
-"""How long a watch may take to tell what a list has shown."""
+"""How long a watch may take to deliver a change that a list has shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class ListScope:
 
 @dataclass(frozen=True, slots=True)
 class ResyncStatistics:
-    """How the lists went."""
+    """Counts of the lists."""
 
     completed: int
     """Rounds in which every list succeeded."""
@@ -53,15 +53,15 @@ class ResyncStatistics:
     age_seconds: float
     """Time since the last complete round; since the start before the first."""
     repaired_changes: int
-    """Objects of which a list knew newer than the cache, after priming."""
+    """Objects that were newer in a list than in the cache, after priming."""
     repaired_deletions: int
-    """Objects that were gone although no watch had said so."""
+    """Objects that were gone although no watch event said so."""
     stale_watches: Sequence[str]
-    """Kinds whose watch owes news for longer than it may take."""
+    """Kinds whose watch has not delivered a change within the grace time."""
 
 
 class Resync:
-    """Lists every source into the cache: `prime` before work starts, `run` and `find` for ever after."""
+    """Lists every source into the cache: `prime` before work starts, then `run` and `discover` without end."""
 
     def __init__(
         self,
@@ -82,9 +82,9 @@ class Resync:
         self._after_round = after_round
         self._wanted = wanted
         self._on_found = on_found
-        # Objects that a list knew newer than the cache, and since when: the watch should tell them too.
-        self._owed: dict[str, tuple[Resource, int, float]] = {}
-        self._asked = asyncio.Event()
+        # Objects that were newer in a list than in the cache, and since when: the watch should deliver them too.
+        self._undelivered: dict[str, tuple[Resource, int, float]] = {}
+        self._requested = asyncio.Event()
         self._last: float | None = None
         self._completed = 0
         self._failed = 0
@@ -92,7 +92,7 @@ class Resync:
         self._deletions = 0
 
     async def prime(self) -> None:
-        """Fill the cache; retried until every list has succeeded."""
+        """Fill the cache; retry until every list has succeeded."""
         self._last = asyncio.get_running_loop().time()
         for source in self._sources:
             delay = RETRY_SECONDS
@@ -102,42 +102,42 @@ class Resync:
         self._complete()
 
     async def run(self) -> None:
-        """Compare the cache with full lists, for ever."""
+        """Compare the cache with full lists, without end."""
         while True:
             # Jitter keeps many operators from listing at once after the API server came back.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._interval * (1 + JITTER * (2 * self._rng.random() - 1))):
-                    await self._asked.wait()
-            self._asked.clear()
+                    await self._requested.wait()
+            self._requested.clear()
             if all([await self._list(source, priming=False) for source in self._sources]):
                 self._complete()
 
-    async def find(self) -> None:
-        """Look for the resources that the cluster lacks while somebody wants them, for ever.
+    async def discover(self) -> None:
+        """List the resources that the cluster lacks while an object needs them, without end.
 
-        Nothing tells of a resource that is new: the watches were begun without it.
+        No event announces a new resource: the watches were started without it.
         """
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(DISCOVERY_SECONDS)
             for source in self._sources:
                 if self._cache.lacks(source.resource) and self._wanted(source.resource):
                     await self._list(source, priming=True)
 
-    def ask(self) -> None:
-        """Have the next round soon: the watches were down, and what was deleted meanwhile they will never tell."""
-        asyncio.get_running_loop().call_later(ASKED_SECONDS, self._asked.set)
+    def request(self) -> None:
+        """Bring the next round forward: after an interruption the watches never deliver what was deleted meanwhile."""
+        asyncio.get_running_loop().call_later(REQUEST_DELAY_SECONDS, self._requested.set)
 
     def note_event(self, obj: Mapping[str, Any]) -> None:
-        """Note that a watch has told of an object: it owes this news no more."""
+        """Record that a watch has delivered a state of an object."""
         uid = obj["metadata"]["uid"]
-        owed = self._owed.get(uid)
-        if owed is not None and resource_version(obj) >= owed[1]:
-            del self._owed[uid]
+        undelivered = self._undelivered.get(uid)
+        if undelivered is not None and resource_version(obj) >= undelivered[1]:
+            del self._undelivered[uid]
 
     def statistics(self) -> ResyncStatistics:
-        """Return how the lists went."""
+        """Return counts of the lists."""
         now = asyncio.get_running_loop().time()
-        stale = {res.kind for res, _, since in self._owed.values() if now - since > WATCH_GRACE_SECONDS}
+        stale = {res.kind for res, _, since in self._undelivered.values() if now - since > WATCH_GRACE_SECONDS}
         return ResyncStatistics(
             completed=self._completed,
             failed=self._failed,
@@ -152,7 +152,7 @@ class Resync:
             listing = await self._client.list(source.resource, source.namespace, source.label_selector)
         except NotFound as error:
             if source.optional:
-                self._cache.lose(source.resource)
+                self._cache.mark_lacking(source.resource)
                 return True
             self._refused(source, error)
             return False
@@ -168,12 +168,12 @@ class Resync:
             self._changes += len(newer)
             self._deletions += len(gone)
             for obj in newer:
-                self._owed.setdefault(obj["metadata"]["uid"], (source.resource, resource_version(obj), now))
+                self._undelivered.setdefault(obj["metadata"]["uid"], (source.resource, resource_version(obj), now))
             for obj in gone:
-                self._owed.pop(obj["metadata"]["uid"], None)
-                logger.info("%s was deleted unseen", obj["metadata"]["name"])
+                self._undelivered.pop(obj["metadata"]["uid"], None)
+                logger.info("%s was deleted without a watch event", obj["metadata"]["name"])
         if was_lacking:
-            logger.info("the cluster has %s by now", source.resource.plural)
+            logger.info("the cluster serves %s now", source.resource.plural)
             self._on_found()
             self._after_round()
         return True

@@ -1,7 +1,7 @@
-"""Keys that wait for work: each at most once in the queue, each handled by at most one worker at a time.
+"""A work queue: each key is queued at most once and handled by at most one worker at a time.
 
-The rules are client-go's. A key added while it is handled is remembered (dirty) and queued again when its worker is
-done, so no news is lost and no object is worked on twice at once. All times are the event loop's.
+The rules are client-go's. A key that is added while it is handled is marked dirty and queued again when its worker is
+done, so no change is lost and no object is handled twice at once. All times are the event loop's.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ JITTER = 0.2
 
 @dataclass(frozen=True, slots=True)
 class QueueStatistics:
-    """How the queue stands."""
+    """Counts of the queue."""
 
     depth: int
     """Keys that wait for a worker."""
     processing: int
-    """Keys that a worker has."""
+    """Keys that are being handled."""
     delayed: int
-    """Keys that come back at a later time."""
+    """Keys that are queued again at a later time."""
     failing: int
     """Keys whose last pass failed."""
     added: int
@@ -36,7 +36,7 @@ class QueueStatistics:
     retried: int
     """Times a key was queued because its pass failed."""
     waited_seconds: float
-    """Time that all keys taken so far have waited."""
+    """Total time in the queue of all keys taken so far."""
 
 
 class WorkQueue(Generic[K]):
@@ -45,7 +45,7 @@ class WorkQueue(Generic[K]):
     def __init__(self, rng: Random) -> None:
         self._rng = rng
         self._ready: asyncio.Queue[K] = asyncio.Queue()
-        # A dict from key to the time it was added: what must be handled (again).
+        # A dict from key to the time it was added: the keys to be handled (again).
         self._dirty: dict[K, float] = {}
         self._processing: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
@@ -55,7 +55,7 @@ class WorkQueue(Generic[K]):
         self._waited = 0.0
 
     def add(self, key: K) -> None:
-        """Queue a key; nothing happens if it waits already."""
+        """Queue a key, unless it is queued already."""
         if key in self._dirty:
             return
         self._dirty[key] = asyncio.get_running_loop().time()
@@ -96,7 +96,7 @@ class WorkQueue(Generic[K]):
         return key
 
     def done(self, key: K) -> None:
-        """Give a key back; it is queued again if it was added in the meantime."""
+        """Finish a key; it is queued again if it was added in the meantime."""
         self._processing.discard(key)
         if key in self._dirty:
             self._ready.put_nowait(key)
@@ -108,7 +108,7 @@ class WorkQueue(Generic[K]):
         self._timers.clear()
 
     def statistics(self) -> QueueStatistics:
-        """Return how the queue stands."""
+        """Return counts of the queue."""
         return QueueStatistics(
             depth=self._ready.qsize(),
             processing=len(self._processing),

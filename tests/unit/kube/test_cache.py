@@ -153,4 +153,4 @@ def test_statistics_count_what_is_known_and_what_was_stale() -> None:
     cache.put(job(5))
     cache.put(job(4))
     statistics = cache.statistics()
-    assert (statistics.objects["TrainingJob"], statistics.taken, statistics.stale) == (1, 1, 1)
+    assert (statistics.objects["TrainingJob"], statistics.updates, statistics.stale) == (1, 1, 1)

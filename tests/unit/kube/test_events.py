@@ -87,7 +87,7 @@ def test_an_object_that_talks_too_much_is_cut_off_and_the_loss_is_counted() -> N
         for number in range(BURST + 10):
             recorder.record(OBJ, Event("Normal", "Chatter", str(number)))
         await asyncio.sleep(1)
-        assert recorder.statistics().lost == 10
+        assert recorder.statistics().dropped == 10
         await asyncio.sleep(125)
         recorder.record(OBJ, Event("Normal", "Chatter", "two minutes later"))
         await asyncio.sleep(1)
@@ -104,7 +104,7 @@ def test_recording_never_waits_and_never_fails() -> None:
             recorder.record({**OBJ, "metadata": metadata}, Event("Normal", "Chatter", "x"))
         assert recorder.statistics().waiting == QUEUE_SIZE
         await asyncio.sleep(1)
-        assert recorder.statistics().lost == QUEUE_SIZE + 50
+        assert recorder.statistics().dropped == QUEUE_SIZE + 50
         assert recorder.statistics().waiting == 0
 
     play(story)

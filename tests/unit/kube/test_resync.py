@@ -9,7 +9,7 @@ from steadfit.kube.cache import Cache
 from steadfit.kube.client import NotFound, Unavailable
 from steadfit.kube.key import Key
 from steadfit.kube.resources import HTTP_ROUTES, JOBS, TRAINING_JOBS
-from steadfit.kube.resync import ASKED_SECONDS, LOOK_SECONDS, WATCH_GRACE_SECONDS, ListScope, Resync
+from steadfit.kube.resync import DISCOVERY_SECONDS, REQUEST_DELAY_SECONDS, WATCH_GRACE_SECONDS, ListScope, Resync
 
 from tests.support.memory_api import MemoryAPI
 from tests.support.virtual_time import run
@@ -88,8 +88,8 @@ def test_a_round_that_is_asked_for_comes_once_the_watches_had_time_to_come_up() 
 
     async def story() -> None:
         bench.api.remove(KEY, silently=True)
-        bench.resync.ask()
-        await asyncio.sleep(ASKED_SECONDS + 1)
+        bench.resync.request()
+        await asyncio.sleep(REQUEST_DELAY_SECONDS + 1)
         assert bench.cache.get(KEY) is None
         await asyncio.sleep(400)
 
@@ -175,7 +175,7 @@ class Lacking(Bench):
 
     def play(self, story: Callable[[], Awaitable[None]]) -> None:
         async def finding() -> None:
-            task = asyncio.create_task(self.resync.find())
+            task = asyncio.create_task(self.resync.discover())
             await story()
             task.cancel()
 
@@ -214,7 +214,7 @@ def test_a_resource_that_somebody_wants_is_found_soon_after_the_cluster_got_it()
         rounds = len(bench.rounds)
         bench.there = True
         bench.api.add(ROUTE)
-        await asyncio.sleep(LOOK_SECONDS + 1)
+        await asyncio.sleep(DISCOVERY_SECONDS + 1)
         assert len(bench.found) == 1
         assert len(bench.rounds) == rounds + 1
         assert bench.cache.get(ROUTE_KEY) is not None

@@ -151,7 +151,7 @@ class Engine:
 
     def on_interruption(self) -> None:
         """Take note that watching was interrupted: everything is listed soon."""
-        self._resync.ask()
+        self._resync.request()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -160,7 +160,7 @@ class Engine:
                 for _ in range(self._settings.workers):
                     tasks.create_task(self._work())
                 tasks.create_task(self._resync.run())
-                tasks.create_task(self._resync.find())
+                tasks.create_task(self._resync.discover())
                 tasks.create_task(self._recorder.run())
         finally:
             self._queue.close()

@@ -132,7 +132,7 @@ def _engine(part: EngineStatistics) -> Iterator[Metric]:
     yield _count("resync_repaired_deletions", "Deletions that only a list has told.", resync.repaired_deletions)
     yield _gauge("watches_stale", "Kinds whose watch owes news.", len(resync.stale_watches))
     yield _count("events_written", "Kubernetes Events written.", events.written)
-    yield _count("events_lost", "Kubernetes Events that were not written.", events.lost)
+    yield _count("events_dropped", "Kubernetes Events that were not written.", events.dropped)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -134,7 +134,7 @@ def test_a_model_deployment_sees_whatever_route_has_its_name_and_its_own_service
 def test_a_model_deployment_sees_that_the_cluster_lacks_the_gateway_api() -> None:
     cache, deployment = Cache(INDEXES), samples.model_deployment()
     cache.put(deployment)
-    cache.lose(HTTP_ROUTES)
+    cache.mark_lacking(HTTP_ROUTES)
     assert not Observer(cache, PLATFORM).model_deployment(deployment).gateway_api
 
 

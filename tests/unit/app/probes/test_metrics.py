@@ -75,7 +75,7 @@ def test_every_part_is_on_the_page() -> None:
         "resync_repaired_deletions_total": 4,
         "watches_stale": 1,
         "events_written_total": 6,
-        "events_lost_total": 2,
+        "events_dropped_total": 2,
         "api_requests_total{code=200,resource=jobs,verb=list}": 12,
         "lease_held": 1,
         "lease_renewals_total": 30,
