@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from .branching import Target, failures_of_hits
 from .client import Blow
-from .harness import hit, play, rough
+from .harness import play, rough
 from .parallel import failures, report
 from .scenarios import Scenario
 
@@ -18,14 +19,11 @@ def comes_through(story: Scenario, blows: Sequence[Blow], *, sample: int, beginn
     as those that are hit at every write.
     """
     writes = len(play(story, restart=False).trace)
-    hits: list[tuple[int, Blow]] = [(write, blow) for write in range(writes // beginning, writes) for blow in blows]
+    hits: list[Target] = [(write, blow) for write in range(writes // beginning, writes) for blow in blows]
     # An odd step meets every kind of blow.
     step = 1 if os.environ.get("CRASHES") == "all" else max(1, len(hits) // sample) | 1
 
-    def check(target: tuple[int, Blow]) -> str | None:
-        return None if hit(story, *target).crashes else "nothing happened: the trace is not the reference's"
-
-    found = failures(check, hits[::step])
+    found = failures_of_hits(story, hits[::step])
     assert not found, report(found)
 
 

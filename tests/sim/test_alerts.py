@@ -11,8 +11,9 @@ from steadfit.core.training.limits import cooldown
 
 from .alerting import Alertmanagers
 from .behaviour import Training
+from .branching import failures_of_hits
 from .client import Blow
-from .harness import hit, play, rough
+from .harness import play, rough
 from .installation import World
 from .objects import JSON
 from .observations import is_idle, phases, serves
@@ -161,11 +162,7 @@ def survives(blow: Blow, step: int) -> None:
     # To die before a write that finds the cluster as the one before has left it is to die after that one.
     trace = play(an_episode).trace
     writes = [write.number for write in trace if blow != "before" or EVERYWHERE or not write.at_once]
-
-    def check(number: int) -> str | None:
-        return None if hit(an_episode, number, blow).crashes else "nothing happened: the trace is not the reference's"
-
-    found = failures(check, writes[::step])
+    found = failures_of_hits(an_episode, [(number, blow) for number in writes[::step]])
     assert not found, report(found)
 
 

@@ -13,9 +13,10 @@ from functools import cache
 
 import pytest
 
+from .branching import Target, failures_of_hits
 from .client import Blow
-from .harness import Outcome, differences, hit, play
-from .parallel import failures, report
+from .harness import Outcome, differences, play
+from .parallel import report
 from .scenarios import (
     SCENARIOS,
     Scenario,
@@ -27,8 +28,6 @@ EXHAUSTIVE = (a_changed_recipe_is_retrained_and_traffic_moves, a_change_in_the_m
 OTHERS = tuple(scenario for scenario in SCENARIOS if scenario not in EXHAUSTIVE)
 SAMPLE = 8
 """How many blows a story gets by default, of some hundred possible ones."""
-
-Target = tuple[int, Blow]
 
 
 def targets(reference: Outcome, blows: tuple[Blow, ...]) -> Iterator[Target]:
@@ -62,14 +61,8 @@ def survives(scenario: Scenario, blows: tuple[Blow, ...], count: int | None) -> 
     reference = clean(scenario)
     every = list(targets(reference, blows))
 
-    def check(target: Target) -> str | None:
-        outcome = hit(scenario, *target)
-        found = differences(reference, outcome)
-        if not outcome.crashes:
-            found.append("nothing happened: the trace is not the reference's")
-        return "\n".join(found) or None
-
-    found = failures(check, different(every, reference) if count is None else spread(every, count))
+    hits = different(every, reference) if count is None else spread(every, count)
+    found = failures_of_hits(scenario, hits, lambda outcome: "\n".join(differences(reference, outcome)))
     named = [((number, blow, str(reference.trace[number - 1])), text) for (number, blow), text in found]
     assert not found, report(named)
 
