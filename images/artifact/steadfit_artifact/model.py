@@ -1,13 +1,13 @@
-"""From a directory to a model that predicts: ONNX if there is one, else skops; never pickle."""
+"""Loading the model of an artifact, in the first format of the registry that the artifact holds; never pickle."""
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 from steadfit_artifact.errors import ModelError, SignatureError
-from steadfit_artifact.onnx_model import ONNX_NAME, OnnxModel
+from steadfit_artifact.formats import registry
 from steadfit_artifact.prediction import Label, Model, Prediction
 from steadfit_artifact.signature import MAX_SIGNATURE_BYTES, SIGNATURE_NAME, Signature
-from steadfit_artifact.skops_types import SKOPS_NAME
 
 __all__ = ["CLASSES_NAME", "Label", "Model", "Prediction", "load_model", "read_classes", "read_signature"]
 
@@ -19,25 +19,20 @@ def load_model(directory: Path, format: str | None = None) -> Model:  # noqa: A0
     """Load the model of a verified artifact.
 
     Args:
-        directory: holds model.onnx and/or model.skops, signature.json, and optionally classes.json.
-        format: `onnx` or `skops` to insist on one; by default ONNX if it is there.
+        directory: holds the file of at least one format, signature.json, and optionally classes.json.
+        format: name of the format to load; by default the preferred one of those that are there.
 
     Raises:
         ArtifactError: it can't be loaded or is refused; the sentence says why.
     """
     refuse_pickles(directory)
-    present = [name for name in (ONNX_NAME, SKOPS_NAME) if (directory / name).is_file()]
     if format is not None:
-        present = [name for name in present if name == f"model.{format}"]
-    if not present:
-        raise ModelError(f"There is no {f'model.{format}' if format else f'{ONNX_NAME} or {SKOPS_NAME}'}.")
-    signature, classes = read_signature(directory), read_classes(directory)
-    if present[0] == ONNX_NAME:
-        return OnnxModel(directory / ONNX_NAME, signature, classes)
-    # Here, because scikit-learn takes seconds to import, and a pod that serves ONNX never needs it.
-    from steadfit_artifact.skops_model import SkopsModel
-
-    return SkopsModel(directory / SKOPS_NAME, signature, classes)
+        chosen = registry.named(format)
+        if not (directory / chosen.file_name).is_file():
+            raise ModelError(f"There is no {chosen.file_name}.")
+    else:
+        chosen = next(iter(registry.present(directory)), None) or _no_model(directory)
+    return chosen.load(directory / chosen.file_name, read_signature(directory), read_classes(directory))
 
 
 def refuse_pickles(directory: Path) -> None:
@@ -50,8 +45,15 @@ def refuse_pickles(directory: Path) -> None:
         if path.suffix.lower() in PICKLES:
             raise ModelError(
                 f"'{path.relative_to(directory).as_posix()}' is a pickle, which can run any code when it is loaded; "
-                f"write {ONNX_NAME} or {SKOPS_NAME} instead."
+                f"write {registry.file_names()} instead."
             )
+
+
+def _no_model(directory: Path) -> NoReturn:
+    """Refuse an artifact without a model, and name a model of a format that is not known."""
+    unknown = min((path.name for path in directory.glob("model.*")), default=None)
+    hint = f" '{unknown}' is in no format that this release loads." if unknown is not None else ""
+    raise ModelError(f"There is no {registry.file_names()}.{hint}")
 
 
 def read_signature(directory: Path) -> Signature:

@@ -1,4 +1,4 @@
-"""What a model answers, and the checks that both formats share."""
+"""What a model answers, and the checks that the formats share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Model(Protocol):
 
     @property
     def format(self) -> str:
-        """`onnx` or `skops`."""
+        """Name of the format it was loaded from, e.g. `onnx`."""
 
     @property
     def features(self) -> tuple[Feature, ...]:

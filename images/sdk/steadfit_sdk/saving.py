@@ -1,4 +1,4 @@
-"""Writing a fitted estimator as an artifact: skops always, ONNX where it says the same."""
+"""Writing a fitted estimator as an artifact: as skops, and in every other format that predicts the same."""
 
 import json
 import logging
@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 from steadfit_artifact.errors import ArtifactError, ColumnError
+from steadfit_artifact.formats import registry
+from steadfit_artifact.formats.names import SKOPS, SKOPS_NAME
 from steadfit_artifact.model import CLASSES_NAME, load_model
-from steadfit_artifact.onnx_model import ONNX_NAME
 from steadfit_artifact.parity import SAMPLE_ROWS, compare
+from steadfit_artifact.prediction import Prediction
 from steadfit_artifact.signature import SIGNATURE_NAME, Feature, Signature
-from steadfit_artifact.skops_types import SKOPS_NAME
 
+from steadfit_sdk import converters
 from steadfit_sdk import table as tables
 from steadfit_sdk.environment import environment
-from steadfit_sdk.formats import NotConvertibleError, onnx_bytes, skops_bytes
+from steadfit_sdk.errors import NotConvertibleError
 from steadfit_sdk.inputs import root
+from steadfit_sdk.skops_export import skops_bytes
 
 LOG = logging.getLogger(__name__)
 
@@ -47,34 +50,38 @@ def save(estimator: Any, features: Sequence[Feature], sample: Any, output: Path 
     columns = _sample(signature, sample)
     (folder / SIGNATURE_NAME).write_bytes(signature.dump())
     # A second save must not find the first one's files.
-    for name in (ONNX_NAME, CLASSES_NAME):
+    for name in (*(each.file_name for each in registry.formats()), CLASSES_NAME):
         (folder / name).unlink(missing_ok=True)
     classes = getattr(estimator, "classes_", None)
     if classes is not None:
         (folder / CLASSES_NAME).write_text(json.dumps(np.asarray(classes).tolist()))
     (folder / SKOPS_NAME).write_bytes(skops_bytes(estimator))
-    load_model(folder, "skops").predict(columns)
-    _save_onnx(estimator, folder, columns, len(signature.features))
+    expected = load_model(folder, SKOPS).predict(columns)
+    absent = {name: _convert(estimator, name, folder, columns, expected) for name in converters.CONVERTERS}
+    for name, reason in absent.items():
+        if reason is not None:
+            served = registry.present(folder)[0].file_name
+            LOG.warning("There is no %s, %s is served instead: %s", registry.named(name).file_name, served, reason)
     (folder / "environment.json").write_text(json.dumps(environment(), indent=1, sort_keys=True))
     return folder
 
 
-def _save_onnx(estimator: Any, folder: Path, columns: dict[str, Any], width: int) -> None:
-    """Write model.onnx, or say why there is none: it is only ever the faster copy."""
-    path = folder / ONNX_NAME
+def _convert(estimator: Any, name: str, folder: Path, columns: dict[str, Any], expected: Prediction) -> str | None:
+    """Write the estimator in another format; return None, or the reason why there is no such file."""
+    path = folder / registry.named(name).file_name
     try:
-        path.write_bytes(onnx_bytes(estimator, width))
-        parity = compare(load_model(folder, "onnx").predict(columns), load_model(folder, "skops").predict(columns))
+        path.write_bytes(converters.CONVERTERS[name](estimator, len(columns)))
+        parity = compare(load_model(folder, name).predict(columns), expected)
     except (NotConvertibleError, ArtifactError, ColumnError) as error:
         path.unlink(missing_ok=True)
-        LOG.warning("There is no %s, %s is served instead: %s", ONNX_NAME, SKOPS_NAME, error)
-        return
-    if not parity.agrees:
-        path.unlink()
-        LOG.warning(
-            "There is no %s, %s is served instead: ONNX differs in %.1f %% of %d rows, by up to %.3g.",
-            ONNX_NAME, SKOPS_NAME, 100 * (1 - parity.agreeing), parity.rows, parity.max_difference,
-        )  # fmt: skip
+        return str(error)
+    if parity.agrees:
+        return None
+    path.unlink()
+    return (
+        f"{path.name} differs from {SKOPS_NAME} in {1 - parity.agreeing:.1%} of {parity.rows} rows, "
+        f"by up to {parity.max_difference:.3g}."
+    )
 
 
 def _sample(signature: Signature, sample: Any) -> dict[str, Any]:

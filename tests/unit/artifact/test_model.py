@@ -277,7 +277,7 @@ def test_a_skops_file_that_unpacks_to_too_much_is_refused_before_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_model(tmp_path, ("skops",))
-    monkeypatch.setattr("steadfit_artifact.skops_model.MAX_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr("steadfit_artifact.formats.skops_model.MAX_UNPACKED_BYTES", 1000)
     with pytest.raises(ModelError, match=r"unpacks to \d+ bytes; at most 1000"):
         load_model(tmp_path)
 

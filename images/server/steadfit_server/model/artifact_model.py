@@ -47,7 +47,7 @@ class ArtifactModel:
     def predict(self, columns: Mapping[str, NDArray[Any]]) -> Sequence[Output]:
         """Return `label` and `probabilities` of a classification, or `prediction` of a regression.
 
-        Called from two threads at once, which both formats allow: predicting changes nothing in a model.
+        Called from two threads at once, which every format allows: predicting changes nothing in a model.
 
         Raises:
             InvalidInputError: a row that the model can't judge; the sentence names the input.

@@ -55,7 +55,7 @@ class ServedModel(Protocol):
 
     @property
     def format(self) -> str:
-        """The artifact's format: onnx or skops."""
+        """Name of the artifact's format, e.g. `onnx`."""
 
     def predict(self, columns: Mapping[str, NDArray[Any]]) -> Sequence[Output]:
         """Return the outputs for columns of shape [rows]; raises InvalidInputError for rows it can't judge."""

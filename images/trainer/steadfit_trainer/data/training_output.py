@@ -13,17 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from steadfit_artifact.errors import ArtifactError
+from steadfit_artifact.formats import registry
 from steadfit_artifact.model import CLASSES_NAME, refuse_pickles
-from steadfit_artifact.onnx_model import ONNX_NAME
 from steadfit_artifact.signature import SIGNATURE_NAME
-from steadfit_artifact.skops_types import SKOPS_NAME
 
 from steadfit_trainer.failures import UserFailure
 
 LOG = logging.getLogger(__name__)
 
-# What a server needs; the rest describes how it came about and goes into the record (docs/design/0011).
-ARTIFACT = (ONNX_NAME, SKOPS_NAME, SIGNATURE_NAME, CLASSES_NAME)
 METRICS_NAME, ENVIRONMENT_NAME = "metrics.json", "environment.json"
 MAX_FILE_BYTES = 2 * 1024 * 1024 * 1024
 MAX_DOCUMENT_BYTES = 1024 * 1024
@@ -44,13 +41,14 @@ def stage(output: Path, staging: Path) -> None:
         refuse_pickles(output)
     except ArtifactError as error:
         raise UserFailure(str(error)) from None
-    if not {ONNX_NAME, SKOPS_NAME} & set(names):
+    models = {each.file_name for each in registry.formats()}
+    if not models & set(names):
         written = ", ".join(f"'{name}'" for name in names[:10])
-        raise UserFailure(
-            f"/steadfit/output/ has no {ONNX_NAME} or {SKOPS_NAME}; the training container wrote {written}."
-        )
+        raise UserFailure(f"/steadfit/output/ has no {registry.file_names()}; the training container wrote {written}.")
+    # What a server needs; the rest describes how it came about and goes into the record (docs/design/0011).
+    artifact = models | {SIGNATURE_NAME, CLASSES_NAME}
     for name in names:
-        if name in ARTIFACT:
+        if name in artifact:
             _copy(output / name, staging / name)
         elif name not in (METRICS_NAME, ENVIRONMENT_NAME):
             LOG.info("%s is not part of the artifact", name)

@@ -13,6 +13,7 @@ from typing import Any
 import rfc8785
 from steadfit_artifact.digest import Manifest, manifest_of
 from steadfit_artifact.errors import ArtifactError
+from steadfit_artifact.formats import registry
 from steadfit_artifact.model import CLASSES_NAME, Label, Model, Prediction, load_model
 from steadfit_artifact.parity import SAMPLE_ROWS, compare
 from steadfit_artifact.quarantine import Entry, NoteError, known
@@ -159,26 +160,27 @@ def _classes(model: Model, prediction: Prediction, labels: list[Label] | None) -
 
 
 def _parity(model: Model, staging: Path, sample: dict[str, Any]) -> dict[str, Any]:
-    """Compare the model with its other format, if there is one.
+    """Compare the model with its other formats; return the largest disagreement, or nothing if there is no other.
 
     Raises:
         UserFailure: they are not the same model.
     """
-    other = {"onnx": "skops", "skops": "onnx"}[model.format]
-    if not (staging / f"model.{other}").is_file():
-        return {}
     rows = len(next(iter(sample.values())))
-    try:
-        second = load_model(staging, other)
-    except ArtifactError as error:
-        raise UserFailure(str(error)) from error
-    found = compare(score.predict(model, sample, rows), score.predict(second, sample, rows))
-    if not found.agrees:
-        raise UserFailure(
-            f"model.{model.format} and model.{other} are not the same model: they differ in "
-            f"{1 - found.agreeing:.1%} of {rows} rows, by up to {found.max_difference:.3g}."
-        )
-    return found.document()
+    served, *others = registry.present(staging)
+    found = []
+    for other in others:
+        try:
+            second = load_model(staging, other.name)
+        except ArtifactError as error:
+            raise UserFailure(str(error)) from error
+        parity = compare(score.predict(model, sample, rows), score.predict(second, sample, rows))
+        if not parity.agrees:
+            raise UserFailure(
+                f"{served.file_name} and {other.file_name} are not the same model: they differ in "
+                f"{1 - parity.agreeing:.1%} of {rows} rows, by up to {parity.max_difference:.3g}."
+            )
+        found.append(parity)
+    return min(found, key=lambda parity: parity.agreeing).document() if found else {}
 
 
 def _attempt(raw: bytes) -> int:

@@ -13,7 +13,7 @@ from obstore.store import MemoryStore
 from onnx import TensorProto, helper
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from steadfit_sdk.formats import onnx_bytes
+from steadfit_sdk.onnx_export import onnx_bytes
 from steadfit_trainer.failures import UserFailure
 
 from tests.unit.trainer.run_pod import World

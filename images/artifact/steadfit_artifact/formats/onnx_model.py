@@ -9,10 +9,10 @@ import onnxruntime
 from numpy.typing import ArrayLike, NDArray
 
 from steadfit_artifact.errors import ColumnError, ModelError, SignatureError
+from steadfit_artifact.formats.names import ONNX, ONNX_NAME
 from steadfit_artifact.prediction import Label, Prediction, probabilities_of, refuse_missing, values_of
 from steadfit_artifact.signature import SIGNATURE_NAME, Feature, Signature, column_of
 
-ONNX_NAME = "model.onnx"
 MAX_ONNX_BYTES = 1024 * 1024 * 1024
 
 _FLOATS = ("tensor(float)", "tensor(double)")
@@ -45,7 +45,7 @@ class OnnxModel:
         SignatureError: its inputs are not the signature's.
     """
 
-    format = "onnx"
+    format = ONNX
 
     def __init__(self, path: Path, signature: Signature, classes: tuple[Label, ...] | None) -> None:
         self._signature = signature

@@ -14,9 +14,10 @@ from sklearn.exceptions import InconsistentVersionWarning
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from steadfit_artifact.errors import ModelError
+from steadfit_artifact.formats.names import SKOPS, SKOPS_NAME
+from steadfit_artifact.formats.skops_types import ALLOWED
 from steadfit_artifact.prediction import Label, Prediction, probabilities_of, refuse_missing, values_of
 from steadfit_artifact.signature import Feature, Signature
-from steadfit_artifact.skops_types import ALLOWED, SKOPS_NAME
 
 # Of all arrays and the schema, unpacked: a small zip file can hold a great deal of zeros.
 MAX_UNPACKED_BYTES = 4 * 1024 * 1024 * 1024
@@ -35,7 +36,7 @@ class SkopsModel:
         SignatureError: a text feature has no categories.
     """
 
-    format = "skops"
+    format = SKOPS
 
     def __init__(self, path: Path, signature: Signature, classes: tuple[Label, ...] | None) -> None:
         signature.require_numbers()

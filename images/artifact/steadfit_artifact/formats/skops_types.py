@@ -4,8 +4,6 @@ A checked-in list, read by people: asking a file which untrusted types it holds 
 loading a pickle. Each one here is of scikit-learn or numpy and holds numbers; building it runs no code of the file.
 """
 
-SKOPS_NAME = "model.skops"
-
 ALLOWED = (
     # Trees: the node arrays of forests, boosting and single trees.
     "sklearn.tree._tree.Tree",

@@ -1,45 +1,13 @@
-"""Estimators as bytes: ONNX and skops, the same bytes for the same estimator."""
+"""Estimators as skops files: the same bytes for the same estimator."""
 
 import io
 import json
-import warnings
 import zipfile
 from typing import Any
 
 import skops.io
-from sklearn.base import is_classifier
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # The earliest time a zip file can hold.
-
-
-class NotConvertibleError(Exception):
-    """The estimator has no ONNX form; the message is a sentence."""
-
-
-def onnx_bytes(estimator: Any, width: int) -> bytes:
-    """Return the estimator as ONNX with one float32 input [rows, width].
-
-    Raises:
-        NotConvertibleError: the converter refuses it.
-    """
-    from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType
-
-    options = {id(estimator): {"zipmap": False}} if is_classifier(estimator) else None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = convert_sklearn(
-                estimator, initial_types=[("features", FloatTensorType([None, width]))], options=options
-            )
-    except Exception as error:  # Converters fail in as many ways as there are estimators.
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise NotConvertibleError(f"{type(estimator).__name__} does not convert: {first}") from error
-    # Names and versions of tools, and a graph's random name, say nothing about the model.
-    model.producer_name, model.producer_version, model.domain, model.doc_string = "steadfit", "", "", ""
-    model.graph.name, model.graph.doc_string = "model", ""
-    del model.metadata_props[:]
-    return bytes(model.SerializeToString(deterministic=True))
 
 
 def skops_bytes(estimator: Any) -> bytes:

@@ -1,0 +1,1 @@
+"""The model formats: what each one's file is called and how it is loaded."""

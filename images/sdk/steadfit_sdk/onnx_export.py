@@ -1,0 +1,34 @@
+"""Estimators as ONNX graphs: the same bytes for the same estimator."""
+
+import warnings
+from typing import Any
+
+from sklearn.base import is_classifier
+
+from steadfit_sdk.errors import NotConvertibleError
+
+
+def onnx_bytes(estimator: Any, width: int) -> bytes:
+    """Return the estimator as ONNX with one float32 input [rows, width].
+
+    Raises:
+        NotConvertibleError: the converter refuses it.
+    """
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+
+    options = {id(estimator): {"zipmap": False}} if is_classifier(estimator) else None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = convert_sklearn(
+                estimator, initial_types=[("features", FloatTensorType([None, width]))], options=options
+            )
+    except Exception as error:  # Converters fail in as many ways as there are estimators.
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise NotConvertibleError(f"{type(estimator).__name__} does not convert: {first}") from error
+    # Names and versions of tools, and a graph's random name, say nothing about the model.
+    model.producer_name, model.producer_version, model.domain, model.doc_string = "steadfit", "", "", ""
+    model.graph.name, model.graph.doc_string = "model", ""
+    del model.metadata_props[:]
+    return bytes(model.SerializeToString(deterministic=True))
