@@ -323,7 +323,7 @@ def _promoted(deployment: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
 
 def _champion(selector: Mapping[str, str]) -> str | None:
     """Return the revision that a selector points at; while the traffic is shared out, the champion."""
-    mixed = [key.removeprefix(names.MIX_PREFIX) for key in selector if key.startswith(names.MIX_PREFIX)]
+    mixed = [key.removeprefix(names.TRAFFIC_PREFIX) for key in selector if key.startswith(names.TRAFFIC_PREFIX)]
     return mixed[0] if mixed else selector.get(names.REVISION)
 
 

@@ -179,6 +179,6 @@ def test_sharing_the_traffic_with_pods_of_a_former_candidate_is_caught(monkeypat
         await of_two_candidates_the_newer_one_is_tried(world)
 
     play(story, restart=False)
-    monkeypatch.setattr(traffic_label, "strangers", lambda *_: frozenset())
+    monkeypatch.setattr(traffic_label, "other_revisions", lambda *_: frozenset())
     with pytest.raises(AssertionError, match="which is neither live nor tried"):
         play(story, restart=False)

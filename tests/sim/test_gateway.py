@@ -97,13 +97,13 @@ def test_on_a_bad_day_a_canary_by_a_gateway_comes_to_its_end_all_the_same() -> N
 
 
 def test_a_weight_for_a_candidate_that_was_dropped_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = route_weights.wished
+    real = route_weights.desired
 
     def forgetful(*args: object) -> Mapping[str, int]:
         with monkeypatch.context() as patch:
-            patch.setattr(traffic_label, "partner", lambda status: status.candidate)
+            patch.setattr(traffic_label, "sharing_candidate", lambda status: status.candidate)
             return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(route_weights, "wished", forgetful)
+    monkeypatch.setattr(route_weights, "desired", forgetful)
     with pytest.raises(AssertionError, match="which is neither live nor tried"):
         play(a_good_candidate_takes_over_by_weights, restart=False)

@@ -100,7 +100,7 @@ def test_acting_before_the_intent_is_stored_is_caught(monkeypatch: pytest.Monkey
 
 
 def test_moving_traffic_before_the_pods_are_ready_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Fleet, "complete", lambda self, revision, pods=None: True)
+    monkeypatch.setattr(Fleet, "is_complete", lambda self, revision, pods=None: True)
     caught(a_changed_recipe_is_retrained_and_traffic_moves, match="was not ready at its target")
 
 

@@ -304,7 +304,7 @@ def test_a_contested_field_is_a_conflict_unless_forced() -> None:
 
 def test_a_selector_is_replaced_as_a_whole() -> None:
     async def main(world: World) -> None:
-        world.store.apply(service(selector={"mix-a": "true"}), "steadfit")
+        world.store.apply(service(selector={"traffic-a": "true"}), "steadfit")
         world.store.apply(service(selector={"revision": "b"}), "steadfit")
         assert world.store.get(SERVICE)["spec"]["selector"] == {"revision": "b"}
 

@@ -10,7 +10,7 @@ from steadfit.api.data import DataSource
 from .types import Stores
 
 
-def named(name: str, stores: Stores) -> ArtifactStore | str:
+def by_name(name: str, stores: Stores) -> ArtifactStore | str:
     """Return the store of a name, or a sentence that says why it cannot be used."""
     for store in stores.stores:
         if store.name == name:
@@ -45,7 +45,7 @@ def for_source(source: DataSource, store: str, stores: Stores) -> ArtifactStore 
 
     Captured rows lie in the store of the recipe, which is named `store`.
     """
-    return for_uri(source.uri, stores) if source.uri is not None else named(store, stores)
+    return for_uri(source.uri, stores) if source.uri is not None else by_name(store, stores)
 
 
 def captures_uri(store: ArtifactStore, namespace: str | None, deployment: str) -> str:

@@ -112,7 +112,7 @@ def test_a_worse_candidate_is_degraded_then_back_once_the_service_says_so_then_r
     chronicle = Chronicle()
     still = seen(live=LIVE, lastGood=LIVE, quarantine=[entry], candidate=candidate)
     assert names(still, chronicle) == ["promoted", "degraded"]
-    mixed = {"metadata": {"uid": "service"}, "spec": {"selector": {"steadfit.dev/mix-bbb": "true"}}}
+    mixed = {"metadata": {"uid": "service"}, "spec": {"selector": {"steadfit.dev/traffic-bbb": "true"}}}
     gone = seen(live=LIVE, lastGood=LIVE, quarantine=[entry])
     assert names(with_(gone, service=mixed), chronicle) == []
     assert names(gone, chronicle) == ["rolledBack"]

@@ -27,7 +27,7 @@ def plan(observed: ObservedModelAction, now: datetime) -> Plan:
         conditions=merge(before.conditions, _conditions(phase, message), generation, now),
     )
     events = (Event("Warning", "Rejected", message),) if phase == "Rejected" and before.phase == "Pending" else ()
-    return Plan(status=status.dump(), actions=_put_away(observed), events=events)
+    return Plan(status=status.dump(), actions=_delete_old(observed), events=events)
 
 
 def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[ActionPhase, str, datetime | None]:
@@ -54,7 +54,7 @@ def _conditions(phase: ActionPhase, message: str) -> list[DesiredCondition]:
     return ready("Succeeded", message) if phase == "Succeeded" else stalled("Rejected", message)
 
 
-def _put_away(observed: ObservedModelAction) -> tuple[Action, ...]:
+def _delete_old(observed: ObservedModelAction) -> tuple[Action, ...]:
     """Return the deletion of the completed actions beyond the newest ones; a record of the target outlives each."""
     everyone = [observed.action, *observed.siblings]
     completed = [action for action in everyone if action.status.phase != "Pending"]

@@ -43,7 +43,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
         }
     )
     dues = (
-        serving_conditions.job_awaited_until(status, fleet, now),
+        serving_conditions.job_deadline(status, fleet, now),
         canary.due(status, fleet, now),
         warm_standby.ends(status, fleet, now),
         *(one.due for one in watched),
@@ -57,7 +57,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
             *http_route.point(status, fleet, now),
             *scaling.keep(status, fleet, now),
             *scaling.retire(status, fleet, now),
-            *drain.keep(fleet),
+            *drain.annotate(fleet),
             *diagnosis.runs(status, fleet),
         ),
         events=events(deployment.status, status, fleet),
@@ -72,7 +72,7 @@ def _shown(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
     chosen = service.selector(deployment, live.revision if live else "none")
     return status.model_copy(
         update={
-            "replicas": fleet.ready(live.revision) if live else 0,
+            "replicas": fleet.ready_pods(live.revision) if live else 0,
             "selector": ",".join(f"{key}={value}" for key, value in sorted(chosen.items())),
             "url": service.url(deployment) if live else None,
         }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import RevisionRef
-from steadfit.core.serving.quarantine import is_barred_by
+from steadfit.core.serving.quarantine import is_quarantined_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,11 @@ def _serving(deployment: ModelDeployment, versions: Sequence[ModelVersion]) -> R
     status = deployment.status
     if status.live is None:
         return None
-    if not is_barred_by(deployment, status.live, versions):
+    if not is_quarantined_by(deployment, status.live, versions):
         return status.live
-    back = [ref for ref in (status.candidate, status.last_good) if ref and not is_barred_by(deployment, ref, versions)]
+    back = [
+        ref for ref in (status.candidate, status.last_good) if ref and not is_quarantined_by(deployment, ref, versions)
+    ]
     return back[0] if back else None
 
 

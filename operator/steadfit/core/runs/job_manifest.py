@@ -80,7 +80,7 @@ def render(
 
 def _stores(run: TrainingRun, stores: Stores) -> list[ArtifactStore] | str:
     """Return every store that the run needs, each once, or why one of them cannot be had."""
-    wanted = [store_choice.named(run.spec.store_ref.name, stores)]
+    wanted = [store_choice.by_name(run.spec.store_ref.name, stores)]
     wanted += [store_choice.for_source(source, run.spec.store_ref.name, stores) for source in run.spec.data]
     found: dict[str, ArtifactStore] = {}
     for store in wanted:
@@ -94,7 +94,7 @@ def _further(others: Sequence[ComparedVersion], found: Sequence[ArtifactStore], 
     """Return the stores of other versions, each once, if they are further ones that may be used here."""
     further: dict[str, ArtifactStore] = {}
     for version in (other.version for other in others):
-        store = store_choice.named(version.spec.store_ref.name, stores) if version else None
+        store = store_choice.by_name(version.spec.store_ref.name, stores) if version else None
         if isinstance(store, ArtifactStore) and store.name not in {item.name for item in found}:
             further[store.name] = store
     return list(further.values())

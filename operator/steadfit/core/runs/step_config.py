@@ -43,7 +43,7 @@ def render(
             "attempt": attempt.number,
             "trainingJob": spec.training_job_ref.name,
         },
-        "store": store_access.settings(_found(store_choice.named(spec.store_ref.name, stores))),
+        "store": store_access.settings(_found(store_choice.by_name(spec.store_ref.name, stores))),
         "data": [_source(source, run, stores) for source in spec.data],
         "evaluation": spec.evaluation.dump(),
         "params": spec.params,
@@ -92,7 +92,7 @@ def _reached(version: ComparedVersion, stores: Stores) -> dict[str, Any]:
     if version.version is None:
         return {**named, "problem": f"the ModelVersion {version.name} is gone"}
     spec = version.version.spec
-    store = store_choice.named(spec.store_ref.name, stores)
+    store = store_choice.by_name(spec.store_ref.name, stores)
     if isinstance(store, str):
         return {**named, "problem": store}
     artifact = {"uri": spec.artifact.uri, "digest": version.digest}

@@ -70,12 +70,12 @@ class Fleet:
         """Return the Deployment of a revision."""
         return next((found for found in self.workloads if found.revision == revision), None)
 
-    def stands(self, revision: str) -> bool:
+    def has_deployment(self, revision: str) -> bool:
         """Return whether a revision has a Deployment that stays."""
         found = self.workload(revision)
         return found is not None and not found.deleting
 
-    def ready(self, revision: str | None) -> int:
+    def ready_pods(self, revision: str | None) -> int:
         """Return how many pods of a revision are ready: as its Deployment counts them, and as they say themselves.
 
         A Deployment that was scaled down and up again still counts pods that are ending; they do not.
@@ -85,15 +85,15 @@ class Fleet:
             return 0
         return min(found.ready, sum(_is_ready(pod) for pod in self.pods(found.revision)))
 
-    def complete(self, revision: str, pods: int | None = None) -> bool:
+    def is_complete(self, revision: str, pods: int | None = None) -> bool:
         """Return whether a revision is asked for so many pods, all that the spec wants if not said, and has them."""
-        found, wanted = self.workload(revision), self.target if pods is None else pods
+        found, wanted = self.workload(revision), self.desired_replicas if pods is None else pods
         if found is None or found.deleting or not found.settled:
             return False
-        return found.replicas == wanted and self.ready(revision) >= wanted
+        return found.replicas == wanted and self.ready_pods(revision) >= wanted
 
     @property
-    def target(self) -> int:
+    def desired_replicas(self) -> int:
         """How many pods the spec asks for."""
         return self.observed.deployment.spec.server.replicas
 

@@ -5,6 +5,6 @@ from __future__ import annotations
 from steadfit.api.rollout import Abandoned, QuarantineEntry, RevisionRef
 
 
-def named(found: RevisionRef | Abandoned | QuarantineEntry) -> str:
+def describe(found: RevisionRef | Abandoned | QuarantineEntry) -> str:
     """Return how a revision, or what became of it, is called."""
     return f"version {found.number} (revision {found.revision})"

@@ -20,37 +20,39 @@ _LONGEST = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PodMessage:
     """What is said, and whether it tells of a failure rather than of a start."""
 
     text: str
     failing: bool
 
 
-def _ended(state: Mapping[str, Any]) -> Words:
+def _ended(state: Mapping[str, Any]) -> PodMessage:
     """Return what a container left behind when it ended."""
     if state.get("reason") == "OOMKilled":
-        return Words("the server was killed because it used more memory than resources.limits.memory", True)
+        return PodMessage("the server was killed because it used more memory than resources.limits.memory", True)
     said = log_tail(str(state.get("message", "")))
     ended = f"the server ended with exit code {state.get('exitCode', 'unknown')}"
-    return Words(f"{ended}: {said}" if said else ended, True)
+    return PodMessage(f"{ended}: {said}" if said else ended, True)
 
 
-def _unpulled(image: str, waiting: Mapping[str, Any]) -> Words:
+def _unpulled(image: str, waiting: Mapping[str, Any]) -> PodMessage:
     """Return why an image is not there; the two reasons that take turns give the same sentence."""
     detail = str(waiting.get("message", "")).removeprefix(f'Back-off pulling image "{image}"').lstrip(": ")
     detail = detail.removeprefix("ErrImagePull").lstrip(": ")[:_LONGEST]
-    return Words(f"image {image} cannot be pulled" + (f": {detail}" if detail else ""), True)
+    return PodMessage(f"image {image} cannot be pulled" + (f": {detail}" if detail else ""), True)
 
 
-def _unmounted(pod: Manifest) -> Words:
+def _unmounted(pod: Manifest) -> PodMessage:
     """Return what a pod without a sandbox waits for: it has no other words for a missing Secret."""
     secrets = [volume["secret"]["secretName"] for volume in pod["spec"].get("volumes", []) if "secret" in volume]
     needed = " and ".join(f"Secret {name}" for name in secrets)
-    return Words("the pod waits for its volumes" + (f"; it needs {needed} in this namespace" if needed else ""), False)
+    return PodMessage(
+        "the pod waits for its volumes" + (f"; it needs {needed} in this namespace" if needed else ""), False
+    )
 
 
-def _of_container(pod: Manifest, status: Mapping[str, Any]) -> Words | None:
+def _of_container(pod: Manifest, status: Mapping[str, Any]) -> PodMessage | None:
     if status.get("ready"):
         return None
     state, last = status.get("state", {}), status.get("lastState", {})
@@ -65,41 +67,41 @@ def _of_container(pod: Manifest, status: Mapping[str, Any]) -> Words | None:
         conditions = {item["type"]: item["status"] for item in pod.get("status", {}).get("conditions", [])}
         if conditions.get("PodReadyToStartContainers") == "False":
             return _unmounted(pod)
-        return Words("the pod's container is being created", False)
+        return PodMessage("the pod's container is being created", False)
     if waiting:
-        return Words(f"{reason}: {waiting.get('message', '')}".strip(": ")[:_LONGEST], True)
-    return Words("the server loads its model", False)
+        return PodMessage(f"{reason}: {waiting.get('message', '')}".strip(": ")[:_LONGEST], True)
+    return PodMessage("the server loads its model", False)
 
 
-def _of_pod(pod: Manifest) -> Words | None:
+def _of_pod(pod: Manifest) -> PodMessage | None:
     status = pod.get("status", {})
     for container in status.get("containerStatuses", []):
         if words := _of_container(pod, container):
             return words
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return Words(f"the pod cannot be scheduled: {condition.get('message', '')}"[:_LONGEST], True)
+            return PodMessage(f"the pod cannot be scheduled: {condition.get('message', '')}"[:_LONGEST], True)
     if status.get("phase") == "Failed":
         said = ": ".join(part for part in (status.get("reason"), status.get("message")) if part)
-        return Words(f"the pod failed: {said}"[:_LONGEST], True)
-    return None if status.get("containerStatuses") else Words("the pod is being started", False)
+        return PodMessage(f"the pod failed: {said}"[:_LONGEST], True)
+    return None if status.get("containerStatuses") else PodMessage("the pod is being started", False)
 
 
-def _of_workload(workload: Manifest | None) -> Words | None:
+def _of_workload(workload: Manifest | None) -> PodMessage | None:
     """Return why no pods can be made at all (quota, admission, a missing service account)."""
     for condition in (workload or {}).get("status", {}).get("conditions", []):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return Words(f"pods cannot be created: {condition.get('message', '')}"[:_LONGEST], True)
+            return PodMessage(f"pods cannot be created: {condition.get('message', '')}"[:_LONGEST], True)
     return None
 
 
-def words(workload: Manifest | None, pods: Iterable[Manifest]) -> Words | None:
+def worst_message(workload: Manifest | None, pods: Iterable[Manifest]) -> PodMessage | None:
     """Return the worst that is said of the pods that are not ready; None when all of them are."""
     said = [spoken for spoken in (_of_workload(workload), *map(_of_pod, pods)) if spoken]
     return min(said, key=lambda spoken: (not spoken.failing, spoken.text), default=None)
 
 
-def of_revision(revision: str, fleet: Fleet) -> Words | None:
+def of_revision(revision: str, fleet: Fleet) -> PodMessage | None:
     """Return the worst that is said of the pods of a revision; None when all of them are ready."""
     found = fleet.workload(revision)
-    return words(found.manifest if found else None, fleet.pods(revision))
+    return worst_message(found.manifest if found else None, fleet.pods(revision))

@@ -22,7 +22,7 @@ def remembered(status: ModelVersionStatus) -> list[Quarantine]:
     return [*first, *status.quarantine_elsewhere]
 
 
-def bars_version(version: ModelVersion, status: ModelDeploymentStatus, deployment: str) -> bool:
+def _quarantines_version(version: ModelVersion, status: ModelDeploymentStatus, deployment: str) -> bool:
     """Return whether a version may not be served by the ModelDeployment of this name, whatever its pods look like.
 
     The deployment's own entries decide; the version's status still knows after the deployment's was lost. What the
@@ -37,30 +37,32 @@ def bars_version(version: ModelVersion, status: ModelDeploymentStatus, deploymen
     )
 
 
-def bars(ref: RevisionRef, version: ModelVersion | None, status: ModelDeploymentStatus, deployment: str) -> bool:
+def _quarantines(
+    ref: RevisionRef, version: ModelVersion | None, status: ModelDeploymentStatus, deployment: str
+) -> bool:
     """Return whether a revision may not be served by the ModelDeployment of this name; `version` is what it serves."""
     if any(ref.revision == entry.revision or ref.digest == entry.digest for entry in status.quarantine):
         return True
-    return version is not None and bars_version(version, status, deployment)
+    return version is not None and _quarantines_version(version, status, deployment)
 
 
-def is_version_barred(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+def is_version_quarantined(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether a version may not be served here whatever its pods look like."""
-    return bars_version(version, status, fleet.observed.deployment.name)
+    return _quarantines_version(version, status, fleet.observed.deployment.name)
 
 
-def is_barred(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+def is_quarantined(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether a revision may not be served here, by itself or because its version may not."""
-    return bars(ref, fleet.version_named(ref.version), status, fleet.observed.deployment.name)
+    return _quarantines(ref, fleet.version_named(ref.version), status, fleet.observed.deployment.name)
 
 
-def is_barred_by(deployment: ModelDeployment, ref: RevisionRef, versions: Sequence[ModelVersion]) -> bool:
+def is_quarantined_by(deployment: ModelDeployment, ref: RevisionRef, versions: Sequence[ModelVersion]) -> bool:
     """Return whether a ModelDeployment that is seen from elsewhere may not serve a revision."""
     found = next((version for version in versions if version.name == ref.version), None)
-    return bars(ref, found, deployment.status, deployment.name)
+    return _quarantines(ref, found, deployment.status, deployment.name)
 
 
-def highest_number(status: ModelDeploymentStatus) -> int:
+def highest_rolled_back(status: ModelDeploymentStatus) -> int:
     """Return the highest version number that was rolled back, released or not; 0 if none was.
 
     A release lets a version back that a person asks for; by itself nothing that old comes back.

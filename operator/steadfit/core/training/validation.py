@@ -48,7 +48,7 @@ def _kind(value: Any) -> str:
 
 
 def _store(job: TrainingJob, stores: Stores) -> Problem | None:
-    found = store_choice.named(job.spec.store_ref.name, stores)
+    found = store_choice.by_name(job.spec.store_ref.name, stores)
     return Problem("StoreNotUsable", f"spec.storeRef: {found}") if isinstance(found, str) else None
 
 

@@ -53,7 +53,7 @@ def act(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetim
         return () if going else (_delete(job),)
     if not change or observed.platform is None or (failure is not None and now < failure.retry_at):
         return ()
-    store = store_choice.named(observed.version.spec.store_ref.name, observed.stores)
+    store = store_choice.by_name(observed.version.spec.store_ref.name, observed.stores)
     if isinstance(store, str):
         return ()
     return (Create(quarantine_job.render(observed.version, change, observed.job, store, observed.platform)),)
@@ -70,7 +70,7 @@ def conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> li
     change = quarantine_state.change(status, observed)
     if not change:
         return []
-    store = store_choice.named(observed.version.spec.store_ref.name, observed.stores)
+    store = store_choice.by_name(observed.version.spec.store_ref.name, observed.stores)
     if isinstance(store, str):
         return [DesiredCondition(STORED, "False", "StoreNotFound", _not_written(change, store))]
     if status.note_failure is None:

@@ -98,8 +98,8 @@ def move(world: World, chosen: dict[str, str]) -> None:
     assert revision == world.status.live.revision, "the Service is pointed at something that is not live"
     assert all(entry.revision != revision for entry in world.status.quarantine), "traffic to the quarantine"
     assert matched <= _allowed(world), "the Service selects pods of what is neither live nor tried"
-    if revision != before and world.fleet.ready(before) > 0:
-        assert world.fleet.complete(revision), "the Service moved before all pods were ready"
+    if revision != before and world.fleet.ready_pods(before) > 0:
+        assert world.fleet.is_complete(revision), "the Service moved before all pods were ready"
 
 
 def scale(world: World, existing: dict[str, Any], replicas: int) -> None:
@@ -118,7 +118,7 @@ def delete(world: World, existing: dict[str, Any]) -> None:
     status = world.status
     kept = [ref.revision for ref in (status.live, status.candidate, status.last_good) if ref]
     if status.candidate and status.candidate.champion_revision:
-        label = f"{names.MIX_PREFIX}{status.candidate.champion_revision}"
+        label = f"{names.TRAFFIC_PREFIX}{status.candidate.champion_revision}"
         if revision == status.candidate.revision and label not in existing["spec"]["template"]["metadata"]["labels"]:
             kept.remove(revision)
     assert revision not in kept, "a revision was deleted that is still needed"
@@ -126,7 +126,7 @@ def delete(world: World, existing: dict[str, Any]) -> None:
 
 
 def champion(chosen: dict[str, str]) -> str | None:
-    mixed = [key.removeprefix(names.MIX_PREFIX) for key in chosen if key.startswith(names.MIX_PREFIX)]
+    mixed = [key.removeprefix(names.TRAFFIC_PREFIX) for key in chosen if key.startswith(names.TRAFFIC_PREFIX)]
     return mixed[0] if mixed else chosen.get(names.REVISION)
 
 

@@ -112,10 +112,10 @@ def _put_route(world: World, route: dict[str, Any] | None) -> None:
         assert revision in allowed, "weight for what is neither live nor tried"
         # What was rolled back answers until something good can: an answer is better than none.
         assert revision not in barred or (revision == live.revision and before.get(revision)), "weight in quarantine"
-        assert revision == live.revision or world.fleet.ready(revision) > 0, "weight for what has no ready pods"
-    others = [old for old, weight in before.items() if weight and old != live.revision and world.fleet.ready(old)]
+        assert revision == live.revision or world.fleet.ready_pods(revision) > 0, "weight for what has no ready pods"
+    others = [old for old, weight in before.items() if weight and old != live.revision and world.fleet.ready_pods(old)]
     if others and not before.get(live.revision):
-        assert world.fleet.complete(live.revision), "the route moved before all pods were ready"
+        assert world.fleet.is_complete(live.revision), "the route moved before all pods were ready"
 
 
 def _write(

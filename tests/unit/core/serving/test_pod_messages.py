@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from steadfit.core.serving.pod_messages import Words, words
+from steadfit.core.serving.pod_messages import PodMessage, worst_message
 
 
 def pod(**status: Any) -> dict[str, Any]:
@@ -29,19 +29,19 @@ def with_container(conditions: list[dict[str, str]] | None = None, **status: Any
 SANDBOX = [{"type": "PodReadyToStartContainers", "status": "False"}]
 
 CASES = [
-    ("starts", pod(phase="Pending"), Words("the pod is being started", False)),
+    ("starts", pod(phase="Pending"), PodMessage("the pod is being started", False)),
     (
         "unschedulable",
         pod(
             phase="Pending",
             conditions=[{"type": "PodScheduled", "status": "False", "message": "0/2 nodes: Insufficient cpu"}],
         ),
-        Words("the pod cannot be scheduled: 0/2 nodes: Insufficient cpu", True),
+        PodMessage("the pod cannot be scheduled: 0/2 nodes: Insufficient cpu", True),
     ),
     (
         "image missing",
         with_container(state={"waiting": {"reason": "ErrImagePull", "message": "not found"}}),
-        Words("image mine:1 cannot be pulled: not found", True),
+        PodMessage("image mine:1 cannot be pulled: not found", True),
     ),
     (
         "image missing, between tries",
@@ -53,37 +53,37 @@ CASES = [
                 }
             }
         ),
-        Words("image mine:1 cannot be pulled: not found", True),
+        PodMessage("image mine:1 cannot be pulled: not found", True),
     ),
     (
         "image missing, as older kubelets say it",
         with_container(state={"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "mine:1"'}}),
-        Words("image mine:1 cannot be pulled", True),
+        PodMessage("image mine:1 cannot be pulled", True),
     ),
     (
         "Secret missing",
         with_container(SANDBOX, state={"waiting": {"reason": "ContainerCreating"}}),
-        Words("the pod waits for its volumes; it needs Secret store-credentials in this namespace", False),
+        PodMessage("the pod waits for its volumes; it needs Secret store-credentials in this namespace", False),
     ),
     (
         "container is created",
         with_container(state={"waiting": {"reason": "ContainerCreating"}}),
-        Words("the pod's container is being created", False),
+        PodMessage("the pod's container is being created", False),
     ),
     (
         "cannot be configured",
         with_container(state={"waiting": {"reason": "CreateContainerConfigError", "message": "no key x"}}),
-        Words("CreateContainerConfigError: no key x", True),
+        PodMessage("CreateContainerConfigError: no key x", True),
     ),
     (
         "loads",
         with_container(state={"running": {}}),
-        Words("the server loads its model", False),
+        PodMessage("the server loads its model", False),
     ),
     (
         "ended",
         with_container(state={"terminated": {"exitCode": 3, "message": "the digest does not match\n"}}),
-        Words("the server ended with exit code 3: the digest does not match", True),
+        PodMessage("the server ended with exit code 3: the digest does not match", True),
     ),
     (
         "crashes again and again",
@@ -91,12 +91,12 @@ CASES = [
             state={"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s restarting"}},
             lastState={"terminated": {"exitCode": 3, "message": "the digest does not match"}},
         ),
-        Words("the server ended with exit code 3: the digest does not match", True),
+        PodMessage("the server ended with exit code 3: the digest does not match", True),
     ),
     (
         "runs again after a crash",
         with_container(state={"running": {}}, lastState={"terminated": {"exitCode": 1}}),
-        Words("the server ended with exit code 1", True),
+        PodMessage("the server ended with exit code 1", True),
     ),
     (
         "runs again after it gave up its store",
@@ -106,41 +106,43 @@ CASES = [
                 "terminated": {"exitCode": 1, "message": "The store s3://m at http://s did not give the model."}
             },
         ),
-        Words("the server ended with exit code 1: The store s3://m at http://s did not give the model.", True),
+        PodMessage("the server ended with exit code 1: The store s3://m at http://s did not give the model.", True),
     ),
     (
         "too much memory",
         with_container(state={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}),
-        Words("the server was killed because it used more memory than resources.limits.memory", True),
+        PodMessage("the server was killed because it used more memory than resources.limits.memory", True),
     ),
     (
         "evicted",
         pod(phase="Failed", reason="Evicted", message="the node was low on memory"),
-        Words("the pod failed: Evicted: the node was low on memory", True),
+        PodMessage("the pod failed: Evicted: the node was low on memory", True),
     ),
     ("ready", pod(phase="Running", containerStatuses=[{"name": "server", "ready": True}]), None),
 ]
 
 
 @pytest.mark.parametrize(("one", "said"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_a_pod_says_why_it_is_not_ready(one: dict[str, Any], said: Words | None) -> None:
-    assert words(None, [one]) == said
+def test_a_pod_says_why_it_is_not_ready(one: dict[str, Any], said: PodMessage | None) -> None:
+    assert worst_message(None, [one]) == said
 
 
 def test_a_failure_is_said_before_a_start() -> None:
     loads = with_container(state={"running": {}})
     ended = with_container(state={"terminated": {"exitCode": 3}})
-    assert words(None, [loads, ended]) == Words("the server ended with exit code 3", True)
+    assert worst_message(None, [loads, ended]) == PodMessage("the server ended with exit code 3", True)
 
 
 def test_a_deployment_that_cannot_make_pods_says_why() -> None:
     condition = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: compute"}
-    said = words({"status": {"conditions": [condition]}}, [])
-    assert said == Words("pods cannot be created: exceeded quota: compute", True)
+    said = worst_message({"status": {"conditions": [condition]}}, [])
+    assert said == PodMessage("pods cannot be created: exceeded quota: compute", True)
 
 
 def test_long_words_are_cut_to_their_end_where_a_traceback_has_its_cause() -> None:
-    said = words(None, [with_container(state={"terminated": {"exitCode": 1, "message": "x" * 2000 + " cause"}})])
+    said = worst_message(
+        None, [with_container(state={"terminated": {"exitCode": 1, "message": "x" * 2000 + " cause"}})]
+    )
     assert said is not None
     assert len(said.text) < 600
     assert said.text.endswith("cause")

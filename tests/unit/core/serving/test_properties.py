@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core.plans import model_deployment
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 
 from .serving_cluster import World
 from .serving_cluster_objects import digest, store
@@ -150,7 +150,7 @@ class Serving(RuleBasedStateMachine):
         assert all(record.phase != "Pending" for record in status.actions) or status.live is None
         if status.live is None:
             return
-        assert not is_barred(status.live, status, world.fleet)
+        assert not is_quarantined(status.live, status, world.fleet)
         assert world.selected() == status.live.revision
         assert world.condition("Ready") in {("True", "Serving"), ("True", "ScaledToZero")}, status.conditions
         asked = {w.revision: w.replicas for w in world.fleet.workloads if w.replicas}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from steadfit.api.artifactstore import ArtifactStore, LabelSelector
-from steadfit.core.store_choice import named, selects
+from steadfit.core.store_choice import by_name, selects
 from steadfit.core.types import Stores
 
 from .serving_cluster_objects import store
@@ -40,6 +40,6 @@ def test_a_label_selector_selects_by_kubernetes_rules(selector: dict[str, Any], 
 
 def test_a_store_is_found_by_its_name() -> None:
     stores = Stores([ArtifactStore.model_validate(store(name)) for name in ("a", "b")])
-    found = named("b", stores)
+    found = by_name("b", stores)
     assert isinstance(found, ArtifactStore)
     assert found.name == "b"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from steadfit.api.artifactstore import ArtifactStore, LabelSelector, LabelSelectorRequirement
-from steadfit.core.store_choice import for_uri, named, selects
+from steadfit.core.store_choice import by_name, for_uri, selects
 from steadfit.core.types import Stores
 
 
@@ -52,9 +52,9 @@ def test_of_two_stores_with_one_prefix_the_allowed_one_is_taken() -> None:
 
 def test_a_store_is_found_by_name_where_its_selector_allows_it() -> None:
     stores = [store("default", "s3://models", **TEAM_A)]
-    assert named("default", Stores(stores, {"team": "a"})) is stores[0]
-    assert "not allowed" in str(named("default", Stores(stores, {"team": "b"})))
-    assert named("other", Stores(stores)) == "there is no ArtifactStore other"
+    assert by_name("default", Stores(stores, {"team": "a"})) is stores[0]
+    assert "not allowed" in str(by_name("default", Stores(stores, {"team": "b"})))
+    assert by_name("other", Stores(stores)) == "there is no ArtifactStore other"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import abandoned, pin
 
 
@@ -18,11 +18,11 @@ def abort(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now:
     candidate, live = status.candidate, status.live
     if candidate is None:
         return Problem("NoCandidate", "no version is coming up or being tried, so there is nothing to give up")
-    if pin.wished_pin(status, fleet) is not None:
+    if pin.effective_pin(status, fleet) is not None:
         return Problem(
             "Pinned", f"version {candidate.number} comes up because of a pin; Unpin it, or take spec.pin away"
         )
-    if live is not None and is_barred(live, status, fleet):
+    if live is not None and is_quarantined(live, status, fleet):
         return Problem(
             "RollingBack",
             f"version {candidate.number} takes the place of version {live.number}, which was rolled back; a Rollback"

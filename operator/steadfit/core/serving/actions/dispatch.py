@@ -13,7 +13,7 @@ from steadfit.core.action_records import make_room
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.recovery.rollback import roll_back
 from steadfit.core.serving.selection import pin, promote
 from steadfit.core.serving.traffic.service import selected_revision
@@ -56,7 +56,7 @@ _VERBS: Mapping[str, Verb] = {
     "Abort": abort.abort,
     "Pin": _pin,
     "Unpin": _unpin,
-    "Quarantine": quarantine.put_away,
+    "Quarantine": quarantine.quarantine,
     "Release": release.release,
 }
 
@@ -118,16 +118,16 @@ def _rolled_back(status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
     """
     live, candidate, observed = status.live, status.candidate, fleet.observed
     selected = selected_revision(observed.deployment, observed.service)
-    if live is not None and selected == live.revision and not is_barred(live, status, fleet):
+    if live is not None and selected == live.revision and not is_quarantined(live, status, fleet):
         return {"phase": "Succeeded", "message": f"version {live.number} serves"}
     return {"message": f"rolling back to version {candidate.number}" if candidate else "the traffic moves"}
 
 
 def _released(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
     """Return what changes in the record of a release: it has succeeded when the store has forgotten, too."""
-    item = release.asked_by(record.name, status)
+    item = release.released_by(record.name, status)
     if item is None:
         return {"phase": "Succeeded", "message": "a later Release of the same version took over"}
-    if not release.is_forgotten(item, fleet):
+    if not release.is_removed(item, fleet):
         return {}
     return {"phase": "Succeeded", "message": f"version {item.number} is released; Promote or Pin serves it"}

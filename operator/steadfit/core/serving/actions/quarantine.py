@@ -13,7 +13,7 @@ from steadfit.core import names
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import LONGEST, is_barred, is_version_barred
+from steadfit.core.serving.quarantine import LONGEST, is_quarantined, is_version_quarantined
 from steadfit.core.serving.recovery.rollback import restore
 from steadfit.core.serving.revisions.revision import render
 from steadfit.core.serving.selection import pin
@@ -21,7 +21,9 @@ from steadfit.core.serving.selection import pin
 Ref = TypeVar("Ref", bound=RevisionRef)
 
 
-def put_away(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
+def quarantine(
+    status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
+) -> ActionResult | Problem:
     """Return the status in which a version is in quarantine, or why it cannot be.
 
     If it serves, that is a rollback too, in the same write; without anything good to go back to it is refused, because
@@ -32,17 +34,17 @@ def put_away(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, n
     if version is None:
         job = fleet.observed.deployment.training_job
         return Problem("VersionNotFound", f"there is no version {number} of TrainingJob {job}")
-    if is_version_barred(version, status, fleet):
+    if is_version_quarantined(version, status, fleet):
         return Problem("InQuarantine", f"version {version.spec.number} is in quarantine already")
     digest, live = version.spec.artifact.digest, status.live
     after = _entered(version, status, action, fleet, now)
     said = f"version {version.spec.number} is in quarantine until Release"
-    if live is not None and live.digest == digest and not is_barred(live, status, fleet):
+    if live is not None and live.digest == digest and not is_quarantined(live, status, fleet):
         back = restore(status, fleet, number=None, reason=action.spec.reason, by=author(action), now=now)
         if isinstance(back, Problem):
             return back
         good = back.candidate
-        if good is None or is_barred(good, after, fleet):
+        if good is None or is_quarantined(good, after, fleet):
             return Problem(
                 "NoLastGood",
                 f"version {version.spec.number} serves, and nothing else that served is left to take its place;"

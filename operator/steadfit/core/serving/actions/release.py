@@ -53,12 +53,12 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
     )
 
 
-def asked_by(action: str, status: ModelDeploymentStatus) -> Released | None:
+def released_by(action: str, status: ModelDeploymentStatus) -> Released | None:
     """Return what an action released, unless a later one released it again."""
     return next((item for item in status.released if item.action == action), None)
 
 
-def is_forgotten(item: Released, fleet: Fleet) -> bool:
+def is_removed(item: Released, fleet: Fleet) -> bool:
     """Return whether nothing remembers the quarantine any more, the store included."""
     version, name = fleet.version_named(item.version), fleet.observed.deployment.name
     if version is None:

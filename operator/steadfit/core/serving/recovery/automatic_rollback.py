@@ -18,7 +18,7 @@ from steadfit.core.monitors.evaluation import FIRING, Watched
 from steadfit.core.problem import Problem
 from steadfit.core.serving import bake
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 
 from . import diagnosis, rollback_limit
 from .rollback import restore
@@ -64,7 +64,7 @@ def rollback_request(
 ) -> RollbackRequest | None:
     """Return the rollback that the monitors ask for, whether or not it can be done; the first in the spec's order."""
     live = status.live
-    if live is None or is_barred(live, status, fleet):
+    if live is None or is_quarantined(live, status, fleet):
         return None
     if status.override is not None and status.override.number == live.number:
         # Somebody decided so in the middle of it, and knows what the monitor says; Git's pin was written before.
@@ -76,7 +76,7 @@ def rollback_request(
             continue
         if monitor.action == "Rollback" and _counts(monitor, status, fleet, now):
             return RollbackRequest(state.name, state.message)
-        found = diagnosis.of_state(status, state) if monitor.action == "Recover" else None
+        found = diagnosis.for_state(status, state) if monitor.action == "Recover" else None
         if found is not None and found.verdict == "ModelWorse":
             return RollbackRequest(state.name, found.message)
     return None

@@ -17,20 +17,20 @@ from steadfit.api.monitor import Monitor, MonitorState
 from steadfit.api.rollout import Diagnosis, RevisionRef
 from steadfit.core.monitors.evaluation import FIRING, Watched
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.text import cut
 from steadfit.core.types import Action, Create, Delete
 
 from . import diagnosis_verdict, evaluation_run
-from .diagnosis_verdict import Finding
+from .diagnosis_verdict import VerdictMessage
 
 
-def recovering(deployment: ModelDeployment) -> list[Monitor]:
+def recover_monitors(deployment: ModelDeployment) -> list[Monitor]:
     """Return the monitors whose firing is diagnosed."""
     return [monitor for monitor in deployment.spec.monitors if monitor.action == "Recover"]
 
 
-def of_state(status: ModelDeploymentStatus, state: MonitorState) -> Diagnosis | None:
+def for_state(status: ModelDeploymentStatus, state: MonitorState) -> Diagnosis | None:
     """Return the diagnosis of the time for which a monitor fires; None if there is none of what serves."""
     if state.phase != FIRING or status.live is None:
         return None
@@ -46,11 +46,11 @@ def follow(
     stored = {entry.monitor: entry for entry in status.diagnoses}
     states = {one.state.name: one.state for one in watched}
     entries = []
-    for monitor in recovering(deployment):
+    for monitor in recover_monitors(deployment):
         entry = _settled(stored.get(monitor.name), status, fleet)
         state = states.get(monitor.name)
         live = status.live
-        if state is not None and state.phase == FIRING and live is not None and not is_barred(live, status, fleet):
+        if state is not None and state.phase == FIRING and live is not None and not is_quarantined(live, status, fleet):
             entry = _of_firing(entry, monitor, state, live, status, fleet, now)
         entries += [entry] if entry else []
     return status.model_copy(update={"diagnoses": entries})
@@ -67,7 +67,7 @@ def rolled_back(status: ModelDeploymentStatus, monitor: str) -> ModelDeploymentS
     return status.model_copy(update={"diagnoses": entries})
 
 
-def at_work(status: ModelDeploymentStatus, fleet: Fleet) -> list[Diagnosis]:
+def running(status: ModelDeploymentStatus, fleet: Fleet) -> list[Diagnosis]:
     """Return the diagnoses of what serves that are not decided yet."""
     live = status.live
     return [
@@ -77,7 +77,7 @@ def at_work(status: ModelDeploymentStatus, fleet: Fleet) -> list[Diagnosis]:
 
 def changes_at(status: ModelDeploymentStatus, fleet: Fleet) -> list[datetime]:
     """Return when each diagnosis that decided nothing is tried again, if its monitor still fires."""
-    windows = {monitor.name: parse_duration(monitor.window) for monitor in recovering(fleet.observed.deployment)}
+    windows = {monitor.name: parse_duration(monitor.window) for monitor in recover_monitors(fleet.observed.deployment)}
     return [
         entry.decided_at + windows[entry.monitor]
         for entry in status.diagnoses
@@ -90,8 +90,8 @@ def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     observed = fleet.observed
     there = {run.name for run in observed.evaluations}
     actions: list[Action] = []
-    for entry in at_work(status, fleet):
-        monitor = next((item for item in recovering(observed.deployment) if item.name == entry.monitor), None)
+    for entry in running(status, fleet):
+        monitor = next((item for item in recover_monitors(observed.deployment) if item.name == entry.monitor), None)
         good, live = status.last_good, status.live
         versions = [fleet.version_named(ref.version) if ref else None for ref in (live, good)]
         if entry.run in there or monitor is None or observed.job is None or versions[0] is None or versions[1] is None:
@@ -108,7 +108,7 @@ def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
                 "metadata": {"name": run.name, "namespace": run.metadata.namespace, "uid": run.uid},
             }
         )
-        for run in evaluation_run.beyond(observed.evaluations)
+        for run in evaluation_run.expired(observed.evaluations)
     ]
     return actions
 
@@ -144,8 +144,8 @@ def _of_firing(
         compared_version=_last_good(status, fleet),
         decided_at=now,
     )
-    known = _at_once(live, status, fleet)
-    if entry is not None and _holds(entry, monitor, state, known, fleet, now):
+    known = _without_run(live, status, fleet)
+    if entry is not None and _is_current(entry, monitor, state, known, fleet, now):
         return entry.model_copy(update={"since": state.since})
     if known is not None:
         return _decided(begun, known, fleet)
@@ -155,8 +155,8 @@ def _of_firing(
     return begun.model_copy(update={"run": name})
 
 
-def _holds(
-    entry: Diagnosis, monitor: Monitor, state: MonitorState, known: Finding | None, fleet: Fleet, now: datetime
+def _is_current(
+    entry: Diagnosis, monitor: Monitor, state: MonitorState, known: VerdictMessage | None, fleet: Fleet, now: datetime
 ) -> bool:
     """Return whether what was found out, or is being found out, of these versions still counts."""
     if entry.verdict is None:
@@ -172,7 +172,7 @@ def _holds(
 
 def _last_good(status: ModelDeploymentStatus, fleet: Fleet) -> int | None:
     good = status.last_good
-    return good.number if good and not is_barred(good, status, fleet) else None
+    return good.number if good and not is_quarantined(good, status, fleet) else None
 
 
 def _is_of(entry: Diagnosis, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
@@ -180,10 +180,10 @@ def _is_of(entry: Diagnosis, live: RevisionRef, status: ModelDeploymentStatus, f
     return (entry.number, entry.compared_version) == (live.number, _last_good(status, fleet))
 
 
-def _at_once(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Finding | None:
+def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> VerdictMessage | None:
     """Return the verdict that needs no evaluation, or why there can be none."""
     observed, good = fleet.observed, status.last_good
-    if good is None or is_barred(good, status, fleet):
+    if good is None or is_quarantined(good, status, fleet):
         return (
             "ConceptDrift",
             f"the world moved: there is nothing to go back to, as no good version before version {live.number} is left",
@@ -201,7 +201,7 @@ def _at_once(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> 
     return None
 
 
-def _decided(entry: Diagnosis, found: Finding, fleet: Fleet) -> Diagnosis:
+def _decided(entry: Diagnosis, found: VerdictMessage, fleet: Fleet) -> Diagnosis:
     """Return an entry with its verdict, and with what follows from that where it follows at once."""
     verdict, message = found
     retrains = verdict == "ConceptDrift" and not fleet.observed.deployment.spec.dry_run

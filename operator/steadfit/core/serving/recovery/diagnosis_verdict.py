@@ -11,11 +11,11 @@ from __future__ import annotations
 from steadfit.api.rollout import DiagnosisVerdict
 from steadfit.api.trainingrun import TrainingRun
 
-Finding = tuple[DiagnosisVerdict, str]
+VerdictMessage = tuple[DiagnosisVerdict, str]
 """A verdict and its sentence."""
 
 
-def of_run(run: TrainingRun) -> Finding | None:
+def of_run(run: TrainingRun) -> VerdictMessage | None:
     """Return what a run of purpose Evaluate leads to, or None while it is at work."""
     phase, outcome = run.status.phase, run.status.evaluation
     if phase == "Failed":

@@ -30,6 +30,6 @@ def messages(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list
         clauses.append(f"{back} by monitor {wished.monitor}: {wished.reason}")
     clauses += [
         f"TrainingJob {deployment.training_job} would start a run by monitor {state.name}: {reason}"
-        for state, reason in retrain_causes.asking(deployment, status)
+        for state, reason in retrain_causes.retraining(deployment, status)
     ]
     return clauses

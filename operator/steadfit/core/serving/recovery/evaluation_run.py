@@ -100,7 +100,7 @@ def render(
     }
 
 
-def beyond(runs: Sequence[TrainingRun]) -> list[TrainingRun]:
+def expired(runs: Sequence[TrainingRun]) -> list[TrainingRun]:
     """Return the finished runs to delete: all but the newest few."""
     finished = [run for run in runs if run.status.phase in FINISHED]
     finished.sort(key=lambda run: (str(run.status.finished_at), run.name))

@@ -15,7 +15,7 @@ from steadfit.api.run import Cause
 from steadfit.core.monitors.evaluation import FIRING
 from steadfit.core.text import cut, time_text
 
-from .diagnosis import of_state
+from .diagnosis import for_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ def firing(deployments: Iterable[ModelDeployment]) -> list[FiringMonitor]:
         FiringMonitor(f"{deployment.name}/{state.name}", state.since, message)
         for deployment in sorted(deployments, key=lambda item: item.name)
         if deployment.metadata.deletion_timestamp is None and not deployment.spec.dry_run
-        for state, message in asking(deployment, deployment.status)
+        for state, message in retraining(deployment, deployment.status)
     ]
 
 
-def asking(deployment: ModelDeployment, status: ModelDeploymentStatus) -> list[tuple[MonitorState, str]]:
+def retraining(deployment: ModelDeployment, status: ModelDeploymentStatus) -> list[tuple[MonitorState, str]]:
     """Return the monitors of a deployment that would have a run, by name, each with its reason in a sentence."""
     monitors = {monitor.name: monitor for monitor in deployment.spec.monitors}
     found = []
@@ -76,5 +76,5 @@ def _reason(monitor: Monitor | None, state: MonitorState, status: ModelDeploymen
         return None
     if monitor.action == "Retrain":
         return state.message
-    found = of_state(status, state) if monitor.action == "Recover" else None
+    found = for_state(status, state) if monitor.action == "Recover" else None
     return found.message if found is not None and found.verdict == "ConceptDrift" else None

@@ -11,8 +11,8 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving import quarantine
 from steadfit.core.serving.action_result import author
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.revisions.lookup import asked_template, revision_of, taken_up
-from steadfit.core.serving.rollout.rollout import coming_up
+from steadfit.core.serving.revisions.lookup import desired_template, reuse_revision, revision_of
+from steadfit.core.serving.rollout.rollout import full_candidate
 from steadfit.core.serving.selection import pin
 
 
@@ -37,7 +37,7 @@ def restore(
     live = status.live
     if live is None:
         return Problem("NothingServes", "no version serves yet, so there is nothing to roll back")
-    if number is None and quarantine.is_barred(live, status, fleet):
+    if number is None and quarantine.is_quarantined(live, status, fleet):
         return Problem("UnderWay", f"version {live.number} is being rolled back already")
     good = _good_one(status, live, number, fleet, now)
     if isinstance(good, Problem):
@@ -47,7 +47,7 @@ def restore(
         update={
             "override": None,
             "promoted": None,
-            "candidate": coming_up(None, good, fleet),
+            "candidate": full_candidate(None, good, fleet),
             "version_floor": good.number,
         }
     )
@@ -58,9 +58,9 @@ def _good_one(
 ) -> RevisionRef | Problem:
     """Return what shall serve instead of the live revision: the last good one as it was proven, if it still stands."""
     last_good = status.last_good
-    if last_good and number in (None, last_good.number) and not quarantine.is_barred(last_good, status, fleet):
-        if fleet.stands(last_good.revision):
-            return taken_up(last_good, asked_template(live), now)
+    if last_good and number in (None, last_good.number) and not quarantine.is_quarantined(last_good, status, fleet):
+        if fleet.has_deployment(last_good.revision):
+            return reuse_revision(last_good, desired_template(live), now)
         version = fleet.version_named(last_good.version)
         anew = revision_of(version, status, fleet, now) if version else None
         if isinstance(anew, RevisionRef) and anew.revision != live.revision:

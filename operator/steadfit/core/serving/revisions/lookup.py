@@ -9,17 +9,17 @@ from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 
 from .revision import as_ref, render
 
 
-def asked_template(ref: RevisionRef) -> str:
+def desired_template(ref: RevisionRef) -> str:
     """Return the digest of the template that the spec asked for when this revision was decided on."""
     return ref.asked_template_digest or ref.template_digest
 
 
-def taken_up(ref: RevisionRef, asked: str, now: datetime) -> RevisionRef:
+def reuse_revision(ref: RevisionRef, asked: str, now: datetime) -> RevisionRef:
     """Return an older revision with a note of the template that it is served instead of."""
     return ref.model_copy(
         update={"asked_template_digest": asked if asked != ref.template_digest else None, "since": now}
@@ -40,26 +40,26 @@ def revision_of(
         return (
             ref is not None
             and (ref.version, ref.digest) == (version.name, version.spec.artifact.digest)
-            and fleet.stands(ref.revision)
-            and not is_barred(ref, status, fleet)
+            and fleet.has_deployment(ref.revision)
+            and not is_quarantined(ref, status, fleet)
         )
 
     live, last_good = status.live, status.last_good
     rendering = render(version, fleet)
     asked = None if isinstance(rendering, Problem) else rendering.template_digest
     for ref in (live, status.candidate):
-        if ref and of_version(ref) and asked in (None, asked_template(ref)):
+        if ref and of_version(ref) and asked in (None, desired_template(ref)):
             return ref
-    if last_good and live and of_version(last_good) and asked in (None, asked_template(live)):
-        return taken_up(last_good, asked_template(live), now)
+    if last_good and live and of_version(last_good) and asked in (None, desired_template(live)):
+        return reuse_revision(last_good, desired_template(live), now)
     if isinstance(rendering, Problem):
         return rendering
     new = as_ref(version, rendering, now)
-    if not is_barred(new, status, fleet):
+    if not is_quarantined(new, status, fleet):
         return new
     for ref in (live, last_good):
         if ref and of_version(ref):
-            return taken_up(ref, new.template_digest, now)
+            return reuse_revision(ref, new.template_digest, now)
     return Problem(
         "RevisionQuarantined",
         f"version {new.number} as spec.server asks for it is revision {new.revision}, which was rolled back;"

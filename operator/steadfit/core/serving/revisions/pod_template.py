@@ -76,7 +76,7 @@ def complete(base: Mapping[str, Any], version: ModelVersion, revision: str, stor
                 **metadata["labels"],
                 names.VERSION: number,
                 names.REVISION: revision,
-                f"{names.MIX_PREFIX}{revision}": "true",
+                f"{names.TRAFFIC_PREFIX}{revision}": "true",
             },
             "annotations": {**metadata["annotations"], names.DIGEST_ANNOTATION: artifact.digest},
         },

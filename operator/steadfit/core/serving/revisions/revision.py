@@ -15,7 +15,7 @@ from steadfit.core import names
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.store_access import settings
-from steadfit.core.store_choice import named
+from steadfit.core.store_choice import by_name
 
 from . import pod_template
 
@@ -48,7 +48,7 @@ def render(version: ModelVersion, fleet: Fleet) -> Rendering | Problem:
     then it gives a new one, which goes through a rollout like any other.
     """
     observed = fleet.observed
-    store = named(version.spec.store_ref.name, observed.stores)
+    store = by_name(version.spec.store_ref.name, observed.stores)
     if isinstance(store, str):
         return Problem(STORE_NOT_FOUND, f"version {version.spec.number} cannot be fetched: {store}")
     base = pod_template.template(observed.deployment, store, observed.platform)

@@ -10,7 +10,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 from steadfit.core import names
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.traffic import service
 from steadfit.core.text import read_time
 
@@ -21,8 +21,8 @@ def live(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
     if status.live is not None:
         return status
     revision = service.selected_revision(observed.deployment, observed.service)
-    found = _read(revision, fleet) if revision and fleet.stands(revision) else None
-    if found is None or is_barred(found, status, fleet):
+    found = _read(revision, fleet) if revision and fleet.has_deployment(revision) else None
+    if found is None or is_quarantined(found, status, fleet):
         return status
     return status.model_copy(update={"live": found})
 

@@ -15,7 +15,7 @@ from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.api.strategy import Canary
 from steadfit.core.serving import quarantine
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import abandoned
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import pod_shares
@@ -35,14 +35,14 @@ def strategy(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fle
     spec, live, wished = fleet.observed.deployment.spec.strategy, status.live, desired.revision
     if spec is None or spec.canary is None or wished is None or live is None:
         return None
-    if desired.pinned or desired.promoted_by or is_barred(live, status, fleet):
+    if desired.pinned or desired.promoted_by or is_quarantined(live, status, fleet):
         return None
     if status.last_good and wished.revision == status.last_good.revision:
         return None
     return spec.canary
 
 
-def is_let_through(status: ModelDeploymentStatus, wished: RevisionRef) -> bool:
+def is_promoted(status: ModelDeploymentStatus, wished: RevisionRef) -> bool:
     """Return whether the wished revision may become live: it was let through, beside what is still live."""
     candidate, live = status.candidate, status.live
     return (
@@ -61,10 +61,10 @@ def advance(
     live = status.live
     if live is None:
         return status
-    candidate = canary_start.taken_up(status.candidate, wished, live, steps)
+    candidate = canary_start.update_candidate(status.candidate, wished, live, steps)
     if candidate.analysed_since is None:
-        return _placed(status, canary_start.begun(candidate, live, fleet, now), fleet)
-    if candidate.step_since is None and pod_shares.ready(candidate, fleet):
+        return _placed(status, canary_start.begin_analysis(candidate, live, fleet, now), fleet)
+    if candidate.step_since is None and pod_shares.all_ready(candidate, fleet):
         candidate = candidate.model_copy(update={"step_since": now})
     return _judged(status, candidate, live, steps, fleet, now)
 

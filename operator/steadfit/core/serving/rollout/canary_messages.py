@@ -27,9 +27,9 @@ def position(candidate: Candidate, fleet: Fleet) -> str:
         step += f" asks for {candidate.weight} %"
     if pod_shares.by_gateway(deployment):
         return f"takes {candidate.actual_weight} % of the traffic ({step})"
-    pods = pod_shares.asked(candidate, deployment)
+    pods = pod_shares.desired_pods(candidate, deployment)
     taken = f"{candidate.actual_weight} %" if candidate.actual_weight is not None else "none"
-    return f"takes {taken} of the traffic ({step}, {pods} of {pods + fleet.target} pods)"
+    return f"takes {taken} of the traffic ({step}, {pods} of {pods + fleet.desired_replicas} pods)"
 
 
 def waits(candidate: Candidate, finding: Finding, pause: datetime | None, fleet: Fleet) -> str:

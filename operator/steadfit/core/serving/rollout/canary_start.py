@@ -11,7 +11,7 @@ from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.traffic import pod_shares, route_condition, service, traffic_label
 
 
-def taken_up(stored: Candidate | None, wished: RevisionRef, live: RevisionRef, steps: Canary) -> Candidate:
+def update_candidate(stored: Candidate | None, wished: RevisionRef, live: RevisionRef, steps: Canary) -> Candidate:
     """Return the wished revision as the candidate beside what is live, where it stood if it was that already.
 
     Beside another champion nothing that was found holds, so it starts anew. After an edit of the steps it goes on at
@@ -31,7 +31,7 @@ def taken_up(stored: Candidate | None, wished: RevisionRef, live: RevisionRef, s
     return stored.model_copy(update=fields)
 
 
-def begun(candidate: Candidate, live: RevisionRef, fleet: Fleet, now: datetime) -> Candidate:
+def begin_analysis(candidate: Candidate, live: RevisionRef, fleet: Fleet, now: datetime) -> Candidate:
     """Return the candidate as it comes up; it is judged from the moment on in which it may take traffic."""
     hindrance = _hindrance(candidate, live, fleet)
     if hindrance:
@@ -40,7 +40,7 @@ def begun(candidate: Candidate, live: RevisionRef, fleet: Fleet, now: datetime) 
     return candidate.model_copy(update={"phase": "Analysing", "message": "the traffic moves", **since})
 
 
-def remade(candidate: Candidate | None, fleet: Fleet) -> bool:
+def must_recreate(candidate: Candidate | None, fleet: Fleet) -> bool:
     """Return whether a candidate's pods cannot share the champion's traffic: then its Deployment is made anew.
 
     Labels are given at birth. What takes traffic already is left alone.
@@ -48,7 +48,7 @@ def remade(candidate: Candidate | None, fleet: Fleet) -> bool:
     if candidate is None or candidate.champion_revision is None or pod_shares.by_gateway(fleet.observed.deployment):
         return False
     found = fleet.workload(candidate.revision)
-    if found is None or traffic_label.joins(found, candidate.champion_revision):
+    if found is None or traffic_label.has_label(found, candidate.champion_revision):
         return False
     return candidate.revision not in service.taking_traffic(fleet)
 
@@ -56,14 +56,14 @@ def remade(candidate: Candidate | None, fleet: Fleet) -> bool:
 def _hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:
     """Return what a candidate waits for before it takes traffic; empty when there is nothing left."""
     deployment = fleet.observed.deployment
-    if fleet.target == 0:
+    if fleet.desired_replicas == 0:
         return "it is tried once there are pods; spec.server.replicas is 0"
-    if remade(candidate, fleet):
+    if must_recreate(candidate, fleet):
         return f"its pods are made anew, so that they can share the traffic of version {live.number}"
-    if not pod_shares.ready(candidate, fleet):
-        return coming(candidate, fleet)
+    if not pod_shares.all_ready(candidate, fleet):
+        return progress(candidate, fleet)
     if not pod_shares.by_gateway(deployment):
-        strangers = traffic_label.strangers(live.revision, candidate.revision, fleet)
+        strangers = traffic_label.other_revisions(live.revision, candidate.revision, fleet)
         if strangers:
             named = ", ".join(sorted(strangers))
             return f"waits until revision {named} has no pods any more: they would share the traffic too"
@@ -72,11 +72,11 @@ def _hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:
     return route_condition.hindrance(candidate, live, fleet) if pod_shares.by_gateway(deployment) else ""
 
 
-def coming(candidate: Candidate, fleet: Fleet) -> str:
+def progress(candidate: Candidate, fleet: Fleet) -> str:
     """Return how far a candidate's pods are, and what they say."""
-    pods = pod_shares.asked(candidate, fleet.observed.deployment)
-    count = f"{min(pods, fleet.ready(candidate.revision))} of {pods} pods are ready"
-    if not fleet.stands(candidate.revision):
+    pods = pod_shares.desired_pods(candidate, fleet.observed.deployment)
+    count = f"{min(pods, fleet.ready_pods(candidate.revision))} of {pods} pods are ready"
+    if not fleet.has_deployment(candidate.revision):
         return f"{count}: the Deployment is being created"
     said = of_revision(candidate.revision, fleet)
     return f"{count}: {said.text}" if said else count

@@ -10,7 +10,7 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import pod_shares
 
@@ -33,15 +33,15 @@ def advance(
         floor = status.version_floor if desired.pinned else live.number
         return status.model_copy(update={"candidate": None, "live": kept, "version_floor": floor})
     steps = canary.strategy(status, desired, fleet)
-    if steps is not None and not canary.is_let_through(status, wished):
+    if steps is not None and not canary.is_promoted(status, wished):
         return canary.advance(status, wished, steps, fleet, now)
-    if fleet.complete(wished.revision):
+    if fleet.is_complete(wished.revision):
         return _promote(status, wished, fleet, now)
-    candidate = coming_up(status.candidate, wished, fleet)
+    candidate = full_candidate(status.candidate, wished, fleet)
     return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": desired.promoted_by})})
 
 
-def coming_up(stored: Candidate | None, wished: RevisionRef, fleet: Fleet) -> Candidate:
+def full_candidate(stored: Candidate | None, wished: RevisionRef, fleet: Fleet) -> Candidate:
     """Return the wished revision as the candidate that gets all of its pods.
 
     It keeps the time at which it was first decided on. One that a canary let through keeps what that has found.
@@ -51,7 +51,7 @@ def coming_up(stored: Candidate | None, wished: RevisionRef, fleet: Fleet) -> Ca
     let_through = stored is not None and same and stored.phase == "Promoting"
     candidate = stored.model_copy(update=fields) if stored and let_through else Candidate(**fields)
     share = pod_shares.share(candidate, fleet.observed.deployment)
-    return candidate.model_copy(update={"message": canary_start.coming(candidate, fleet), "actual_weight": share})
+    return candidate.model_copy(update={"message": canary_start.progress(candidate, fleet), "actual_weight": share})
 
 
 def _promote(status: ModelDeploymentStatus, wished: RevisionRef, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
@@ -59,7 +59,7 @@ def _promote(status: ModelDeploymentStatus, wished: RevisionRef, fleet: Fleet, n
     past = [
         ref
         for ref in (status.live, status.last_good)
-        if ref and ref.revision != wished.revision and not is_barred(ref, status, fleet)
+        if ref and ref.revision != wished.revision and not is_quarantined(ref, status, fleet)
     ]
     live = RevisionRef(**_fields(wished) | {"since": now})
     return status.model_copy(update={"live": live, "last_good": past[0] if past else None, "candidate": None})

@@ -13,7 +13,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet, Workload
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import deployment_manifest
 from steadfit.core.serving.revisions.revision import render
 from steadfit.core.serving.traffic import pod_shares, warm_standby
@@ -59,12 +59,12 @@ def retire(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequen
 def _needed(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequence[tuple[RevisionRef, int]]:
     """Return the revisions that have pods, and how many; a candidate that is made anew is not there for a while."""
     deployment, candidate = fleet.observed.deployment, status.candidate
-    needed: list[tuple[RevisionRef, int]] = [(status.live, fleet.target)] if status.live else []
-    if candidate is not None and not canary_start.remade(candidate, fleet):
-        needed.append((candidate, pod_shares.asked(candidate, deployment)))
+    needed: list[tuple[RevisionRef, int]] = [(status.live, fleet.desired_replicas)] if status.live else []
+    if candidate is not None and not canary_start.must_recreate(candidate, fleet):
+        needed.append((candidate, pod_shares.desired_pods(candidate, deployment)))
     ready = warm_standby.revision(status, fleet, now)
     if ready is not None and (candidate is None or ready.revision != candidate.revision):
-        needed.append((ready, fleet.target))
+        needed.append((ready, fleet.desired_replicas))
     return needed
 
 
@@ -74,7 +74,7 @@ def _create(ref: RevisionRef, pods: int, status: ModelDeploymentStatus, fleet: F
     rendering = render(version, fleet) if version else None
     if version is None or rendering is None or isinstance(rendering, Problem):
         return []
-    if rendering.revision != ref.revision or is_barred(ref, status, fleet):
+    if rendering.revision != ref.revision or is_quarantined(ref, status, fleet):
         return []
     return [Create(deployment_manifest.render(fleet.observed.deployment, version, rendering, ref, pods))]
 

@@ -9,9 +9,9 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned, RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.messages import named
-from steadfit.core.serving.quarantine import is_barred
-from steadfit.core.serving.revisions.lookup import revision_of, taken_up
+from steadfit.core.serving.messages import describe
+from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.revisions.lookup import reuse_revision, revision_of
 from steadfit.core.serving.revisions.revision import STORE_NOT_FOUND
 
 from . import abandoned, eligible_versions, pin, promote
@@ -45,15 +45,15 @@ def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desire
     The first that applies: a pin, a rollback in flight, a promotion by a person, the newest verified version. What was
     given up never comes back by itself.
     """
-    wished = pin.wished_pin(status, fleet)
+    wished = pin.effective_pin(status, fleet)
     if wished is not None:
         resolved = pin.resolve(wished, status, fleet, now)
         if isinstance(resolved, Problem):
             return DesiredRevision(_stay(status, fleet, now).revision, resolved, pinned=True)
         return DesiredRevision(resolved, pinned=True)
-    if status.live and is_barred(status.live, status, fleet):
+    if status.live and is_quarantined(status.live, status, fleet):
         return _finish_rollback(status, fleet, now)
-    promoted = promote.wished(status, fleet, now)
+    promoted = promote.desired(status, fleet, now)
     if isinstance(promoted, RevisionRef) and status.promoted:
         return DesiredRevision(promoted, promoted_by=status.promoted.by)
     if isinstance(promoted, Problem):
@@ -69,7 +69,7 @@ def _let_through(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> 
     candidate, live = status.candidate, status.live
     if candidate is None or live is None or candidate.champion_revision != live.revision:
         return None
-    if candidate.phase != "Promoting" or candidate.promoted_by is None or is_barred(candidate, status, fleet):
+    if candidate.phase != "Promoting" or candidate.promoted_by is None or is_quarantined(candidate, status, fleet):
         return None
     version = fleet.version_named(candidate.version)
     revision = revision_of(version, status, fleet, now) if version else None
@@ -79,25 +79,25 @@ def _let_through(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> 
 def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
     """Return the newest version that may replace what serves and was not given up, or else what serves."""
     given_up: Problem | None = None
-    left = eligible_versions.left_by_a_pin(status, fleet)
+    left = eligible_versions.version_before_pin(status, fleet)
     for version in [*eligible_versions.newest_first(status, fleet), *([left] if left else [])]:
         revision = revision_of(version, status, fleet, now)
         if isinstance(revision, Problem):
             return DesiredRevision(_stay(status, fleet, now).revision, revision)
         entry = abandoned.entry_of(revision, status)
         if entry is None:
-            return DesiredRevision(revision, eligible_versions.passed_over(version, status, fleet) or given_up)
+            return DesiredRevision(revision, eligible_versions.not_compared(version, status, fleet) or given_up)
         given_up = given_up or _given_up(entry)
     stay = _stay(status, fleet, now)
     return DesiredRevision(
-        stay.revision, eligible_versions.passed_over(None, status, fleet) or given_up or stay.problem
+        stay.revision, eligible_versions.not_compared(None, status, fleet) or given_up or stay.problem
     )
 
 
 def _given_up(entry: Abandoned) -> Problem:
     return Problem(
         "CandidateAbandoned",
-        f"{named(entry)} was given up by {entry.by}: {entry.reason};"
+        f"{describe(entry)} was given up by {entry.by}: {entry.reason};"
         f" a Promote of version {entry.number} lets it through",
     )
 
@@ -107,7 +107,7 @@ def _stay(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desired
     live = status.live
     if live is None:
         return DesiredRevision(None)
-    if is_barred(live, status, fleet):
+    if is_quarantined(live, status, fleet):
         return _finish_rollback(status, fleet, now)
     version = fleet.version_named(live.version)
     if version is None:
@@ -119,7 +119,7 @@ def _stay(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desired
     if entry is None or revision.revision == live.revision:
         return DesiredRevision(revision)
     # What serves goes on by the pods that it has, until the spec asks for yet others.
-    return DesiredRevision(taken_up(live, revision.template_digest, live.since), _given_up(entry))
+    return DesiredRevision(reuse_revision(live, revision.template_digest, live.since), _given_up(entry))
 
 
 def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
@@ -131,9 +131,9 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
     """
     candidate = status.candidate
     for ref in (None if candidate and candidate.champion_revision else candidate, status.last_good):
-        if ref is None or is_barred(ref, status, fleet):
+        if ref is None or is_quarantined(ref, status, fleet):
             continue
-        if fleet.stands(ref.revision):
+        if fleet.has_deployment(ref.revision):
             return DesiredRevision(ref)
         version = fleet.version_named(ref.version)
         revision = revision_of(version, status, fleet, now) if version else None

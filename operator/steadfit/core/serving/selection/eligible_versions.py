@@ -10,7 +10,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import highest_number, is_barred, is_version_barred
+from steadfit.core.serving.quarantine import highest_rolled_back, is_quarantined, is_version_quarantined
 
 
 def _may_roll_out(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
@@ -18,7 +18,7 @@ def _may_roll_out(version: ModelVersion, status: ModelDeploymentStatus, fleet: F
         version.status.phase == "Verified"
         and version.spec.duplicate_of is None
         and version.metadata.deletion_timestamp is None
-        and not is_version_barred(version, status, fleet)
+        and not is_version_quarantined(version, status, fleet)
     )
 
 
@@ -34,7 +34,7 @@ def _newer(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
     Older ones never come back by themselves: neither after a rollback, nor when a threshold edit rejects what serves.
     While nothing serves, as in a new cluster, what was rolled back hides none that is older: one of them was good.
     """
-    rolled_back = highest_number(status) if status.live else 0
+    rolled_back = highest_rolled_back(status) if status.live else 0
     floor = max(status.version_floor or 0, rolled_back, status.promoted.above if status.promoted else 0)
     return [
         version
@@ -50,20 +50,20 @@ def _compared_with_what_serves(version: ModelVersion, status: ModelDeploymentSta
     version is better than no answer; but to be as good as one that was rolled back is no merit.
     """
     compared, live = version.spec.evaluation.champion, status.live
-    if live is not None and not is_barred(live, status, fleet):
+    if live is not None and not is_quarantined(live, status, fleet):
         serves = version.spec.artifact.digest == live.digest
         return serves or (compared is not None and compared.digest == live.digest)
-    return compared is None or not _is_artifact_barred(compared.digest, status, fleet)
+    return compared is None or not _is_artifact_quarantined(compared.digest, status, fleet)
 
 
-def _is_artifact_barred(digest: str, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+def _is_artifact_quarantined(digest: str, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     same = [version for version in fleet.observed.versions if version.spec.artifact.digest == digest]
     return any(entry.digest == digest for entry in status.quarantine) or any(
-        is_version_barred(version, status, fleet) for version in same
+        is_version_quarantined(version, status, fleet) for version in same
     )
 
 
-def passed_over(chosen: ModelVersion | None, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
+def not_compared(chosen: ModelVersion | None, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
     """Return the sentence about the newest version that is not rolled out for want of a comparison, if there is one."""
     above = chosen.spec.number if chosen else 0
     unfit = [
@@ -88,7 +88,7 @@ def passed_over(chosen: ModelVersion | None, status: ModelDeploymentStatus, flee
     )
 
 
-def left_by_a_pin(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
+def version_before_pin(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
     """Return the version that served before a pin that is gone now."""
     if status.live is None or status.version_floor in (None, status.live.number):
         return None

@@ -12,7 +12,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.revisions.lookup import revision_of
 
 
-def wished_pin(status: ModelDeploymentStatus, fleet: Fleet) -> Pin | None:
+def effective_pin(status: ModelDeploymentStatus, fleet: Fleet) -> Pin | None:
     """Return the pin in force: the one set by an action, else the spec's."""
     if status.override:
         return Pin(version=status.override.number)

@@ -13,7 +13,7 @@ from steadfit.api.rollout import Candidate, Promoted, RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions.revision import Rendering, as_ref, render
 
 from . import pin
@@ -21,7 +21,7 @@ from . import pin
 
 def promote(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
     """Return what follows from a Promote, or why nothing does."""
-    if pin.wished_pin(status, fleet) is not None:
+    if pin.effective_pin(status, fleet) is not None:
         return Problem(
             "Pinned", "a version is pinned here; Unpin it, or take spec.pin away, before you promote another"
         )
@@ -29,7 +29,7 @@ def promote(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
     return _candidate(status, action, fleet) if number is None else _named(number, status, action, fleet, now)
 
 
-def wished(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | Problem | None:
+def desired(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | Problem | None:
     """Return the revision of the promoted version until it serves, or why it cannot; None while there is none."""
     promoted, live = status.promoted, status.live
     if promoted is None:
@@ -52,14 +52,14 @@ def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet)
     candidate, live = status.candidate, status.live
     if candidate is None:
         return Problem("NoCandidate", "no version is being tried, so there is nothing to promote; name a version")
-    if candidate.champion_revision is None or live is None or is_barred(live, status, fleet):
+    if candidate.champion_revision is None or live is None or is_quarantined(live, status, fleet):
         return Problem(
             "NoVerdictAwaited",
             f"version {candidate.number} waits for no verdict: it takes the traffic as soon as its pods are ready",
         )
     if candidate.phase == "Promoting":
         return Problem("UnderWay", f"version {candidate.number} was let through already")
-    if is_barred(candidate, status, fleet):
+    if is_quarantined(candidate, status, fleet):
         return Problem("CandidateQuarantined", f"version {candidate.number} is in quarantine; Release it first")
     let_through = candidate.model_copy(update={"phase": "Promoting", "promoted_by": author(action)})
     return ActionResult(status.model_copy(update={"candidate": let_through}), _words(candidate.number))
@@ -75,7 +75,7 @@ def _named(
     candidate, live = status.candidate, status.live
     if candidate is not None and candidate.version == resolved.version and candidate.champion_revision is not None:
         return _candidate(status, action, fleet)
-    if live is not None and live.version == resolved.version and not is_barred(live, status, fleet):
+    if live is not None and live.version == resolved.version and not is_quarantined(live, status, fleet):
         return _other_pods(live, status, action, fleet, now)
     known = [version.spec.number for version in fleet.observed.versions]
     promoted = Promoted(
@@ -103,7 +103,7 @@ def _other_pods(
     if version is None or not isinstance(rendering, Rendering) or not _given_up(rendering.revision, status):
         return Problem("AlreadyServes", f"version {live.number} is what serves")
     wished = as_ref(version, rendering, now)
-    if is_barred(wished, status, fleet):
+    if is_quarantined(wished, status, fleet):
         return Problem("RevisionQuarantined", f"revision {wished.revision} is in quarantine; Release it first")
     let_through = Candidate(
         **wished.model_dump(), champion_revision=live.revision, phase="Promoting", promoted_by=author(action)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.messages import named
+from steadfit.core.serving.messages import describe
 from steadfit.core.serving.rollout import canary_messages
 from steadfit.core.types import Event
 
@@ -28,10 +28,10 @@ def _of_candidate(old: Candidate | None, new: Candidate, after: ModelDeploymentS
         if old is not None and old.phase == "Promoting":
             return []
         by = new.promoted_by or "the analysis: every metric passed"
-        return [Event("Normal", "Promoted", f"{named(new)} is let through by {by}")]
+        return [Event("Normal", "Promoted", f"{describe(new)} is let through by {by}")]
     if new.analysed_since is None:
         return []
-    position = f"{named(new)} {canary_messages.position(new, fleet)}"
+    position = f"{describe(new)} {canary_messages.position(new, fleet)}"
     if new.phase == "Paused":
         paused = old is not None and old.phase == "Paused"
         return [] if paused else [Event("Warning", "CanaryPaused", f"{position}: {new.message}")]
@@ -47,10 +47,10 @@ def _of_end(old: Candidate, before: ModelDeploymentStatus, after: ModelDeploymen
     for given_up in after.abandoned:
         if given_up.revision == old.revision and (given_up.revision, given_up.at) not in known:
             return [
-                Event("Warning", "CanaryAbandoned", f"{named(old)} was given up by {given_up.by}: {given_up.reason}")
+                Event("Warning", "CanaryAbandoned", f"{describe(old)} was given up by {given_up.by}: {given_up.reason}")
             ]
     barred = {entry.revision for entry in before.quarantine}
     for entry in after.quarantine:
         if entry.revision == old.revision and entry.revision not in barred:
-            return [Event("Warning", "CanaryFailed", f"{named(old)} is put back: {entry.reason}")]
+            return [Event("Warning", "CanaryFailed", f"{describe(old)} is put back: {entry.reason}")]
     return []

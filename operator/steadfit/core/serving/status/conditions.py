@@ -16,10 +16,10 @@ from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling
 from steadfit.core.monitors import condition as monitors_condition
 from steadfit.core.monitors.evaluation import Watched
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.messages import named
+from steadfit.core.serving.messages import describe
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.pod_messages import of_revision
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import route_condition, service
 
@@ -52,7 +52,7 @@ def conditions(
     return merge(deployment.status.conditions, conditions, deployment.metadata.generation, now)
 
 
-def job_awaited_until(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
+def job_deadline(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
     """Return when the missing TrainingJob becomes a person's task; None if it is there, not needed, or missed already.
 
     A ModelDeployment without a creation time was never stored and waits for nothing.
@@ -65,7 +65,7 @@ def job_awaited_until(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     return due if now < due else None
 
 
-def answering(status: ModelDeploymentStatus, fleet: Fleet) -> RevisionRef | None:
+def revision_behind_service(status: ModelDeploymentStatus, fleet: Fleet) -> RevisionRef | None:
     """Return the revision behind the Service: the live one, or the last good one until the traffic has moved."""
     selected = service.selected_revision(fleet.observed.deployment, fleet.observed.service)
     return next((ref for ref in (status.live, status.last_good) if ref and ref.revision == selected), None)
@@ -81,23 +81,23 @@ def _readiness(
             f"a Service {observed.deployment.name} that belongs to someone else has the name this deployment needs;"
             " delete or rename it",
         )
-    if problem and problem.reason == "VersionNotFound" and job_awaited_until(status, fleet, now):
-        return _job_awaited(observed.deployment)
+    if problem and problem.reason == "VersionNotFound" and job_deadline(status, fleet, now):
+        return _awaiting_job(observed.deployment)
     if problem and (desired.pinned or live is None):
         return stalled(problem.reason, problem.message)
     if live is None:
         return _before_the_first(status, fleet, now)
-    if is_barred(live, status, fleet):
+    if is_quarantined(live, status, fleet):
         if problem:
             return stalled(problem.reason, problem.message)
         coming = f"; version {status.candidate.number} takes its place" if status.candidate else ""
         return reconciling("RollingBack", f"version {live.number} was rolled back and still answers{coming}")
-    behind = answering(status, fleet)
-    if fleet.target == 0:
+    behind = revision_behind_service(status, fleet)
+    if fleet.desired_replicas == 0:
         return ready("ScaledToZero", f"version {live.number} has no pods, as spec.server.replicas asks for")
     if behind is None:
         return reconciling("TrafficMoving", f"the Service is being pointed at version {live.number}")
-    if fleet.ready(behind.revision) == 0:
+    if fleet.ready_pods(behind.revision) == 0:
         said = of_revision(behind.revision, fleet)
         words = f": {said.text}" if said else ""
         return reconciling("NoReadyPods", f"no pod of version {behind.number} is ready{words}")
@@ -109,8 +109,8 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     observed = fleet.observed
     name = observed.deployment.training_job
     if observed.job is None and not observed.versions:
-        if job_awaited_until(status, fleet, now):
-            return _job_awaited(observed.deployment)
+        if job_deadline(status, fleet, now):
+            return _awaiting_job(observed.deployment)
         return stalled("TrainingJobNotFound", f"there is no TrainingJob {name} in this namespace, and no version of it")
     candidate = status.candidate
     if candidate:
@@ -125,19 +125,19 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     return reconciling("FirstRollout" if candidate else "AwaitingFirstModel", message)
 
 
-def _job_awaited(deployment: ModelDeployment) -> list[DesiredCondition]:
+def _awaiting_job(deployment: ModelDeployment) -> list[DesiredCondition]:
     """Return the conditions for the first minute: tools that apply a directory order its objects by name or kind."""
     return reconciling("AwaitingTrainingJob", f"TrainingJob {deployment.training_job} is not there yet")
 
 
 def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
-    behind = answering(status, fleet)
+    behind = revision_behind_service(status, fleet)
     if behind is None:
         return DesiredCondition(SERVING, "False", "NotServing", "no version takes requests")
-    if fleet.ready(behind.revision) == 0:
+    if fleet.ready_pods(behind.revision) == 0:
         return DesiredCondition(SERVING, "False", "NoReadyPods", f"no pod of version {behind.number} is ready")
     version = fleet.version_named(behind.version)
-    served = f"{named(behind)} serves"
+    served = f"{describe(behind)} serves"
     if version and version.status.phase == "Rejected":
         return DesiredCondition(
             SERVING,
@@ -179,8 +179,8 @@ def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCond
     live = status.live
     if live is None:
         return []
-    count = f"{fleet.ready(live.revision)} of {fleet.target} pods of version {live.number} are ready"
-    if fleet.ready(live.revision) >= fleet.target:
+    count = f"{fleet.ready_pods(live.revision)} of {fleet.desired_replicas} pods of version {live.number} are ready"
+    if fleet.ready_pods(live.revision) >= fleet.desired_replicas:
         return [DesiredCondition(PODS_READY, "True", "PodsReady", count)]
     said = of_revision(live.revision, fleet)
     return [DesiredCondition(PODS_READY, "False", "PodsNotReady", f"{count}: {said.text}" if said else count)]

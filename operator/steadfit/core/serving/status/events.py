@@ -7,9 +7,9 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.conditions import STALLED
 from steadfit.core.monitors.evaluation import FIRING
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.messages import named
+from steadfit.core.serving.messages import describe
 from steadfit.core.serving.pod_messages import of_revision
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.traffic.service import selected_revision
 from steadfit.core.types import Event
 
@@ -60,7 +60,7 @@ def _quarantine(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> 
         Event(
             "Warning",
             "Quarantined",
-            f"{named(entry)} is in quarantine by {entry.by}: {entry.reason}",
+            f"{describe(entry)} is in quarantine by {entry.by}: {entry.reason}",
         )
         for entry in after.quarantine
         if entry.revision not in known
@@ -75,19 +75,19 @@ def _candidate(before: ModelDeploymentStatus, after: ModelDeploymentStatus, flee
     if old and old.revision not in (live, new.revision if new else None, *told_why):
         if new and new.number > old.number:
             events.append(
-                Event("Normal", "RolloutSuperseded", f"{named(old)} gives way to {named(new)}, which is newer")
+                Event("Normal", "RolloutSuperseded", f"{describe(old)} gives way to {describe(new)}, which is newer")
             )
         else:
-            events.append(Event("Normal", "RolloutDropped", f"{named(old)} is not wished for any more"))
+            events.append(Event("Normal", "RolloutDropped", f"{describe(old)} is not wished for any more"))
     if new is None:
         return events
     if old is None or old.revision != new.revision:
         beside = f" beside version {after.live.number}" if after.live else ""
-        events.append(Event("Normal", "RolloutStarted", f"{named(new)} comes up{beside}"))
+        events.append(Event("Normal", "RolloutStarted", f"{describe(new)} comes up{beside}"))
     said = of_revision(new.revision, fleet)
     # Counts of ready pods change while the words stay: only other words are news.
     if said and said.failing and (old is None or said.text not in old.message):
-        events.append(Event("Warning", "CandidateFailing", f"{named(new)} does not come up: {said.text}"))
+        events.append(Event("Warning", "CandidateFailing", f"{describe(new)} does not come up: {said.text}"))
     return events
 
 
@@ -97,10 +97,10 @@ def _live(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fl
         return []
     observed = fleet.observed
     if old is None and selected_revision(observed.deployment, observed.service) == new.revision:
-        return [Event("Warning", "FoundAgain", f"{named(new)} still takes the traffic; the status was lost")]
-    if old and is_barred(old, after, fleet):
-        return [Event("Normal", "RolledBack", f"traffic moves back from version {old.number} to {named(new)}")]
-    return [Event("Normal", "TrafficMoved", f"traffic moves to {named(new)}")]
+        return [Event("Warning", "FoundAgain", f"{describe(new)} still takes the traffic; the status was lost")]
+    if old and is_quarantined(old, after, fleet):
+        return [Event("Normal", "RolledBack", f"traffic moves back from version {old.number} to {describe(new)}")]
+    return [Event("Normal", "TrafficMoved", f"traffic moves to {describe(new)}")]
 
 
 def _stalled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.conditions import DesiredCondition
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis, dry_run, rollback_limit
 
 RECOVERING = "Recovering"
@@ -26,7 +26,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     if live is None:
         return []
     entry = next((entry for entry in reversed(status.quarantine) if entry.revision == live.revision), None)
-    if is_barred(live, status, fleet):
+    if is_quarantined(live, status, fleet):
         if entry is None or not entry.by.startswith(automatic_rollback.BY):
             return []
         coming = f"; version {status.candidate.number} takes its place" if status.candidate else ""
@@ -41,7 +41,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
             " to go back to"
         )
         return [DesiredCondition(RECOVERING, "False", "NothingToRollBackTo", message)]
-    at_work = diagnosis.at_work(status, fleet)
+    at_work = diagnosis.running(status, fleet)
     if at_work:
         message = "; ".join(
             f"monitor {entry.monitor} fires: run {entry.run} evaluates version {entry.number} and version"
@@ -52,7 +52,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     undecided = [
         found
         for state in status.monitors
-        if (found := diagnosis.of_state(status, state)) is not None and found.verdict == "Undecided"
+        if (found := diagnosis.for_state(status, state)) is not None and found.verdict == "Undecided"
     ]
     if undecided:
         message = "; ".join(f"monitor {found.monitor}: {found.message}" for found in undecided)

@@ -18,9 +18,9 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple
     return (
         *_diagnoses(before, after),
         *_rollbacks(before, after),
-        *_begun(before, after, ROLLBACKS_FROZEN, "True", "Warning"),
-        *_begun(before, after, DRY_RUN, "True", "Normal"),
-        *_begun(before, after, RECOVERING, "False", "Warning"),
+        *_started(before, after, ROLLBACKS_FROZEN, "True", "Warning"),
+        *_started(before, after, DRY_RUN, "True", "Normal"),
+        *_started(before, after, RECOVERING, "False", "Warning"),
     )
 
 
@@ -47,7 +47,7 @@ def _rollbacks(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> l
     ]
 
 
-def _begun(
+def _started(
     before: ModelDeploymentStatus,
     after: ModelDeploymentStatus,
     kind: str,

@@ -23,7 +23,7 @@ VOLUME = "pod"
 """The volume by which a pod reads its own annotation; a pod without it hears nothing."""
 DIRECTORY = "/steadfit/pod"
 FILE = "drain"
-TOLD = "true"
+DRAINING = "true"
 
 
 def supported(deployment: ModelDeployment) -> bool:
@@ -32,24 +32,24 @@ def supported(deployment: ModelDeployment) -> bool:
     return server.image is None if server.drains is None else server.drains
 
 
-def hears(workload: Workload) -> bool:
+def can_drain(workload: Workload) -> bool:
     """Return whether the pods of a revision, as it was frozen, are told: the spec may ask for another server by now."""
     return _has_volume(workload.manifest.get("spec", {}).get("template", {}))
 
 
-def keep(fleet: Fleet) -> Sequence[Action]:
+def annotate(fleet: Fleet) -> Sequence[Action]:
     """Return what tells pods that were left to drain, and takes it back from those that are wanted again."""
-    leaving = {found.revision for found in fleet.workloads} - _wanted(fleet)
+    leaving = {found.revision for found in fleet.workloads} - _keep_connections(fleet)
     actions: list[Action] = []
     for pod in sorted(fleet.observed.pods, key=lambda pod: str(pod["metadata"]["name"])):
         metadata = pod["metadata"]
         drains = metadata.get("labels", {}).get(names.REVISION) in leaving
-        if drains != _is_told(pod) and _listens(pod):
-            actions.append(_tell(pod, drains=drains))
+        if drains != _is_draining(pod) and _is_drainable(pod):
+            actions.append(_set_draining(pod, drains=drains))
     return actions
 
 
-def _wanted(fleet: Fleet) -> frozenset[str]:
+def _keep_connections(fleet: Fleet) -> frozenset[str]:
     """Return the revisions whose clients stay: what is selected, what will be next, and what nobody has met yet.
 
     A candidate that comes up has no clients, and would only answer its first ones with a closed connection. One that
@@ -65,7 +65,7 @@ def _wanted(fleet: Fleet) -> frozenset[str]:
     return frozenset(wanted)
 
 
-def _listens(pod: Manifest) -> bool:
+def _is_drainable(pod: Manifest) -> bool:
     """Return whether telling this pod does anything: one that ends drains by itself."""
     running = pod.get("status", {}).get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
     return running and _has_volume(pod)
@@ -76,11 +76,11 @@ def _has_volume(pod: Manifest) -> bool:
     return any(volume["name"] == VOLUME and "downwardAPI" in volume for volume in volumes)
 
 
-def _is_told(pod: Manifest) -> bool:
-    return bool(pod["metadata"].get("annotations", {}).get(names.DRAIN_ANNOTATION) == TOLD)
+def _is_draining(pod: Manifest) -> bool:
+    return bool(pod["metadata"].get("annotations", {}).get(names.DRAIN_ANNOTATION) == DRAINING)
 
 
-def _tell(pod: Manifest, *, drains: bool) -> Apply:
+def _set_draining(pod: Manifest, *, drains: bool) -> Apply:
     """Return the change of this one annotation.
 
     It is fenced by the pod's uid and not by its resourceVersion. That changes with every probe and would make the
@@ -88,6 +88,6 @@ def _tell(pod: Manifest, *, drains: bool) -> Apply:
     it right, but no answer.
     """
     metadata = {key: pod["metadata"][key] for key in ("name", "namespace", "uid")}
-    annotations = {names.DRAIN_ANNOTATION: TOLD} if drains else {}
+    annotations = {names.DRAIN_ANNOTATION: DRAINING} if drains else {}
     manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "annotations": annotations}}
     return Apply(manifest, field_manager=MANAGER)

@@ -16,7 +16,7 @@ from steadfit.core import names
 from steadfit.core.serving import ownership
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.ownership import is_foreign
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.types import Action, Apply, Create, Delete, Manifest
 
 from . import pod_shares, revision_services, route_weights, warm_standby
@@ -36,7 +36,7 @@ def point(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequenc
     """
     observed = fleet.observed
     deployment, route = observed.deployment, observed.route
-    referred = route_weights.referred(deployment, route)
+    referred = route_weights.referenced(deployment, route)
     if not pod_shares.by_gateway(deployment):
         ours = route is not None and not is_foreign(deployment, route) and "deletionTimestamp" not in route["metadata"]
         leaving: list[Action] = [Delete(route)] if ours and route is not None else []
@@ -46,7 +46,7 @@ def point(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequenc
     revisions = _revisions(status, fleet, now)
     return [
         *revision_services.keep(revisions, fleet),
-        *_routed(status, revisions, fleet),
+        *_update_route(status, revisions, fleet),
         *revision_services.retire(frozenset(referred) | frozenset(revisions), fleet),
     ]
 
@@ -56,7 +56,7 @@ def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
     deployment, route = fleet.observed.deployment, fleet.observed.route
     if route is None or is_foreign(deployment, route):
         return False
-    known = candidate.revision in route_weights.referred(deployment, route)
+    known = candidate.revision in route_weights.referenced(deployment, route)
     return known and ownership.decided(route) == decision(live, candidate)
 
 
@@ -106,43 +106,43 @@ def _revisions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> li
     return list(dict.fromkeys(ref.revision for ref in refs if ref))
 
 
-def _routed(status: ModelDeploymentStatus, revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:
+def _update_route(status: ModelDeploymentStatus, revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:
     deployment, route, live = fleet.observed.deployment, fleet.observed.route, status.live
     if live is None or (route is not None and "deletionTimestamp" in route["metadata"]):
         return []
-    if is_barred(live, status, fleet):
-        return _narrowed(live, status, fleet)
-    standing = revision_services.standing(fleet)
-    if live.revision not in standing or _waits(live, status, fleet):
+    if is_quarantined(live, status, fleet):
+        return _without_candidate(live, status, fleet)
+    standing = revision_services.existing(fleet)
+    if live.revision not in standing or _must_wait(live, status, fleet):
         return []
-    weights = _standing(route_weights.wished(live, status, fleet), live, standing)
+    weights = _redistributed(route_weights.desired(live, status, fleet), live, standing)
     there = {revision: weights.get(revision, 0) for revision in revisions if revision in standing}
     decided = decision(live, status.candidate)
     if route is None:
         return [Create(render(deployment, there, decided, None))]
-    if _is_as_wished(route, _spec(deployment, there), decided):
+    if _is_up_to_date(route, _spec(deployment, there), decided):
         return []
     return [Apply(render(deployment, there, decided, route))]
 
 
-def _waits(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+def _must_wait(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether what takes the traffic keeps it: what is live now is not complete, and the pods answer."""
-    if fleet.complete(live.revision):
+    if fleet.is_complete(live.revision):
         return False
     taking = route_weights.taking(fleet)
     before = status.last_good.revision if status.last_good else None
     leaving = taking - {live.revision} if live.revision not in taking else taking & {before}
-    return any(fleet.ready(revision) > 0 for revision in leaving)
+    return any(fleet.ready_pods(revision) > 0 for revision in leaving)
 
 
-def _narrowed(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
+def _without_candidate(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     """Return what takes the traffic from a candidate of what was rolled back and still answers.
 
     It answers until something good can; what it goes back to keeps a share that it has.
     """
     deployment, route = fleet.observed.deployment, fleet.observed.route
     taking = route_weights.taking(fleet)
-    good = {ref.revision for ref in (status.last_good, _next(status)) if ref and not is_barred(ref, status, fleet)}
+    good = {ref.revision for ref in (status.last_good, _next(status)) if ref and not is_quarantined(ref, status, fleet)}
     if route is None or live.revision not in taking or not taking - good - {live.revision}:
         return []
     return [Apply(render(deployment, {live.revision: WHOLE}, ownership.decided(route), route))]
@@ -153,13 +153,13 @@ def _next(status: ModelDeploymentStatus) -> Candidate | None:
     return status.candidate if status.candidate and status.candidate.champion_revision is None else None
 
 
-def _standing(weights: Mapping[str, int], live: RevisionRef, standing: frozenset[str]) -> Mapping[str, int]:
+def _redistributed(weights: Mapping[str, int], live: RevisionRef, standing: frozenset[str]) -> Mapping[str, int]:
     """Return the weights without those of a Service that is not there; what is live takes their share."""
     there = {revision: weight for revision, weight in weights.items() if revision in standing}
     return {**there, live.revision: WHOLE - sum(there.values()) + there[live.revision]}
 
 
-def _is_as_wished(route: Manifest, spec: Mapping[str, Any], decided: str) -> bool:
+def _is_up_to_date(route: Manifest, spec: Mapping[str, Any], decided: str) -> bool:
     stored = route.get("spec", {})
     same = all(stored.get(key) == value for key, value in spec.items())
     return same and bool(stored.get("hostnames")) == ("hostnames" in spec) and ownership.decided(route) == decided

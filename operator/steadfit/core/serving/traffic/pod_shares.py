@@ -19,7 +19,7 @@ def by_gateway(deployment: ModelDeployment) -> bool:
     return deployment.spec.traffic is not None
 
 
-def for_weight(weight: int, deployment: ModelDeployment) -> int:
+def pods_for_weight(weight: int, deployment: ModelDeployment) -> int:
     """Return how many pods a candidate needs for a share of the traffic, in per cent; none while there are none."""
     champion = deployment.spec.server.replicas
     if by_gateway(deployment):
@@ -27,11 +27,11 @@ def for_weight(weight: int, deployment: ModelDeployment) -> int:
     return min(champion, max(1, int(champion * weight / (100 - weight) + 0.5)))
 
 
-def asked(candidate: Candidate, deployment: ModelDeployment) -> int:
+def desired_pods(candidate: Candidate, deployment: ModelDeployment) -> int:
     """Return how many pods a candidate is asked for: those of its step, and all of them once it is let through."""
     if candidate.champion_revision is None or candidate.weight is None or candidate.phase == "Promoting":
         return deployment.spec.server.replicas
-    return for_weight(candidate.weight, deployment)
+    return pods_for_weight(candidate.weight, deployment)
 
 
 def share(candidate: Candidate, deployment: ModelDeployment) -> int | None:
@@ -40,11 +40,11 @@ def share(candidate: Candidate, deployment: ModelDeployment) -> int | None:
         return None
     if by_gateway(deployment):
         return candidate.weight
-    pods, champion = asked(candidate, deployment), deployment.spec.server.replicas
+    pods, champion = desired_pods(candidate, deployment), deployment.spec.server.replicas
     return round(100 * pods / (pods + champion)) if champion else None
 
 
-def ready(candidate: Candidate, fleet: Fleet) -> bool:
+def all_ready(candidate: Candidate, fleet: Fleet) -> bool:
     """Return whether all pods that a candidate is asked for are ready."""
-    pods = asked(candidate, fleet.observed.deployment)
-    return pods > 0 and fleet.complete(candidate.revision, pods)
+    pods = desired_pods(candidate, fleet.observed.deployment)
+    return pods > 0 and fleet.is_complete(candidate.revision, pods)

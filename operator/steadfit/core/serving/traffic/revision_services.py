@@ -18,9 +18,9 @@ from steadfit.core.types import Action, Apply, Create, Delete, Manifest
 from .service import PORTS, selector
 
 
-def standing(fleet: Fleet) -> frozenset[str]:
+def existing(fleet: Fleet) -> frozenset[str]:
     """Return the revisions that have a Service which stays."""
-    return frozenset(_revision(one) for one in fleet.observed.services if _stays(one))
+    return frozenset(_revision(one) for one in fleet.observed.services if _exists(one))
 
 
 def keep(revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:
@@ -32,7 +32,7 @@ def keep(revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:
         there = found.get(revision)
         if there is None:
             actions.append(Create(render(deployment, revision)))
-        elif _stays(there) and not _is_as_wished(deployment, revision, there):
+        elif _exists(there) and not _is_up_to_date(deployment, revision, there):
             wished = render(deployment, revision)
             actions.append(Apply({**wished, "metadata": {**wished["metadata"], **ownership.fences(there)}}))
     return actions
@@ -40,7 +40,7 @@ def keep(revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:
 
 def retire(kept: frozenset[str], fleet: Fleet) -> Sequence[Action]:
     """Return what deletes the Services of all other revisions."""
-    return [Delete(one) for one in fleet.observed.services if _stays(one) and _revision(one) not in kept]
+    return [Delete(one) for one in fleet.observed.services if _exists(one) and _revision(one) not in kept]
 
 
 def render(deployment: ModelDeployment, revision: str) -> dict[str, Any]:
@@ -70,11 +70,11 @@ def _revision(service: Manifest) -> str:
     return str(service["metadata"].get("labels", {}).get(names.REVISION, ""))
 
 
-def _stays(service: Manifest) -> bool:
+def _exists(service: Manifest) -> bool:
     return "deletionTimestamp" not in service["metadata"]
 
 
-def _is_as_wished(deployment: ModelDeployment, revision: str, service: Manifest) -> bool:
+def _is_up_to_date(deployment: ModelDeployment, revision: str, service: Manifest) -> bool:
     spec = service.get("spec", {})
     ports = [{key: port.get(key) for key in PORTS[0]} for port in spec.get("ports", [])]
     return spec.get("selector") == selector(deployment, revision) and ports == list(PORTS)

@@ -41,7 +41,7 @@ def parents(fleet: Fleet) -> list[ParentReference]:
     return list(traffic.gateway_api.parent_refs) if traffic else []
 
 
-def named(parent: ParentReference) -> str:
+def describe(parent: ParentReference) -> str:
     """Return how a Gateway is called in a sentence."""
     place = f"{parent.namespace}/{parent.name}" if parent.namespace else parent.name
     return f"Gateway {place}" + (f", listener {parent.section_name}" if parent.section_name else "")
@@ -60,9 +60,9 @@ def _refusal(parent: ParentReference, route: Manifest) -> str:
         if any(one.get("status") == "True" for one in now):
             continue
         if not now:
-            return f"{named(parent)} has not said yet that it takes the HTTPRoute as it is now"
+            return f"{describe(parent)} has not said yet that it takes the HTTPRoute as it is now"
         words = now[0].get("message") or now[0].get("reason") or "without a reason"
-        return f"{named(parent)} does not take the HTTPRoute: {words}"
+        return f"{describe(parent)} does not take the HTTPRoute: {words}"
     return ""
 
 

@@ -18,7 +18,7 @@ def conditions(fleet: Fleet) -> list[DesiredCondition]:
     problem = route_acceptance.problem(fleet)
     if problem is not None:
         return [DesiredCondition(ROUTE_READY, "False", problem.reason, problem.message)]
-    accepting = ", ".join(route_acceptance.named(parent) for parent in route_acceptance.parents(fleet))
+    accepting = ", ".join(route_acceptance.describe(parent) for parent in route_acceptance.parents(fleet))
     return [DesiredCondition(ROUTE_READY, "True", "Accepted", f"requests come through {accepting}")]
 
 

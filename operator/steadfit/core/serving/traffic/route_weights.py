@@ -14,7 +14,7 @@ from steadfit.api.rollout import RevisionRef
 from steadfit.core import names
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.ownership import is_foreign
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.types import Manifest
 
 from . import pod_shares, traffic_label
@@ -29,7 +29,7 @@ def revision_of(deployment: ModelDeployment, name: object) -> str | None:
     return text.removeprefix(prefix) if text.startswith(prefix) and text != prefix else None
 
 
-def referred(deployment: ModelDeployment, route: Manifest | None) -> Mapping[str, int]:
+def referenced(deployment: ModelDeployment, route: Manifest | None) -> Mapping[str, int]:
     """Return the revisions that our route names, with their weights; one that is going still sends requests."""
     if route is None or is_foreign(deployment, route):
         return {}
@@ -44,20 +44,20 @@ def referred(deployment: ModelDeployment, route: Manifest | None) -> Mapping[str
 
 def taking(fleet: Fleet) -> frozenset[str]:
     """Return the revisions that our route sends requests to."""
-    weights = referred(fleet.observed.deployment, fleet.observed.route)
+    weights = referenced(fleet.observed.deployment, fleet.observed.route)
     return frozenset(revision for revision, weight in weights.items() if weight > 0)
 
 
-def wished(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Mapping[str, int]:
+def desired(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Mapping[str, int]:
     """Return the weights of what is live and of the candidate that is tried beside it; they sum to 100."""
-    candidate = traffic_label.partner(status)
-    if candidate is None or candidate.weight is None or is_barred(candidate, status, fleet):
+    candidate = traffic_label.sharing_candidate(status)
+    if candidate is None or candidate.weight is None or is_quarantined(candidate, status, fleet):
         return {live.revision: WHOLE}
     weight = candidate.weight
-    if fleet.ready(candidate.revision) == 0:
+    if fleet.ready_pods(candidate.revision) == 0:
         weight = 0
-    elif not pod_shares.ready(candidate, fleet):
+    elif not pod_shares.all_ready(candidate, fleet):
         # The pods of the next step are not there yet: it goes on with the share that it has.
-        known = referred(fleet.observed.deployment, fleet.observed.route)
+        known = referenced(fleet.observed.deployment, fleet.observed.route)
         weight = min(weight, known.get(candidate.revision, 0))
     return {live.revision: WHOLE - weight, candidate.revision: weight}

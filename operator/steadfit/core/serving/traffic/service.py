@@ -11,7 +11,7 @@ from steadfit.core import names
 from steadfit.core.serving import ownership
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.ownership import is_foreign
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.types import Action, Apply, Create, Manifest
 
 from . import pod_shares, route_weights, traffic_label
@@ -54,7 +54,7 @@ def taking_traffic(fleet: Fleet) -> frozenset[str]:
     if selected is None:
         return by_weight
     champion = shared(observed.deployment, observed.service)
-    return by_weight | {selected} | (traffic_label.members(champion, fleet) if champion else frozenset())
+    return by_weight | {selected} | (traffic_label.sharing_revisions(champion, fleet) if champion else frozenset())
 
 
 def _chosen(deployment: ModelDeployment, service: Manifest | None) -> Mapping[str, str]:
@@ -108,35 +108,35 @@ def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     deployment, service, live = fleet.observed.deployment, fleet.observed.service, status.live
     if service is not None and (is_foreign(deployment, service) or "deletionTimestamp" in service["metadata"]):
         return []
-    if live is None or is_barred(live, status, fleet):
-        return _narrowed(deployment, service)
+    if live is None or is_quarantined(live, status, fleet):
+        return _without_candidate(deployment, service)
     decided = decision(live, status.candidate)
     if service is None:
         return [Create(render(deployment, selector(deployment, live.revision), decided, None))]
     before = selected_revision(deployment, service)
-    if before != live.revision and fleet.ready(before) > 0 and not fleet.complete(live.revision):
+    if before != live.revision and fleet.ready_pods(before) > 0 and not fleet.is_complete(live.revision):
         return []
-    chosen = _wished(live, status, fleet)
-    if _is_as_wished(service, chosen, decided):
+    chosen = _desired_selector(live, status, fleet)
+    if _is_up_to_date(service, chosen, decided):
         return []
     return [Apply(render(deployment, chosen, decided, service))]
 
 
-def _wished(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
+def _desired_selector(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
     """Return the live revision's labels, or those that it has in common with the candidate that shares its traffic.
 
     That does not hang on the candidate's pods being ready: a Service sends nothing to those that are not. Pods of
     anything else that would get requests end it at once.
     """
-    deployment, candidate = fleet.observed.deployment, traffic_label.partner(status)
+    deployment, candidate = fleet.observed.deployment, traffic_label.sharing_candidate(status)
     if candidate is None or pod_shares.by_gateway(deployment):
         return selector(deployment, live.revision)
-    if traffic_label.strangers(live.revision, candidate.revision, fleet):
+    if traffic_label.other_revisions(live.revision, candidate.revision, fleet):
         return selector(deployment, live.revision)
     return traffic_label.selector(deployment, live.revision)
 
 
-def _narrowed(deployment: ModelDeployment, service: Manifest | None) -> Sequence[Action]:
+def _without_candidate(deployment: ModelDeployment, service: Manifest | None) -> Sequence[Action]:
     """Return what takes the traffic from a candidate that nothing is known of any more, or that lost its champion."""
     champion = shared(deployment, service)
     if service is None or champion is None:
@@ -144,7 +144,7 @@ def _narrowed(deployment: ModelDeployment, service: Manifest | None) -> Sequence
     return [Apply(render(deployment, selector(deployment, champion), ownership.decided(service), service))]
 
 
-def _is_as_wished(service: Manifest, chosen: Mapping[str, str], decided: str) -> bool:
+def _is_up_to_date(service: Manifest, chosen: Mapping[str, str], decided: str) -> bool:
     ports = [{key: port.get(key) for key in PORTS[0]} for port in service.get("spec", {}).get("ports", [])]
     same = service.get("spec", {}).get("selector") == chosen and ports == list(PORTS)
     return same and ownership.decided(service) == decided

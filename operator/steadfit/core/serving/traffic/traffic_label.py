@@ -1,7 +1,8 @@
-"""Mixing by a Service: which pods share the traffic of a champion, and when its Service may select them.
+"""The traffic label: pods that carry it share a champion's traffic through the Service.
 
-Every pod carries `mix-<own revision>`; those of a canary's candidate also `mix-<champion>`, from birth. So one label in
-the Service's selector sends requests to both, and one selector by revision to the champion alone.
+Every pod carries the label `traffic-<own revision>`; the pods of a canary's candidate are created with
+`traffic-<champion>` as well. A selector by the champion's traffic label sends requests to both revisions, a selector by
+revision to the champion alone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ ON = "true"
 
 def label(revision: str) -> str:
     """Return the label of the pods that may share the traffic of a revision."""
-    return f"{names.MIX_PREFIX}{revision}"
+    return f"{names.TRAFFIC_PREFIX}{revision}"
 
 
 def selector(deployment: ModelDeployment, champion: str) -> dict[str, str]:
@@ -29,11 +30,11 @@ def selector(deployment: ModelDeployment, champion: str) -> dict[str, str]:
 
 def champion_of(deployment: ModelDeployment, chosen: Mapping[str, str]) -> str | None:
     """Return the champion whose traffic a selector shares out; None if it is another kind of selector."""
-    mixed = [key.removeprefix(names.MIX_PREFIX) for key in chosen if key.startswith(names.MIX_PREFIX)]
-    return mixed[0] if len(mixed) == 1 and chosen == selector(deployment, mixed[0]) else None
+    found = [key.removeprefix(names.TRAFFIC_PREFIX) for key in chosen if key.startswith(names.TRAFFIC_PREFIX)]
+    return found[0] if len(found) == 1 and chosen == selector(deployment, found[0]) else None
 
 
-def partner(status: ModelDeploymentStatus) -> Candidate | None:
+def sharing_candidate(status: ModelDeploymentStatus) -> Candidate | None:
     """Return the candidate that shares the traffic of what is live, as the status decided."""
     live, candidate = status.live, status.candidate
     if (
@@ -46,27 +47,27 @@ def partner(status: ModelDeploymentStatus) -> Candidate | None:
     return candidate
 
 
-def joins(workload: Workload, champion: str) -> bool:
+def has_label(workload: Workload, champion: str) -> bool:
     """Return whether the pods of a Deployment carry the label of a champion's traffic."""
     return _has(workload.manifest.get("spec", {}).get("template", {}), champion)
 
 
-def members(champion: str, fleet: Fleet) -> frozenset[str]:
+def sharing_revisions(champion: str, fleet: Fleet) -> frozenset[str]:
     """Return the revisions that have, or may have, pods with the label of a champion's traffic.
 
     Pods on their way out count: they may still be ready. So do those that a Deployment may have made since it was last
     looked at.
     """
-    asked = {found.revision for found in fleet.workloads if joins(found, champion) and not _is_empty(found)}
+    asked = {found.revision for found in fleet.workloads if has_label(found, champion) and not _is_empty(found)}
     there = {
         str(pod["metadata"].get("labels", {}).get(names.REVISION)) for pod in fleet.observed.pods if _has(pod, champion)
     }
     return frozenset(asked | there)
 
 
-def strangers(champion: str, candidate: str, fleet: Fleet) -> frozenset[str]:
+def other_revisions(champion: str, candidate: str, fleet: Fleet) -> frozenset[str]:
     """Return whose pods, beside the two, would get requests if the champion's traffic were shared out now."""
-    return members(champion, fleet) - {champion, candidate}
+    return sharing_revisions(champion, fleet) - {champion, candidate}
 
 
 def _is_empty(found: Workload) -> bool:

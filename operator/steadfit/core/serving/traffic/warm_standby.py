@@ -12,7 +12,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.serving import bake
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_barred
+from steadfit.core.serving.quarantine import is_quarantined
 
 from . import drain, service, traffic_label
 
@@ -20,14 +20,14 @@ from . import drain, service, traffic_label
 def revision(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | None:
     """Return the last good revision while it is kept with all of its pods."""
     live, last_good = status.live, status.last_good
-    if live is None or last_good is None or is_barred(last_good, status, fleet):
+    if live is None or last_good is None or is_quarantined(last_good, status, fleet):
         return None
     if not bake.applies(status, fleet.observed.deployment, now):
         return None
     found = fleet.workload(last_good.revision)
-    if found is None or found.deleting or not drain.hears(found):
+    if found is None or found.deleting or not drain.can_drain(found):
         return None
-    return None if traffic_label.joins(found, live.revision) and _is_shared_out(live, status, fleet) else last_good
+    return None if traffic_label.has_label(found, live.revision) and _is_shared_out(live, status, fleet) else last_good
 
 
 def ends(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:

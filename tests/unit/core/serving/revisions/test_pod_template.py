@@ -34,7 +34,7 @@ def test_a_deployment_selects_the_pods_of_its_revision_and_no_others() -> None:
     }
     labels = spec["template"]["metadata"]["labels"]
     assert spec["selector"]["matchLabels"].items() <= labels.items()
-    assert labels[f"steadfit.dev/mix-{revision}"] == "true"
+    assert labels[f"steadfit.dev/traffic-{revision}"] == "true"
     assert labels["app.kubernetes.io/managed-by"] == "steadfit"
     assert labels["steadfit.dev/version"] == "1"
 

@@ -45,7 +45,7 @@ def pods_of(world: World, number: int, *told: bool, **changes: Any) -> list[JSON
 
 def orders(world: World, pods: list[JSON]) -> dict[str, bool]:
     """Return who is told what: True = drain, False = no longer."""
-    actions = drain.keep(Fleet(dataclasses.replace(world.observe(), pods=pods)))
+    actions = drain.annotate(Fleet(dataclasses.replace(world.observe(), pods=pods)))
     found = {}
     for action in actions:
         assert isinstance(action, Apply)
@@ -107,10 +107,10 @@ def test_neither_of_two_revisions_that_share_the_traffic_drains() -> None:
     candidate(world, phase="Analysing", analysedSince="2026-01-01T00:00:00Z")
     champion = world.deployment["status"]["live"]["revision"]
     assert world.service is not None
-    world.service["spec"]["selector"] = {names.MODEL_DEPLOYMENT: "flights", f"{names.MIX_PREFIX}{champion}": "true"}
+    world.service["spec"]["selector"] = {names.MODEL_DEPLOYMENT: "flights", f"{names.TRAFFIC_PREFIX}{champion}": "true"}
     pods = pods_of(world, 1, True) + pods_of(world, 2, False)
     for pod in pods:
-        pod["metadata"]["labels"] = {**pod["metadata"]["labels"], f"{names.MIX_PREFIX}{champion}": "true"}
+        pod["metadata"]["labels"] = {**pod["metadata"]["labels"], f"{names.TRAFFIC_PREFIX}{champion}": "true"}
     assert orders(world, pods) == {"v1-0": False}
 
 
@@ -138,7 +138,7 @@ def test_only_a_server_that_drains_is_told_and_has_the_file_for_it(server: JSON,
     assert drain.supported(world.fleet.observed.deployment) is is_supported
     assert orders(world, pods_of(world, 1, False)) == ({"v1-0": True} if is_supported else {})
     for workload in world.fleet.workloads:
-        assert drain.hears(workload) is is_supported
+        assert drain.can_drain(workload) is is_supported
     spec = pods_of(world, 2, False)[0]["spec"]
     volumes = [volume for volume in spec["volumes"] if "downwardAPI" in volume]
     mounts = {mount["mountPath"]: mount for mount in spec["containers"][0]["volumeMounts"]}
@@ -161,7 +161,7 @@ def test_a_pod_is_told_by_what_it_was_born_with_and_not_by_what_the_spec_asks_fo
 def test_an_order_changes_one_annotation_of_the_very_pod_whatever_its_status_is_by_now() -> None:
     world = serving(1, 2, drains=True)
     observed = dataclasses.replace(world.observe(), pods=pods_of(world, 1, False))
-    assert drain.keep(Fleet(observed)) == [
+    assert drain.annotate(Fleet(observed)) == [
         Apply(
             {
                 "apiVersion": "v1",

@@ -52,25 +52,25 @@ def test_the_candidate_gets_the_pods_that_come_nearest_to_its_share(
     replicas: int, weight: int, pods: int, share: int | None
 ) -> None:
     there = deployment(replicas)
-    assert pod_shares.for_weight(weight, there) == pods
+    assert pod_shares.pods_for_weight(weight, there) == pods
     assert pod_shares.share(candidate(weight), there) == share
 
 
 @pytest.mark.parametrize("weight", range(1, 51))
 def test_a_candidate_never_has_more_pods_than_the_champion_and_always_one(weight: int) -> None:
     for replicas in (1, 2, 3, 7, 50):
-        assert 1 <= pod_shares.for_weight(weight, deployment(replicas)) <= replicas
+        assert 1 <= pod_shares.pods_for_weight(weight, deployment(replicas)) <= replicas
 
 
 @pytest.mark.parametrize(("replicas", "weight", "pods"), [(1, 5, 1), (10, 5, 1), (10, 45, 5), (10, 90, 9), (3, 99, 3)])
 def test_behind_a_gateway_pods_only_have_to_bear_the_share(replicas: int, weight: int, pods: int) -> None:
     there = deployment(replicas, traffic=GATEWAY)
-    assert pod_shares.for_weight(weight, there) == pods
+    assert pod_shares.pods_for_weight(weight, there) == pods
     assert pod_shares.share(candidate(weight), there) == weight
 
 
 def test_what_was_let_through_and_what_is_not_tried_have_all_pods() -> None:
     there = deployment(8)
-    assert pod_shares.asked(candidate(10, phase="Promoting"), there) == 8
-    assert pod_shares.asked(candidate(None, championRevision=None), there) == 8
+    assert pod_shares.desired_pods(candidate(10, phase="Promoting"), there) == 8
+    assert pod_shares.desired_pods(candidate(None, championRevision=None), there) == 8
     assert pod_shares.share(candidate(None, championRevision=None), there) is None
