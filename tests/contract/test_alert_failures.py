@@ -68,7 +68,7 @@ def test_an_answer_is_there_before_alertmanager_gives_up() -> None:
 
 
 def test_an_api_server_that_hangs_is_a_503_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("steadfit.app.alert_intake.ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr("steadfit.app.alerts.handler.ANSWER_SECONDS", 1.0)
 
     async def story(bench: Bench) -> None:
         bench.fake.faults["list", "trainingjobs"] = Fault(hang=20)
@@ -81,7 +81,7 @@ def test_an_api_server_that_hangs_is_a_503_when_the_time_is_over(monkeypatch: py
 
 
 def test_endless_conflicts_are_a_503_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("steadfit.app.alert_writer.WRITE_SECONDS", 2.0)
+    monkeypatch.setattr("steadfit.app.alerts.writer.WRITE_SECONDS", 2.0)
 
     async def story(bench: Bench) -> None:
         bench.fake.faults["patch", "trainingjobs"] = Fault(times=10_000, code=409, reason="Conflict")

@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime
 
 import pytest
-from steadfit.app.alerts.listeners import REMEMBERED_SECONDS
+from steadfit.app.alerts.listeners import CACHE_SECONDS
 from steadfit.app.clock import SystemClock
 from steadfit.kube.resources import TRAINING_JOBS
 
@@ -189,7 +189,7 @@ def test_training_jobs_are_listed_once_in_a_few_seconds_however_many_alerts_come
         await asyncio.gather(*(bench.post(message(alert(f"a{number}"))) for number in range(20)))
         assert len(bench.fake.seen("list", "trainingjobs")) == 1
         bench.job("ships")
-        await asyncio.sleep(REMEMBERED_SECONDS)
+        await asyncio.sleep(CACHE_SECONDS)
         assert (await bench.post(message(alert("s1", model="ships")))).body == {"alerts": {"stored": 1}}
 
     play(story)

@@ -130,7 +130,7 @@ def test_a_resource_that_the_cluster_lacks_does_not_hinder_the_others_and_is_wat
         assert not fake.seen("list", "httproutes")
         fake.lacking.clear()
         fake.store.create(HTTP_ROUTES, ("ns", "late"), {})
-        watching.again()
+        watching.restart()
         await until(lambda: (None, "HTTPRoute", "late") in bell.rings)
         assert bell.interruptions == watching.statistics().exits == 1
 

@@ -13,7 +13,7 @@ from steadfit.app.engine import adopt, reconcile
 from steadfit.app.engine.observe import Observer
 from steadfit.app.engine.plan_table import planners
 from steadfit.app.engine.reconcile import Planner
-from steadfit.core.runs import outcome as run_outcome
+from steadfit.core.plans import training_run
 from steadfit.core.serving import quarantine
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.selection import eligible_versions
@@ -283,5 +283,5 @@ def test_an_unguarded_status_write_is_caught(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_finished_run_that_is_planned_again_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_outcome, "FINISHED", frozenset({"Succeeded", "Failed"}))
+    monkeypatch.setattr(training_run, "FINISHED", frozenset({"Succeeded", "Failed"}))
     caught(a_change_in_the_middle_of_a_run_supersedes_it)

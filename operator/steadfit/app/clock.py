@@ -1,4 +1,4 @@
-"""The machine's own clock: the only place that asks it for the time of day."""
+"""The system clock: the only place that reads the time of day."""
 
 from __future__ import annotations
 

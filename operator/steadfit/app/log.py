@@ -1,4 +1,4 @@
-"""One log: JSON lines on standard error, ours and every library's alike, each with the object it speaks of."""
+"""Logging: JSON lines on standard error, for our own and libraries' records, each with the object it concerns."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, TextIO
 
 import structlog
 
-# kopf reports each event it has delivered and each retry it will make; what matters of it the supervisor says.
+# kopf logs each delivered event and each retry; the supervisor logs what matters.
 QUIET = {"kopf": "ERROR", "kopf._cogs.clients": "CRITICAL"}
 
 
 def configure(level: str, stream: TextIO = sys.stderr) -> None:
-    """Send everything that is logged in this process through one formatter."""
+    """Format every log record of this process alike."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,

@@ -1,7 +1,7 @@
-"""The process: every replica serves intake, probes and metrics; the one that holds the Lease also works.
+"""The process: every replica serves intake, probes and metrics; the holder of the Lease also reconciles.
 
-A leader that loses its Lease exits. Everything worth keeping is in the API server, so a new process with an empty
-cache is the one safe way back.
+A leader that loses its Lease exits. All state is in the API server, so a new process with an empty cache is the one
+safe way back.
 """
 
 from __future__ import annotations
@@ -105,16 +105,16 @@ class Operator:
             rng,
             self._engine.on_interruption,
         )
-        self._engine.on_found = self._supervisor.again
+        self._engine.on_found = self._supervisor.restart
         self._health = Health(self._vital)
 
     async def run(self) -> None:
-        """Serve, and lead when it is our turn, until cancelled.
+        """Serve, and lead while holding the Lease, until cancelled.
 
         Raises
         ------
         LeaseLost
-            When another replica may be leading.
+            If another replica may be leading.
         """
         settings = self._settings
         try:
@@ -139,7 +139,7 @@ class Operator:
         await _together(self._engine.run, self._supervisor.run, self._poller.run, self._rules.run)
 
     def _deliverer(self) -> kopf_adapter.Deliver:
-        # kopf lives in another thread: events are handed over to this loop, which keeps their order.
+        # kopf runs in another thread: events are handed over to this loop, in order.
         loop = asyncio.get_running_loop()
 
         def deliver(event_type: str | None, body: JSONObject) -> None:

@@ -1,4 +1,4 @@
-"""What an installation sets, by environment variables that start with `STEADFIT_`."""
+"""Settings of an installation: environment variables that start with `STEADFIT_`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     watch_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
     """Namespaces that are watched; all of them when empty."""
     workers: Annotated[int, Field(ge=1, le=64)] = 4
-    """Passes that may be under way at once."""
+    """Number of passes at once."""
     resync_seconds: Annotated[float, Field(ge=10)] = 600.0
     """Time between two full lists of everything."""
     lease_name: str = "steadfit-operator"
@@ -50,15 +50,15 @@ class Settings(BaseSettings):
     certificate_secret: str = "steadfit-intake-tls"  # noqa: S105 - a name
     """Secret of the intake's certificate."""
     certificate_managed: bool = True
-    """Whether the operator makes the certificate. False: somebody else does, for example cert-manager."""
+    """Whether the operator makes the certificate. False: others do, for example cert-manager."""
     alert_token_file: Path | None = None
-    """File with the token that alerts are posted with. Without one the API server is asked whose token it is, and
-    whether its holder may post to /v1/alerts."""
+    """File with the token that senders of alerts present. Without one, the API server authenticates the token
+    (TokenReview) and authorizes its holder to post to /v1/alerts (SubjectAccessReview)."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """Least level that is logged."""
+    """Lowest level that is logged."""
 
     rules: Literal["ConfigMap", "PrometheusRule", "Off"] = "ConfigMap"
-    """As what the rules for Prometheus are published in the operator's namespace, under the name `steadfit-rules`."""
+    """Kind of the object `steadfit-rules`, in the operator's namespace, that holds the rules for Prometheus."""
     rules_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
     """Time between two evaluations of the rules."""
 

@@ -1,8 +1,8 @@
-"""Who may post alerts: whoever holds the installation's token, or whom RBAC allows to POST /v1/alerts.
+"""Authenticates and authorizes senders of alerts: by a token file, or by RBAC for POST /v1/alerts.
 
-With a token file nobody else is asked. Without one the API server says whose token it is and whether its holder may,
-which needs no secret of its own: Alertmanager sends the token of its service account. Answers are remembered for a
-short time, so that a flood of alerts is no flood of reviews.
+Without a token file the API server authenticates the token and authorizes its holder, so no secret has to be shared:
+Alertmanager sends the token of its service account. Results are cached briefly, so that a flood of alerts causes no
+flood of reviews.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ logger = logging.getLogger(__name__)
 PATH = "/v1/alerts"
 MAX_TOKEN = 4 * 1024
 ALLOWED_SECONDS = 60.0
-"""How long a holder who may post is not asked about again."""
+"""How long an allowed token is not reviewed again."""
 REFUSED_SECONDS = 10.0
-"""The same for one who may not: a right that was just given should count soon."""
-MAX_REMEMBERED = 1024
+"""The same for a refused one: a right that was just granted should count soon."""
+MAX_CACHED = 1024
 
 
 class Authorizer(Protocol):
-    """Lets callers in."""
+    """Decides who may post alerts."""
 
     async def admit(self, token: str) -> None:
         """Return if the holder of this token may post alerts.
@@ -40,7 +40,7 @@ class Authorizer(Protocol):
         Raises
         ------
         Refusal
-            401 or 403 if not, 503 if that cannot be known now.
+            401 or 403 if not, 503 if that cannot be decided now.
         """
 
 
@@ -60,20 +60,20 @@ def bearer(header: str) -> str:
 
 
 class TokenFile:
-    """Admits whoever sends the content of a file, which is read each time, so that the token can be changed."""
+    """Admits senders of the token in a file, which is read each time, so that the token can be rotated."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     async def admit(self, token: str) -> None:
         """Compare the token with the file's."""
-        wanted = self._wanted()
-        if not wanted:
+        expected = self._expected()
+        if not expected:
             raise Refusal(503, "the operator's alert token cannot be read; see its log")
-        if not hmac.compare_digest(_digest(token), _digest(wanted)):
-            raise Refusal(401, "the token is not the one that this installation takes")
+        if not hmac.compare_digest(_digest(token), _digest(expected)):
+            raise Refusal(401, "this is not the alert token of this installation")
 
-    def _wanted(self) -> str:
+    def _expected(self) -> str:
         try:
             wanted = self._path.read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
@@ -91,14 +91,14 @@ class _Verdict:
 
 
 class Reviews:
-    """Admits whom the API server knows by the token and allows to POST /v1/alerts."""
+    """Admits holders of tokens that the API server authenticates and RBAC allows to POST /v1/alerts."""
 
     def __init__(self, client: KubeClient) -> None:
         self._client = client
         self._verdicts: OrderedDict[bytes, _Verdict] = OrderedDict()
 
     async def admit(self, token: str) -> None:
-        """Ask the API server, unless it was asked a moment ago."""
+        """Review the token at the API server, unless a cached result is fresh."""
         key = _digest(token)
         now = asyncio.get_running_loop().time()
         verdict = self._verdicts.get(key)
@@ -106,14 +106,14 @@ class Reviews:
             refusal = await self._review(token)
             seconds = ALLOWED_SECONDS if refusal is None else REFUSED_SECONDS
             verdict = _Verdict(refusal, now + seconds)
-            self._remember(key, verdict)
+            self._store(key, verdict)
         if verdict.refusal is not None:
             raise Refusal(*verdict.refusal)
 
-    def _remember(self, key: bytes, verdict: _Verdict) -> None:
+    def _store(self, key: bytes, verdict: _Verdict) -> None:
         self._verdicts[key] = verdict
         self._verdicts.move_to_end(key)
-        if len(self._verdicts) > MAX_REMEMBERED:
+        if len(self._verdicts) > MAX_CACHED:
             self._verdicts.popitem(last=False)
 
     async def _review(self, token: str) -> tuple[int, str] | None:
@@ -122,7 +122,7 @@ class Reviews:
         )
         status = review.get("status", {})
         if not status.get("authenticated"):
-            return 401, "the API server does not know this token"
+            return 401, "the API server does not accept this token"
         user = status.get("user", {})
         access = await self._client.create(
             {
@@ -143,5 +143,5 @@ class Reviews:
 
 
 def _digest(token: str) -> bytes:
-    # Tokens are not kept, and digests of one length compare in one time.
+    # Tokens are not kept in memory, and digests have equal lengths, so comparisons take constant time.
     return hashlib.sha256(token.encode(errors="surrogateescape")).digest()

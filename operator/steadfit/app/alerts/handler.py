@@ -1,8 +1,8 @@
-"""POST /v1/alerts: what Alertmanager says goes into the status of the TrainingJobs it concerns, on every replica.
+"""POST /v1/alerts: stores Alertmanager's alerts in the status of the TrainingJobs that they match, on every replica.
 
-200 says that every alert that a trigger asks for is stored. What no trigger asks for is counted and answered 200 too,
-because Alertmanager would repeat it for ever. What cannot be done now is a 503: Alertmanager repeats that at once,
-but not a 429. A message that is not understood is a 400, and nothing of it is acted on.
+200: every alert that a trigger matches is stored. Alerts that match no trigger are counted and answered 200 too,
+because Alertmanager would repeat them without end. 503: try again; Alertmanager retries it at once, but not a 429. 400:
+the message is not understood, and nothing of it is acted on.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ logger = logging.getLogger(__name__)
 MAX_BODY = 1024 * 1024
 MAX_CONCURRENT = 64
 MAX_BYTES = 8 * MAX_BODY
-"""Of all messages that are being handled, because what is read from them is several times as large."""
+"""Bytes of all messages in progress; parsed, they take several times as much memory."""
 READ_SECONDS = 10.0
 ANSWER_SECONDS = 9.0
 """Time from the message to the answer. Alertmanager waits 10 s."""
 RETRY_AFTER = {"Retry-After": "2"}
 TOO_MANY = "too many messages at once; try again"
-PAUSE_EVERY = 20
-"""Alerts that are looked at before others have their turn: a leader must go on renewing its Lease meanwhile."""
+YIELD_EVERY = 20
+"""Alerts that are matched before the event loop is yielded: a leader has to renew its Lease meanwhile."""
 
 RESULTS = (
     "stored",
@@ -52,7 +52,7 @@ RESULTS = (
     "truncated",
     "failed",
 )
-"""What may become of an alert."""
+"""Possible outcomes of an alert."""
 _IGNORED = {
     "no_namespace": "have no label namespace",
     "unknown_namespace": "name a namespace that is not watched",
@@ -64,21 +64,21 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class AlertStatistics:
-    """What was told, and what was answered."""
+    """Counts of alerts and answers."""
 
     answers: Mapping[int, int]
     """Answers by HTTP status."""
     results: Mapping[str, int]
-    """Alerts by what became of them."""
+    """Alerts by outcome."""
     busy: int
-    """Requests that are being handled."""
+    """Requests in progress."""
 
 
 class AlertIntake:
     """Handles posted alerts."""
 
     def __init__(self, authorizer: Authorizer, targets: Targets, writer: AlertWriter, clock: Clock) -> None:
-        self._doorkeeper = authorizer
+        self._authorizer = authorizer
         self._targets = targets
         self._writer = writer
         self._clock = clock
@@ -92,7 +92,7 @@ class AlertIntake:
         application.router.add_post(PATH, self._post)
 
     def statistics(self) -> AlertStatistics:
-        """Return what was told and answered."""
+        """Return counts of alerts and answers."""
         return AlertStatistics(dict(self._answers), dict(self._results), self._busy)
 
     async def _post(self, request: web.Request) -> web.Response:
@@ -106,11 +106,11 @@ class AlertIntake:
             logger.warning("refused a message: %d, %s", refusal.status, refusal.sentence)
             return self._answer(refusal.status, {"error": refusal.sentence})
         except (Unavailable, TimeoutError) as error:
-            logger.warning("cannot take alerts now: %s", error or "the time is over")
+            logger.warning("cannot store alerts now: %s", error or "timeout")
             return self._answer(503, {"error": "the Kubernetes API does not answer in time; try again"})
         except APIError as error:
-            # What the operator itself may not do is nothing the caller can change, but somebody may mend it.
-            logger.error("cannot take alerts: %s", error)
+            # The sender cannot change what the operator lacks, but an administrator can, so the sender retries.
+            logger.error("cannot store alerts: %s", error)
             return self._answer(503, {"error": "the operator lacks a permission or its CRDs are old; see its log"})
         finally:
             self._busy -= 1
@@ -119,21 +119,23 @@ class AlertIntake:
 
     async def _handle(self, request: web.Request, body: bytearray) -> Mapping[str, int]:
         async with asyncio.timeout(ANSWER_SECONDS):
-            await self._doorkeeper.admit(bearer(request.headers.get("Authorization", "")))
+            await self._authorizer.admit(bearer(request.headers.get("Authorization", "")))
         await self._read(request, body)
         async with asyncio.timeout(ANSWER_SECONDS):
             message = parse(bytes(body))
             alerts = received(message, self._clock.now().replace(microsecond=0))
-            results, wanted = await self._sort(alerts)
+            results, matched = await self._sort(alerts)
             if message.truncated_alerts:
-                logger.warning("Alertmanager left out %d alerts: its receiver has max_alerts", message.truncated_alerts)
+                logger.warning(
+                    "Alertmanager truncated %d alerts: its receiver sets max_alerts", message.truncated_alerts
+                )
                 results["truncated"] = message.truncated_alerts
             self._results.update(results)
-            await self._store(wanted, results)
+            await self._store(matched, results)
         return {result: count for result, count in results.items() if count}
 
     async def _read(self, request: web.Request, body: bytearray) -> None:
-        """Read into `body`; its size is checked before and while it is read, never after."""
+        """Read into `body`, and check its size before and during reading."""
         refusal = Refusal(413, f"a message has at most {MAX_BODY} bytes; group alerts by namespace and model")
         if (request.content_length or 0) > MAX_BODY:
             raise refusal
@@ -151,8 +153,8 @@ class AlertIntake:
         except web.RequestPayloadError as error:
             raise Refusal(400, "the message cannot be read: it is cut off or its encoding is broken") from error
 
-    async def _sort(self, alerts: Sequence[ReceivedAlert]) -> tuple[Counter[str], dict[tuple[str, str], _Wanted]]:
-        """Return what becomes of alerts that nobody asks for, and the others by the TrainingJob that they reach."""
+    async def _sort(self, alerts: Sequence[ReceivedAlert]) -> tuple[Counter[str], dict[tuple[str, str], _Matched]]:
+        """Return counts of the ignored alerts, and the others by the TrainingJob that they match."""
         ignored: dict[str, list[ReceivedAlert]] = defaultdict(list)
         named = []
         for alert in alerts:
@@ -165,33 +167,33 @@ class AlertIntake:
                 named.append((namespace, alert))
         namespaces = dict.fromkeys(namespace for namespace, _ in named)
         listeners: Mapping[str, Listeners] = await self._targets.of(namespaces) if namespaces else {}
-        wanted: dict[tuple[str, str], _Wanted] = {}
+        matched: dict[tuple[str, str], _Matched] = {}
         for number, (namespace, alert) in enumerate(named, start=1):
             targets = reached(alert, listeners[namespace])
             if not targets:
                 ignored["no_match"].append(alert)
             for target in targets:
                 key = (target.namespace, target.name)
-                wanted.setdefault(key, _Wanted(target, [])).alerts.append(alert)
-            if number % PAUSE_EVERY == 0:
+                matched.setdefault(key, _Matched(target, [])).alerts.append(alert)
+            if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         results = Counter({reason: len(those) for reason, those in ignored.items()})
         for reason, those in ignored.items():
             example = those[0].labels.get("alertname", UNNAMED)
             logger.info("%d alerts %s, for example %s", len(those), _IGNORED[reason], example)
-        return results, wanted
+        return results, matched
 
-    async def _store(self, wanted: Mapping[tuple[str, str], _Wanted], results: Counter[str]) -> None:
-        """Store all that can be stored, and only then raise what went wrong with the others."""
-        writes = [self._writer.store(part.target, part.alerts) for part in wanted.values()]
+    async def _store(self, matched: Mapping[tuple[str, str], _Matched], results: Counter[str]) -> None:
+        """Store all that can be stored, then raise the first failure of the others."""
+        writes = [self._writer.store(part.target, part.alerts) for part in matched.values()]
         try:
             outcomes = await asyncio.gather(*writes, return_exceptions=True)
         except asyncio.CancelledError:
-            # The time is over: what is not known to be stored counts as not stored.
-            self._results["failed"] += sum(len(part.alerts) for part in wanted.values())
+            # Timeout: alerts that are not known to be stored count as failed.
+            self._results["failed"] += sum(len(part.alerts) for part in matched.values())
             raise
         errors = []
-        for part, outcome in zip(wanted.values(), outcomes, strict=True):
+        for part, outcome in zip(matched.values(), outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 errors.append(outcome)
                 self._results["failed"] += len(part.alerts)
@@ -200,7 +202,9 @@ class AlertIntake:
             results.update(counts)
             self._results.update(counts)
             if dropped := counts["overflow"]:
-                logger.warning("%d alerts found no room in %s/%s", dropped, part.target.namespace, part.target.name)
+                logger.warning(
+                    "%d alerts did not fit into the status of %s/%s", dropped, part.target.namespace, part.target.name
+                )
         if errors:
             raise errors[0]
 
@@ -210,7 +214,7 @@ class AlertIntake:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Matched:
     """The alerts of one message that reach one TrainingJob."""
 
     target: Listener

@@ -1,7 +1,7 @@
-"""The TrainingJobs that take alerts, read live and remembered for a few seconds.
+"""TrainingJobs with alert triggers, read live and cached for a few seconds.
 
-Every replica takes alerts and only the leader has a cache, so this is a small one of its own. What it says is only
-whom to ask: the writer reads each TrainingJob again before it writes.
+Every replica receives alerts and only the leader has the cache of all objects, so this is a small cache of its own. It
+only selects TrainingJobs: the writer reads each one again before it writes.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ from steadfit.kube.resources import TRAINING_JOBS
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED_SECONDS = 3.0
+CACHE_SECONDS = 3.0
 MANY_NAMESPACES = 8
-"""Where more are asked for, one list of everything is cheaper than one of each, and a post cannot cause thousands."""
+"""For more namespaces than this, one list of all is cheaper than one each, and bounds the requests of one post."""
 
 _TRIGGERS = TypeAdapter(list[Trigger])
 
 
 @dataclass(frozen=True, slots=True)
-class _Memory:
+class _Entry:
     listeners: Listeners
     until: float
 
 
 class Targets:
-    """Knows the TrainingJobs of namespaces by the model their triggers ask for."""
+    """Finds the TrainingJobs of namespaces by the model that their triggers match."""
 
     def __init__(self, client: KubeClient, watched: Collection[str] = ()) -> None:
         self._client = client
         self._watched = frozenset(watched)
-        self._memory: dict[str, _Memory] = {}
+        self._entries: dict[str, _Entry] = {}
         self._turn = asyncio.Lock()
 
     def watches(self, namespace: str) -> bool:
-        """Return whether the operator works in a namespace."""
+        """Return whether the operator watches a namespace."""
         return not self._watched or namespace in self._watched
 
     async def of(self, namespaces: Collection[str]) -> Mapping[str, Listeners]:
-        """Return the TrainingJobs of these namespaces; the caller has asked `watches` before."""
-        # One at a time: whoever comes second finds what the first one has read.
+        """Return the TrainingJobs of these namespaces, all of which are watched."""
+        # One at a time: the second caller finds what the first one has read.
         async with self._turn:
             now = asyncio.get_running_loop().time()
-            self._memory = {name: memory for name, memory in self._memory.items() if memory.until > now}
-            missing = [name for name in namespaces if name not in self._memory]
-            # Remembered from before the question: what changes while it is answered is news.
+            self._entries = {name: entry for name, entry in self._entries.items() if entry.until > now}
+            missing = [name for name in namespaces if name not in self._entries]
+            # The age counts from before the request: a change during it is not in the answer.
             for name, listeners in (await self._read(missing)).items():
-                self._memory[name] = _Memory(by_model(listeners), now + REMEMBERED_SECONDS)
-            return {name: self._memory[name].listeners for name in namespaces}
+                self._entries[name] = _Entry(by_model(listeners), now + CACHE_SECONDS)
+            return {name: self._entries[name].listeners for name in namespaces}
 
     async def _read(self, namespaces: Collection[str]) -> dict[str, list[Listener]]:
         found: dict[str, list[Listener]] = {name: [] for name in namespaces}
@@ -76,7 +76,7 @@ def _readable(job: Mapping[str, Any]) -> list[Listener]:
     try:
         return [listener(job)]
     except ValidationError:
-        # One TrainingJob that a newer operator wrote must not silence the others; its own pass tells what is wrong.
+        # One TrainingJob that a newer operator wrote must not silence the others; its own pass reports the error.
         logger.exception("the triggers of %s/%s cannot be read", job["metadata"]["namespace"], job["metadata"]["name"])
         return []
 

@@ -1,7 +1,7 @@
-"""What Alertmanager posts: its webhook message, version 4.
+"""Alertmanager's webhook message, version 4.
 
-Types are strict and what is needed must be there, because a message that is not understood must not be acted on in
-part. Fields that are not known are left alone: Alertmanager adds some from time to time.
+Types are strict and required fields must be there, because a message must not be acted on in part. Unknown fields are
+ignored: Alertmanager adds some from time to time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Webhook(_Message):
 
     version: Literal["4"]
     truncated_alerts: Annotated[int, Field(ge=0)] = 0
-    """How many alerts Alertmanager left out, where its receiver has a `max_alerts`."""
+    """Number of alerts that Alertmanager omitted because of the receiver's `max_alerts`."""
     alerts: list[PostedAlert]
 
 
@@ -54,7 +54,7 @@ def parse(body: bytes) -> Webhook:
     Raises
     ------
     Refusal
-        400, with the first thing that is wrong.
+        400, with the first error.
     """
     try:
         return Webhook.model_validate_json(body)
@@ -67,7 +67,7 @@ def parse(body: bytes) -> Webhook:
 
 
 def received(message: Webhook, now: datetime) -> list[ReceivedAlert]:
-    """Return its alerts as they were told now, at most one of a fingerprint: the last."""
+    """Return the alerts of a message received at `now`; of several with one fingerprint, the last."""
     alerts = {
         alert.fingerprint: ReceivedAlert(alert.fingerprint, alert.status, alert.labels, alert.starts_at, now)
         for alert in message.alerts

@@ -1,7 +1,7 @@
-"""Alerts into `status.alerts` of TrainingJobs: read, merge, write guarded, and again when somebody was faster.
+"""Writes alerts into `status.alerts` of TrainingJobs: read, merge, guarded write, retried after a conflict.
 
-One write is under way for an object at a time; what arrives meanwhile goes into the next one together. Without that,
-sixteen callers with ten alerts each took 16 s of conflicts.
+There is one write at a time for an object; alerts that arrive meanwhile share the next one. Without that, sixteen
+senders with ten alerts each took 16 s of conflicts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .listeners import listener
 logger = logging.getLogger(__name__)
 
 WRITE_SECONDS = 8.0
-"""After this time a write is given up. Alertmanager waits 10 s for an answer."""
+"""Timeout of a write. Alertmanager waits 10 s for an answer."""
 CONCURRENT_WRITES = 8
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 0.8
@@ -37,7 +37,7 @@ _ALERTS = TypeAdapter(list[AlertState])
 
 @dataclass(slots=True)
 class _Batch:
-    """What the next write of an object takes along."""
+    """Alerts of the next write of an object."""
 
     done: asyncio.Future[Results | Exception]
     alerts: dict[str, ReceivedAlert] = field(default_factory=dict)
@@ -54,12 +54,12 @@ class AlertWriter:
         self._slots = asyncio.Semaphore(CONCURRENT_WRITES)
 
     async def store(self, target: Listener, alerts: Sequence[ReceivedAlert]) -> Results:
-        """Return what became of each alert, by fingerprint, once all of them are stored.
+        """Return the outcome of each alert, by fingerprint, once all of them are stored.
 
         Raises
         ------
         APIError
-            If they are not, or that is not known: tell them again.
+            If they are not stored, or that is not known: send them again.
         """
         key = (target.namespace, target.name)
         batch = self._next.get(key)
@@ -68,7 +68,7 @@ class AlertWriter:
         batch.alerts.update({alert.fingerprint: alert for alert in alerts})
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._work(key))
-        # Others wait for the same write: a caller that goes away must not take it along.
+        # Others wait for the same write: a cancelled caller must not cancel it.
         outcome = await asyncio.shield(batch.done)
         if isinstance(outcome, Exception):
             raise outcome
@@ -80,7 +80,7 @@ class AlertWriter:
                 try:
                     outcome: Results | Exception = await self._write(*key, list(batch.alerts.values()))
                 except Exception as error:
-                    # It is raised where somebody waits for it.
+                    # Raised in `store`, for every caller that waits.
                     outcome = error
                 batch.done.set_result(outcome)
         finally:
@@ -95,7 +95,7 @@ class AlertWriter:
                         async with self._slots:
                             return await self._try(namespace, name, alerts)
                     except Conflict:
-                        # All who lost would meet again if they waited alike.
+                        # A random pause keeps concurrent writers apart.
                         await asyncio.sleep(self._rng.uniform(0, pause))
                         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         except TimeoutError as error:

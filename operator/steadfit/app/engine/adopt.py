@@ -1,7 +1,7 @@
-"""Create a child once: a second attempt meets the object of the first one and takes it for its own.
+"""Creates a child once: a second attempt adopts the object that the first one created.
 
 Names are functions of owner and cause, so an object of the same name is either the same intent carried out (a reply
-was lost, or two leaders overlapped) or somebody else's.
+was lost, or two leaders overlapped) or belongs to another owner.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from steadfit.kube.key import key_of
 from .indexes import controller_of
 
 
-class NameTaken(Exception):  # noqa: N818 - it is a fact about the cluster, as NotFound is
-    """An object that is not ours has the name that a child needs."""
+class NameTaken(Exception):  # noqa: N818 - a fact about the cluster, as NotFound is
+    """An object of another owner has the name that a child needs."""
 
 
 async def create_or_adopt(client: KubeClient, cache: Cache, manifest: Mapping[str, Any]) -> None:
-    """Create an object, or find that it exists already, and put it into the cache.
+    """Create an object, or adopt the existing one, and put it into the cache.
 
     Raises
     ------
     NameTaken
-        If an object of this name exists that has another origin.
+        If an object of this name exists with another origin.
     NotFound
         If it existed and was gone a moment later: try again.
     """
@@ -35,7 +35,7 @@ async def create_or_adopt(client: KubeClient, cache: Cache, manifest: Mapping[st
     except AlreadyExists:
         key = key_of(manifest)
         live = await client.get(key.resource, key.name, key.namespace)
-        # Also when it is somebody else's: the plan can only speak of what it sees.
+        # Cached also if it belongs to another owner: the plan reports what it sees.
         cache.put(live)
         if origin_of(live) != origin_of(manifest):
             raise NameTaken(
@@ -44,7 +44,7 @@ async def create_or_adopt(client: KubeClient, cache: Cache, manifest: Mapping[st
 
 
 def origin_of(manifest: Mapping[str, Any]) -> str | None:
-    """Return the uid that says why an object exists: its controller's, or its run's for what outlives its owner."""
+    """Return the uid of an object's controller, or of its run where the object outlives its owner."""
     controller = controller_of(manifest)
     if controller is not None:
         return str(controller["uid"])

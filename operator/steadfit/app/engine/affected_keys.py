@@ -1,7 +1,7 @@
-"""Which objects have to be looked at again when one has changed.
+"""Which objects need a pass when one has changed.
 
-One table, read from left to right: news of this kind concerns these objects. Too many keys cost a pass that writes
-nothing; a missing one costs up to a resync interval.
+One table: a change of this kind affects these objects. A key too many costs a pass that writes nothing; a missing key
+delays the pass by up to a resync interval.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ _OWN_BY_KIND = {resource.kind: resource for resource in OWN}
 
 
 def keys_of(cache: Cache, obj: JSONObject) -> Iterator[Key]:
-    """Return the keys of the own objects that news of `obj` concerns; duplicates are possible."""
+    """Yield the keys of our objects that a change of `obj` affects, possibly with duplicates."""
     key = key_of(obj)
-    concerned = _CONCERNED.get(key.resource)
-    if concerned is not None:
-        yield from concerned(cache, key, obj)
+    affected = _AFFECTED.get(key.resource)
+    if affected is not None:
+        yield from affected(cache, key, obj)
 
 
 def _training_job(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
@@ -63,7 +63,7 @@ def _training_job(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
 def _training_run(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield key
     yield from _job_key(key.namespace, obj)
-    # A run that evaluates is made for a ModelDeployment, which waits for what it finds.
+    # An Evaluate run is created for a ModelDeployment, which waits for its result.
     deployment = obj["metadata"].get("labels", {}).get(names.MODEL_DEPLOYMENT)
     if deployment is not None:
         yield Key(MODEL_DEPLOYMENTS, key.namespace, deployment)
@@ -82,7 +82,7 @@ def _model_deployment(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield key
     job = training_job_of(obj)
     if job is not None:
-        # What serves is the champion, and a rollout or a monitor decides when the recipe trains again.
+        # The live version is the champion, and rollouts and monitors decide when the job trains again.
         yield Key(TRAINING_JOBS, key.namespace, job)
         yield from _keys(versions_of(cache, key.namespace, job))
     yield from _keys(actions_on(cache, key))
@@ -93,7 +93,7 @@ def _model_action(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     target = obj["spec"]["target"]
     target_key = Key(_OWN_BY_KIND[target["kind"]], key.namespace, target["name"])
     yield target_key
-    # The oldest ones leave when a new one is done.
+    # The oldest ones are deleted when a new one is done.
     yield from _keys(actions_on(cache, target_key))
 
 
@@ -106,7 +106,7 @@ def _artifact_store(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
 
 
 def _metric_source(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
-    # ModelDeployments hear of it by what is measured through it.
+    # ModelDeployments are affected by the signals that are measured through it.
     yield key
 
 
@@ -121,7 +121,7 @@ def _child(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     controller = controller_of(obj)
     if controller is not None and controller["kind"] in _OWN_BY_KIND:
         yield Key(_OWN_BY_KIND[controller["kind"]], key.namespace, controller["name"])
-    # Pods belong to a Job or a ReplicaSet; their labels name the object above it.
+    # Pods belong to a Job or a ReplicaSet; their labels name our object above it.
     labels = obj["metadata"].get("labels", {})
     if names.TRAINING_RUN in labels:
         yield Key(TRAINING_RUNS, key.namespace, labels[names.TRAINING_RUN])
@@ -133,7 +133,7 @@ def _child(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
 
 def _of_the_name(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield from _child(cache, key, obj)
-    # A Service or a route of somebody else's may stand where a ModelDeployment wants its own.
+    # A Service or route of another owner may have the name that a ModelDeployment needs.
     yield Key(MODEL_DEPLOYMENTS, key.namespace, key.name)
 
 
@@ -146,7 +146,7 @@ def _unfinished(runs: Iterable[Mapping[str, Any]]) -> Iterator[Key]:
 
 
 def _in_quarantine(versions: Iterable[Mapping[str, Any]]) -> Iterator[Key]:
-    """Return the versions of which something may have to be written into their store."""
+    """Return the versions whose quarantine may have to be written to their store."""
     return _keys(version for version in versions if version.get("status", {}).get("quarantine"))
 
 
@@ -156,7 +156,7 @@ def _job_key(namespace: str | None, obj: Mapping[str, Any]) -> Iterator[Key]:
         yield Key(TRAINING_JOBS, namespace, job)
 
 
-_CONCERNED: Mapping[Resource, Callable[[Cache, Key, JSONObject], Iterator[Key]]] = {
+_AFFECTED: Mapping[Resource, Callable[[Cache, Key, JSONObject], Iterator[Key]]] = {
     TRAINING_JOBS: _training_job,
     TRAINING_RUNS: _training_run,
     MODEL_VERSIONS: _model_version,

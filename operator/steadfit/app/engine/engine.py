@@ -1,6 +1,6 @@
-"""The engine: cache, queue, workers and resync, wired. Everything of it runs for real in the simulator.
+"""The engine: cache, work queue, workers and resync. The simulator runs all of it.
 
-It knows a client, a clock and a source of randomness, and nothing of HTTP, kopf or processes.
+It depends on a client, a clock and a source of randomness, not on HTTP, kopf or processes.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ SELECTOR = f"{MANAGED_BY}={MANAGER}"
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What an installation may choose."""
+    """Settings of the engine."""
 
     namespaces: tuple[str, ...] = ()
     """Namespaces that are watched; all of them when empty."""
     workers: int = 4
-    """Passes that may be under way at once."""
+    """Number of passes at once."""
     resync_seconds: float = 600.0
     """Time between two full lists."""
     identity: str = "steadfit"
@@ -60,7 +60,7 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True)
 class EngineStatistics:
-    """How every part of the engine stands."""
+    """Statistics of every part of the engine."""
 
     queue: QueueStatistics
     cache: CacheStatistics
@@ -69,13 +69,13 @@ class EngineStatistics:
     passes: Mapping[tuple[str, Outcome], int]
     """Passes by kind and outcome."""
     pass_seconds: Mapping[str, float]
-    """Time spent in passes by kind."""
-    news: int
+    """Seconds spent in passes by kind."""
+    events_received: int
     """Watch events that arrived."""
 
 
 class Engine:
-    """The operator without its surroundings: `prime`, then `run`, fed by `on_event`."""
+    """The operator without its process: call `prime`, then `run`; feed watch events by `on_event`."""
 
     def __init__(
         self,
@@ -91,12 +91,12 @@ class Engine:
         self._queue: WorkQueue[Key] = WorkQueue(rng)
         self._recorder = Recorder(client, clock, settings.identity)
         self.signals = Signals()
-        """What is measured of the models that serve; the poller fills it."""
+        """Measured signals of the live versions; the poller fills them."""
         self.signals.listen(self._queue.add)
         self._observer = Observer(self._cache, platform, self.signals)
         self._reconciler = Reconciler(client, self._cache, clock, self._recorder, plan_table(self._observer))
         self.on_found: Callable[[], None] = lambda: None
-        """Called when the cluster has got a resource that it lacked: watches have to begin anew to see it."""
+        """Called when the cluster serves a resource that it lacked: the watches have to be restarted to see it."""
         self._resync = Resync(
             client,
             self._cache,
@@ -109,11 +109,11 @@ class Engine:
         )
         self._cache.listen(self._enqueue_concerned)
         self._pass_seconds: dict[str, float] = defaultdict(float)
-        self._news = 0
+        self._events_received = 0
 
     @property
     def platform(self) -> Platform:
-        """What every rendered pod is given."""
+        """Images, URLs and the CA bundle that rendered pods get."""
         return self._observer.platform
 
     @platform.setter
@@ -125,7 +125,7 @@ class Engine:
         return self._observer.sources()
 
     def lives(self) -> list[Live]:
-        """Return what is to be measured of what serves."""
+        """Return the live versions and their monitors."""
         return self._observer.lives()
 
     def trials(self) -> list[Trial]:
@@ -133,16 +133,16 @@ class Engine:
         return self._observer.trials()
 
     def model_deployments(self) -> list[ModelDeployment]:
-        """Return all ModelDeployments, to be read only."""
+        """Return all ModelDeployments; read only."""
         return self._observer.model_deployments()
 
     async def prime(self) -> None:
-        """Fill the cache before any pass is made; waits as long as the API server does not answer."""
+        """Fill the cache before the first pass; waits until the API server answers."""
         await self._resync.prime()
 
     def on_event(self, event_type: str | None, body: JSONObject) -> None:
-        """Take one watch event: `ADDED`, `MODIFIED`, `DELETED`, or None for an object of the initial list."""
-        self._news += 1
+        """Store one watch event: `ADDED`, `MODIFIED`, `DELETED`, or None for an object of the initial list."""
+        self._events_received += 1
         self._resync.note_event(body)
         if event_type == "DELETED":
             self._cache.delete(body)
@@ -150,7 +150,7 @@ class Engine:
             self._cache.put(body)
 
     def on_interruption(self) -> None:
-        """Take note that watching was interrupted: everything is listed soon."""
+        """Request a full list, after the watches were interrupted."""
         self._resync.request()
 
     async def run(self) -> None:
@@ -166,7 +166,7 @@ class Engine:
             self._queue.close()
 
     def statistics(self) -> EngineStatistics:
-        """Return how every part stands."""
+        """Return the statistics of every part."""
         return EngineStatistics(
             queue=self._queue.statistics(),
             cache=self._cache.statistics(),
@@ -174,7 +174,7 @@ class Engine:
             events=self._recorder.statistics(),
             passes=self._reconciler.statistics(),
             pass_seconds=dict(self._pass_seconds),
-            news=self._news,
+            events_received=self._events_received,
         )
 
     async def _work(self) -> None:

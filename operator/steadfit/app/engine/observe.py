@@ -1,7 +1,7 @@
-"""From the cache to what a plan decides on: one function a kind, each returns that kind's `Observed…`.
+"""Reads the cache for plans: one function a kind, each returns that kind's `Observed…`.
 
-Only the cache is read, so all that a pass sees is of one moment. Deleted objects (those with a deletionTimestamp)
-are still there and plans see them: a Job that is going is not a Job that is gone.
+Only the cache is read, so a pass sees one consistent state. Objects with a deletionTimestamp are included: a Job that
+is being deleted still exists.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ from .indexes import MODEL_DEPLOYMENT, actions_on, deployments_of, owned_by, run
 
 T = TypeVar("T", bound=Object)
 
-REMEMBERED = 20_000
+MAX_PARSED = 20_000
 
 
 class Observer:
-    """Reads the cache for plans. Parsed objects are remembered by uid and resourceVersion."""
+    """Reads the cache for plans. Parsed objects are kept by uid and resourceVersion."""
 
     def __init__(self, cache: Cache, platform: Platform, signals: Signals | None = None) -> None:
         self._cache = cache
@@ -84,7 +84,7 @@ class Observer:
         )
 
     def training_run(self, obj: JSONObject) -> ObservedTrainingRun:
-        """Observe a TrainingRun; a TrainingJob of the same name but another uid is not its own."""
+        """Observe a TrainingRun. A TrainingJob of the same name with another uid is not its owner."""
         run = self._one(TrainingRun, obj)
         namespace = run.metadata.namespace
         reference = run.spec.training_job_ref
@@ -94,7 +94,7 @@ class Observer:
         return ObservedTrainingRun(
             run=run,
             job=job if job is not None and job.uid == reference.uid else None,
-            # Versions are numbered by the TrainingJob's name, so runs of an earlier one of this name count too.
+            # Versions are numbered by the TrainingJob's name, so runs of an earlier job of this name count too.
             siblings=[sibling for sibling in siblings if sibling.uid != run.uid and _trains(sibling)],
             versions=self._many(ModelVersion, versions_of(self._cache, namespace, reference.name)),
             jobs=jobs,
@@ -130,7 +130,7 @@ class Observer:
             job=self._training_job(namespace, job),
             versions=self._many(ModelVersion, versions_of(self._cache, namespace, job)),
             workloads=owned_by(self._cache, DEPLOYMENTS, deployment.uid),
-            # ReplicaSets stand between a Deployment and its pods and are not watched: the label is the link.
+            # The ReplicaSets between a Deployment and its pods are not watched: the label links them.
             pods=self._cache.by(PODS, MODEL_DEPLOYMENT, (namespace, deployment.name)),
             service=self._cache.get(Key(SERVICES, namespace, deployment.name)),
             actions=self._actions(Key(MODEL_DEPLOYMENTS, namespace, deployment.name)),
@@ -178,7 +178,7 @@ class Observer:
         return self._readable(ModelDeployment, MODEL_DEPLOYMENTS)
 
     def lives(self) -> list[Live]:
-        """Return what is to be measured, for the poller: what serves, and what of it is watched."""
+        """Return the live versions and their monitors, for the poller."""
         found = []
         for deployment in self._readable(ModelDeployment, MODEL_DEPLOYMENTS):
             live, monitors = deployment.status.live, measured(deployment)
@@ -220,7 +220,7 @@ class Observer:
         return obj["metadata"].get("labels", {}) if obj is not None else {}
 
     def _readable(self, model: type[T], resource: Resource) -> list[T]:
-        """Return all objects of a resource but those that cannot be read: their own pass tells of it."""
+        """Return all readable objects of a resource; the pass of an unreadable one reports it."""
         found = []
         for obj in self._cache.all(resource):
             try:
@@ -234,22 +234,22 @@ class Observer:
 
     def _one(self, model: type[T], obj: JSONObject) -> T:
         uid, version = obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
-        remembered = self._parsed.get(uid)
-        if remembered is not None and remembered[0] == version:
-            return cast("T", remembered[1])
+        known = self._parsed.get(uid)
+        if known is not None and known[0] == version:
+            return cast("T", known[1])
         parsed = model.model_validate(obj)
         self._parsed[uid] = (version, parsed)
         self._parsed.move_to_end(uid)
-        if len(self._parsed) > REMEMBERED:
+        if len(self._parsed) > MAX_PARSED:
             self._parsed.popitem(last=False)
         return parsed
 
 
 def _of_a_revision(service: JSONObject) -> bool:
-    """Return whether a Service selects one revision for ever, and is not the one that moves."""
+    """Return whether a Service always selects one revision, unlike the Service of the ModelDeployment's name."""
     return names.REVISION in service["metadata"].get("labels", {})
 
 
 def _trains(run: TrainingRun) -> bool:
-    """Return whether a run brings a version. One that evaluates takes no turn, no number and no place in the past."""
+    """Return whether a run produces a version; an Evaluate run takes no turn, no number and no place in the history."""
     return run.spec.purpose == "Train"

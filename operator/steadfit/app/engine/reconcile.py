@@ -1,7 +1,7 @@
-"""One pass over one object: observe, plan, write the status, and act only on what the status already says.
+"""One pass over one object: observe, plan, and then write the status or act on it.
 
-A pass either writes status or acts, never both. So whatever is done follows from an intent that was stored first,
-and a crash anywhere leaves nothing, or an intent that the next pass finishes.
+A pass either writes status or acts, never both. So every effect follows from an intent that was stored first, and a
+crash at any point leaves nothing, or an intent that the next pass finishes.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ SLOW_RETRY_SECONDS = 60.0
 SHORTEST_WAIT_SECONDS = 1.0
 
 Planner = Callable[[JSONObject, datetime], Plan]
-"""Decides over one object of the cache at one time."""
+"""Plans for one cached object at one time."""
 
 Outcome = Literal["gone", "idle", "written", "acted", "conflict", "refused", "unavailable", "unstored", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a pass ended, and when the next one is due beside news.
+    """How a pass ended, and when the next one is due if nothing changes before.
 
-    `retry` means backoff: the pass has failed and comes back no sooner than `after` seconds.
+    `retry` means backoff: the pass has failed and is repeated after at least `after` seconds.
     """
 
     outcome: Outcome
@@ -50,7 +50,7 @@ class Result:
 
 
 class Reconciler:
-    """Makes passes. Calls for different keys may overlap; the work queue keeps those of one key apart."""
+    """Makes passes. Calls for different keys may overlap; the work queue serialises those of one key."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Reconciler:
         self._outcomes: Counter[tuple[str, Outcome]] = Counter()
 
     async def reconcile(self, key: Key) -> Result:
-        """Make one pass; failures of every sort are results, not exceptions."""
+        """Make one pass. Every failure is a result, never an exception."""
         obj = self._cache.get(key)
         if obj is None or "deletionTimestamp" in obj["metadata"]:
             result = Result("gone")
@@ -85,27 +85,27 @@ class Reconciler:
         try:
             return await self._pass(key, obj)
         except Conflict as error:
-            logger.info("somebody was faster: %s", error)
+            logger.info("the object has changed meanwhile: %s", error)
             return Result("conflict", retry=True)
         except (Invalid, Forbidden, NameTaken) as error:
             logger.warning("refused: %s", error)
             self._recorder.record(obj, Event("Warning", "Refused", str(error)))
             return Result("refused", after=SLOW_RETRY_SECONDS, retry=True)
         except APIError as error:
-            logger.warning("the API server did not do it: %s", error)
+            logger.warning("the API server refused or did not answer: %s", error)
             return Result("unavailable", after=error.retry_after, retry=True)
         except ValidationError as error:
             logger.exception("an object cannot be read")
             self._recorder.record(obj, Event("Warning", "Unreadable", _first_error(error)))
             return Result("failed", after=SLOW_RETRY_SECONDS, retry=True)
         except Exception:
-            # A bug in one plan must not stop the passes over all other objects.
+            # A bug in one plan must not stop the passes over other objects.
             logger.exception("the pass failed")
             return Result("failed", retry=True)
 
     async def _pass(self, key: Key, obj: JSONObject) -> Result:
         now = self._clock.now()
-        # Whole seconds: statuses are for people, and Kubernetes' own times have no fractions either.
+        # Whole seconds, as in metav1.Time.
         plan = self._planners[key.resource](obj, now.replace(microsecond=0))
         stored = obj.get("status", {})
         if plan.status != stored:
@@ -125,7 +125,7 @@ class Reconciler:
             raise
         self._cache.put(reply)
         if reply.get("status", {}) != plan.status:
-            # Acting would be right for no status that is stored; repeating at once would go round for ever.
+            # No stored status justifies the actions, and repeating at once would loop.
             logger.error("the API server stored another status than was written: are the CRDs of this version?")
             return Result("unstored", after=SLOW_RETRY_SECONDS, retry=True)
         for event in plan.events:
@@ -140,7 +140,7 @@ class Reconciler:
                 case Apply(manifest, field_manager) if _is_fenced(manifest):
                     self._cache.put(await self._client.apply(manifest, field_manager))
                 case Apply(manifest):
-                    # Unfenced, a forced apply would take over whatever stands there by now.
+                    # Without a fence a forced apply would take over an object of another owner.
                     await create_or_adopt(self._client, self._cache, manifest)
                 case Delete(manifest):
                     await self._client.delete(manifest)
@@ -149,7 +149,7 @@ class Reconciler:
             raise
 
     async def _refresh(self, manifest: Mapping[str, Any]) -> None:
-        """Read an object live after it turned out to be another than observed, in case its news was lost."""
+        """Read an object live after a write showed that it differs from the cache, in case an event was missed."""
         key = key_of(manifest)
         try:
             self._cache.put(await self._client.get(key.resource, key.name, key.namespace))
@@ -162,7 +162,7 @@ class Reconciler:
 
 
 def _is_fenced(manifest: Mapping[str, Any]) -> bool:
-    """Return whether an apply meets the very object that was observed, or fails; its content may have changed."""
+    """Return whether an apply is fenced by uid: it meets the observed object, whose content may differ, or fails."""
     return "uid" in manifest["metadata"]
 
 

@@ -1,6 +1,6 @@
-"""Which ModelDeployments have reached their limit of rollbacks, for the alert that calls a person.
+"""ModelDeployments that have reached their limit of automatic rollbacks, for the alert that pages a person.
 
-It is read off their conditions at every scrape; only the leader knows any, so only it exports them.
+Read from their conditions at every scrape. Only the leader has a cache, so only the leader exports them.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from steadfit.core.serving.recovery.rollback_limit import ROLLBACKS_FROZEN
 
 @dataclass(frozen=True, slots=True)
 class FrozenStatistics:
-    """Whether nothing more is rolled back by itself, by namespace and ModelDeployment."""
+    """Whether automatic rollbacks are frozen, by namespace and ModelDeployment."""
 
     frozen: Mapping[tuple[str, str], bool]
 
 
 class FrozenRollbacks:
-    """Looks at the ModelDeployments when it is asked."""
+    """Reads the conditions of all ModelDeployments."""
 
     def __init__(self, deployments: Callable[[], Iterable[ModelDeployment]]) -> None:
         self._deployments = deployments
 
     def statistics(self) -> FrozenStatistics:
-        """Return what their conditions say."""
+        """Return which ModelDeployments have the condition."""
         return FrozenStatistics(
             {(found.metadata.namespace or "", found.name): _is_frozen(found) for found in self._deployments()}
         )

@@ -1,7 +1,7 @@
-"""Whether this process should be restarted, and whether it may get requests.
+"""Liveness and readiness of the process.
 
-Liveness fails only when the API server answers and yet the watches owe news: then a restart helps. While the API
-server does not answer it would only make things worse.
+Liveness fails only if the API server answers and the watches still do not deliver changes: then a restart helps. While
+the API server does not answer, a restart would only make things worse.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 ANSWER_SECONDS = 60.0
-"""The API server counts as answering when it did so within this time."""
+"""The API server counts as answering if it did so within this time."""
 RESYNC_INTERVALS = 3.0
 """A leader whose full lists fail for this many intervals, while the API server answers, is broken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vital:
-    """What liveness is judged by."""
+    """The facts that liveness depends on."""
 
     answer_age_seconds: float | None
     """Time since the API server last answered; None = never."""
@@ -27,14 +27,14 @@ class Vital:
     resync_interval_seconds: float
 
 
-def ailment(vital: Vital) -> str | None:
-    """Return in a sentence why the process should be restarted; None if it should not."""
+def problem(vital: Vital) -> str | None:
+    """Return why the process should be restarted, in a sentence; None if it should not."""
     if vital.answer_age_seconds is None or vital.answer_age_seconds > ANSWER_SECONDS:
         return None
     if not vital.leading:
         return None
     if vital.stale_watches:
-        return f"the watches of {', '.join(vital.stale_watches)} do not tell what the lists show"
+        return f"the watches of {', '.join(vital.stale_watches)} do not deliver changes that the lists show"
     if vital.resync_age_seconds > RESYNC_INTERVALS * vital.resync_interval_seconds:
         return f"no full list has succeeded for {vital.resync_age_seconds:.0f} s although the API server answers"
     return None
@@ -50,9 +50,9 @@ class Health:
 
     def liveness(self) -> tuple[int, str]:
         """Return HTTP status and text of /healthz."""
-        reason = ailment(self._vital())
+        reason = problem(self._vital())
         return (200, "ok") if reason is None else (503, reason)
 
     def readiness(self) -> tuple[int, str]:
         """Return HTTP status and text of /readyz."""
-        return (200, "ok") if self.ready else (503, "the intake does not listen yet")
+        return (200, "ok") if self.ready else (503, "the intake is not listening yet")

@@ -124,13 +124,13 @@ def _engine(part: EngineStatistics) -> Iterator[Metric]:
     for kind, number in part.cache.objects.items():
         objects.add_metric((kind,), number)
     yield objects
-    yield _count("watch_events", "Watch events that arrived.", part.news)
+    yield _count("watch_events", "Watch events that arrived.", part.events_received)
     yield _count("cache_stale_news", "News that was older than what was known.", part.cache.stale)
     yield _gauge("resync_age_seconds", "Time since everything was last listed.", resync.age_seconds)
     yield _count("resync_failures", "Lists that failed.", resync.failed)
     yield _count("resync_repaired_changes", "Changes that only a list has told.", resync.repaired_changes)
     yield _count("resync_repaired_deletions", "Deletions that only a list has told.", resync.repaired_deletions)
-    yield _gauge("watches_stale", "Kinds whose watch owes news.", len(resync.stale_watches))
+    yield _gauge("watches_stale", "Kinds whose watch does not deliver changes.", len(resync.stale_watches))
     yield _count("events_written", "Kubernetes Events written.", events.written)
     yield _count("events_dropped", "Kubernetes Events that were not written.", events.dropped)
 

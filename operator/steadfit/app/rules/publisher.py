@@ -1,7 +1,7 @@
-"""Publishes the rules that the ModelDeployments ask for, as one object for Prometheus. Only the leader does.
+"""Publishes the rules of all ModelDeployments as one object for Prometheus. Only the leader publishes.
 
-The object is written when it would differ, and looked at every few minutes, so that an edit or a deletion by somebody
-else does not last. A failure is retried at the next look: the rules that Prometheus has stay in force.
+The object is written when it would differ, and compared every few minutes, so that an edit or a deletion by others does
+not last. A failure is retried in the next round; Prometheus keeps the rules that it has.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 NAME = "steadfit-rules"
 KEY = "steadfit.rules.yml"
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 RETRY_SECONDS = 10.0
 REPAIR_SECONDS = 300.0
 
@@ -33,17 +33,17 @@ Form = Literal["ConfigMap", "PrometheusRule", "Off"]
 
 @dataclass(frozen=True, slots=True)
 class RulesStatistics:
-    """What was published last."""
+    """Counts of what was published."""
 
     rules: int
     refused: int
-    """ModelDeployments whose alerts had no room."""
+    """ModelDeployments whose alerts did not fit into the object."""
     writes: int
     failures: int
 
 
 class RulesPublisher:
-    """Keeps the published rules as the ModelDeployments want them."""
+    """Keeps the published rules in step with the ModelDeployments."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class RulesPublisher:
         self._seen: object = None
         self._file = RuleFile((), "")
         self._due = 0.0
-        """When the object is looked at next although nothing has changed."""
+        """When the object is compared next although nothing has changed."""
         self._writes = 0
         self._failures = 0
 
@@ -73,21 +73,21 @@ class RulesPublisher:
         while True:
             if self._form != "Off":
                 try:
-                    await self.look()
+                    await self.reconcile()
                 except Exception:
-                    # A bug over one monitor must not end the leader, nor what else it does.
+                    # A bug in the rules of one monitor must not end the leader.
                     logger.exception("rendering the rules for Prometheus failed")
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
-    async def look(self) -> None:
-        """Make the object what it should be, if it is not known to be so."""
+    async def reconcile(self) -> None:
+        """Write the object if it is not known to be up to date."""
         now = asyncio.get_running_loop().time()
         if not self._render() and now < self._due:
             return
         self._due = now + RETRY_SECONDS
         manifest = self._manifest()
         try:
-            if not await self._stands(manifest):
+            if not await self._is_published(manifest):
                 await self._client.apply(manifest, FIELD_MANAGER)
                 self._writes += 1
                 logger.info("published %d rules", self._file.rules)
@@ -98,11 +98,11 @@ class RulesPublisher:
         self._due = now + REPAIR_SECONDS
 
     def statistics(self) -> RulesStatistics:
-        """Return what was published last."""
+        """Return counts of what was published."""
         return RulesStatistics(self._file.rules, len(self._file.refused), self._writes, self._failures)
 
     def _render(self) -> bool:
-        """Render the rules if a spec has changed since; return whether they are others than before."""
+        """Render the rules if a spec has changed; return whether the rules have changed."""
         deployments = [one for one in self._deployments() if one.metadata.deletion_timestamp is None]
         seen = frozenset((one.uid, one.metadata.generation) for one in deployments)
         if seen == self._seen:
@@ -111,13 +111,13 @@ class RulesPublisher:
         self._seen = seen
         if self._file.refused and self._file.refused != before.refused:
             logger.error(
-                "the rules do not fit into one object: the alerts of %d ModelDeployments are left out: %s",
+                "the rules do not fit into one object; the alerts of %d ModelDeployments are not published: %s",
                 len(self._file.refused),
                 ", ".join(self._file.refused[:20]),
             )
         return self._file != before
 
-    async def _stands(self, manifest: Mapping[str, Any]) -> bool:
+    async def _is_published(self, manifest: Mapping[str, Any]) -> bool:
         resource = CONFIG_MAPS if self._form == "ConfigMap" else PROMETHEUS_RULES
         try:
             stored = await self._client.get(resource, NAME, self._namespace)

@@ -1,8 +1,8 @@
-"""The intake's certificate: kept in a Secret, the same for all replicas, renewed long before it ends.
+"""The intake's certificate: stored in a Secret, shared by all replicas, renewed long before it expires.
 
-The operator is its own CA, so that nothing has to be installed first. Where the Secret belongs to somebody else
-(cert-manager's annotation, or a setting) it is only read. Two replicas that both find a certificate missing or old
-both make one; the guarded write lets one of them win and the other one reads what it wrote.
+The operator is its own CA, so that nothing has to be installed first. Where another owner supplies the Secret
+(cert-manager's annotation, or a setting) it is only read. If two replicas find the certificate missing or old, both
+make one; one of the guarded writes succeeds, and the other replica reads its result.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FOREIGN_ANNOTATION = "cert-manager.io/certificate-name"
 
 @dataclass(frozen=True, slots=True)
 class CertificateStatistics:
-    """How long the certificate lasts."""
+    """Expiry and renewals of the certificate."""
 
     expires: datetime | None
     renewals: int
@@ -69,29 +69,29 @@ class Certificate:
 
     @property
     def ca_bundle(self) -> str:
-        """PEM of the CA by which runs recognise the intake."""
+        """PEM of the CA by which runs verify the intake."""
         return self._loaded["ca.crt"] if self._loaded else ""
 
     async def load(self) -> None:
-        """Load the certificate, and make it first where that is ours to do; retried until it is there."""
+        """Load the certificate, after making it where the operator manages it; retry until it is loaded."""
         while True:
             if await self._check():
                 return
             await asyncio.sleep(RETRY_SECONDS)
 
     async def run(self) -> None:
-        """Renew and reload the certificate, for ever."""
+        """Renew and reload the certificate, without end."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             await self._check()
 
     def statistics(self) -> CertificateStatistics:
-        """Return how long the certificate lasts."""
+        """Return expiry and renewals."""
         expires = pki.expiry(self._loaded["tls.crt"]) if self._loaded else None
         return CertificateStatistics(expires, self._renewals)
 
     async def _check(self) -> bool:
-        """Read the Secret, renew its certificate if needed, load it if it is another; return whether one is loaded."""
+        """Read the Secret, renew its certificate if needed, load it if it has changed; return whether one is loaded."""
         try:
             data = await self._current()
             if data is not None and data != self._loaded:
@@ -105,7 +105,9 @@ class Certificate:
             secret = await self._client.get(SECRETS, self._name, self._namespace)
         except NotFound:
             if not self._managed:
-                logger.warning("waiting for the Secret %s: who makes the certificate has not done so", self._name)
+                logger.warning(
+                    "waiting for the Secret %s, which STEADFIT_CERTIFICATE_MANAGED=false says others create", self._name
+                )
                 return None
             return await self._write(None, pki.make(self._hosts, self._clock.now(), {}))
         data = _decoded(secret)
@@ -133,7 +135,7 @@ class Certificate:
         except (AlreadyExists, Conflict):
             return _decoded(await self._client.get(SECRETS, self._name, self._namespace))
         self._renewals += 1
-        logger.info("made a certificate for the intake, good until %s", pki.expiry(data["tls.crt"]))
+        logger.info("made a certificate for the intake, valid until %s", pki.expiry(data["tls.crt"]))
         return data
 
     def _load(self, data: Mapping[str, str]) -> None:
@@ -151,7 +153,7 @@ class Certificate:
 
 
 def _is_foreign(secret: Mapping[str, Any], data: Mapping[str, str]) -> bool:
-    """Return whether somebody else supplies the certificate: cert-manager says so; anybody's has no CA key of ours."""
+    """Return whether another owner supplies the certificate: cert-manager's annotation, or no CA key beside it."""
     annotated = FOREIGN_ANNOTATION in secret["metadata"].get("annotations", {})
     return annotated or ("tls.crt" in data and "ca.key" not in data)
 

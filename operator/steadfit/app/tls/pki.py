@@ -1,7 +1,7 @@
 """A small certificate authority: one CA for ten years, server certificates for ninety days.
 
-All functions are pure but for the randomness of keys; PEM text in, PEM text out, under the names of a TLS Secret:
-`tls.crt`, `tls.key`, `ca.crt`, and `ca.key` where the CA is ours.
+Functions are pure except for the randomness of keys. They take and return PEM text under the keys of a TLS Secret:
+`tls.crt`, `tls.key`, `ca.crt`, and `ca.key` for a CA of our own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CA_LIFETIME = timedelta(days=3650)
 CA_MARGIN = timedelta(days=365)
-"""A CA with less time left is replaced; both are trusted until the older one ends."""
+"""A CA with less time left is replaced; both are trusted until the older one expires."""
 LEAF_LIFETIME = timedelta(days=90)
 LEAF_MARGIN = timedelta(days=30)
 """A server certificate with less time left is replaced."""
@@ -25,7 +25,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 def make(hosts: Sequence[str], now: datetime, previous: Mapping[str, str]) -> dict[str, str]:
-    """Return a new server certificate for `hosts`, of the previous CA unless that is missing, broken or ending."""
+    """Return a new server certificate for `hosts`, from the previous CA unless that is missing, broken or expiring."""
     authority = _authority(previous, now)
     bundle = previous.get("ca.crt", "")
     if authority is None:
@@ -46,7 +46,7 @@ def make(hosts: Sequence[str], now: datetime, previous: Mapping[str, str]) -> di
 
 
 def needs_renewal(data: Mapping[str, str], hosts: Sequence[str], now: datetime) -> bool:
-    """Return whether the server certificate is missing, broken, ending, for other hosts, or of an ending CA."""
+    """Return whether the server certificate is missing, broken, expiring, for other hosts, or of an expiring CA."""
     authority = _authority(data, now)
     leaves = _parsed(data.get("tls.crt", ""))
     if authority is None or not leaves or "tls.key" not in data:
@@ -60,12 +60,12 @@ def needs_renewal(data: Mapping[str, str], hosts: Sequence[str], now: datetime) 
 
 
 def expiry(pem: str) -> datetime:
-    """Return when the first certificate of a PEM ends."""
+    """Return when the first certificate of a PEM expires."""
     return x509.load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc
 
 
 def _authority(data: Mapping[str, str], now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
-    """Return the CA and its key, if they are whole and last long enough."""
+    """Return the CA and its key, if both are readable and valid long enough."""
     try:
         key = serialization.load_pem_private_key(data.get("ca.key", "").encode(), None)
     except ValueError:

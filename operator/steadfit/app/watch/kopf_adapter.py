@@ -18,17 +18,17 @@ from steadfit.kube.resources import CHILDREN, WATCHED
 
 logger = logging.getLogger(__name__)
 
-# kopf's default asks for the user's name, and a container's uid has none. (Its own type for it is not public.)
+# kopf's default asks for the user's name, and a container's uid has none. (kopf's type for it is not public.)
 _IDENTITY: Any = "steadfit"
 
 Deliver = Callable[[str | None, dict[str, Any]], None]
-"""Takes the type and the object of a watch event."""
+"""Called with the type and the object of a watch event."""
 
 
 class EndlessBackoff:
     """Seconds between attempts: doubling, capped, without end.
 
-    kopf gives up, and its operator exits, when a list of backoffs is used up; an iterable without a length never is.
+    kopf's operator exits when a list of backoffs is used up; this iterable has no end.
     """
 
     def __init__(self, first: float = 0.2, factor: float = 2.0, cap: float = 30.0) -> None:
@@ -45,7 +45,7 @@ class EndlessBackoff:
 
 
 def settings() -> kopf.OperatorSettings:
-    """Return kopf's settings for watching and nothing else."""
+    """Return settings by which kopf only watches."""
     chosen = kopf.OperatorSettings()
     chosen.peering.standalone = True
     chosen.posting.enabled = False
@@ -81,18 +81,18 @@ def registry(configuration: Configuration, deliver: Deliver) -> kopf.OperatorReg
             registry=handlers,
             id=f"watch-{resource.plural}",
         )
-        async def ring(event: kopf.RawEvent, **_: Any) -> None:
+        async def on_event(event: kopf.RawEvent, **_: Any) -> None:
             try:
                 deliver(event["type"], dict(event["object"]))
             except Exception:
-                # kopf would log it and go on; this way the log line has a sentence. The resync repairs it.
+                # kopf would log it and go on; this log line has a sentence. The resync repairs the loss.
                 logger.exception("an event was lost")
 
     return handlers
 
 
 async def connection(configuration: Configuration) -> kopf.ConnectionInfo:
-    """Return our own credentials in kopf's form; asked again whenever the API server answers 401."""
+    """Return our credentials in kopf's form; called again whenever the API server answers 401."""
     header = await configuration.get_api_key_with_prefix("BearerToken")
     scheme, _, token = (header or "").strip().partition(" ")
     return kopf.ConnectionInfo(

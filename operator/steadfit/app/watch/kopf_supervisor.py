@@ -1,8 +1,8 @@
-"""Keeps kopf running: in a thread and an event loop of its own, restarted with backoff whenever it exits.
+"""Runs kopf in a thread and an event loop of its own, and restarts it with backoff whenever it exits.
 
-kopf exits on an in-stream error other than 410 and on 404 or 410 as an HTTP status. On its way out it cancels every
-task of its loop that it did not know at its start, whoever made them, and it takes over the process's signals. So it
-gets a loop that is really its own; events come over by `call_soon_threadsafe`, in order.
+kopf exits on an in-stream error other than 410, and on 404 or 410 as an HTTP status. At exit it cancels every task of
+its loop that it did not know at its start, and it takes over the process's signals. So it gets a loop that nothing else
+uses; events are handed over by `call_soon_threadsafe`, in order.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ FIRST_BACKOFF = 1.0
 MAX_BACKOFF = 30.0
 STOP_SECONDS = 2.0
 HEALTHY_SECONDS = 60.0
-"""A run that lasted longer starts the backoff anew."""
+"""A run that lasted longer resets the backoff."""
 PULSE_SECONDS = 0.1
-"""How often kopf is looked at."""
+"""Interval of the checks on kopf."""
 HEART = "multidimensional multitasker"
-"""The task of kopf's that keeps its watches; when it has ended, kopf is on its way out."""
+"""Name of kopf's task that owns its watches; once it has ended, kopf is exiting."""
 WATCHER = "watcher for "
-"""How the names of kopf's watches begin."""
+"""Prefix of the names of kopf's watch tasks."""
 
 Watch = Callable[[asyncio.Event], Awaitable[None]]
-"""Watches until the event is set; raises when it cannot go on."""
+"""Watches until the event is set; raises if it cannot go on."""
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorStatistics:
-    """How often watching ended."""
+    """Counts of kopf's exits."""
 
     running: bool
     exits: int
 
 
 class Supervisor:
-    """Runs a watch for ever."""
+    """Runs a watch without end."""
 
     def __init__(self, watch: Watch, rng: Random, on_exit: Callable[[], None] = lambda: None) -> None:
         self._watch = watch
@@ -53,7 +53,7 @@ class Supervisor:
         self._thread: _Thread | None = None
 
     async def run(self) -> None:
-        """Watch until cancelled; every exit is followed by a new start."""
+        """Watch until cancelled; restart after every exit."""
         loop = asyncio.get_running_loop()
         backoff = FIRST_BACKOFF
         while True:
@@ -61,9 +61,9 @@ class Supervisor:
             self._running = True
             try:
                 await self._once()
-                logger.warning("kopf has exited; it is started again")
+                logger.warning("kopf has exited and is restarted")
             except Exception as error:
-                logger.warning("kopf has failed and is started again: %s", error)
+                logger.warning("kopf has failed and is restarted: %s", error)
             finally:
                 self._running = False
             self._exits += 1
@@ -73,19 +73,19 @@ class Supervisor:
             await asyncio.sleep(backoff * (1 + 0.2 * self._rng.random()))
             backoff = min(MAX_BACKOFF, backoff * 2)
 
-    def again(self) -> None:
-        """Have the watch begin anew, so that it sees what the cluster did not have at its start."""
+    def restart(self) -> None:
+        """Restart the watch, so that it includes resources that the cluster lacked before."""
         if self._thread is not None:
             self._thread.stop()
 
     def statistics(self) -> SupervisorStatistics:
-        """Return how often watching ended."""
+        """Return counts of kopf's exits."""
         return SupervisorStatistics(self._running, self._exits)
 
     async def _once(self) -> None:
         ours = asyncio.get_running_loop()
         finished: asyncio.Future[None] = ours.create_future()
-        # A daemon: a thread that does not stop must not keep a process alive that has lost its lease.
+        # A daemon: a thread that does not stop must not keep a process alive that has lost its Lease.
         self._thread = thread = _Thread(self._watch, lambda error: _conclude(ours, finished, error))
         thread.start()
         try:
@@ -107,7 +107,7 @@ class _Thread(threading.Thread):
         self._stop_event = asyncio.Event()
 
     def run(self) -> None:
-        """Watch, and tell how it ended."""
+        """Watch, and report how it ended."""
         error: BaseException | None = None
         try:
             asyncio.run(self._main())
@@ -116,7 +116,7 @@ class _Thread(threading.Thread):
         self._conclude(error)
 
     def stop(self) -> None:
-        """Ask the watch to end; callable from any thread, at any time."""
+        """Stop the watch; callable from any thread, at any time."""
         self._stopped = True
         if self._loop is not None:
             # The loop may be closed already.
@@ -131,9 +131,9 @@ class _Thread(threading.Thread):
         while not (await asyncio.wait({watching}, timeout=PULSE_SECONDS))[0]:
             tasks = asyncio.all_tasks()
             if not any(task.get_name() == HEART for task in tasks):
-                # kopf 1.45 cancels a watch together with what tells it to pause, and a watch whose answer has not
-                # begun takes that for a pause and goes on; kopf waits for it for ever. After a restart of the API
-                # server, when all watches are made anew, nothing would be seen again. So they are cancelled first.
+                # kopf 1.45 cancels a watch together with the task that pauses it. A watch whose response has not begun
+                # takes that for a pause and goes on, and kopf waits for it without end: after a restart of the API
+                # server, when all watches are new, no event would arrive again. So the watches are cancelled first.
                 for task in tasks:
                     if task.get_name().startswith(WATCHER):
                         task.cancel()
@@ -141,7 +141,7 @@ class _Thread(threading.Thread):
 
 
 def _conclude(loop: asyncio.AbstractEventLoop, finished: asyncio.Future[None], error: BaseException | None) -> None:
-    """Tell the process's own loop how a watch ended."""
+    """Report to the main loop how a watch ended."""
 
     def resolve() -> None:
         if finished.done():
@@ -151,6 +151,6 @@ def _conclude(loop: asyncio.AbstractEventLoop, finished: asyncio.Future[None], e
         else:
             finished.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
 
-    # The process's own loop may be closed already.
+    # The main loop may be closed already.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(resolve)

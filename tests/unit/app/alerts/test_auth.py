@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from steadfit.app.alerts.auth import ALLOWED_SECONDS, MAX_REMEMBERED, REFUSED_SECONDS, Reviews, TokenFile, bearer
+from steadfit.app.alerts.auth import ALLOWED_SECONDS, MAX_CACHED, REFUSED_SECONDS, Reviews, TokenFile, bearer
 from steadfit.app.refusal import Refusal
 from steadfit.kube.client import KubeClient, Unavailable
 
@@ -93,9 +93,9 @@ def test_a_flood_of_tokens_does_not_grow_what_is_remembered() -> None:
         api = Reviewer()
         door = api.reviews()
         assert await status(door, "good") == 200
-        for number in range(MAX_REMEMBERED):
+        for number in range(MAX_CACHED):
             assert await status(door, f"guess-{number}") == 401
-        assert len(door._verdicts) == MAX_REMEMBERED
+        assert len(door._verdicts) == MAX_CACHED
         assert await status(door, "good") == 200
 
     run(story())

@@ -6,7 +6,7 @@ import asyncio
 from random import Random
 
 from steadfit.app.alerts.auth import Reviews
-from steadfit.app.alerts.handler import PAUSE_EVERY, AlertIntake
+from steadfit.app.alerts.handler import YIELD_EVERY, AlertIntake
 from steadfit.app.alerts.listeners import Targets
 from steadfit.app.alerts.writer import AlertWriter
 from steadfit.core.training.triggers.alert_matching import ReceivedAlert
@@ -35,6 +35,6 @@ def test_others_have_their_turn_while_a_long_message_is_sorted() -> None:
         results, wanted = await intake._sort(alerts)
         task.cancel()
         assert (dict(results), wanted) == ({"no_match": 1000}, {})
-        assert turns >= 1000 // PAUSE_EVERY
+        assert turns >= 1000 // YIELD_EVERY
 
     run(story())

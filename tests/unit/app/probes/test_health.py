@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from steadfit.app.probes.health import Health, Vital, ailment
+from steadfit.app.probes.health import Health, Vital, problem
 
 WELL = Vital(
     answer_age_seconds=1.0,
@@ -15,27 +15,27 @@ STALE = replace(WELL, stale_watches=["Job", "Pod"])
 
 
 def test_a_leader_whose_watches_tell_is_well() -> None:
-    assert ailment(WELL) is None
+    assert problem(WELL) is None
 
 
 def test_stale_watches_while_the_api_server_answers_need_a_restart() -> None:
-    reason = ailment(STALE)
+    reason = problem(STALE)
     assert reason is not None
     assert "Job, Pod" in reason
 
 
 def test_nothing_is_restarted_while_the_api_server_does_not_answer() -> None:
-    assert ailment(replace(STALE, answer_age_seconds=61.0)) is None
-    assert ailment(replace(STALE, answer_age_seconds=None)) is None
+    assert problem(replace(STALE, answer_age_seconds=61.0)) is None
+    assert problem(replace(STALE, answer_age_seconds=None)) is None
 
 
 def test_lists_that_fail_for_long_although_the_api_server_answers_need_a_restart() -> None:
-    assert ailment(replace(WELL, resync_age_seconds=1700.0)) is None
-    assert ailment(replace(WELL, resync_age_seconds=1900.0)) is not None
+    assert problem(replace(WELL, resync_age_seconds=1700.0)) is None
+    assert problem(replace(WELL, resync_age_seconds=1900.0)) is not None
 
 
 def test_a_standby_has_no_watches_to_judge() -> None:
-    assert ailment(replace(STALE, leading=False, resync_age_seconds=10.0**6)) is None
+    assert problem(replace(STALE, leading=False, resync_age_seconds=10.0**6)) is None
 
 
 def test_a_replica_is_ready_once_its_intake_listens() -> None:

@@ -28,7 +28,7 @@ ENGINE = EngineStatistics(
     events=RecorderStatistics(6, 5, 2, 0),
     passes={("TrainingJob", "idle"): 9, ("TrainingRun", "written"): 8},
     pass_seconds={"TrainingJob": 1.5},
-    news=11,
+    events_received=11,
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.app.probes.metrics import exposition
-from steadfit.app.rules.publisher import KEY, LOOK_SECONDS, NAME, REPAIR_SECONDS, RulesPublisher, RulesStatistics
+from steadfit.app.rules.publisher import KEY, NAME, POLL_SECONDS, REPAIR_SECONDS, RulesPublisher, RulesStatistics
 from steadfit.kube.client import Unavailable
 from steadfit.kube.key import Key
 from steadfit.kube.resources import CONFIG_MAPS, PROMETHEUS_RULES
@@ -98,7 +98,7 @@ def test_a_new_monitor_is_published_within_seconds_and_nothing_else_is_ever_writ
         await asyncio.sleep(1000)
         assert len(bench.api.writes) == 1
         bench.deployments = [edited(bench.deployments[0], ERRORS, {**ERRORS, "name": "more"})]
-        await asyncio.sleep(2 * LOOK_SECONDS)
+        await asyncio.sleep(2 * POLL_SECONDS)
         assert len(bench.published()["groups"][2]["rules"]) == 2
         await asyncio.sleep(1000)
         assert len(bench.api.writes) == 2
@@ -126,7 +126,7 @@ def test_what_somebody_else_does_to_the_rules_does_not_last(harm: str) -> None:
             bench.api.edit(CONFIG_MAP, data={KEY: "groups: []"})
         else:
             bench.api.remove(CONFIG_MAP)
-        await asyncio.sleep(REPAIR_SECONDS + 2 * LOOK_SECONDS)
+        await asyncio.sleep(REPAIR_SECONDS + 2 * POLL_SECONDS)
         assert names(bench.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/flights"]
         task.cancel()
 

@@ -248,7 +248,7 @@ def test_a_damaged_page_in_the_middle_of_a_file_is_a_failure_of_the_data(tmp_pat
 def test_csv_whose_later_rows_have_another_type_is_a_failure_of_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("steadfit_trainer.tables.CSV_BLOCK_BYTES", 1024)
+    monkeypatch.setattr("steadfit_trainer.data.tables.CSV_BLOCK_BYTES", 1024)
     world = _world(tmp_path, data=[source(format="CSV")])
     world.store().put("s3://lake/flights/f", as_csv(flights()) + b'"x","x","x","x","x"\n')
     _fails(world, "s3://lake/flights/f can't be read as CSV: ")
@@ -363,5 +363,5 @@ def test_a_full_workspace_is_a_sentence_that_says_what_to_raise(
 
     world = _world(tmp_path)
     world.put("s3://lake/flights/1.parquet", flights())
-    monkeypatch.setattr("steadfit_trainer.tables.Writer.write", full)
+    monkeypatch.setattr("steadfit_trainer.data.tables.Writer.write", full)
     _fails(world, r"does not fit into the pod's workspace.*raise limits\.workspace")
