@@ -22,7 +22,7 @@ from .base import (
 )
 from .pod import LocalObjectReference
 from .run import Cause
-from .trainingjob import StoreRef
+from .runinputs import StoreRef
 
 VersionPhase = Literal["Verified", "Rejected", "Held"]
 

@@ -11,7 +11,7 @@ from .base import AGE, IMMUTABLE, Definition, Digest, Model, Object, PrinterColu
 from .data import DataSources, Evaluation
 from .pod import EnvVars, PodSettings, ResourceRequirements
 from .run import Cause, FailureRecord, RunPhase
-from .trainingjob import Limits, Params, StoreRef, Words
+from .runinputs import Limits, Params, StoreRef, Words
 
 AttemptPhase = Literal["Pending", "Fetching", "Training", "Publishing", "Evaluating", "Succeeded", "Failed"]
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from steadfit.api.base import parse_duration
 from steadfit.api.run import FailureRecord
-from steadfit.api.trainingjob import Limits
+from steadfit.api.runinputs import Limits
 from steadfit.api.trainingrun import Attempt
 
 from .failure_classification import failure

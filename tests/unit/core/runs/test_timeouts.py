@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from steadfit.api.trainingjob import Limits
+from steadfit.api.runinputs import Limits
 from steadfit.api.trainingrun import Attempt
 from steadfit.core.runs import timeouts
 from steadfit.core.runs.pod_view import parse

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from steadfit.api.trainingjob import AutomaticRun, Limits
+from steadfit.api.runinputs import Limits
+from steadfit.api.trainingjob import AutomaticRun
 from steadfit.core.text import time_text
 
 from .blocked import Hold

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from steadfit.api.base import parse_duration
-from steadfit.api.trainingjob import AutomaticRun, Limits
+from steadfit.api.runinputs import Limits
+from steadfit.api.trainingjob import AutomaticRun
 from steadfit.core.text import time_text
 
 from .blocked import Hold

@@ -12,7 +12,8 @@ from datetime import datetime
 
 from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeployment
-from steadfit.api.trainingjob import Limits, TrainingJobStatus
+from steadfit.api.runinputs import Limits
+from steadfit.api.trainingjob import TrainingJobStatus
 from steadfit.core.text import time_text
 
 from .blocked import Hold

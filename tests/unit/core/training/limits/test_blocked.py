@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from steadfit.api.trainingjob import AutomaticRun, Limits, TrainingJobStatus
+from steadfit.api.runinputs import Limits
+from steadfit.api.trainingjob import AutomaticRun, TrainingJobStatus
 from steadfit.core.problem import Problem
 from steadfit.core.training.limits import blocked, budget, circuit_breaker, cooldown, open_rollout
 from steadfit.core.training.limits.blocked import Hold
