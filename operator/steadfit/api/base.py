@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -159,6 +159,14 @@ LabelMap = Annotated[
 
 Scalar = Annotated[Any, WithJsonSchema({"x-kubernetes-preserve-unknown-fields": True})]
 """A string, number or boolean. The schema cannot say so; the operator does (`Stalled`, `InvalidParams`)."""
+
+
+NOT_AN_INPUT = object()
+"""Marks a field that a run is frozen with and that is no reason to train again."""
+
+T = TypeVar("T")
+NotInput = Annotated[T, NOT_AN_INPUT]
+"""The type of such a field: `limits: NotInput[Limits]`."""
 
 
 class Model(BaseModel):

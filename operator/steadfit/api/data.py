@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Digest, Duration, Label, Model, cel, list_map, validations
+from .base import Digest, Duration, Label, Model, NotInput, cel, list_map, validations
 
 Column = Annotated[str, Field(min_length=1, max_length=128)]
 """Name of a column."""
@@ -127,16 +127,16 @@ class ChampionComparison(Model):
 class Evaluation(Model):
     """How a version is judged."""
 
-    target: Column
+    target: NotInput[Column]
     """Column that the model predicts."""
-    positive_class: Annotated[str, Field(max_length=128)] | None = None
+    positive_class: NotInput[Annotated[str, Field(max_length=128)] | None] = None
     """Label of the positive class in a binary classification; the greater label when absent."""
     holdout: Holdout
     """How the holdout is split off."""
-    metrics: Annotated[list[Metric], Field(min_length=1, max_length=8, json_schema_extra=list_map("name"))]
+    metrics: NotInput[Annotated[list[Metric], Field(min_length=1, max_length=8, json_schema_extra=list_map("name"))]]
     """What is computed on the holdout; the first metric is the main one."""
-    champion: ChampionComparison = ChampionComparison()
+    champion: NotInput[ChampionComparison] = ChampionComparison()
     """How it is compared with the version that serves."""
-    bootstrap: Literal["Thresholds", "Manual"] = "Thresholds"
+    bootstrap: NotInput[Literal["Thresholds", "Manual"]] = "Thresholds"
     """The first model has nothing to be compared with. Thresholds: it serves when it passes them. Manual: it is held
     until somebody pins or promotes it."""

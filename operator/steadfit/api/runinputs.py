@@ -1,4 +1,4 @@
-"""What a run takes over from its TrainingJob."""
+"""What a TrainingRun takes over from its TrainingJob, and which of it is an input: a reason to train again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Duration, Model, ObjectName, Quantity, Scalar
+from .base import Duration, Image, Model, NotInput, ObjectName, Quantity, Scalar
+from .data import DataSources, Evaluation
+from .pod import EnvVars, PodSettings, ResourceRequirements
 
 Words = Annotated[list[Annotated[str, Field(max_length=32768)]], Field(max_length=256)]
 """Words of a command line."""
@@ -43,3 +45,38 @@ class Limits(Model):
     break_after: Annotated[int, Field(ge=1, le=20)] = 3
     """After this many runs in a row by alerts and monitors that brought no better version the cooldown doubles with
     every further one, up to 24 hours."""
+
+
+class RunInputs(Model):
+    """The part of a recipe that a run is frozen with.
+
+    Every field is copied into the TrainingRun. It is also an input, so that a run starts when it changes, unless it is
+    marked `NotInput`, here or in the models below.
+    """
+
+    image: Image
+    """Image of the training container."""
+    command: Words = []
+    """Entrypoint of the training container; the image's own when empty."""
+    args: Words = []
+    """Arguments of the training container."""
+    env: EnvVars = []
+    """Environment of the training container."""
+    resources: ResourceRequirements = ResourceRequirements(
+        requests={"cpu": "500m", "memory": "1Gi"}, limits={"memory": "1Gi"}
+    )
+    """Resources of the training container."""
+    params: Params = {}
+    """Parameters, written to /steadfit/params.json."""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    """Seed of all randomness, also in STEADFIT_SEED."""
+    pod: NotInput[PodSettings] = PodSettings()
+    """Where and as whom the run's pod runs."""
+    store_ref: NotInput[StoreRef] = StoreRef()
+    """Where artifacts and records are written."""
+    data: DataSources
+    """What the model learns from."""
+    evaluation: Evaluation
+    """How a version is judged."""
+    limits: NotInput[Limits] = Limits()
+    """How long a run may take and how often it is tried."""

@@ -14,7 +14,6 @@ from .base import (
     READY,
     REASON,
     Definition,
-    Image,
     Label,
     Model,
     Object,
@@ -25,10 +24,8 @@ from .base import (
     name_rule,
     validations,
 )
-from .data import DataSources, Evaluation
-from .pod import EnvVars, PodSettings, ResourceRequirements
 from .run import Cause, FailureRecord, RunPhase
-from .runinputs import Limits, Params, StoreRef, Words
+from .runinputs import RunInputs
 
 
 class Schedule(Model):
@@ -116,37 +113,11 @@ class History(Model):
     """How many finished runs are kept. Versions are never deleted."""
 
 
-class TrainingJobSpec(Model):
+class TrainingJobSpec(RunInputs):
     """The recipe."""
 
-    image: Image
-    """Image of the training container."""
-    command: Words = []
-    """Entrypoint of the training container; the image's own when empty."""
-    args: Words = []
-    """Arguments of the training container."""
-    env: EnvVars = []
-    """Environment of the training container."""
-    resources: ResourceRequirements = ResourceRequirements(
-        requests={"cpu": "500m", "memory": "1Gi"}, limits={"memory": "1Gi"}
-    )
-    """Resources of the training container."""
-    params: Params = {}
-    """Parameters, written to /steadfit/params.json."""
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
-    """Seed of all randomness, also in STEADFIT_SEED."""
-    pod: PodSettings = PodSettings()
-    """Where and as whom the run's pod runs."""
-    store_ref: StoreRef = StoreRef()
-    """Where artifacts and records are written."""
-    data: DataSources
-    """What the model learns from."""
-    evaluation: Evaluation
-    """How a version is judged."""
     triggers: Annotated[list[Trigger], Field(max_length=16, json_schema_extra=list_map("name"))] = []
     """Why a run starts, beside a change of the recipe."""
-    limits: Limits = Limits()
-    """How long a run may take and how often it is tried."""
     history: History = History()
     """What is kept of the past."""
     ready_policy: Literal["Accepted", "FirstModel"] = "Accepted"

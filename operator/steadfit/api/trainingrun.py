@@ -8,10 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, WithJsonSchema
 
 from .base import AGE, IMMUTABLE, Definition, Digest, Model, Object, PrinterColumn, Status, cel, validations
-from .data import DataSources, Evaluation
-from .pod import EnvVars, PodSettings, ResourceRequirements
 from .run import Cause, FailureRecord, RunPhase
-from .runinputs import Limits, Params, StoreRef, Words
+from .runinputs import RunInputs
 
 AttemptPhase = Literal["Pending", "Fetching", "Training", "Publishing", "Evaluating", "Succeeded", "Failed"]
 
@@ -55,7 +53,7 @@ class EvaluateInputs(Model):
     """No more rows than these, the newest, are used."""
 
 
-class TrainingRunSpec(Model):
+class TrainingRunSpec(RunInputs):
     """What is executed. Immutable: a retry is a further attempt of the same run, a change is a new run."""
 
     training_job_ref: OwnerRef
@@ -67,31 +65,7 @@ class TrainingRunSpec(Model):
     cause: Cause
     """Why it started."""
     input_hash: str
-    """Hash of the inputs below."""
-    image: str
-    """Image of the training container."""
-    command: Words = []
-    """Entrypoint of the training container."""
-    args: Words = []
-    """Arguments of the training container."""
-    env: EnvVars = []
-    """Environment of the training container."""
-    resources: ResourceRequirements = ResourceRequirements()
-    """Resources of the training container."""
-    params: Params = {}
-    """Parameters."""
-    seed: int = 0
-    """Seed of all randomness."""
-    pod: PodSettings = PodSettings()
-    """Where and as whom the pod runs."""
-    store_ref: StoreRef = StoreRef()
-    """Where results are written."""
-    data: DataSources
-    """What is learned from."""
-    evaluation: Evaluation
-    """How the result is judged."""
-    limits: Limits = Limits()
-    """How long it may take and how often it is tried."""
+    """Hash of the inputs."""
     git_revision: Annotated[str, Field(max_length=256)] | None = None
     """Git revision that the TrainingJob's annotations named when the run was decided."""
 

@@ -1,10 +1,11 @@
-"""The TrainingRun of a decision: the recipe's inputs as they are now, frozen, and the cause."""
+"""The TrainingRun of a decision: the recipe as it is now, frozen, and the cause."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from steadfit.api.base import API_VERSION
+from steadfit.api.runinputs import RunInputs
 from steadfit.api.trainingjob import ActiveRun, TrainingJob
 from steadfit.api.trainingrun import OwnerRef, TrainingRunSpec
 from steadfit.core import names
@@ -12,24 +13,12 @@ from steadfit.core import names
 
 def render(job: TrainingJob, active: ActiveRun) -> dict[str, Any]:
     """Return the TrainingRun that was decided on."""
-    recipe = job.spec
     revision = job.metadata.annotations.get(names.GIT_REVISION_ANNOTATION)
     spec = TrainingRunSpec(
+        **{name: getattr(job.spec, name) for name in RunInputs.model_fields},
         training_job_ref=OwnerRef(name=job.name, uid=job.uid),
         cause=active.cause,
         input_hash=active.input_hash,
-        image=recipe.image,
-        command=recipe.command,
-        args=recipe.args,
-        env=recipe.env,
-        resources=recipe.resources,
-        params=recipe.params,
-        seed=recipe.seed,
-        pod=recipe.pod,
-        store_ref=recipe.store_ref,
-        data=recipe.data,
-        evaluation=recipe.evaluation,
-        limits=recipe.limits,
         git_revision=revision[:256] if revision else None,
     )
     return {

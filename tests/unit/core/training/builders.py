@@ -10,6 +10,7 @@ from steadfit.api.artifactstore import ArtifactStore
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.runinputs import RunInputs
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core.input_hash import input_hash
@@ -102,7 +103,9 @@ def training_run(
                 "creationTimestamp": at(hours=1),
             },
             "spec": {
-                **{key: value for key, value in job.spec.dump().items() if key in TRAINED},
+                **job.spec.model_dump(
+                    mode="json", by_alias=True, exclude_none=True, include=set(RunInputs.model_fields)
+                ),
                 "trainingJobRef": {"name": job.name, "uid": job.uid},
                 "cause": {"type": "SpecChange", "key": "k", "message": "the recipe's inputs are new"},
                 "inputHash": input_hash(job.spec),
@@ -111,22 +114,6 @@ def training_run(
             "status": status or {},
         }
     )
-
-
-TRAINED = (
-    "image",
-    "command",
-    "args",
-    "env",
-    "resources",
-    "params",
-    "seed",
-    "pod",
-    "storeRef",
-    "data",
-    "evaluation",
-    "limits",
-)
 
 
 def finished_run(name: str, phase: str, ago: float, **status: Any) -> TrainingRun:
