@@ -8,10 +8,11 @@ from steadfit.api.run import FINISHED
 from steadfit.api.trainingrun import TrainingRunStatus
 from steadfit.core.conditions import merge
 from steadfit.core.problem import Problem
-from steadfit.core.runs import attempts, champion, evaluated_versions, job_manifest, progress, version_manifest
+from steadfit.core.runs import attempts, champion, evaluated_versions, progress, version_manifest
 from steadfit.core.runs import conditions as run_conditions
 from steadfit.core.runs import events as run_events
 from steadfit.core.runs import outcome as run_outcome
+from steadfit.core.runs.runtime import job_manifest
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedTrainingRun, Plan
 
 

@@ -16,9 +16,10 @@ from steadfit.core import names
 from steadfit.core.text import log_tail
 from steadfit.core.types import Manifest, ObservedTrainingRun
 
-from . import job_manifest, progress, timeouts
+from . import progress, timeouts
 from .failure_classification import RETRYABLE, classify, failure
-from .pod_view import RunPod
+from .runtime import job_manifest
+from .runtime.pod_view import RunPod
 from .superseded import is_superseded
 from .timeouts import Clock
 

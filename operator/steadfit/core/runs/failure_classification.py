@@ -10,7 +10,7 @@ from collections.abc import Callable
 from steadfit.api.run import FailureClass, FailureRecord
 from steadfit.core.text import cut, log_tail
 
-from .pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
+from .runtime.pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
 
 RETRYABLE: frozenset[FailureClass] = frozenset({"Store", "Infrastructure"})
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from steadfit.api.trainingrun import Attempt, AttemptPhase
 from steadfit.core.types import Manifest
 
-from . import pod_view
-from .pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
-from .pod_waiting import Wait, waiting
+from .runtime import pod_view
+from .runtime.pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
+from .runtime.pod_waiting import Wait, waiting
 
 _AT_WORK: tuple[tuple[str, AttemptPhase], ...] = (
     (EVALUATE, "Evaluating"),

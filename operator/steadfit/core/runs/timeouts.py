@@ -15,8 +15,8 @@ from steadfit.api.runinputs import Limits
 from steadfit.api.trainingrun import Attempt
 
 from .failure_classification import failure
-from .pod_view import RunPod
-from .pod_waiting import waiting
+from .runtime.pod_view import RunPod
+from .runtime.pod_waiting import waiting
 
 IMAGE_PATIENCE = timedelta(minutes=2)
 """How long an image may fail to be pulled: the kubelet tries again meanwhile, and a Job would wait for ever."""

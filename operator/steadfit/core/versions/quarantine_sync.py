@@ -16,7 +16,7 @@ from steadfit.core.conditions import DesiredCondition
 from steadfit.core.text import cut, log_tail
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedModelVersion
 
-from . import quarantine_job, quarantine_state
+from . import quarantine_pod, quarantine_state
 
 STORED = "QuarantineStored"
 FIRST_PAUSE = timedelta(seconds=30)
@@ -29,7 +29,7 @@ def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: date
     if not change:
         return status.model_copy(update={"note_failure": None})
     job, before = _job(observed), status.note_failure
-    if job is None or "deletionTimestamp" in job["metadata"] or not quarantine_job.is_for(job, change):
+    if job is None or "deletionTimestamp" in job["metadata"] or not quarantine_pod.is_for(job, change):
         return status
     if _ended(job, "Complete"):
         return quarantine_state.learned(status, change).model_copy(update={"note_failure": None})
@@ -56,7 +56,7 @@ def act(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetim
     store = store_choice.by_name(observed.version.spec.store_ref.name, observed.stores)
     if isinstance(store, str):
         return ()
-    return (Create(quarantine_job.render(observed.version, change, observed.job, store, observed.platform)),)
+    return (Create(quarantine_pod.render(observed.version, change, observed.job, store, observed.platform)),)
 
 
 def due(status: ModelVersionStatus, now: datetime) -> datetime | None:
@@ -85,7 +85,7 @@ def _not_written(change: quarantine_state.Change, why: str) -> str:
 
 
 def _job(observed: ObservedModelVersion) -> Manifest | None:
-    name = quarantine_job.job_name(observed.version)
+    name = quarantine_pod.job_name(observed.version)
     return next((job for job in observed.jobs if job["metadata"]["name"] == name), None)
 
 

@@ -10,8 +10,9 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingrun import Attempt
 from steadfit.core.plans import training_run
-from steadfit.core.runs import champion, job_manifest
+from steadfit.core.runs import champion
 from steadfit.core.runs.champion import ComparedVersion
+from steadfit.core.runs.runtime import job_manifest
 from steadfit.core.types import Stores
 from steadfit_trainer.config import Config
 

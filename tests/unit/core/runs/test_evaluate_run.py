@@ -9,9 +9,10 @@ import pytest
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingrun import Attempt
 from steadfit.core import names
-from steadfit.core.runs import evaluated_versions, job_manifest
+from steadfit.core.runs import evaluated_versions
 from steadfit.core.runs.failure_classification import classify
-from steadfit.core.runs.pod_view import parse
+from steadfit.core.runs.runtime import job_manifest
+from steadfit.core.runs.runtime.pod_view import parse
 from steadfit.core.types import Stores
 from steadfit_trainer.config import Config
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from steadfit.core.runs.failure_classification import RETRYABLE, classify
-from steadfit.core.runs.pod_view import parse
+from steadfit.core.runs.runtime.pod_view import parse
 
 from tests.unit.core.training.builders import UNSCHEDULABLE, at, disruption, ended, pod, running, waits
 

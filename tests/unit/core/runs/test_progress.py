@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from steadfit.api.trainingrun import Attempt
 from steadfit.core.runs import progress
-from steadfit.core.runs.pod_view import parse
+from steadfit.core.runs.runtime.pod_view import parse
 
 from tests.unit.core.training.builders import NOW, UNSCHEDULABLE, at, attempt_job, ended, pod, running, waits
 

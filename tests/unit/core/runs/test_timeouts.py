@@ -7,7 +7,7 @@ import pytest
 from steadfit.api.runinputs import Limits
 from steadfit.api.trainingrun import Attempt
 from steadfit.core.runs import timeouts
-from steadfit.core.runs.pod_view import parse
+from steadfit.core.runs.runtime.pod_view import parse
 
 from tests.unit.core.training.builders import NOW, UNSCHEDULABLE, ended, pod, running, waits
 

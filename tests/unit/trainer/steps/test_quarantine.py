@@ -9,7 +9,7 @@ from steadfit.api.artifactstore import ArtifactStore
 from steadfit.api.modelversion import ModelVersion, Quarantine, Release
 from steadfit.api.record import Record
 from steadfit.core.types import Platform
-from steadfit.core.versions import quarantine_job
+from steadfit.core.versions import quarantine_pod
 from steadfit.core.versions.quarantine_state import Change
 from steadfit_artifact.quarantine import read
 from steadfit_artifact.store import StoreUnavailableError
@@ -131,7 +131,7 @@ def _job(change: Change) -> dict[str, Any]:
             "spec": {"uriPrefix": "s3://models/team", "credentialsSecretName": "keys"},
         }
     )
-    return quarantine_job.render(version, change, None, store, Platform("trainer", "server", "1", "https://o", "pem"))
+    return quarantine_pod.render(version, change, None, store, Platform("trainer", "server", "1", "https://o", "pem"))
 
 
 def test_a_result_that_had_been_rolled_back_says_so_in_its_record(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from typing import Any
 from steadfit.api.artifactstore import ArtifactStore
 from steadfit.api.trainingrun import Attempt, TrainingRun
 from steadfit.core import names, pod_security, store_access, store_choice
+from steadfit.core.runs import step_config
+from steadfit.core.runs.champion import ComparedVersion
 from steadfit.core.types import Platform, Stores
 
-from . import step_config
-from .champion import ComparedVersion
 from .pod_view import EVALUATE, FETCH, PUBLISH, TRAIN
 
 TOKEN_AUDIENCE = "steadfit"  # noqa: S105 - whom the token is for, not the token

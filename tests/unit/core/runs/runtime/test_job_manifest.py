@@ -5,7 +5,7 @@ from typing import Any
 
 from steadfit.api.record import Record
 from steadfit.api.trainingrun import Attempt
-from steadfit.core.runs import job_manifest
+from steadfit.core.runs.runtime import job_manifest
 from steadfit.core.types import Stores
 from steadfit_artifact.digest import FileEntry, Manifest
 from steadfit_trainer.config import Config

@@ -1,0 +1,1 @@
+"""The Job that an attempt runs as, and its pod."""
