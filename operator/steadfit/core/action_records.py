@@ -1,4 +1,4 @@
-"""What an object remembers of its ModelActions: the newest ones, and every one that might be done twice otherwise."""
+"""Records of ModelActions in the status of their target: the newest ones, and every one that may still be repeated."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from steadfit.api.actionrecord import ActionRecord
 from steadfit.api.modelaction import ModelAction
 
-MOST = 20
+MAX_RECORDS = 20
 
 
 def make_room(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -> list[ActionRecord] | None:
-    """Return the records with room for one more; None while each one of them still guards against a repetition.
+    """Return the records with room for one more; None if each of them is still needed.
 
-    A record whose ModelAction still reads Pending is all that keeps the action from being carried out again.
+    A record is needed while its ModelAction is Pending: without it the action would be executed again.
     """
-    open_ones = {action.uid for action in actions if action.status.phase == "Pending"}
+    pending = {action.uid for action in actions if action.status.phase == "Pending"}
     kept = list(records)
-    while len(kept) >= MOST:
-        over = next((record for record in kept if record.uid not in open_ones and record.phase != "Pending"), None)
-        if over is None:
+    while len(kept) >= MAX_RECORDS:
+        oldest = next((record for record in kept if record.uid not in pending and record.phase != "Pending"), None)
+        if oldest is None:
             return None
-        kept.remove(over)
+        kept.remove(oldest)
     return kept

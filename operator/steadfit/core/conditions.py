@@ -1,7 +1,7 @@
 """Conditions as kstatus, Flux, Argo CD and `kubectl wait` read them.
 
-`Ready` is always there. `Reconciling` and `Stalled` are there only while true, never both, and never beside
-`Ready=True`. Every condition carries the generation it speaks of.
+`Ready` is always present. `Reconciling` and `Stalled` are present only while true, never both, and never with
+`Ready=True`. Every condition has its observedGeneration.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STALLED = "Stalled"
 
 @dataclass(frozen=True, slots=True)
 class DesiredCondition:
-    """A condition as a policy wants it, without the times that follow from what is stored."""
+    """A condition without its transition time, which follows from the stored one."""
 
     type: str
     status: ConditionStatus
@@ -30,24 +30,24 @@ class DesiredCondition:
 
 
 def ready(reason: str, message: str) -> list[DesiredCondition]:
-    """Return the conditions of an object that does what its spec says."""
+    """Return the conditions of an object whose spec is realised."""
     return [DesiredCondition(READY, "True", reason, message)]
 
 
 def reconciling(reason: str, message: str) -> list[DesiredCondition]:
-    """Return the conditions of an object that is on its way."""
+    """Return the conditions of an object that makes progress by itself."""
     return [DesiredCondition(READY, "False", reason, message), DesiredCondition(RECONCILING, "True", reason, message)]
 
 
 def stalled(reason: str, message: str) -> list[DesiredCondition]:
-    """Return the conditions of an object that waits for a person."""
+    """Return the conditions of an object that makes no progress until a person acts."""
     return [DesiredCondition(READY, "False", reason, message), DesiredCondition(STALLED, "True", reason, message)]
 
 
 def merge(
     stored: Sequence[Condition], desired: Iterable[DesiredCondition], generation: int, now: datetime
 ) -> list[Condition]:
-    """Return the wished conditions; a transition time moves only when the status changes."""
+    """Return the desired conditions by type; a transition time changes only with the condition's status."""
     before = {condition.type: condition for condition in stored}
     merged = []
     for condition in desired:

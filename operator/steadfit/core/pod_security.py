@@ -1,11 +1,11 @@
-"""What every pod of ours runs as: Pod Security Standard `restricted`, with a read-only root file system."""
+"""Security contexts of all pods: Pod Security Standard `restricted`, with a read-only root file system."""
 
 from __future__ import annotations
 
 from typing import Any
 
 USER = 65532
-"""The user `nonroot` of common base images."""
+"""UID of the user `nonroot` of common base images."""
 
 
 def pod() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Why something that is wished for cannot be."""
+"""A problem: why a desired state cannot be reached."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A reason for tools, in CamelCase, and a sentence for people."""
+    """A machine-readable reason in CamelCase, and a message for people."""
 
     reason: str
     message: str

@@ -1,4 +1,4 @@
-"""How a pod reaches an ArtifactStore: its settings as our images read them, and the Secrets it mounts."""
+"""Access of a pod to an ArtifactStore: the settings that the images read, and the Secrets that the pod mounts."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from .names import short_hash
 
 
 def settings(store: ArtifactStore) -> dict[str, Any]:
-    """Return the store as our images read it; files are named by their paths in the pod."""
+    """Return the settings of a store as the images read them; Secrets are given as paths in the pod."""
     s3 = store.spec.s3
-    reached: dict[str, Any] = {"region": s3.region, "forcePathStyle": s3.force_path_style}
+    connection: dict[str, Any] = {"region": s3.region, "forcePathStyle": s3.force_path_style}
     if s3.endpoint:
-        reached["endpoint"] = s3.endpoint
-    shape: dict[str, Any] = {
+        connection["endpoint"] = s3.endpoint
+    found: dict[str, Any] = {
         "uriPrefix": store.spec.uri_prefix,
-        "s3": reached,
+        "s3": connection,
         "credentials": f"/steadfit/credentials/{store.name}",
     }
     if s3.ca_bundle_secret:
-        shape["caBundle"] = f"/steadfit/ca/{store.name}/{s3.ca_bundle_secret.key}"
-    return shape
+        found["caBundle"] = f"/steadfit/ca/{store.name}/{s3.ca_bundle_secret.key}"
+    return found
 
 
 def volumes(store: ArtifactStore) -> list[dict[str, Any]]:
-    """Return the volumes of the store's Secrets, which lie in the pod's own namespace."""
+    """Return the volumes of the store's Secrets, which are in the pod's namespace."""
     found = [_secret(f"credentials-{short_hash(store.name)}", store.spec.credentials_secret_name)]
     bundle = store.spec.s3.ca_bundle_secret
     if bundle:
@@ -35,7 +35,7 @@ def volumes(store: ArtifactStore) -> list[dict[str, Any]]:
 
 
 def mounts(store: ArtifactStore) -> list[dict[str, Any]]:
-    """Return where those volumes are mounted."""
+    """Return the mounts of those volumes."""
     found = [_mount(f"credentials-{short_hash(store.name)}", f"/steadfit/credentials/{store.name}")]
     if store.spec.s3.ca_bundle_secret:
         found.append(_mount(f"ca-{short_hash(store.name)}", f"/steadfit/ca/{store.name}"))

@@ -1,4 +1,4 @@
-"""Which ArtifactStore is meant, and whether this namespace may use it."""
+"""Selection of an ArtifactStore by name or URI, among those that the namespace may use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .types import Stores
 
 
 def by_name(name: str, stores: Stores) -> ArtifactStore | str:
-    """Return the store of a name, or a sentence that says why it cannot be used."""
+    """Return the store of this name, or a sentence that says why it cannot be used."""
     for store in stores.stores:
         if store.name == name:
             if selects(store.spec.allowed_namespaces, stores.namespace_labels):
@@ -23,8 +23,9 @@ def by_name(name: str, stores: Stores) -> ArtifactStore | str:
 def for_uri(uri: str, stores: Stores) -> ArtifactStore | str:
     """Return the store with the longest prefix of a URI, or a sentence that says why there is none.
 
-    A longer prefix that is not allowed here hides a shorter one that is: else narrowing a store down would have no
-    effect. Of two stores with the same prefix, the allowed one is taken.
+    A store with a longer prefix that this namespace may not use hides one with a shorter prefix: otherwise
+    allowedNamespaces of a narrower store would have no effect. Of two stores with the same prefix, the allowed one is
+    returned.
     """
     found = [store for store in stores.stores if _is_below(uri, store.spec.uri_prefix)]
     if not found:
@@ -41,15 +42,15 @@ def for_uri(uri: str, stores: Stores) -> ArtifactStore | str:
 
 
 def for_source(source: DataSource, store: str, stores: Stores) -> ArtifactStore | str:
-    """Return the store that a data source lies in, or a sentence that says why it cannot be read.
+    """Return the store that holds a data source, or a sentence that says why it cannot be used.
 
-    Captured rows lie in the store of the recipe, which is named `store`.
+    Captured rows are in the store of the TrainingJob, named `store`.
     """
     return for_uri(source.uri, stores) if source.uri is not None else by_name(store, stores)
 
 
 def captures_uri(store: ArtifactStore, namespace: str | None, deployment: str) -> str:
-    """Return where a ModelDeployment's captured rows lie. No TrainingJob's folder can have that name."""
+    """Return the folder of a ModelDeployment's captured rows. No TrainingJob's folder can have that name."""
     return f"{_directory(store.spec.uri_prefix)}{namespace}/_captures/{deployment}/"
 
 
@@ -62,7 +63,7 @@ def _is_below(uri: str, prefix: str) -> bool:
 
 
 def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
-    """Return whether a label selector selects what carries these labels, by Kubernetes' rules."""
+    """Return whether a label selector matches these labels, by the rules of Kubernetes."""
     return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
         _meets(requirement, labels) for requirement in selector.match_expressions
     )

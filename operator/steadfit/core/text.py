@@ -1,27 +1,27 @@
-"""Text in statuses and Events: lengths, times, the end of a log, and differences with their intervals."""
+"""Text in statuses and Events: maximum lengths, times, log tails, and differences with their intervals."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 LONGEST = 1024
-"""Characters of a message or a reason in a status."""
+"""Maximum characters of a message or a reason in a status."""
 LONGEST_TAIL = 512
 TAIL_LINES = 3
 
 
 def cut(text: str, longest: int = LONGEST) -> str:
-    """Return a text, with an ellipsis for its end if that does not fit."""
+    """Return a text, truncated with an ellipsis if it is too long."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def time_text(at: datetime) -> str:
-    """Return a time in UTC, to the second."""
+    """Return a time as RFC 3339 in UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def read_time(text: object) -> datetime | None:
-    """Return the time that a text holds; None for what anybody may have written there instead of one."""
+    """Return the time that a text holds; None if it is not a time with a time zone."""
     try:
         found = datetime.fromisoformat(str(text))
     except ValueError:
@@ -30,9 +30,9 @@ def read_time(text: object) -> datetime | None:
 
 
 def log_tail(text: str) -> str:
-    """Return the last lines of a text, joined by ` | `: at most three, and at most 512 characters of them.
+    """Return the last lines of a text, joined by ` | `: at most three lines and 512 characters.
 
-    The last line is always there, cut at its front if it is too long: an exception's last words are the telling ones.
+    The last line is always included, truncated at its start if it is too long: it holds the message of an exception.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
@@ -45,13 +45,13 @@ def log_tail(text: str) -> str:
     return tail
 
 
-def difference_words(difference: float, lower: float, upper: float) -> tuple[str, str]:
-    """Return `better by …` or `worse by …`, and the 95 % interval of just that.
+def difference_text(difference: float, lower: float, upper: float) -> tuple[str, str]:
+    """Return `better by …` or `worse by …`, and the 95 % interval with the same sign.
 
     Parameters
     ----------
     difference, lower, upper
-        By how much something is better, and the ends of the interval; negative is worse.
+        The difference and the ends of its interval; positive is better.
     """
     side = "better"
     if difference < 0:

@@ -1,7 +1,7 @@
-"""What goes into a decision and what comes out of it.
+"""Inputs and outputs of a plan: what was observed, and the status, actions and events that follow.
 
-`plan(observed, now) -> Plan` is pure. The engine writes `Plan.status` first; it carries out `Plan.actions` only in a
-pass whose status is already the stored one, so an effect always follows from an intent that survived a crash.
+`plan(observed, now) -> Plan` is pure. The engine writes `Plan.status` first. It runs `Plan.actions` only in a pass
+whose status equals the stored one, so every change in the cluster follows from a decision that survives a crash.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ Manifest = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Create a child. Its name is deterministic: an existing one of the same owner is adopted, any other refused."""
+    """Create a child object.
+
+    Its name is deterministic. An existing object of the same owner is adopted, one of another owner is an error.
+    """
 
     manifest: Manifest
 
@@ -34,8 +37,8 @@ class Create:
 class Apply:
     """Server-side apply with force.
 
-    `metadata.uid` in the manifest fences it against another object of the name, `metadata.resourceVersion` against any
-    change since.
+    With `metadata.uid` in the manifest it fails if another object has taken the name, with `metadata.resourceVersion`
+    if the object has changed.
     """
 
     manifest: Manifest
@@ -44,7 +47,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete an object, if it still is the one that was observed (uid precondition)."""
+    """Delete an object, with the observed uid as precondition."""
 
     manifest: Manifest
 
@@ -54,7 +57,7 @@ Action = Create | Apply | Delete
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One Kubernetes Event on the object; emitted only if the status write it belongs to succeeded."""
+    """One Kubernetes Event on the object, emitted only after its status write has succeeded."""
 
     type: Literal["Normal", "Warning"]
     reason: str
@@ -63,18 +66,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The outcome of one pass over one object.
+    """The result of one reconcile of one object.
 
     Attributes
     ----------
     status
-        The whole wished status as JSON; written when it differs from the stored one.
+        The whole desired status as JSON. It is written when it differs from the stored one.
     actions
-        What to do, in order, once `status` is the stored one. The first failure ends the pass; it is retried.
+        Changes in the cluster, in order, made once `status` is stored. The first failure ends the pass, which is
+        retried.
     events
-        What to tell, if `status` was written in this pass.
+        Events to emit if `status` was written in this pass.
     requeue_at
-        When to look again although nothing may have happened; None = only when something happens.
+        When to reconcile again without any change in the cluster; None = only after a change.
     """
 
     status: dict[str, Any]
@@ -85,20 +89,20 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What the installation gives to every rendered pod."""
+    """Settings of the installation that every rendered pod gets."""
 
     trainer_image: str
     server_image: str
     operator_version: str
     record_url: str
-    """Base URL of the intake, for example `https://steadfit-operator.steadfit-system.svc:8443`."""
+    """Base URL of the operator's results endpoint, for example `https://steadfit-operator.steadfit-system.svc:8443`."""
     ca_bundle: str
-    """PEM of the CA that signed the intake's certificate."""
+    """PEM of the CA that signed that endpoint's certificate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The ArtifactStores, and the labels of the namespace that asks for them."""
+    """The ArtifactStores, and the labels of the namespace that uses them."""
 
     stores: Sequence[ArtifactStore] = ()
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
@@ -106,18 +110,18 @@ class Stores:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What a MetricSource said of one monitor, last.
+    """The latest measurement for one monitor.
 
     Attributes
     ----------
     value
         The monitored value over the window; None = no data.
     samples
-        How many samples it was taken from; None where that is not known (a query).
+        Number of samples behind the value; None where it is not known (a query).
     reason
         Why there is no value, in a sentence; empty when there is one.
     code
-        The same for tools, in CamelCase.
+        The same as a machine-readable reason in CamelCase.
     """
 
     value: float | None = None
@@ -128,16 +132,16 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One side of a comparison, over the time since the candidate takes traffic.
+    """One arm of a comparison, candidate or champion, over the time since the candidate takes traffic.
 
     Attributes
     ----------
     count
-        Requests or outcomes.
+        Number of requests or outcomes.
     mean
         Their mean: a share, or a mean error.
     variance
-        Variance of that mean. Requests of one client are not independent, so it is larger than the binomial one.
+        Variance of that mean. It is larger than the binomial one, as requests of one client are not independent.
     """
 
     count: float
@@ -147,23 +151,23 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What a MetricSource said of one metric of the analysis, last.
+    """The latest measurement for one metric of the analysis.
 
     Attributes
     ----------
     query
-        The expression that the candidate's value was asked by.
+        PromQL expression of the candidate's value.
     candidate, champion
         The two arms; None = no data. A query has neither.
     value
-        The answer to a query; None = no data.
+        Result of a query; None = no data.
     reason
         Why there is no data, in a sentence; empty when there is.
     code
-        The same for tools, in CamelCase.
+        The same as a machine-readable reason in CamelCase.
     difference
-        The candidate's mean less the champion's, slice of time by slice of time, so that what befalls both at once
-        counts for neither; None = that of the two means.
+        The candidate's mean minus the champion's, stratified by time slice, so that a disturbance of both arms cancels
+        out; None = the difference of the two means.
     """
 
     query: str = ""
@@ -177,16 +181,16 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """How a MetricSource answered last.
+    """Health of a MetricSource after its latest answer.
 
     Attributes
     ----------
     problem
-        None before the first answer; empty when it was well; else what is wrong, in a sentence.
+        What is wrong, in a sentence; empty when nothing is; None before the first answer.
     code
-        What is wrong, for tools, in CamelCase.
+        The same as a machine-readable reason in CamelCase.
     warning
-        What the source itself warned of beside a good answer.
+        Warning that the source sent with a good answer.
     """
 
     problem: str | None = None
@@ -196,7 +200,7 @@ class SourceHealth:
 
 @dataclass(frozen=True, slots=True)
 class ObservedTrainingJob:
-    """All that decides over a TrainingJob."""
+    """Everything the plan of a TrainingJob reads."""
 
     job: TrainingJob
     runs: Sequence[TrainingRun]
@@ -209,7 +213,7 @@ class ObservedTrainingJob:
 
 @dataclass(frozen=True, slots=True)
 class ObservedTrainingRun:
-    """All that decides over a TrainingRun."""
+    """Everything the plan of a TrainingRun reads."""
 
     run: TrainingRun
     job: TrainingJob | None
@@ -228,14 +232,14 @@ class ObservedTrainingRun:
 
 @dataclass(frozen=True, slots=True)
 class ObservedModelVersion:
-    """All that decides over a ModelVersion."""
+    """Everything the plan of a ModelVersion reads."""
 
     version: ModelVersion
     job: TrainingJob | None
     deployments: Sequence[ModelDeployment]
     """The ModelDeployments that serve this TrainingJob's versions."""
     jobs: Sequence[Manifest] = ()
-    """The batch/v1 Jobs that it owns."""
+    """The batch/v1 Jobs that this version owns."""
     pods: Sequence[Manifest] = ()
     """The pods of those Jobs."""
     stores: Stores = field(default_factory=Stores)
@@ -244,37 +248,37 @@ class ObservedModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class ObservedModelDeployment:
-    """All that decides over a ModelDeployment."""
+    """Everything the plan of a ModelDeployment reads."""
 
     deployment: ModelDeployment
     job: TrainingJob | None
     versions: Sequence[ModelVersion]
     workloads: Sequence[Manifest]
-    """The apps/v1 Deployments that it owns, one a revision."""
+    """The apps/v1 Deployments that it owns, one per revision."""
     pods: Sequence[Manifest]
     """The pods of those Deployments."""
     service: Manifest | None
-    """The v1 Service of the same name, whoever owns it."""
+    """The v1 Service of the same name, whatever its owner."""
     actions: Sequence[ModelAction]
     stores: Stores
     platform: Platform
     signals: Mapping[str, Signal] = field(default_factory=dict)
-    """What was last measured, by the monitor's name; a monitor that is missing was not measured yet."""
+    """Latest measurements by monitor name; a monitor without an entry was not measured yet."""
     compared: Mapping[str, Compared] = field(default_factory=dict)
-    """What was last measured of the candidate beside the champion, by the name of the analysis's metric."""
+    """Latest comparisons of candidate and champion by the name of the analysis metric."""
     evaluations: Sequence[TrainingRun] = ()
-    """The runs of purpose Evaluate that were started for it."""
+    """The TrainingRuns of purpose Evaluate that were started for it."""
     route: Manifest | None = None
-    """The HTTPRoute of the same name, whoever owns it."""
+    """The HTTPRoute of the same name, whatever its owner."""
     services: Sequence[Manifest] = ()
-    """The v1 Services that it owns beside its own: one a revision, for the HTTPRoute."""
+    """The v1 Services per revision that it owns, for the HTTPRoute."""
     gateway_api: bool = True
-    """Whether the cluster knows HTTPRoutes at all."""
+    """Whether the cluster has the Gateway API."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedModelAction:
-    """All that decides over a ModelAction."""
+    """Everything the plan of a ModelAction reads."""
 
     action: ModelAction
     target: TrainingJob | ModelDeployment | None
@@ -284,14 +288,14 @@ class ObservedModelAction:
 
 @dataclass(frozen=True, slots=True)
 class ObservedArtifactStore:
-    """All that decides over an ArtifactStore."""
+    """Everything the plan of an ArtifactStore reads."""
 
     store: ArtifactStore
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedMetricSource:
-    """All that decides over a MetricSource."""
+    """Everything the plan of a MetricSource reads."""
 
     source: MetricSource
     health: SourceHealth = SourceHealth()

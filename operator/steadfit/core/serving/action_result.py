@@ -1,4 +1,4 @@
-"""What a verb comes to: the status that follows, and the sentence for whoever asked."""
+"""The result of an accepted ModelAction: the status after it, and the message for its author."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """An accepted action.
+    """Result of an accepted ModelAction.
 
     Attributes
     ----------
@@ -19,7 +19,7 @@ class ActionResult:
     message
         What was done, in a sentence.
     done
-        Whether nothing is left to be waited for.
+        Whether the action has succeeded; otherwise its record stays Pending until `dispatch.settle`.
     """
 
     status: ModelDeploymentStatus
@@ -28,5 +28,5 @@ class ActionResult:
 
 
 def author(action: ModelAction) -> str:
-    """Return who asked, as it is kept with what follows from an action."""
+    """Return the author of an action for the records that follow from it."""
     return f"{action.spec.requested_by} ({action.name})"

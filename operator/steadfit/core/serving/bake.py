@@ -1,6 +1,6 @@
-"""Bake: how long a version that has taken over can still be put back by what is measured.
+"""The bake of a new version: how long monitors can roll it back after it took all of the traffic.
 
-It counts from when the revision took all of the traffic. As long, the last good one is kept ready to take it again.
+Meanwhile the last good version keeps its pods, so that a rollback is fast.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 
 
 def until(status: ModelDeploymentStatus, deployment: ModelDeployment) -> datetime | None:
-    """Return when the bake of what serves ends, or has ended; None while nothing serves."""
+    """Return when the bake of the live version ends, or has ended; None without a live version."""
     live = status.live
     return live.since + parse_duration(deployment.spec.bake_duration) if live else None
 
 
 def applies(status: ModelDeploymentStatus, deployment: ModelDeployment, now: datetime) -> bool:
-    """Return whether what serves still bakes."""
+    """Return whether the live version still bakes."""
     end = until(status, deployment)
     return end is not None and now < end

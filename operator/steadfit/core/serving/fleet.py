@@ -1,4 +1,4 @@
-"""What runs of a ModelDeployment: its Deployments (one a revision), their pods, and its versions."""
+"""Look-ups over the observed Deployments (one per revision), pods and versions of a ModelDeployment."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from steadfit.core.types import Manifest, ObservedModelDeployment
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The Deployment of one revision, as far as decisions read it.
+    """The parts of a revision's Deployment that decisions read.
 
     Attributes
     ----------
     replicas
-        Pods that it is asked for.
+        Desired number of pods.
     present
-        Pods that it has, ready or not, without those that are ending.
+        Number of pods, ready or not, without terminating ones.
     ready
-        Pods that are ready.
+        Number of ready pods.
     settled
-        Whether the counts speak of what it is asked for now.
+        Whether the numbers are of the Deployment's current generation.
+    deleting
+        Whether the Deployment is being deleted.
     """
 
     manifest: Manifest
@@ -36,7 +38,7 @@ class Workload:
 
 
 def workload(manifest: Manifest) -> Workload:
-    """Return the decision's view of an apps/v1 Deployment."""
+    """Return the Workload of an apps/v1 Deployment."""
     metadata, spec, status = manifest["metadata"], manifest.get("spec", {}), manifest.get("status", {})
     return Workload(
         manifest=manifest,
@@ -56,7 +58,7 @@ def _is_ready(pod: Manifest) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Look-ups over what was observed of one ModelDeployment."""
+    """Look-ups over the observed objects of one ModelDeployment."""
 
     observed: ObservedModelDeployment
 
@@ -67,18 +69,18 @@ class Fleet:
         return [workload(manifest) for manifest in manifests]
 
     def workload(self, revision: str) -> Workload | None:
-        """Return the Deployment of a revision."""
+        """Return the Deployment of a revision; None without one."""
         return next((found for found in self.workloads if found.revision == revision), None)
 
     def has_deployment(self, revision: str) -> bool:
-        """Return whether a revision has a Deployment that stays."""
+        """Return whether a revision has a Deployment that is not being deleted."""
         found = self.workload(revision)
         return found is not None and not found.deleting
 
     def ready_pods(self, revision: str | None) -> int:
-        """Return how many pods of a revision are ready: as its Deployment counts them, and as they say themselves.
+        """Return the number of ready pods of a revision: the smaller of the Deployment's and the pods' own count.
 
-        A Deployment that was scaled down and up again still counts pods that are ending; they do not.
+        After a scale down and up, a Deployment may still count terminating pods; their own count does not.
         """
         found = self.workload(revision) if revision else None
         if found is None:
@@ -86,32 +88,32 @@ class Fleet:
         return min(found.ready, sum(_is_ready(pod) for pod in self.pods(found.revision)))
 
     def is_complete(self, revision: str, pods: int | None = None) -> bool:
-        """Return whether a revision is asked for so many pods, all that the spec wants if not said, and has them."""
-        found, wanted = self.workload(revision), self.desired_replicas if pods is None else pods
+        """Return whether a revision is scaled to so many pods, spec.server.replicas by default, and all are ready."""
+        found, desired = self.workload(revision), self.desired_replicas if pods is None else pods
         if found is None or found.deleting or not found.settled:
             return False
-        return found.replicas == wanted and self.ready_pods(revision) >= wanted
+        return found.replicas == desired and self.ready_pods(revision) >= desired
 
     @property
     def desired_replicas(self) -> int:
-        """How many pods the spec asks for."""
+        """spec.server.replicas."""
         return self.observed.deployment.spec.server.replicas
 
     def pods(self, revision: str) -> Sequence[Manifest]:
-        """Return the pods of a revision that are not ending, by name."""
-        mine = [
+        """Return the pods of a revision, without terminating ones, by name."""
+        found = [
             pod
             for pod in self.observed.pods
             if pod["metadata"].get("labels", {}).get(names.REVISION) == revision
             and "deletionTimestamp" not in pod["metadata"]
         ]
-        return sorted(mine, key=lambda pod: str(pod["metadata"]["name"]))
+        return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
 
     def version_named(self, name: str) -> ModelVersion | None:
-        """Return the version of a name."""
+        """Return the version of this name; None without one."""
         return next((version for version in self.observed.versions if version.name == name), None)
 
     def original(self, version: ModelVersion) -> ModelVersion:
-        """Return the version that this one duplicates, or itself: the same artifact is served under one number."""
+        """Return the version that this one duplicates, or itself: an artifact is served under its first number."""
         first = self.version_named(version.spec.duplicate_of) if version.spec.duplicate_of else None
         return first or version

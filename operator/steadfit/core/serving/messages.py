@@ -1,10 +1,10 @@
-"""How a revision is called in a sentence: by its version, with what tells it from other pods of that version."""
+"""The name of a revision in messages: its version's number, and its hash."""
 
 from __future__ import annotations
 
 from steadfit.api.rollout import Abandoned, QuarantineEntry, RevisionRef
 
 
-def describe(found: RevisionRef | Abandoned | QuarantineEntry) -> str:
-    """Return how a revision, or what became of it, is called."""
-    return f"version {found.number} (revision {found.revision})"
+def describe(ref: RevisionRef | Abandoned | QuarantineEntry) -> str:
+    """Return the name of a revision, or of an abandoned or quarantined one, for messages."""
+    return f"version {ref.number} (revision {ref.revision})"

@@ -1,4 +1,4 @@
-"""Objects of a ModelDeployment's own name, and whose one is: a name may be taken by somebody else before it is made."""
+"""Ownership of the Service and HTTPRoute of a ModelDeployment's name, which another owner may have created first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from steadfit.core.types import Manifest
 
 
 def is_foreign(deployment: ModelDeployment, manifest: Manifest | None) -> bool:
-    """Return whether an object of a name that a ModelDeployment needs belongs to someone else."""
+    """Return whether an object of a ModelDeployment's name has another controller, or none."""
     if manifest is None:
         return False
     owners = manifest["metadata"].get("ownerReferences", [])
@@ -18,22 +18,22 @@ def is_foreign(deployment: ModelDeployment, manifest: Manifest | None) -> bool:
 
 
 def metadata(deployment: ModelDeployment, decided: str, observed: Manifest | None) -> dict[str, Any]:
-    """Return the metadata of an object that follows a decision; fenced by what was observed of it."""
+    """Return the metadata of an object that follows a decision, with the observed one's preconditions."""
     return {
         "name": deployment.name,
         "namespace": deployment.metadata.namespace,
         "labels": {names.MANAGED_BY: names.MANAGER, names.MODEL_DEPLOYMENT: deployment.name},
         "annotations": {names.DECIDED_ANNOTATION: decided},
         "ownerReferences": [names.owner_reference(deployment)],
-        **(fences(observed) if observed is not None else {}),
+        **(preconditions(observed) if observed is not None else {}),
     }
 
 
-def fences(observed: Manifest) -> dict[str, Any]:
-    """Return what an apply must find unchanged: the object, and its state."""
+def preconditions(observed: Manifest) -> dict[str, Any]:
+    """Return the uid and resourceVersion that an apply must find unchanged."""
     return {key: observed["metadata"][key] for key in ("uid", "resourceVersion")}
 
 
 def decided(manifest: Manifest) -> str:
-    """Return the decision that an object follows; empty when it follows none."""
+    """Return the time of the decision that an object follows; empty without the annotation."""
     return str(manifest["metadata"].get("annotations", {}).get(names.DECIDED_ANNOTATION, ""))

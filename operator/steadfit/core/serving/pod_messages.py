@@ -1,7 +1,7 @@
-"""What the pods of a revision say while they are not ready, in their own words.
+"""Messages about pods of a revision that are not ready, from container states and Deployment conditions.
 
-The words are the same as long as the cause is the same: no names, no counters, no back-off times, so that a crash
-loop is one sentence and not a stream of status writes.
+The message stays the same while the cause does: it has no names, counters or back-off times, so that a crash loop
+causes one status write and not a stream of them.
 """
 
 from __future__ import annotations
@@ -21,30 +21,38 @@ _LONGEST = 512
 
 @dataclass(frozen=True, slots=True)
 class PodMessage:
-    """What is said, and whether it tells of a failure rather than of a start."""
+    """Message about a pod that is not ready.
+
+    Attributes
+    ----------
+    text
+        The message.
+    failing
+        Whether it reports a failure, and not a normal start.
+    """
 
     text: str
     failing: bool
 
 
 def _ended(state: Mapping[str, Any]) -> PodMessage:
-    """Return what a container left behind when it ended."""
+    """Return the message about a terminated container."""
     if state.get("reason") == "OOMKilled":
         return PodMessage("the server was killed because it used more memory than resources.limits.memory", True)
-    said = log_tail(str(state.get("message", "")))
+    log = log_tail(str(state.get("message", "")))
     ended = f"the server ended with exit code {state.get('exitCode', 'unknown')}"
-    return PodMessage(f"{ended}: {said}" if said else ended, True)
+    return PodMessage(f"{ended}: {log}" if log else ended, True)
 
 
 def _unpulled(image: str, waiting: Mapping[str, Any]) -> PodMessage:
-    """Return why an image is not there; the two reasons that take turns give the same sentence."""
+    """Return the message about an image that cannot be pulled: one for the two reasons between which pods alternate."""
     detail = str(waiting.get("message", "")).removeprefix(f'Back-off pulling image "{image}"').lstrip(": ")
     detail = detail.removeprefix("ErrImagePull").lstrip(": ")[:_LONGEST]
     return PodMessage(f"image {image} cannot be pulled" + (f": {detail}" if detail else ""), True)
 
 
 def _unmounted(pod: Manifest) -> PodMessage:
-    """Return what a pod without a sandbox waits for: it has no other words for a missing Secret."""
+    """Return the message about a pod without a sandbox: its status does not mention a missing Secret."""
     secrets = [volume["secret"]["secretName"] for volume in pod["spec"].get("volumes", []) if "secret" in volume]
     needed = " and ".join(f"Secret {name}" for name in secrets)
     return PodMessage(
@@ -76,19 +84,19 @@ def _of_container(pod: Manifest, status: Mapping[str, Any]) -> PodMessage | None
 def _of_pod(pod: Manifest) -> PodMessage | None:
     status = pod.get("status", {})
     for container in status.get("containerStatuses", []):
-        if words := _of_container(pod, container):
-            return words
+        if message := _of_container(pod, container):
+            return message
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return PodMessage(f"the pod cannot be scheduled: {condition.get('message', '')}"[:_LONGEST], True)
     if status.get("phase") == "Failed":
-        said = ": ".join(part for part in (status.get("reason"), status.get("message")) if part)
-        return PodMessage(f"the pod failed: {said}"[:_LONGEST], True)
+        why = ": ".join(part for part in (status.get("reason"), status.get("message")) if part)
+        return PodMessage(f"the pod failed: {why}"[:_LONGEST], True)
     return None if status.get("containerStatuses") else PodMessage("the pod is being started", False)
 
 
 def _of_workload(workload: Manifest | None) -> PodMessage | None:
-    """Return why no pods can be made at all (quota, admission, a missing service account)."""
+    """Return why a Deployment cannot create pods (quota, admission, a missing service account)."""
     for condition in (workload or {}).get("status", {}).get("conditions", []):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
             return PodMessage(f"pods cannot be created: {condition.get('message', '')}"[:_LONGEST], True)
@@ -96,12 +104,12 @@ def _of_workload(workload: Manifest | None) -> PodMessage | None:
 
 
 def worst_message(workload: Manifest | None, pods: Iterable[Manifest]) -> PodMessage | None:
-    """Return the worst that is said of the pods that are not ready; None when all of them are."""
-    said = [spoken for spoken in (_of_workload(workload), *map(_of_pod, pods)) if spoken]
-    return min(said, key=lambda spoken: (not spoken.failing, spoken.text), default=None)
+    """Return a message about the pods that are not ready, a failure first; None if all are ready."""
+    messages = [message for message in (_of_workload(workload), *map(_of_pod, pods)) if message]
+    return min(messages, key=lambda message: (not message.failing, message.text), default=None)
 
 
 def of_revision(revision: str, fleet: Fleet) -> PodMessage | None:
-    """Return the worst that is said of the pods of a revision; None when all of them are ready."""
+    """Return a message about the pods of a revision that are not ready, a failure first; None if all are ready."""
     found = fleet.workload(revision)
     return worst_message(found.manifest if found else None, fleet.pods(revision))

@@ -1,4 +1,4 @@
-"""Quarantine: what was rolled back never takes traffic again until it is released."""
+"""Quarantine: a revision that was rolled back takes no traffic until it is released."""
 
 from __future__ import annotations
 
@@ -12,52 +12,53 @@ from steadfit.core.text import cut
 
 from .fleet import Fleet
 
-LONGEST = 128
-"""Entries that are kept; the version objects remember the digests of older ones."""
+MAX_ENTRIES = 128
+"""Maximum entries in the status; the status of each ModelVersion still has the older ones."""
 
 
-def remembered(status: ModelVersionStatus) -> list[Quarantine]:
-    """Return what a version itself knows of the ModelDeployments that keep it from traffic."""
+def quarantines_of(status: ModelVersionStatus) -> list[Quarantine]:
+    """Return the quarantines in a version's own status, one for each ModelDeployment that rolled it back."""
     first = [status.quarantine] if status.quarantine else []
     return [*first, *status.quarantine_elsewhere]
 
 
 def _quarantines_version(version: ModelVersion, status: ModelDeploymentStatus, deployment: str) -> bool:
-    """Return whether a version may not be served by the ModelDeployment of this name, whatever its pods look like.
+    """Return whether a version is in quarantine at the ModelDeployment of this name, with any pod template.
 
-    The deployment's own entries decide; the version's status still knows after the deployment's was lost. What the
-    version remembers of a time before it was released here is not believed any more.
+    The deployment's entries decide, and after its status was lost those of the version. A release here ends the older
+    quarantines in the version's status.
     """
     digest = version.spec.artifact.digest
     if any(entry.digest == digest for entry in status.quarantine):
         return True
-    freed = max((item.at for item in status.released if item.digest == digest), default=None)
+    released = max((item.at for item in status.released if item.digest == digest), default=None)
     return any(
-        item.deployment == deployment and (freed is None or item.at > freed) for item in remembered(version.status)
+        item.deployment == deployment and (released is None or item.at > released)
+        for item in quarantines_of(version.status)
     )
 
 
 def _quarantines(
     ref: RevisionRef, version: ModelVersion | None, status: ModelDeploymentStatus, deployment: str
 ) -> bool:
-    """Return whether a revision may not be served by the ModelDeployment of this name; `version` is what it serves."""
+    """Return whether a revision, or its version, is in quarantine at the ModelDeployment of this name."""
     if any(ref.revision == entry.revision or ref.digest == entry.digest for entry in status.quarantine):
         return True
     return version is not None and _quarantines_version(version, status, deployment)
 
 
 def is_version_quarantined(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether a version may not be served here whatever its pods look like."""
+    """Return whether a version is in quarantine here, with any pod template."""
     return _quarantines_version(version, status, fleet.observed.deployment.name)
 
 
 def is_quarantined(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether a revision may not be served here, by itself or because its version may not."""
+    """Return whether a revision, or its version, is in quarantine here."""
     return _quarantines(ref, fleet.version_named(ref.version), status, fleet.observed.deployment.name)
 
 
 def is_quarantined_by(deployment: ModelDeployment, ref: RevisionRef, versions: Sequence[ModelVersion]) -> bool:
-    """Return whether a ModelDeployment that is seen from elsewhere may not serve a revision."""
+    """Return whether a revision, or its version, is in quarantine at another ModelDeployment."""
     found = next((version for version in versions if version.name == ref.version), None)
     return _quarantines(ref, found, deployment.status, deployment.name)
 
@@ -65,7 +66,7 @@ def is_quarantined_by(deployment: ModelDeployment, ref: RevisionRef, versions: S
 def highest_rolled_back(status: ModelDeploymentStatus) -> int:
     """Return the highest version number that was rolled back, released or not; 0 if none was.
 
-    A release lets a version back that a person asks for; by itself nothing that old comes back.
+    Released versions count: they return only by a Pin or Promote, never by themselves.
     """
     rolled_back = [entry.number for entry in status.quarantine]
     return max([0, *rolled_back, *(item.number for item in status.released)])
@@ -74,10 +75,10 @@ def highest_rolled_back(status: ModelDeploymentStatus) -> int:
 def enter(
     status: ModelDeploymentStatus, bad: RevisionRef, good: RevisionRef, *, reason: str, by: str, now: datetime
 ) -> ModelDeploymentStatus:
-    """Return the status with `bad` in quarantine.
+    """Return the status with the revision `bad` in quarantine.
 
-    Its digest is barred too when `good` ran from the same pod template: then only the model had changed. With
-    another template the server may be to blame, and the same model may come back with a better one.
+    Its artifact is in quarantine too if `good` has the same pod template, as only the model differs then. With another
+    template the server may be the cause, and the same model may be served again by another template.
     """
     if any(entry.revision == bad.revision for entry in status.quarantine):
         return status
@@ -91,4 +92,4 @@ def enter(
         by=by,
         at=now,
     )
-    return status.model_copy(update={"quarantine": [*status.quarantine, entry][-LONGEST:]})
+    return status.model_copy(update={"quarantine": [*status.quarantine, entry][-MAX_ENTRIES:]})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from steadfit.api.data import Evaluation
 from steadfit.api.modelversion import ChampionResult, EvaluationResult, Gate, GateVerdict
-from steadfit.core.text import cut, difference_words
+from steadfit.core.text import cut, difference_text
 
 
 def judge(result: EvaluationResult, evaluation: Evaluation) -> Gate:
@@ -38,7 +38,7 @@ def _missing(champion: ChampionResult, evaluation: Evaluation) -> str | None:
 
 def _words(champion: ChampionResult, evaluation: Evaluation, passed: bool) -> str:
     value, difference = champion.value or 0.0, champion.difference or 0.0
-    much, interval = difference_words(difference, champion.lower or 0.0, champion.upper or 0.0)
+    much, interval = difference_text(difference, champion.lower or 0.0, champion.upper or 0.0)
     own = value + difference if evaluation.metrics[0].goal == "Maximize" else value - difference
     how = "not worse" if passed else "not shown to be as good"
     return (

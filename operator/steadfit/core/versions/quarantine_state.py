@@ -12,7 +12,7 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion, ModelVersionStatus, Quarantine, Release
-from steadfit.core.serving.quarantine import remembered
+from steadfit.core.serving.quarantine import quarantines_of
 from steadfit.core.types import ObservedModelVersion
 
 FURTHER = 16
@@ -45,7 +45,7 @@ def recall(observed: ObservedModelVersion) -> ModelVersionStatus:
     What was found beside the artifact when it was published counts once, at the first look at the version.
     """
     version = observed.version
-    known = {item.deployment: item for item in remembered(version.status)}
+    known = {item.deployment: item for item in quarantines_of(version.status)}
     if version.status.observed_generation < 0:
         for past in version.spec.quarantined:
             known.setdefault(past.deployment, Quarantine(**past.model_dump(), stored=True))
@@ -60,7 +60,7 @@ def recall(observed: ObservedModelVersion) -> ModelVersionStatus:
 def change(status: ModelVersionStatus, observed: ObservedModelVersion) -> Change:
     """Return what the store has to learn."""
     version = observed.version
-    entries = remembered(status)
+    entries = quarantines_of(status)
     done = {item.deployment: item.at for item in status.releases}
     take = []
     for deployment in observed.deployments:
@@ -80,7 +80,7 @@ def learned(status: ModelVersionStatus, written: Change) -> ModelVersionStatus:
     gone = {item.deployment: item for item in written.take}
     entries = [
         item.model_copy(update={"stored": True}) if item.deployment in put else item
-        for item in remembered(status)
+        for item in quarantines_of(status)
         if item.deployment not in gone
     ]
     others = [item for item in status.releases if item.deployment not in gone]

@@ -138,7 +138,7 @@ class Scene:
     def knows(self) -> list[tuple[str, bool]]:
         """Return who keeps the version from traffic, and whether the store knows."""
         subject = ModelVersion.model_validate(self.version)
-        return [(item.deployment, item.stored) for item in quarantine.remembered(subject.status)]
+        return [(item.deployment, item.stored) for item in quarantine.quarantines_of(subject.status)]
 
 
 def config(manifest: JSON) -> JSON:

@@ -14,7 +14,7 @@ from steadfit.api.rollout import QuarantineEntry, Released
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import LONGEST
+from steadfit.core.serving.quarantine import MAX_ENTRIES
 
 
 def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
@@ -41,7 +41,7 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
     others = [item for item in status.released if item.version != released.version]
     update = {
         "quarantine": [entry for entry in status.quarantine if entry not in entries],
-        "released": [*others, released][-LONGEST:],
+        "released": [*others, released][-MAX_ENTRIES:],
     }
     after = status.model_copy(update=update)
     if version is None:

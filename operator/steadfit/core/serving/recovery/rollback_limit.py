@@ -15,7 +15,7 @@ from steadfit.core.text import cut, time_text
 
 DAY = timedelta(hours=24)
 ROLLBACKS_FROZEN = "RollbacksFrozen"
-MOST = 100
+MAX_ENTRIES = 100
 
 
 def recent(status: ModelDeploymentStatus, now: datetime) -> list[AutomaticRollback]:
@@ -26,7 +26,7 @@ def recent(status: ModelDeploymentStatus, now: datetime) -> list[AutomaticRollba
 def count(status: ModelDeploymentStatus, number: int, reason: str, now: datetime) -> ModelDeploymentStatus:
     """Return the status with one more rollback that nobody asked for."""
     entry = AutomaticRollback(number=number, reason=cut(reason), at=now)
-    return status.model_copy(update={"rollbacks": [*status.rollbacks, entry][-MOST:]})
+    return status.model_copy(update={"rollbacks": [*status.rollbacks, entry][-MAX_ENTRIES:]})
 
 
 def problem(status: ModelDeploymentStatus, deployment: ModelDeployment, now: datetime) -> Problem | None:

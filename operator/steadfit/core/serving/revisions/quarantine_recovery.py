@@ -13,7 +13,7 @@ from typing import Any
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, QuarantineEntry
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import LONGEST
+from steadfit.core.serving.quarantine import MAX_ENTRIES
 from steadfit.core.text import cut, read_time
 
 _REFUSAL = "Quarantined: "
@@ -34,7 +34,7 @@ def learn(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDe
         return status
     others = [entry for entry in status.quarantine if entry.revision != candidate.revision]
     entry = _entry(said, candidate, now)
-    return status.model_copy(update={"quarantine": [*others, entry][-LONGEST:], "candidate": None})
+    return status.model_copy(update={"quarantine": [*others, entry][-MAX_ENTRIES:], "candidate": None})
 
 
 def _refused(pod: Any) -> str | None:

@@ -11,7 +11,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned, RevisionRef
 from steadfit.core.text import cut
 
-LONGEST = 16
+MAX_ENTRIES = 16
 
 
 def enter(
@@ -27,7 +27,7 @@ def enter(
         at=now,
     )
     others = [one for one in status.abandoned if one.revision != candidate.revision]
-    return status.model_copy(update={"abandoned": [*others, entry][-LONGEST:], "candidate": None})
+    return status.model_copy(update={"abandoned": [*others, entry][-MAX_ENTRIES:], "candidate": None})
 
 
 def entry_of(ref: RevisionRef, status: ModelDeploymentStatus) -> Abandoned | None:

@@ -1,1 +1,1 @@
-"""How requests reach pods: Services, labels, routes, draining."""
+"""Routing of requests to pods: Services, the traffic label, HTTPRoutes, and draining."""

@@ -1,9 +1,9 @@
-"""Which pods are told to drain: those that stay although the Service no longer sends them anything.
+"""The drain annotation of pods that run on although the Service no longer selects them.
 
-A Service decides when a connection is opened, so a client that keeps its connections stays with a pod that was left.
-Told to drain, the server closes each connection with its answer, and the client opens the next one to what is selected.
-The word travels as an annotation of the pod, which the kubelet writes into a file of it: no port, no password, and who
-may say it is who may patch pods. A drained pod goes on answering: being told early, late or wrongly fails no request.
+A Service chooses a pod when a connection is opened, so a client with keep-alive connections stays with its pod. A
+draining server closes each connection after the answer, and the client opens the next one to a selected pod. The
+kubelet writes the annotation into a file in the pod: that needs no port and no password, and who may patch pods may
+drain them. A draining pod still answers, so an early, late or wrong annotation fails no request.
 """
 
 from __future__ import annotations
@@ -20,53 +20,53 @@ from .service import taking_traffic
 
 MANAGER = "steadfit-drain"
 VOLUME = "pod"
-"""The volume by which a pod reads its own annotation; a pod without it hears nothing."""
+"""Name of the downward API volume with the annotation; a pod without it cannot drain before it is deleted."""
 DIRECTORY = "/steadfit/pod"
 FILE = "drain"
 DRAINING = "true"
 
 
 def supported(deployment: ModelDeployment) -> bool:
-    """Return whether the server that the spec asks for closes its clients' connections when it is told to."""
+    """Return whether the server image in the spec closes its clients' connections when its pod is annotated."""
     server = deployment.spec.server
     return server.image is None if server.drains is None else server.drains
 
 
 def can_drain(workload: Workload) -> bool:
-    """Return whether the pods of a revision, as it was frozen, are told: the spec may ask for another server by now."""
+    """Return whether the pods of a Deployment have the drain volume, whatever server image the spec has now."""
     return _has_volume(workload.manifest.get("spec", {}).get("template", {}))
 
 
 def annotate(fleet: Fleet) -> Sequence[Action]:
-    """Return what tells pods that were left to drain, and takes it back from those that are wanted again."""
-    leaving = {found.revision for found in fleet.workloads} - _keep_connections(fleet)
+    """Return the changes that annotate pods without traffic, and remove the annotation from pods with traffic."""
+    draining = {found.revision for found in fleet.workloads} - _keep_connections(fleet)
     actions: list[Action] = []
     for pod in sorted(fleet.observed.pods, key=lambda pod: str(pod["metadata"]["name"])):
         metadata = pod["metadata"]
-        drains = metadata.get("labels", {}).get(names.REVISION) in leaving
+        drains = metadata.get("labels", {}).get(names.REVISION) in draining
         if drains != _is_draining(pod) and _is_drainable(pod):
             actions.append(_set_draining(pod, drains=drains))
     return actions
 
 
 def _keep_connections(fleet: Fleet) -> frozenset[str]:
-    """Return the revisions whose clients stay: what is selected, what will be next, and what nobody has met yet.
+    """Return the revisions whose pods do not drain: the selected ones, the live one, and a candidate without clients.
 
-    A candidate that comes up has no clients, and would only answer its first ones with a closed connection. One that
-    had traffic and is selected no longer drains like any other; by a Gateway it has traffic though no Service says so.
+    A starting candidate has no clients yet, and would close the connections of its first ones. A candidate that had
+    traffic and is not selected any more drains like any other. Behind a Gateway it has traffic without a selector.
     """
     deployment = fleet.observed.deployment
     live, candidate = deployment.status.live, deployment.status.candidate
-    wanted = set(taking_traffic(fleet))
+    kept = set(taking_traffic(fleet))
     if live:
-        wanted.add(live.revision)
+        kept.add(live.revision)
     if candidate and (candidate.analysed_since is None or candidate.phase == "Promoting" or by_gateway(deployment)):
-        wanted.add(candidate.revision)
-    return frozenset(wanted)
+        kept.add(candidate.revision)
+    return frozenset(kept)
 
 
 def _is_drainable(pod: Manifest) -> bool:
-    """Return whether telling this pod does anything: one that ends drains by itself."""
+    """Return whether the annotation has an effect on this pod: a terminating pod drains by itself."""
     running = pod.get("status", {}).get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
     return running and _has_volume(pod)
 
@@ -83,9 +83,9 @@ def _is_draining(pod: Manifest) -> bool:
 def _set_draining(pod: Manifest, *, drains: bool) -> Apply:
     """Return the change of this one annotation.
 
-    It is fenced by the pod's uid and not by its resourceVersion. That changes with every probe and would make the
-    change fail again and again; and what a deposed leader still sends costs some connections until the next pass puts
-    it right, but no answer.
+    It has the pod's uid as precondition and not its resourceVersion, which changes with every probe: the apply would
+    fail again and again. A late write of a former leader closes some connections until the next pass corrects it, and
+    fails no request.
     """
     metadata = {key: pod["metadata"][key] for key in ("name", "namespace", "uid")}
     annotations = {names.DRAIN_ANNOTATION: DRAINING} if drains else {}

@@ -1,7 +1,7 @@
-"""The HTTPRoute of a ModelDeployment: its weights are the whole switch of the traffic that comes through Gateways.
+"""The HTTPRoute of a ModelDeployment: its weights alone decide which revisions the traffic of Gateways reaches.
 
-It names one Service a revision: of what is live, of the candidate that is tried, and, with weight 0, of the last good
-revision while that is warm. The ModelDeployment's own Service always selects the live revision alone then.
+It references one Service per revision: of the live one, of the canary's candidate, and, with weight 0, of the last
+good one while it is kept warm. The Service of the ModelDeployment then always selects the live revision alone.
 """
 
 from __future__ import annotations
@@ -29,41 +29,44 @@ EVERYTHING = [{"path": {"type": "PathPrefix", "value": "/"}}]
 
 
 def point(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequence[Action]:
-    """Return what makes the route send each revision its share, and gives each its Service.
+    """Return the changes that give each revision its Service and its weight in the route.
 
-    A route that is missing is created, never applied: a create cannot take over somebody else's. It names a Service
-    only once that is there, and a Service goes only once no route names it.
+    A missing route is created, never applied: a create cannot take over an object of another owner. The route
+    references a Service only once that exists, and a Service is deleted only once no route references it.
     """
     observed = fleet.observed
     deployment, route = observed.deployment, observed.route
-    referred = route_weights.referenced(deployment, route)
+    referenced = route_weights.referenced(deployment, route)
     if not pod_shares.by_gateway(deployment):
         ours = route is not None and not is_foreign(deployment, route) and "deletionTimestamp" not in route["metadata"]
-        leaving: list[Action] = [Delete(route)] if ours and route is not None else []
-        return [*leaving, *revision_services.retire(frozenset(referred), fleet)]
+        deletions: list[Action] = [Delete(route)] if ours and route is not None else []
+        return [*deletions, *revision_services.retire(frozenset(referenced), fleet)]
     if not observed.gateway_api or is_foreign(deployment, route):
         return []
     revisions = _revisions(status, fleet, now)
     return [
         *revision_services.keep(revisions, fleet),
         *_update_route(status, revisions, fleet),
-        *revision_services.retire(frozenset(referred) | frozenset(revisions), fleet),
+        *revision_services.retire(frozenset(referenced) | frozenset(revisions), fleet),
     ]
 
 
 def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
-    """Return whether the route says already that the candidate is tried, so that dropping it would change it."""
+    """Return whether the route references the candidate and follows its decision.
+
+    Only then does dropping the candidate change the route, so that late writes of a former leader fail.
+    """
     deployment, route = fleet.observed.deployment, fleet.observed.route
     if route is None or is_foreign(deployment, route):
         return False
-    known = candidate.revision in route_weights.referenced(deployment, route)
-    return known and ownership.decided(route) == decision(live, candidate)
+    referenced = candidate.revision in route_weights.referenced(deployment, route)
+    return referenced and ownership.decided(route) == decision(live, candidate)
 
 
 def render(
     deployment: ModelDeployment, weights: Mapping[str, int], decided: str, observed: Manifest | None
 ) -> dict[str, Any]:
-    """Return the HTTPRoute; fenced by uid and resourceVersion of the observed one."""
+    """Return the HTTPRoute, with uid and resourceVersion of the observed one as preconditions."""
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -73,7 +76,7 @@ def render(
 
 
 def _spec(deployment: ModelDeployment, weights: Mapping[str, int]) -> dict[str, Any]:
-    """Return the spec with all that the API server would fill in, so that what is stored can be compared with it."""
+    """Return the spec with the API server's defaults, so that it can be compared with the stored one."""
     traffic = deployment.spec.traffic
     gateway = traffic.gateway_api if traffic else None
     parents = [
@@ -97,12 +100,12 @@ def _spec(deployment: ModelDeployment, weights: Mapping[str, int]) -> dict[str, 
 
 
 def _revisions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[str]:
-    """Return the revisions that have a place in the route: live, tried, and ready to be gone back to."""
+    """Return the revisions that the route references: live, canary candidate, and warm standby."""
     live, candidate = status.live, status.candidate
     if live is None:
         return []
-    tried = candidate if candidate and candidate.champion_revision == live.revision else None
-    refs = [live, tried, warm_standby.revision(status, fleet, now)]
+    canary = candidate if candidate and candidate.champion_revision == live.revision else None
+    refs = [live, canary, warm_standby.revision(status, fleet, now)]
     return list(dict.fromkeys(ref.revision for ref in refs if ref))
 
 
@@ -112,33 +115,33 @@ def _update_route(status: ModelDeploymentStatus, revisions: Sequence[str], fleet
         return []
     if is_quarantined(live, status, fleet):
         return _without_candidate(live, status, fleet)
-    standing = revision_services.existing(fleet)
-    if live.revision not in standing or _must_wait(live, status, fleet):
+    services = revision_services.existing(fleet)
+    if live.revision not in services or _must_wait(live, status, fleet):
         return []
-    weights = _redistributed(route_weights.desired(live, status, fleet), live, standing)
-    there = {revision: weights.get(revision, 0) for revision in revisions if revision in standing}
+    desired = _redistributed(route_weights.desired(live, status, fleet), live, services)
+    weights = {revision: desired.get(revision, 0) for revision in revisions if revision in services}
     decided = decision(live, status.candidate)
     if route is None:
-        return [Create(render(deployment, there, decided, None))]
-    if _is_up_to_date(route, _spec(deployment, there), decided):
+        return [Create(render(deployment, weights, decided, None))]
+    if _is_up_to_date(route, _spec(deployment, weights), decided):
         return []
-    return [Apply(render(deployment, there, decided, route))]
+    return [Apply(render(deployment, weights, decided, route))]
 
 
 def _must_wait(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether what takes the traffic keeps it: what is live now is not complete, and the pods answer."""
+    """Return whether the traffic stays where it is: the live revision is not complete, and older pods are ready."""
     if fleet.is_complete(live.revision):
         return False
     taking = route_weights.taking(fleet)
-    before = status.last_good.revision if status.last_good else None
-    leaving = taking - {live.revision} if live.revision not in taking else taking & {before}
-    return any(fleet.ready_pods(revision) > 0 for revision in leaving)
+    previous = status.last_good.revision if status.last_good else None
+    older = taking - {live.revision} if live.revision not in taking else taking & {previous}
+    return any(fleet.ready_pods(revision) > 0 for revision in older)
 
 
 def _without_candidate(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
-    """Return what takes the traffic from a candidate of what was rolled back and still answers.
+    """Return the change that takes the traffic from the candidate of a champion that was rolled back.
 
-    It answers until something good can; what it goes back to keeps a share that it has.
+    The champion answers until a good revision can. A good revision that already has a weight keeps it.
     """
     deployment, route = fleet.observed.deployment, fleet.observed.route
     taking = route_weights.taking(fleet)
@@ -149,14 +152,14 @@ def _without_candidate(live: RevisionRef, status: ModelDeploymentStatus, fleet: 
 
 
 def _next(status: ModelDeploymentStatus) -> Candidate | None:
-    """Return the candidate that takes the place of what is live without being tried beside it."""
+    """Return the candidate that replaces the live revision without a canary."""
     return status.candidate if status.candidate and status.candidate.champion_revision is None else None
 
 
-def _redistributed(weights: Mapping[str, int], live: RevisionRef, standing: frozenset[str]) -> Mapping[str, int]:
-    """Return the weights without those of a Service that is not there; what is live takes their share."""
-    there = {revision: weight for revision, weight in weights.items() if revision in standing}
-    return {**there, live.revision: WHOLE - sum(there.values()) + there[live.revision]}
+def _redistributed(weights: Mapping[str, int], live: RevisionRef, services: frozenset[str]) -> Mapping[str, int]:
+    """Return the weights of the revisions that have a Service; the live one takes the share of the others."""
+    kept = {revision: weight for revision, weight in weights.items() if revision in services}
+    return {**kept, live.revision: WHOLE - sum(kept.values()) + kept[live.revision]}
 
 
 def _is_up_to_date(route: Manifest, spec: Mapping[str, Any], decided: str) -> bool:

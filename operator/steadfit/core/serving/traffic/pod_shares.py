@@ -1,8 +1,8 @@
-"""From a share of the traffic to pods, and back.
+"""Conversion between a share of the traffic and a number of pods.
 
-A Service spreads connections evenly over pods, so a share is a number of pods: the champion keeps all of its own, and
-the candidate gets as many as bring it nearest to the share. Few pods express few shares, and what is really given is
-told. A Gateway shares out by weights; then the candidate's pods only have to bear its share.
+A Service spreads connections evenly over pods. The champion keeps all of its pods, and the candidate gets the number
+of pods that comes nearest to the share. Few pods can express few shares only, so the status shows the actual one. A
+Gateway splits requests by weight; then the candidate needs only enough pods for its share.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from steadfit.core.serving.fleet import Fleet
 
 
 def by_gateway(deployment: ModelDeployment) -> bool:
-    """Return whether Gateways share out the traffic, and not a Service."""
+    """Return whether Gateways split the traffic, and not the Service."""
     return deployment.spec.traffic is not None
 
 
 def pods_for_weight(weight: int, deployment: ModelDeployment) -> int:
-    """Return how many pods a candidate needs for a share of the traffic, in per cent; none while there are none."""
+    """Return the number of pods of a candidate with this weight, in per cent; 0 while spec.server.replicas is 0."""
     champion = deployment.spec.server.replicas
     if by_gateway(deployment):
         return math.ceil(champion * weight / 100)
@@ -28,14 +28,14 @@ def pods_for_weight(weight: int, deployment: ModelDeployment) -> int:
 
 
 def desired_pods(candidate: Candidate, deployment: ModelDeployment) -> int:
-    """Return how many pods a candidate is asked for: those of its step, and all of them once it is let through."""
+    """Return the desired number of pods of a candidate: those of its step, and all of them once it is promoted."""
     if candidate.champion_revision is None or candidate.weight is None or candidate.phase == "Promoting":
         return deployment.spec.server.replicas
     return pods_for_weight(candidate.weight, deployment)
 
 
 def share(candidate: Candidate, deployment: ModelDeployment) -> int | None:
-    """Return the share of the traffic that a candidate's pods are given, in per cent; None outside of a canary."""
+    """Return the actual share of the traffic of a candidate, in per cent; None without a canary."""
     if candidate.champion_revision is None:
         return None
     if by_gateway(deployment):
@@ -45,6 +45,6 @@ def share(candidate: Candidate, deployment: ModelDeployment) -> int | None:
 
 
 def all_ready(candidate: Candidate, fleet: Fleet) -> bool:
-    """Return whether all pods that a candidate is asked for are ready."""
+    """Return whether a candidate has all of its desired pods, and all are ready."""
     pods = desired_pods(candidate, fleet.observed.deployment)
     return pods > 0 and fleet.is_complete(candidate.revision, pods)

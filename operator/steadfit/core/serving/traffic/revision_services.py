@@ -1,7 +1,7 @@
-"""One Service a revision, for Gateways: an HTTPRoute shares requests out among Services, not among pods.
+"""One Service per revision, for Gateways: an HTTPRoute splits requests over Services, not over pods.
 
-They go when their revision has no place in the traffic any more, after the route has ceased to name them: a route that
-names a Service that is not there answers its share with errors.
+A Service is deleted only after the route has stopped referencing it: a Gateway answers the share of a missing Service
+with errors.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from .service import PORTS, selector
 
 
 def existing(fleet: Fleet) -> frozenset[str]:
-    """Return the revisions that have a Service which stays."""
+    """Return the revisions that have a Service that is not being deleted."""
     return frozenset(_revision(one) for one in fleet.observed.services if _exists(one))
 
 
 def keep(revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:
-    """Return what gives every one of these revisions its Service."""
+    """Return the changes that give each of these revisions its Service."""
     deployment = fleet.observed.deployment
-    found = {_revision(one): one for one in fleet.observed.services}
+    services = {_revision(one): one for one in fleet.observed.services}
     actions: list[Action] = []
     for revision in revisions:
-        there = found.get(revision)
-        if there is None:
+        found = services.get(revision)
+        if found is None:
             actions.append(Create(render(deployment, revision)))
-        elif _exists(there) and not _is_up_to_date(deployment, revision, there):
-            wished = render(deployment, revision)
-            actions.append(Apply({**wished, "metadata": {**wished["metadata"], **ownership.fences(there)}}))
+        elif _exists(found) and not _is_up_to_date(deployment, revision, found):
+            desired = render(deployment, revision)
+            actions.append(Apply({**desired, "metadata": {**desired["metadata"], **ownership.preconditions(found)}}))
     return actions
 
 
 def retire(kept: frozenset[str], fleet: Fleet) -> Sequence[Action]:
-    """Return what deletes the Services of all other revisions."""
+    """Return the deletions of the Services of all other revisions."""
     return [Delete(one) for one in fleet.observed.services if _exists(one) and _revision(one) not in kept]
 
 

@@ -1,4 +1,4 @@
-"""What is said of the HTTPRoute: the condition, and what a canary waits for before it begins."""
+"""The condition `RouteReady`, and what the route makes a canary wait for before it starts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ ROUTE_READY = "RouteReady"
 
 
 def conditions(fleet: Fleet) -> list[DesiredCondition]:
-    """Return the condition that is there while the spec asks for Gateways. `Ready` speaks of the Service alone."""
+    """Return the condition, which is present while the spec names Gateways. `Ready` is about the Service alone."""
     if not pod_shares.by_gateway(fleet.observed.deployment):
         return []
     problem = route_acceptance.problem(fleet)
     if problem is not None:
         return [DesiredCondition(ROUTE_READY, "False", problem.reason, problem.message)]
-    accepting = ", ".join(route_acceptance.describe(parent) for parent in route_acceptance.parents(fleet))
-    return [DesiredCondition(ROUTE_READY, "True", "Accepted", f"requests come through {accepting}")]
+    gateways = ", ".join(route_acceptance.describe(parent) for parent in route_acceptance.parents(fleet))
+    return [DesiredCondition(ROUTE_READY, "True", "Accepted", f"requests come through {gateways}")]
 
 
 def hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:
-    """Return why a canary would measure nothing yet; empty when it may begin."""
+    """Return what the analysis of a canary waits for; empty if nothing."""
     problem = route_acceptance.problem(fleet)
     if problem is not None:
         return f"its pods are ready, but no requests would reach them: {problem.message}"

@@ -1,8 +1,7 @@
-"""Shares of the traffic by the weights of an HTTPRoute: what they are, and what they should be.
+"""Observed and desired weights of an HTTPRoute.
 
-A Gateway shares out request by request, so weights are exact whatever the number of pods. It also answers the share of
-a Service without ready pods with errors, where a Service would send the requests to other pods; so a candidate has no
-weight before its pods are ready, and none while it has no ready one.
+A Gateway splits request by request, so weights are exact for any number of pods. It answers the share of a Service
+without ready pods with errors, so a candidate has weight 0 before its pods are ready, and while none of them is.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ WHOLE = 100
 
 
 def revision_of(deployment: ModelDeployment, name: object) -> str | None:
-    """Return the revision whose Service has this name."""
+    """Return the revision whose Service has this name; None if it is another Service."""
     prefix = names.workload_name(deployment.name, "")
     text = str(name)
     return text.removeprefix(prefix) if text.startswith(prefix) and text != prefix else None
 
 
 def referenced(deployment: ModelDeployment, route: Manifest | None) -> Mapping[str, int]:
-    """Return the revisions that our route names, with their weights; one that is going still sends requests."""
+    """Return the weights of the revisions that our route references; a terminating route still routes."""
     if route is None or is_foreign(deployment, route):
         return {}
     found: dict[str, int] = {}
@@ -43,13 +42,13 @@ def referenced(deployment: ModelDeployment, route: Manifest | None) -> Mapping[s
 
 
 def taking(fleet: Fleet) -> frozenset[str]:
-    """Return the revisions that our route sends requests to."""
+    """Return the revisions with a weight above 0 in our route."""
     weights = referenced(fleet.observed.deployment, fleet.observed.route)
     return frozenset(revision for revision, weight in weights.items() if weight > 0)
 
 
 def desired(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Mapping[str, int]:
-    """Return the weights of what is live and of the candidate that is tried beside it; they sum to 100."""
+    """Return the weights of the live revision and of its canary candidate; their sum is 100."""
     candidate = traffic_label.sharing_candidate(status)
     if candidate is None or candidate.weight is None or is_quarantined(candidate, status, fleet):
         return {live.revision: WHOLE}
@@ -57,7 +56,7 @@ def desired(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> M
     if fleet.ready_pods(candidate.revision) == 0:
         weight = 0
     elif not pod_shares.all_ready(candidate, fleet):
-        # The pods of the next step are not there yet: it goes on with the share that it has.
+        # The pods of the next step are not ready yet: it keeps its weight.
         known = referenced(fleet.observed.deployment, fleet.observed.route)
         weight = min(weight, known.get(candidate.revision, 0))
     return {live.revision: WHOLE - weight, candidate.revision: weight}

@@ -1,4 +1,4 @@
-"""The Service of a ModelDeployment: its selector is the whole switch of traffic."""
+"""The Service of a ModelDeployment: its selector alone decides which revisions the traffic reaches."""
 
 from __future__ import annotations
 
@@ -25,29 +25,26 @@ def url(deployment: ModelDeployment) -> str:
 
 
 def selector(deployment: ModelDeployment, revision: str) -> dict[str, str]:
-    """Return the labels that the pods of one revision carry, and no others do."""
+    """Return the labels that select the pods of one revision."""
     return {names.MODEL_DEPLOYMENT: deployment.name, names.REVISION: revision}
 
 
 def selected_revision(deployment: ModelDeployment, service: Manifest | None) -> str | None:
-    """Return the revision that our Service points at, if there is one; while it shares its traffic, the champion."""
-    chosen = _chosen(deployment, service)
-    revision = chosen.get(names.REVISION)
+    """Return the revision that our Service selects, during a canary the champion; None without a Service of ours."""
+    found = _selector(deployment, service)
+    revision = found.get(names.REVISION)
     if revision:
-        return revision if chosen == selector(deployment, revision) else None
-    return traffic_label.champion_of(deployment, chosen)
+        return revision if found == selector(deployment, revision) else None
+    return traffic_label.champion_of(deployment, found)
 
 
 def shared(deployment: ModelDeployment, service: Manifest | None) -> str | None:
-    """Return the champion whose traffic our Service shares out; None while it points at one revision."""
-    return traffic_label.champion_of(deployment, _chosen(deployment, service))
+    """Return the champion whose traffic label our Service selects; None while it selects one revision."""
+    return traffic_label.champion_of(deployment, _selector(deployment, service))
 
 
 def taking_traffic(fleet: Fleet) -> frozenset[str]:
-    """Return the revisions whose pods our Service selects: one, or a champion and its candidate.
-
-    Those that our HTTPRoute gives weight to take traffic too.
-    """
+    """Return the revisions that our Service selects, one or a champion and its candidate, or that our route weighs."""
     observed = fleet.observed
     by_weight = route_weights.taking(fleet)
     selected = selected_revision(observed.deployment, observed.service)
@@ -57,29 +54,32 @@ def taking_traffic(fleet: Fleet) -> frozenset[str]:
     return by_weight | {selected} | (traffic_label.sharing_revisions(champion, fleet) if champion else frozenset())
 
 
-def _chosen(deployment: ModelDeployment, service: Manifest | None) -> Mapping[str, str]:
+def _selector(deployment: ModelDeployment, service: Manifest | None) -> Mapping[str, str]:
     if service is None or is_foreign(deployment, service):
         return {}
     return service.get("spec", {}).get("selector") or {}
 
 
 def decided_at(ref: RevisionRef) -> dict[str, str]:
-    """Return the annotation that ties a Deployment to the decision for a revision."""
+    """Return the annotation of a Deployment with the time of the decision that it follows."""
     return {names.DECIDED_ANNOTATION: str(ref.dump()["since"])}
 
 
 def decision(live: RevisionRef, candidate: Candidate | None) -> str:
-    """Return what ties the Service to the decisions for what is live and for the candidate that is tried beside it.
+    """Return the times of the decisions for the live revision and its canary candidate, for the Service's annotation.
 
-    It changes when a candidate comes and when it goes: what a deposed leader still sends for a candidate that was
-    dropped meanwhile meets another resourceVersion.
+    It changes when a candidate is chosen or dropped, so a former leader's late write for a dropped candidate fails on
+    the resourceVersion.
     """
     parts = [live] if candidate is None or candidate.champion_revision != live.revision else [live, candidate]
     return "/".join(str(ref.dump()["since"]) for ref in parts)
 
 
 def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
-    """Return whether the Service says already that the candidate is tried, so that dropping it would change it."""
+    """Return whether the Service follows the decision for the candidate.
+
+    Only then does dropping the candidate change the Service, so that late writes of a former leader fail.
+    """
     observed = fleet.observed
     if observed.service is None or is_foreign(observed.deployment, observed.service):
         return False
@@ -87,23 +87,23 @@ def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
 
 
 def render(
-    deployment: ModelDeployment, chosen: Mapping[str, str], decided: str, observed: Manifest | None
+    deployment: ModelDeployment, labels: Mapping[str, str], decided: str, observed: Manifest | None
 ) -> dict[str, Any]:
-    """Return the Service; fenced by uid and resourceVersion of the observed one."""
+    """Return the Service with this selector, and uid and resourceVersion of the observed one as preconditions."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": ownership.metadata(deployment, decided, observed),
-        "spec": {"type": "ClusterIP", "selector": dict(chosen), "ports": [dict(port) for port in PORTS]},
+        "spec": {"type": "ClusterIP", "selector": dict(labels), "ports": [dict(port) for port in PORTS]},
     }
 
 
 def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
-    """Return what points the Service at the live revision, and at the candidate that shares its traffic.
+    """Return the change that makes the Service select the live revision, or it and its canary candidate.
 
-    A Service that is missing is created, never applied: a create cannot take over somebody else's. An existing one
-    moves to another live revision once every pod of that is ready, as long as the pods behind it still answer. A
-    candidate is let into the traffic by the status, and leaves it at once.
+    A missing Service is created, never applied: a create cannot take over an object of another owner. An existing one
+    moves to a new live revision once all pods of that are ready, or at once if no pod behind the Service is. The
+    status decides when a candidate joins the traffic; it leaves without delay.
     """
     deployment, service, live = fleet.observed.deployment, fleet.observed.service, status.live
     if service is not None and (is_foreign(deployment, service) or "deletionTimestamp" in service["metadata"]):
@@ -113,20 +113,20 @@ def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     decided = decision(live, status.candidate)
     if service is None:
         return [Create(render(deployment, selector(deployment, live.revision), decided, None))]
-    before = selected_revision(deployment, service)
-    if before != live.revision and fleet.ready_pods(before) > 0 and not fleet.is_complete(live.revision):
+    selected = selected_revision(deployment, service)
+    if selected != live.revision and fleet.ready_pods(selected) > 0 and not fleet.is_complete(live.revision):
         return []
-    chosen = _desired_selector(live, status, fleet)
-    if _is_up_to_date(service, chosen, decided):
+    labels = _desired_selector(live, status, fleet)
+    if _is_up_to_date(service, labels, decided):
         return []
-    return [Apply(render(deployment, chosen, decided, service))]
+    return [Apply(render(deployment, labels, decided, service))]
 
 
 def _desired_selector(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
-    """Return the live revision's labels, or those that it has in common with the candidate that shares its traffic.
+    """Return the selector of the live revision, or of the traffic label that its canary candidate has as well.
 
-    That does not hang on the candidate's pods being ready: a Service sends nothing to those that are not. Pods of
-    anything else that would get requests end it at once.
+    The candidate's pods need not be ready: a Service sends nothing to pods that are not. If pods of a third revision
+    would get requests too, the live revision is selected alone.
     """
     deployment, candidate = fleet.observed.deployment, traffic_label.sharing_candidate(status)
     if candidate is None or pod_shares.by_gateway(deployment):
@@ -137,14 +137,14 @@ def _desired_selector(live: RevisionRef, status: ModelDeploymentStatus, fleet: F
 
 
 def _without_candidate(deployment: ModelDeployment, service: Manifest | None) -> Sequence[Action]:
-    """Return what takes the traffic from a candidate that nothing is known of any more, or that lost its champion."""
+    """Return the change that selects the champion alone, for a candidate that the status has lost or rolled back."""
     champion = shared(deployment, service)
     if service is None or champion is None:
         return []
     return [Apply(render(deployment, selector(deployment, champion), ownership.decided(service), service))]
 
 
-def _is_up_to_date(service: Manifest, chosen: Mapping[str, str], decided: str) -> bool:
+def _is_up_to_date(service: Manifest, labels: Mapping[str, str], decided: str) -> bool:
     ports = [{key: port.get(key) for key in PORTS[0]} for port in service.get("spec", {}).get("ports", [])]
-    same = service.get("spec", {}).get("selector") == chosen and ports == list(PORTS)
+    same = service.get("spec", {}).get("selector") == labels and ports == list(PORTS)
     return same and ownership.decided(service) == decided

@@ -19,23 +19,23 @@ ON = "true"
 
 
 def label(revision: str) -> str:
-    """Return the label of the pods that may share the traffic of a revision."""
+    """Return the label of the pods that share the traffic of a champion."""
     return f"{names.TRAFFIC_PREFIX}{revision}"
 
 
 def selector(deployment: ModelDeployment, champion: str) -> dict[str, str]:
-    """Return the labels that the pods of a champion and of its candidate carry."""
+    """Return the labels that select the pods of a champion and of its candidate."""
     return {names.MODEL_DEPLOYMENT: deployment.name, label(champion): ON}
 
 
-def champion_of(deployment: ModelDeployment, chosen: Mapping[str, str]) -> str | None:
-    """Return the champion whose traffic a selector shares out; None if it is another kind of selector."""
-    found = [key.removeprefix(names.TRAFFIC_PREFIX) for key in chosen if key.startswith(names.TRAFFIC_PREFIX)]
-    return found[0] if len(found) == 1 and chosen == selector(deployment, found[0]) else None
+def champion_of(deployment: ModelDeployment, labels: Mapping[str, str]) -> str | None:
+    """Return the champion whose traffic label a selector names; None if it names none."""
+    found = [key.removeprefix(names.TRAFFIC_PREFIX) for key in labels if key.startswith(names.TRAFFIC_PREFIX)]
+    return found[0] if len(found) == 1 and labels == selector(deployment, found[0]) else None
 
 
 def sharing_candidate(status: ModelDeploymentStatus) -> Candidate | None:
-    """Return the candidate that shares the traffic of what is live, as the status decided."""
+    """Return the candidate that shares the traffic of the live revision by the status; None without one."""
     live, candidate = status.live, status.candidate
     if (
         live is None
@@ -48,25 +48,25 @@ def sharing_candidate(status: ModelDeploymentStatus) -> Candidate | None:
 
 
 def has_label(workload: Workload, champion: str) -> bool:
-    """Return whether the pods of a Deployment carry the label of a champion's traffic."""
+    """Return whether the pod template of a Deployment has the traffic label of a champion."""
     return _has(workload.manifest.get("spec", {}).get("template", {}), champion)
 
 
 def sharing_revisions(champion: str, fleet: Fleet) -> frozenset[str]:
-    """Return the revisions that have, or may have, pods with the label of a champion's traffic.
+    """Return the revisions that have, or may have, pods with the traffic label of a champion.
 
-    Pods on their way out count: they may still be ready. So do those that a Deployment may have made since it was last
-    looked at.
+    Terminating pods count, as they may still be ready. So do pods that a Deployment may have created since it was
+    observed.
     """
-    asked = {found.revision for found in fleet.workloads if has_label(found, champion) and not _is_empty(found)}
-    there = {
+    by_workload = {found.revision for found in fleet.workloads if has_label(found, champion) and not _is_empty(found)}
+    by_pod = {
         str(pod["metadata"].get("labels", {}).get(names.REVISION)) for pod in fleet.observed.pods if _has(pod, champion)
     }
-    return frozenset(asked | there)
+    return frozenset(by_workload | by_pod)
 
 
 def other_revisions(champion: str, candidate: str, fleet: Fleet) -> frozenset[str]:
-    """Return whose pods, beside the two, would get requests if the champion's traffic were shared out now."""
+    """Return the other revisions whose pods a selector by the champion's traffic label would match."""
     return sharing_revisions(champion, fleet) - {champion, candidate}
 
 

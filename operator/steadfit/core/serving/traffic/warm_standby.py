@@ -1,7 +1,7 @@
-"""The last good revision stays warm while what took its place bakes, so that going back takes no start of pods.
+"""Warm standby: the last good revision keeps its pods while its successor bakes, so that a rollback starts no pods.
 
-Only where its own pods can be told to drain, whatever server the spec asks for by now. Others are left by their clients
-when they are shut down and not before: a client that keeps its connection would never see the version that serves.
+This needs pods that can drain, whatever server image the spec has now: otherwise clients with keep-alive connections
+would stay with the old pods and never reach the version that serves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from . import drain, service, traffic_label
 
 
 def revision(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | None:
-    """Return the last good revision while it is kept with all of its pods."""
+    """Return the last good revision while it keeps all of its pods; else None."""
     live, last_good = status.live, status.last_good
     if live is None or last_good is None or is_quarantined(last_good, status, fleet):
         return None
@@ -27,16 +27,16 @@ def revision(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Revi
     found = fleet.workload(last_good.revision)
     if found is None or found.deleting or not drain.can_drain(found):
         return None
-    return None if traffic_label.has_label(found, live.revision) and _is_shared_out(live, status, fleet) else last_good
+    return None if traffic_label.has_label(found, live.revision) and _is_shared(live, status, fleet) else last_good
 
 
 def ends(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
-    """Return when the last good revision is not kept warm any more; None if it is not."""
+    """Return when the warm standby ends; None without one."""
     return bake.until(status, fleet.observed.deployment) if revision(status, fleet, now) else None
 
 
-def _is_shared_out(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether a canary shares out what serves: others with its label, once tried beside it, would join in."""
+def _is_shared(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether a canary shares the live revision's traffic: pods of a former canary would get a share too."""
     observed, candidate = fleet.observed, status.candidate
-    is_tried = candidate is not None and candidate.champion_revision == live.revision
-    return is_tried or service.shared(observed.deployment, observed.service) == live.revision
+    has_canary = candidate is not None and candidate.champion_revision == live.revision
+    return has_canary or service.shared(observed.deployment, observed.service) == live.revision

@@ -51,10 +51,10 @@ def test_without_gateways_in_the_spec_nothing_is_said_of_a_route() -> None:
 def test_a_canary_does_not_begin_while_a_gateway_does_not_take_the_route(kind: str) -> None:
     world = waiting(lambda route: answers(route, route["metadata"]["generation"], **{kind: "False"}))
     assert world.condition("RouteReady") == ("False", "NotAccepted")
-    assert world.message("RouteReady") == "Gateway public does not take the HTTPRoute: Because"
+    assert world.message("RouteReady") == "Gateway public does not accept the HTTPRoute: Because"
     assert tried(world).phase == "Starting"
     assert tried(world).message == (
-        "its pods are ready, but no requests would reach them: Gateway public does not take the HTTPRoute: Because"
+        "its pods are ready, but no requests would reach them: Gateway public does not accept the HTTPRoute: Because"
     )
     assert world.condition("Ready") == ("True", "Serving")
     world.gateway = accepts
@@ -66,7 +66,7 @@ def test_a_canary_does_not_begin_while_a_gateway_does_not_take_the_route(kind: s
 def test_what_a_gateway_said_of_an_earlier_generation_does_not_count() -> None:
     world = waiting(lambda route: answers(route, route["metadata"]["generation"] - 1))
     assert world.condition("RouteReady") == ("False", "NotAccepted")
-    assert world.message("RouteReady") == "Gateway public has not said yet that it takes the HTTPRoute as it is now"
+    assert world.message("RouteReady") == "Gateway public has not accepted the current HTTPRoute yet"
     assert tried(world).phase == "Starting"
 
 
@@ -81,7 +81,7 @@ def test_every_gateway_has_to_take_it() -> None:
     world.gateway = one_of_them
     world.add(2)
     world.settle()
-    assert "Gateway public, listener https has not said yet" in world.message("RouteReady")
+    assert "Gateway public, listener https has not accepted the current HTTPRoute yet" in world.message("RouteReady")
     assert tried(world).phase == "Starting"
 
 
