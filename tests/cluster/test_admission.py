@@ -237,13 +237,13 @@ BAD = [
         SERVING,
         "spec.monitors",
         [{"name": "m", "errorRate": {"max": 0.1}, "action": "Recover"}],
-        "only a fall in quality can be put down to the model or the world",
+        "the action of errorRate must be Alert or Rollback: training does not mend failed requests",
     ),
     (
         SERVING,
         "spec.monitors",
         [{"name": "m", "quality": {"metric": "accuracy", "min": 0.7}, "action": "Rollback"}],
-        "drift and quality may be the world's doing, which a rollback does not mend",
+        "the action of quality must be Alert, Retrain or Recover: the world may have changed",
     ),
     # Canaries
     *(

@@ -1,17 +1,39 @@
-"""Monitors: what is watched while a version serves, and where each stands."""
+"""Monitors: what is measured while a version serves, and the state of each.
+
+A kind of monitor is a field of `Monitor` and the model of its type, a subclass of `MonitorKind`. The CEL rules about
+kinds follow from these; everything else about a kind is in `core/monitors/kinds/`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, WithJsonSchema
 
 from .base import Duration, Label, Model, ObjectName, cel, list_map, validations
 
+Action = Literal["Recover", "Retrain", "Rollback", "Alert"]
 
-class Drift(Model):
+
+class MonitorKind(Model):
+    """Base of the kinds of monitors."""
+
+    ACTIONS: ClassVar[tuple[Action, ...]]
+    """Actions that such a monitor may have."""
+    WHY: ClassVar[str]
+    """Why it may have no others, as the end of a sentence."""
+    LEAST_SAMPLES: ClassVar[int] = 1
+    """Smallest `minSamples`; with fewer samples chance alone passes the usual limits."""
+
+
+class Drift(MonitorKind):
     """Inputs that no longer look like the training data, by bins frozen at training."""
+
+    ACTIONS = ("Alert", "Retrain")
+    WHY = "the world may have changed, which a rollback does not mend"
+    LEAST_SAMPLES = 200
 
     statistic: Literal["PSI", "JS"] = "PSI"
     """PSI: population stability index, less what chance alone gives (natural logarithm). JS: Jensen-Shannon distance
@@ -33,8 +55,11 @@ class Drift(Model):
     these. `prediction` stands for the model's own answers."""
 
 
-class Quality(Model):
-    """How good the answers were, by outcomes that were posted back."""
+class Quality(MonitorKind):
+    """Quality of the answers, by outcomes that were posted back."""
+
+    ACTIONS = ("Alert", "Retrain", "Recover")
+    WHY = "the world may have changed, which a rollback does not mend; Recover finds out"
 
     metric: Literal["accuracy", "roc_auc", "brier_score", "calibration_error", "mae", "rmse"]
     """Metric over the window."""
@@ -54,15 +79,21 @@ class Quality(Model):
     }
 
 
-class ErrorRate(Model):
+class ErrorRate(MonitorKind):
     """Share of inference requests that the server failed (5xx)."""
+
+    ACTIONS = ("Alert", "Rollback")
+    WHY = "training does not mend failed requests"
 
     max: Annotated[float, Field(gt=0, lt=1)]
     """Fires above this share."""
 
 
-class Latency(Model):
+class Latency(MonitorKind):
     """Time from an inference request to its answer."""
+
+    ACTIONS = ("Alert", "Rollback")
+    WHY = "training does not mend slow answers"
 
     quantile: Annotated[float, Field(gt=0, lt=1)] = 0.99
     """Which quantile."""
@@ -70,8 +101,11 @@ class Latency(Model):
     """Fires above this time."""
 
 
-class Query(Model):
+class Query(MonitorKind):
     """A PromQL expression of one's own; it must give one number."""
+
+    ACTIONS = ("Alert", "Retrain", "Rollback")
+    WHY = "Recover needs a metric that both versions can be scored by"
 
     source: ObjectName = "default"
     """Name of the MetricSource."""
@@ -89,21 +123,50 @@ class Query(Model):
     }
 
 
+def _kind_rules(schema: dict[str, Any], monitor: type[Monitor]) -> None:
+    """Add the CEL rules that follow from the kinds."""
+    kinds = kinds_of(monitor)
+    *others, last = kinds
+    rules = [
+        cel(
+            f"[{', '.join(f'has(self.{kind})' for kind in kinds)}].filter(x, x).size() == 1",
+            f"a monitor needs one kind: set {', '.join(others)} or {last}",
+        )
+    ]
+    for kind, model in kinds.items():
+        *other_actions, last_action = model.ACTIONS
+        rules.append(
+            cel(
+                f"!has(self.{kind}) || self.action in {list(model.ACTIONS)}",
+                f"the action of {kind} must be {', '.join(other_actions)} or {last_action}: {model.WHY}",
+            )
+        )
+        if model.LEAST_SAMPLES > 1:
+            rules.append(
+                cel(
+                    f"!has(self.{kind}) || !has(self.minSamples) || self.minSamples >= {model.LEAST_SAMPLES}",
+                    f"{kind} needs at least {model.LEAST_SAMPLES} samples: with fewer, chance alone passes the usual"
+                    " limits",
+                )
+            )
+    schema.update(validations(*rules))
+
+
 class Monitor(Model):
-    """One thing that is watched for as long as the ModelDeployment stands."""
+    """One value that is measured while a version of the ModelDeployment serves."""
 
     name: Label
     """Name of the monitor."""
     drift: Drift | None = None
-    """Watch the inputs."""
+    """Measures the inputs."""
     quality: Quality | None = None
-    """Watch the outcomes."""
+    """Measures the outcomes."""
     error_rate: ErrorRate | None = None
-    """Watch failed requests."""
+    """Measures failed requests."""
     latency: Latency | None = None
-    """Watch the time of answers."""
+    """Measures the time of answers."""
     query: Query | None = None
-    """Watch an expression."""
+    """Measures an expression."""
     window: Duration = "1h"
     """Time that each value is taken over; for a query it is written in the expression."""
     for_: Duration | None = Field(default=None, alias="for")
@@ -112,38 +175,48 @@ class Monitor(Model):
     """Level at which it stops firing (seconds for a latency); the level itself less a tenth of it when absent."""
     min_samples: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     """Fewer samples in the window are no data: drift 500, quality 200, others 100 when absent."""
-    action: Literal["Recover", "Retrain", "Rollback", "Alert"] = "Alert"
+    action: Action = "Alert"
     """What follows besides an alerting rule for Prometheus. Alert: nothing. Retrain: a run of the TrainingJob starts.
     Rollback: the last good version is restored, within spec.bakeDuration of the promotion of the live one. Recover:
     both versions are scored on the newest captured rows; if the last good one is better, it is restored, else a run
     starts."""
 
-    model_config = {
-        "json_schema_extra": validations(
-            cel(
-                "[has(self.drift), has(self.quality), has(self.errorRate), has(self.latency), has(self.query)]"
-                ".filter(x, x).size() == 1",
-                "a monitor needs one kind: set drift, quality, errorRate, latency or query",
-            ),
-            cel(
-                "!(self.action in ['Retrain', 'Recover']) || has(self.drift) || has(self.quality) || has(self.query)",
-                "errorRate and latency can't be mended by training: their action is Rollback or Alert",
-            ),
-            cel(
-                "self.action != 'Rollback' || has(self.errorRate) || has(self.latency) || has(self.query)",
-                "drift and quality may be the world's doing, which a rollback does not mend: quality has Recover,"
-                " both have Retrain",
-            ),
-            cel(
-                "self.action != 'Recover' || has(self.quality)",
-                "only a fall in quality can be put down to the model or the world: Recover goes with quality",
-            ),
-            cel(
-                "!has(self.drift) || !has(self.minSamples) || self.minSamples >= 200",
-                "drift needs at least 200 samples: with fewer, chance alone passes the usual levels",
-            ),
-        )
+    model_config = {"json_schema_extra": _kind_rules}
+
+    @property
+    def kind(self) -> str:
+        """The kind, as its field of the API.
+
+        Raises
+        ------
+        ValueError
+            If no kind is set, which the API server refuses.
+        """
+        kind = next((kind for kind, attribute in _ATTRIBUTES.items() if getattr(self, attribute) is not None), None)
+        if kind is None:
+            raise ValueError(f"monitor {self.name} has no kind, which the API server refuses")
+        return kind
+
+    @property
+    def kind_spec(self) -> MonitorKind:
+        """The part of the spec that belongs to the kind."""
+        spec: MonitorKind = getattr(self, _ATTRIBUTES[self.kind])
+        return spec
+
+
+def kinds_of(monitor: type[Monitor]) -> dict[str, type[MonitorKind]]:
+    """Return the model of each kind, by its field of the API."""
+    return {
+        str(field.alias): part
+        for field in monitor.model_fields.values()
+        for part in get_args(field.annotation)
+        if isinstance(part, type) and issubclass(part, MonitorKind)
     }
+
+
+KINDS: Mapping[str, type[MonitorKind]] = kinds_of(Monitor)
+"""The model of each kind, by its field of the API."""
+_ATTRIBUTES = {str(field.alias): name for name, field in Monitor.model_fields.items() if field.alias in KINDS}
 
 
 Monitors = Annotated[list[Monitor], Field(max_length=32, json_schema_extra=list_map("name"))]
@@ -154,7 +227,7 @@ MonitorPhase = Literal["NoData", "OK", "Pending", "Firing"]
 
 
 class MonitorState(Model):
-    """Where a monitor that something follows from stands; those of action Alert stand in Prometheus."""
+    """The state of a monitor with an action; the state of those of action Alert is in Prometheus."""
 
     name: str
     """Name of the monitor."""

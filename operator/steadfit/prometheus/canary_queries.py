@@ -16,7 +16,7 @@ from datetime import datetime
 
 from steadfit.api.base import parse_duration
 from steadfit.api.strategy import AnalysisMetric
-from steadfit.core.rules.promql import number, one_of, seconds, string
+from steadfit.core.promql import number, one_of, seconds, string
 
 from .canary_trial import Trial
 

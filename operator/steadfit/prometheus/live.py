@@ -1,14 +1,17 @@
-"""The models that are watched, and through which source."""
+"""The models that serve and have monitors, and the MetricSource of each monitor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from steadfit.api.monitor import Monitor
+from steadfit.core.monitors.kind import Expression, Recorded
+from steadfit.core.monitors.registry import measurement
 
 DEFAULT_SOURCE = "default"
-"""The source of every monitor that does not name one: those over the operator's own recorded series."""
+"""The MetricSource of every monitor over the operator's own recorded series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +21,18 @@ class Live:
     namespace: str
     name: str
     version: int
-    """Number of the version that is live: no other one is asked for."""
+    """Number of the live version; no other version is measured."""
     monitors: tuple[Monitor, ...]
     namespace_labels: Mapping[str, str]
 
 
 def source_of(monitor: Monitor) -> str:
     """Return the name of the MetricSource that a monitor's value comes from."""
-    return monitor.query.source if monitor.query else DEFAULT_SOURCE
+    source = measurement(monitor)
+    match source:
+        case Recorded():
+            return DEFAULT_SOURCE
+        case Expression():
+            return source.source
+        case _:
+            assert_never(source)

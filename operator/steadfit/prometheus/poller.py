@@ -1,7 +1,7 @@
-"""The poller: asks every MetricSource at its own pace and tells what the answers mean. Only the leader runs it.
+"""The poller: queries every MetricSource at its own interval and keeps the signals. Only the leader runs it.
 
-A source is asked a handful of grouped queries for all models, then the expressions of users, never more at once than
-it allows. One lost answer changes nothing while the last value is fresh; a source that is down is not asked on.
+A source gets a handful of grouped queries for all models, then the expressions of users, never more at once than it
+allows. One lost answer changes nothing while the last value is fresh; a source that is down gets no further queries.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from steadfit.api.base import parse_duration
 from steadfit.api.metricsource import MetricSource, MetricSourceSpec
 from steadfit.api.monitor import Monitor
+from steadfit.core.monitors.kind import Expression, Recorded
+from steadfit.core.monitors.registry import measurement
 from steadfit.core.store_choice import selects
 from steadfit.core.types import Compared, Signal
 from steadfit.kube.clock import Clock
@@ -35,7 +37,8 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 5.0
 SHORTEST_INTERVAL = 1.0
 PROBE = "vector(1)"
-Ask = tuple[Live, Monitor]
+RecordedMonitor = tuple[Live, Monitor, Recorded]
+ExpressionMonitor = tuple[Live, Monitor, Expression]
 
 
 class World(Protocol):
@@ -152,18 +155,26 @@ class Poller:
         """Make one round: ask all that is to be asked of a source, and tell what came of it."""
         session = QuerySession(source, client, self._clock, self._queries)
         round_ = _Round(session, self._signals)
-        allowed = []
+        recorded: list[RecordedMonitor] = []
+        expressions: list[ExpressionMonitor] = []
         for live in self._world.lives():
             for monitor in live.monitors:
                 if source_of(monitor) != source.name:
                     continue
-                if selects(source.spec.allowed_namespaces, live.namespace_labels):
-                    allowed.append((live, monitor))
-                else:
+                if not selects(source.spec.allowed_namespaces, live.namespace_labels):
                     round_.tell_forbidden(live, monitor)
-        await round_.recorded([(live, monitor) for live, monitor in allowed if not monitor.query])
+                    continue
+                found = measurement(monitor)
+                match found:
+                    case Recorded():
+                        recorded.append((live, monitor, found))
+                    case Expression():
+                        expressions.append((live, monitor, found))
+                    case _:
+                        assert_never(found)
+        await round_.recorded(recorded)
         await ComparisonRound(session, self._signals.findings).ask(self._world.trials())
-        await round_.expressions([(live, monitor) for live, monitor in allowed if monitor.query])
+        await round_.expressions(expressions)
         self._signals.tell_health(source, session.health())
 
 
@@ -177,17 +188,17 @@ class _Round:
     def tell_forbidden(self, live: Live, monitor: Monitor) -> None:
         self._tell(live, monitor, Signal(reason=self._session.forbidden(), code="SourceNotAllowed"))
 
-    async def recorded(self, asks: Sequence[Ask]) -> None:
-        """Ask the grouped queries; without any, ask whether the source answers at all."""
-        scopes: dict[str | None, list[Ask]] = {}
-        for live, monitor in asks:
-            scopes.setdefault(self._session.scope(live.namespace), []).append((live, monitor))
+    async def recorded(self, monitors: Sequence[RecordedMonitor]) -> None:
+        """Send the grouped queries; without any, send a probe that shows whether the source answers."""
+        scopes: dict[str | None, list[RecordedMonitor]] = {}
+        for live, monitor, source in monitors:
+            scopes.setdefault(self._session.scope(live.namespace), []).append((live, monitor, source))
         if not scopes:
             await self._session.query(PROBE, None, ours=True)
-        await asyncio.gather(*(self._scope(namespace, asked) for namespace, asked in scopes.items()))
+        await asyncio.gather(*(self._scope(namespace, among) for namespace, among in scopes.items()))
 
-    async def _scope(self, namespace: str | None, asks: Sequence[Ask]) -> None:
-        wanted = queries((monitor for _, monitor in asks), self._session.fresh)
+    async def _scope(self, namespace: str | None, monitors: Sequence[RecordedMonitor]) -> None:
+        wanted = queries(((monitor, source) for _, monitor, source in monitors), self._session.fresh)
         answers = await asyncio.gather(
             *(self._session.query(query.expression, namespace, ours=True) for query in wanted)
         )
@@ -198,29 +209,27 @@ class _Round:
                 failures[query.series] = answer
                 continue
             try:
-                readings[query.series] = places(answer)
+                readings[query.series] = places(answer, query.label)
             except NoAnswer as error:
                 failures[query.series] = error
                 self._session.unusable(error, ours=True)
-        for live, monitor in asks:
-            failed = next((failures[series] for series in series_of(monitor) if series in failures), None)
+        for live, monitor, source in monitors:
+            failed = next((failures[series] for series in series_of(source) if series in failures), None)
             if failed is not None:
                 self._tell_unanswered(live, monitor, failed)
             else:
-                self._tell(live, monitor, signal(live, monitor, readings))
+                self._tell(live, monitor, signal(live, monitor, source, readings))
 
-    async def expressions(self, asks: Sequence[Ask]) -> None:
-        """Ask the expressions of users, each once."""
-        same: dict[tuple[str, str | None], list[Ask]] = {}
-        for live, monitor in asks:
-            if monitor.query:
-                scope = self._session.scope(live.namespace)
-                same.setdefault((monitor.query.prom_ql, scope), []).append((live, monitor))
+    async def expressions(self, monitors: Sequence[ExpressionMonitor]) -> None:
+        """Send the expressions of users, each once."""
+        same: dict[tuple[str, str | None], list[tuple[Live, Monitor]]] = {}
+        for live, monitor, source in monitors:
+            same.setdefault((source.promql, self._session.scope(live.namespace)), []).append((live, monitor))
         await asyncio.gather(*(self._expression(text, scope, among) for (text, scope), among in same.items()))
 
-    async def _expression(self, text: str, namespace: str | None, asks: Iterable[Ask]) -> None:
+    async def _expression(self, text: str, namespace: str | None, monitors: Iterable[tuple[Live, Monitor]]) -> None:
         answer = await self._session.query(text, namespace, ours=False)
-        for live, monitor in asks:
+        for live, monitor in monitors:
             if isinstance(answer, NoAnswer) and answer.code in LOST:
                 self._tell_unanswered(live, monitor, answer)
             elif isinstance(answer, NoAnswer):

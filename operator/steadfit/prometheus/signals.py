@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from steadfit.api.metricsource import MetricSource
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.monitor import Monitor
-from steadfit.core.monitors.evaluation import measured, query_key, standing
+from steadfit.core.monitors.evaluation import decision_key, measured_monitors, query_key
 from steadfit.core.types import Signal, SourceHealth
 from steadfit.kube.key import Key
 from steadfit.kube.resources import METRIC_SOURCES, MODEL_DEPLOYMENTS
@@ -23,8 +23,8 @@ from .live import Live
 @dataclass(frozen=True, slots=True)
 class _Measured:
     version: int
-    question: tuple[object, ...]
-    standing: tuple[str, str]
+    query_key: tuple[object, ...]
+    decision_key: tuple[str, str]
     signal: Signal
     at: float
 
@@ -49,10 +49,10 @@ class Signals:
         entries = self._measured.get((deployment.metadata.namespace, deployment.name), {})
         return {
             monitor.name: entry.signal
-            for monitor in measured(deployment)
+            for monitor in measured_monitors(deployment)
             if (entry := entries.get(monitor.name)) is not None
             and live is not None
-            and (entry.version, entry.question) == (live.number, query_key(monitor))
+            and (entry.version, entry.query_key) == (live.number, query_key(monitor))
         }
 
     def values(self) -> Mapping[tuple[str, str, str, str], float]:
@@ -73,12 +73,12 @@ class Signals:
         """Take a signal that was measured at a time of the event loop."""
         entries = self._measured.setdefault((live.namespace, live.name), {})
         known = entries.get(monitor.name)
-        entry = _Measured(live.version, query_key(monitor), standing(monitor, signal), signal, at)
+        entry = _Measured(live.version, query_key(monitor), decision_key(monitor, signal), signal, at)
         entries[monitor.name] = entry
-        if known is None or (known.version, known.question, known.standing) != (
+        if known is None or (known.version, known.query_key, known.decision_key) != (
             entry.version,
-            entry.question,
-            entry.standing,
+            entry.query_key,
+            entry.decision_key,
         ):
             self._ring(Key(MODEL_DEPLOYMENTS, live.namespace, live.name))
 
@@ -88,7 +88,7 @@ class Signals:
         if (
             known is not None
             and known.signal.value is not None
-            and (known.version, known.question) == (live.version, query_key(monitor))
+            and (known.version, known.query_key) == (live.version, query_key(monitor))
             and at - known.at <= kept_seconds
         ):
             return

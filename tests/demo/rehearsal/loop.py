@@ -150,10 +150,10 @@ class Loop:
         """Follow the quality monitor with its hysteresis, and the diagnosis that it leads to."""
         month = traffic().between(now - 1, now)
         counted = month & self._requests_of(self._live)
-        level = thresholds.level(self._quality)
-        if counted.sum() >= thresholds.least_samples(self._quality):
-            side = level.side(float(self._live.right[counted].mean()))
-            self._firing = side == "Bad" or (self._firing and side == "Between")
+        limits = thresholds.thresholds(self._quality)
+        if counted.sum() >= thresholds.min_samples(self._quality):
+            side = limits.side(float(self._live.right[counted].mean()))
+            self._firing = side == "Breached" or (self._firing and side == "Between")
         if self._firing and not self._moved and self._evaluated_at is None:
             self._evaluated_at = now + (self.pace.evaluation / SECONDS if self._last is not None else 0)
             self._tell(now, f"accuracy of v{self._number} {float(self._live.right[counted].mean()):.3f}")
@@ -193,9 +193,9 @@ class Loop:
         if self._moved and self._firing:
             yield "the world moved"
         counted = traffic().between(now - 1, now) & self._requests_of(self._live)
-        if counted.sum() >= thresholds.least_samples(self._drift):
+        if counted.sum() >= thresholds.min_samples(self._drift):
             drift = self._live.drift(counted)
-            if thresholds.level(self._drift).side(drift) == "Bad":
+            if thresholds.thresholds(self._drift).side(drift) == "Breached":
                 yield f"drift {drift:.2f}"
 
     def _gate(self, now: float, new: Version) -> None:

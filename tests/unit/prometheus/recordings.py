@@ -12,6 +12,8 @@ from typing import Any
 
 from steadfit.api.metricsource import MetricSource
 from steadfit.api.monitor import Monitor
+from steadfit.core.monitors.kind import Recorded
+from steadfit.core.monitors.registry import measurement
 from steadfit.prometheus.answer import Answer, Line, Lines, NoAnswer, Sample
 from steadfit.prometheus.canary_trial import Trial
 from steadfit.prometheus.live import Live
@@ -36,6 +38,13 @@ class At:
 
 def monitor(spec: dict[str, Any]) -> Monitor:
     return Monitor.model_validate({"action": "Retrain", **spec})
+
+
+def recorded(one: Monitor) -> tuple[Monitor, Recorded]:
+    """A monitor over a recorded series, beside what it reads."""
+    found = measurement(one)
+    assert isinstance(found, Recorded)
+    return one, found
 
 
 def query(expression: str, name: str = "query", source: str = "default") -> dict[str, Any]:

@@ -12,7 +12,7 @@ from steadfit.prometheus.recorded_series import queries
 from tests.support.promtool import Scene
 from tests.unit.core.rules.rising_counters import LABELS, WINDOW, deployment, drift, feature, psi, rising, scene, serve
 
-from .recordings import monitor
+from .recordings import monitor, recorded
 
 REFERENCE = [1000] * 10
 SHIFTED = [50, 60, 70, 80, 90, 110, 120, 130, 140, 150]
@@ -20,7 +20,7 @@ FRESH = 90.0
 
 
 def asked(*monitors: Monitor) -> dict[str, str]:
-    return {query.series: query.expression for query in queries(monitors, FRESH)}
+    return {query.series: query.expression for query in queries(map(recorded, monitors), FRESH)}
 
 
 def test_every_grouped_query_finds_what_the_rules_record(tmp_path: Path) -> None:

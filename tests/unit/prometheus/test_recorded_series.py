@@ -11,7 +11,7 @@ from steadfit.prometheus.answer import Answer, NoAnswer, Sample
 from steadfit.prometheus.live import Live
 from steadfit.prometheus.recorded_series import places, queries, signal
 
-from .recordings import AUC, DRIFT, live, monitor
+from .recordings import AUC, DRIFT, live, monitor, recorded
 
 ERRORS: dict[str, Any] = {"name": "errors", "errorRate": {"max": 0.01}, "action": "Rollback"}
 LATE: dict[str, Any] = {"name": "late", "latency": {"max": "1s"}, "action": "Rollback"}
@@ -26,8 +26,8 @@ def read(one: Live, series: dict[str, float | dict[str, float]], **other: str) -
         place = {"namespace": "shop", "model": "flights", "version": "3", "window": "1h", **other}
         part = "quantile" if name == "steadfit:latency_seconds" else "feature"
         samples = [Sample({**place, part: of}, 0, number) for of, number in by_feature.items()]
-        readings[name] = places(Answer("vector", tuple(samples)))
-    return signal(one, one.monitors[0], readings)
+        readings[name] = places(Answer("vector", tuple(samples)), part)
+    return signal(one, *recorded(one.monitors[0]), readings)
 
 
 def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
@@ -38,7 +38,7 @@ def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
         monitor({"name": "answers", "drift": {"max": 0.2, "features": ["prediction"]}}),
         monitor(AUC),
     ]
-    found = {query.series: query.expression for query in queries(monitors * 100, 90)}
+    found = {query.series: query.expression for query in queries(map(recorded, monitors * 100), 90)}
     assert sorted(found) == [
         "steadfit:drift_psi",
         "steadfit:drift_psi:max",
@@ -139,7 +139,7 @@ def test_quantiles_are_asked_for_together_and_told_apart() -> None:
         monitor(LATE),
         monitor({"name": "p50", "latency": {"quantile": 0.5, "max": "1s"}, "action": "Rollback"}),
     ]
-    found = {query.series: query.expression for query in queries(monitors, 90)}
+    found = {query.series: query.expression for query in queries(map(recorded, monitors), 90)}
     assert sorted(found) == ["steadfit:latency_seconds", "steadfit:requests_count"]
     assert found["steadfit:latency_seconds"].startswith(
         "max by (namespace, model, version, window, quantile)"

@@ -21,7 +21,7 @@ from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core import names
-from steadfit.core.monitors.evaluation import measured
+from steadfit.core.monitors.evaluation import measured_monitors
 from steadfit.core.types import (
     ObservedArtifactStore,
     ObservedMetricSource,
@@ -181,7 +181,7 @@ class Observer:
         """Return the live versions and their monitors, for the poller."""
         found = []
         for deployment in self._readable(ModelDeployment, MODEL_DEPLOYMENTS):
-            live, monitors = deployment.status.live, measured(deployment)
+            live, monitors = deployment.status.live, measured_monitors(deployment)
             if live is not None and monitors:
                 namespace = deployment.metadata.namespace or ""
                 labels = self._namespace_labels(namespace)

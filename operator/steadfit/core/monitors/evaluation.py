@@ -1,7 +1,7 @@
-"""Where a monitor that something follows from stands: a value over time becomes a phase.
+"""The evaluation of a monitor with an action: values over time become a phase.
 
-No data is no verdict: neither does a monitor fire on it, nor does it go on firing. A phase keeps the value it began
-with, so that a value which only moves writes nothing.
+No data is no verdict: a monitor neither starts firing without data nor goes on firing. A phase keeps the value that it
+began with, so that a value which changes within a phase writes no status.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from steadfit.api.monitor import Monitor, MonitorState
 from steadfit.core.text import cut
 from steadfit.core.types import Signal
 
-from . import messages as monitor_messages
-from .thresholds import least_samples, level
+from . import messages
+from .kind import Expression
+from .registry import measurement
+from .thresholds import min_samples, thresholds
 
 NO_DATA = "NoData"
 FIRING = "Firing"
@@ -28,15 +30,16 @@ _NOT_MEASURED = Signal(reason="not measured yet", code="NotMeasured")
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """A monitor after one look.
+class MonitorResult:
+    """The result of one evaluation of a monitor.
 
     Attributes
     ----------
     code
-        Why there is no data, in CamelCase; empty when there is some, or when that was found before this process.
+        Why there is no data, in CamelCase; empty when there is data, or when an earlier process found that there is
+        none.
     due
-        When a phase ends by itself.
+        When the phase ends without a new value.
     """
 
     state: MonitorState
@@ -44,88 +47,86 @@ class Watched:
     due: datetime | None = None
 
 
-def acting(deployment: ModelDeployment) -> list[Monitor]:
-    """Return the monitors that the operator itself acts on; those of action Alert are left to Prometheus."""
+def monitors_with_action(deployment: ModelDeployment) -> list[Monitor]:
+    """Return the monitors that the operator acts on. Those of action Alert are Prometheus's alone."""
     return [monitor for monitor in deployment.spec.monitors if monitor.action != "Alert"]
 
 
-def measured(deployment: ModelDeployment) -> list[Monitor]:
-    """Return the monitors that the operator measures: those it acts on, and every query.
+def measured_monitors(deployment: ModelDeployment) -> list[Monitor]:
+    """Return the monitors that the operator measures: those with an action, and every expression.
 
-    A query may be for another source than the Prometheus that evaluates rules, so its alert is made of what the
-    operator exports of it.
+    Prometheus cannot record a user's expression, so the alert of one reads the value that the operator exports.
     """
-    return [monitor for monitor in deployment.spec.monitors if monitor.action != "Alert" or monitor.query]
+    return [
+        monitor
+        for monitor in deployment.spec.monitors
+        if monitor.action != "Alert" or isinstance(measurement(monitor), Expression)
+    ]
 
 
 def query_key(monitor: Monitor) -> tuple[object, ...]:
-    """Return what a monitor asks of its source. Equal questions have equal values, whatever the levels are."""
-    drift, quality, query = monitor.drift, monitor.quality, monitor.query
-    return (
-        monitor.window,
-        drift and (drift.statistic, drift.features),
-        quality and quality.metric,
-        monitor.error_rate is not None,
-        monitor.latency and monitor.latency.quantile,
-        query and (query.source, query.prom_ql),
-    )
+    """Return the key of what a monitor queries. It does not depend on limits."""
+    return monitor.window, measurement(monitor)
 
 
-def enough(monitor: Monitor, signal: Signal) -> Signal:
-    """Return a signal, or no data when it was taken from too few samples."""
-    least = least_samples(monitor)
-    if signal.value is None or signal.samples is None or signal.samples >= least:
+def require_samples(monitor: Monitor, signal: Signal) -> Signal:
+    """Return the signal, or no data if it has too few samples."""
+    fewest = min_samples(monitor)
+    if signal.value is None or signal.samples is None or signal.samples >= fewest:
         return signal
-    # Without the number itself: the sentence stays as it is while samples come in, and nothing is written for each.
-    return Signal(reason=f"fewer than {least} samples in {monitor.window}", code="TooFewSamples")
+    # Without the number of samples: the message stays the same while samples come in, so no status is written for it.
+    return Signal(reason=f"fewer than {fewest} samples in {monitor.window}", code="TooFewSamples")
 
 
-def standing(monitor: Monitor, signal: Signal) -> tuple[str, str]:
-    """Return what of a signal decides: two signals of one standing lead to the same phase."""
-    signal = enough(monitor, signal)
-    return (NO_DATA, signal.reason) if signal.value is None else (level(monitor).side(signal.value), "")
+def decision_key(monitor: Monitor, signal: Signal) -> tuple[str, str]:
+    """Return the part of a signal that decides. Two signals with the same key lead to the same phase."""
+    signal = require_samples(monitor, signal)
+    return (NO_DATA, signal.reason) if signal.value is None else (thresholds(monitor).side(signal.value), "")
 
 
-def watch(
+def evaluate_all(
     deployment: ModelDeployment, status: ModelDeploymentStatus, signals: Mapping[str, Signal], now: datetime
-) -> Sequence[Watched]:
-    """Return where the monitors stand, in the order of the spec.
+) -> Sequence[MonitorResult]:
+    """Return the results of the monitors with an action, in the order of the spec.
 
-    `status` is the one that is being planned: what was measured of another version than its live one does not count.
+    `status` is the planned status: values of any other version than its live one do not count.
     """
     before, live = deployment.status, status.live
     same = live is not None and before.live is not None and live.number == before.live.number
     states = {state.name: state for state in before.monitors}
-    watched = []
-    for monitor in acting(deployment):
+    results = []
+    for monitor in monitors_with_action(deployment):
         signal = NOTHING_SERVES if live is None else signals.get(monitor.name) if same else None
-        watched.append(judge(monitor, states.get(monitor.name), signal, now))
-    return watched
+        results.append(evaluate(monitor, states.get(monitor.name), signal, now))
+    return results
 
 
-def alerting(deployment: ModelDeployment, signals: Mapping[str, Signal], now: datetime) -> Sequence[Watched]:
-    """Return where the queries of action Alert stand, as far as they were measured.
+def evaluate_alert_queries(
+    deployment: ModelDeployment, signals: Mapping[str, Signal], now: datetime
+) -> Sequence[MonitorResult]:
+    """Return the results of the measured queries of action Alert.
 
-    Their alerts are Prometheus's, and none of it is kept; but who wrote an expression looks here for what is wrong.
+    No status keeps them, as their alerts are Prometheus's. The condition MetricsAvailable shows the errors of an
+    expression to its author.
     """
-    acted_on = {monitor.name for monitor in acting(deployment)}
+    with_action = {monitor.name for monitor in monitors_with_action(deployment)}
     return [
-        judge(monitor, None, signals[monitor.name], now)
-        for monitor in measured(deployment)
-        if monitor.name not in acted_on and monitor.name in signals
+        evaluate(monitor, None, signals[monitor.name], now)
+        for monitor in measured_monitors(deployment)
+        if monitor.name not in with_action and monitor.name in signals
     ]
 
 
-def judge(monitor: Monitor, before: MonitorState | None, signal: Signal | None, now: datetime) -> Watched:
-    """Return where a monitor stands after a signal; None = this process has not measured it yet."""
+def evaluate(monitor: Monitor, before: MonitorState | None, signal: Signal | None, now: datetime) -> MonitorResult:
+    """Return the result of a monitor; a signal of None means that this process has not measured it yet."""
     if signal is None:
         if before is not None and before.phase in ("OK", NO_DATA):
-            # Nothing follows from these, so a restart need not write them anew.
-            return Watched(before)
+            # Nothing follows from these phases, so a restart keeps them and writes nothing.
+            return MonitorResult(before)
         signal = _NOT_MEASURED
-    signal = enough(monitor, signal)
+    signal = require_samples(monitor, signal)
     if signal.value is None:
-        return Watched(_no_data(monitor, before, signal, now), signal.code)
+        return MonitorResult(_no_data(monitor, before, signal, now), signal.code)
     phase = _phase(monitor, before, signal.value, now)
     if before is None or before.phase != phase:
         before = MonitorState(
@@ -134,9 +135,9 @@ def judge(monitor: Monitor, before: MonitorState | None, signal: Signal | None, 
             since=now,
             value=float(f"{signal.value:.6g}"),
             samples=None if signal.samples is None else round(signal.samples),
-            message=monitor_messages.measured(monitor, signal),
+            message=messages.measured(monitor, signal),
         )
-    return Watched(before, due=before.since + _patience(monitor) if phase == "Pending" else None)
+    return MonitorResult(before, due=before.since + _for(monitor) if phase == "Pending" else None)
 
 
 def _no_data(monitor: Monitor, before: MonitorState | None, signal: Signal, now: datetime) -> MonitorState:
@@ -148,14 +149,15 @@ def _no_data(monitor: Monitor, before: MonitorState | None, signal: Signal, now:
 def _phase(
     monitor: Monitor, before: MonitorState | None, value: float, now: datetime
 ) -> Literal["OK", "Pending", "Firing"]:
-    side = level(monitor).side(value)
+    side = thresholds(monitor).side(value)
     if before is not None and before.phase == FIRING:
-        return "OK" if side == "Safe" else "Firing"
-    if side != "Bad":
+        return "OK" if side == "Clear" else "Firing"
+    if side != "Breached":
         return "OK"
     since = before.since if before is not None and before.phase == "Pending" else now
-    return "Firing" if now - since >= _patience(monitor) else "Pending"
+    return "Firing" if now - since >= _for(monitor) else "Pending"
 
 
-def _patience(monitor: Monitor) -> timedelta:
+def _for(monitor: Monitor) -> timedelta:
+    """Return how long a value must lie beyond the limit before the monitor fires."""
     return parse_duration(monitor.for_) if monitor.for_ else timedelta(0)

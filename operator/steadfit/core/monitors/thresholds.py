@@ -1,33 +1,31 @@
-"""At which level a monitor fires, at which it stops, and how many samples a value needs to count."""
+"""The thresholds of a monitor: where it fires, where it stops, and how many samples a value needs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from steadfit.api.base import parse_duration
 from steadfit.api.monitor import Monitor
 
-DRIFT_SAMPLES = 500
-QUALITY_SAMPLES = 200
-OTHER_SAMPLES = 100
+from .registry import kind_of, limit
 
-Side = Literal["Bad", "Between", "Safe"]
-"""Between: no longer bad, but not yet safe. What fires goes on firing; what does not, does not begin to."""
+Side = Literal["Breached", "Between", "Clear"]
+"""Between: no longer beyond the limit, but not yet at the clearing value. A monitor that fires goes on firing there,
+and one that does not fire does not begin."""
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """The condition of a monitor.
+class Thresholds:
+    """Where a monitor fires and where it stops.
 
     Attributes
     ----------
     limit
-        The level that a value must not pass; one that equals it is good.
+        The value that must not be passed; one that equals it is good.
     above
-        Whether it fires above the limit; else below it.
+        True if it fires above the limit, False if it fires below.
     clear
-        The level at which it stops firing; one that equals it is safe.
+        The value at which it stops firing.
     """
 
     limit: float
@@ -37,44 +35,25 @@ class Level:
     def side(self, value: float) -> Side:
         """Return where a value lies."""
         if value > self.limit if self.above else value < self.limit:
-            return "Bad"
-        return "Safe" if (value <= self.clear if self.above else value >= self.clear) else "Between"
+            return "Breached"
+        return "Clear" if (value <= self.clear if self.above else value >= self.clear) else "Between"
 
 
-def level(monitor: Monitor) -> Level:
-    """Return the condition of a monitor, a latency in seconds.
+def thresholds(monitor: Monitor) -> Thresholds:
+    """Return the thresholds of a monitor, in the unit of its kind.
 
-    Where no clearing level is set, it is the limit less a tenth of its absolute value, towards what is safe: a value
-    that swings about its limit would else start and end an alert with every look. Accuracy and the like cannot pass
-    1, so for them it is at most half the way there.
+    When `clear` is absent, it is the limit moved by a tenth of its absolute value towards the good side: without a
+    distance a value that swings about the limit would start and end an alert with every measurement. Where the value
+    has a maximum, such as an accuracy, it moves at most half the way there.
     """
-    limit, above = _limit(monitor)
-    margin = abs(limit) / 10
-    if monitor.quality and not above:
-        margin = min(margin, (1 - limit) / 2)
-    clear = monitor.clear if monitor.clear is not None else limit - margin if above else limit + margin
-    return Level(limit, above, clear)
+    found = limit(monitor)
+    distance = abs(found.value) / 10
+    if found.maximum is not None and not found.above:
+        distance = min(distance, (found.maximum - found.value) / 2)
+    default = found.value - distance if found.above else found.value + distance
+    return Thresholds(found.value, found.above, monitor.clear if monitor.clear is not None else default)
 
 
-def least_samples(monitor: Monitor) -> int:
-    """Return how many samples a value must be taken from."""
-    if monitor.min_samples is not None:
-        return monitor.min_samples
-    if monitor.drift:
-        return DRIFT_SAMPLES
-    return QUALITY_SAMPLES if monitor.quality else OTHER_SAMPLES
-
-
-def _limit(monitor: Monitor) -> tuple[float, bool]:
-    if monitor.drift:
-        return monitor.drift.max, True
-    if monitor.error_rate:
-        return monitor.error_rate.max, True
-    if monitor.latency:
-        return parse_duration(monitor.latency.max).total_seconds(), True
-    condition = monitor.quality or monitor.query
-    if condition is not None and condition.max is not None:
-        return condition.max, True
-    if condition is not None and condition.min is not None:
-        return condition.min, False
-    raise ValueError(f"monitor {monitor.name} has no condition, which the API server refuses")
+def min_samples(monitor: Monitor) -> int:
+    """Return the fewest samples of a value that counts."""
+    return monitor.min_samples if monitor.min_samples is not None else kind_of(monitor).MIN_SAMPLES

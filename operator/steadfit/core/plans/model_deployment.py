@@ -26,16 +26,16 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     status = quarantine_recovery.learn(status_recovery.live(deployment.status, fleet), fleet, now)
     status = dispatch.carry_out(status, fleet, now)
     status = automatic_rollback.act(
-        status, monitor_evaluation.watch(deployment, status, observed.signals, now), fleet, now
+        status, monitor_evaluation.evaluate_all(deployment, status, observed.signals, now), fleet, now
     )
     wished = desired_revision.choose(status, fleet, now)
     status = rollout.advance(status, wished, fleet, now)
     status = dispatch.settle(status, fleet, now)
     status = _shown(status, fleet)
-    # Anew: what was measured of a version says nothing of one that has just taken its place.
-    watched = monitor_evaluation.watch(deployment, status, observed.signals, now)
-    measured = [*watched, *monitor_evaluation.alerting(deployment, observed.signals, now)]
-    status = status.model_copy(update={"monitors": [one.state for one in watched]})
+    # Again: the values of a version say nothing about one that has just taken its place.
+    results = monitor_evaluation.evaluate_all(deployment, status, observed.signals, now)
+    measured = [*results, *monitor_evaluation.evaluate_alert_queries(deployment, observed.signals, now)]
+    status = status.model_copy(update={"monitors": [result.state for result in results]})
     status = status.model_copy(
         update={
             "observed_generation": deployment.metadata.generation,
@@ -46,7 +46,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
         serving_conditions.job_deadline(status, fleet, now),
         canary.due(status, fleet, now),
         warm_standby.ends(status, fleet, now),
-        *(one.due for one in watched),
+        *(result.due for result in results),
         *automatic_rollback.changes_at(status, fleet, now),
     )
 

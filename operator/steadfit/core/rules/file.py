@@ -1,7 +1,7 @@
-"""The rule file, and what is left out of it when it would not fit into one object.
+"""The rule file, and the groups that it leaves out when it would not fit into one object.
 
-The API server takes objects of about 1 MiB. Recording rules and the alerts of most models are worth more than those
-of a few with very many monitors: the largest ones are left out first, of equal ones the last by name.
+The API server stores objects of about 1 MiB. Recording rules and the alerts of most models matter more than those of a
+few models with very many monitors: the largest groups are left out first, of equal ones the last by name.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from steadfit.core.promql import seconds
+
 from .groups import Group
-from .promql import seconds
 
 MAX_BYTES = 900_000
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:
-    """What is published.
+    """The rule file that is published.
 
     Attributes
     ----------
     refused
-        The models whose alerts had no room, as `namespace/name`.
+        The models whose alerts do not fit, as `namespace/name`.
     """
 
     groups: tuple[Group, ...]
@@ -33,7 +34,7 @@ class RuleFile:
 
     @property
     def rules(self) -> int:
-        """How many rules there are."""
+        """The number of rules."""
         return sum(len(group.rules) for group in self.groups)
 
     @property
@@ -45,7 +46,7 @@ class RuleFile:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The same as the spec of a PrometheusRule."""
+        """The spec of a PrometheusRule with the same rules."""
         return {"groups": [{**_head(group, self.interval), "rules": list(group.rules)} for group in self.groups]}
 
 

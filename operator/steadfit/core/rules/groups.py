@@ -1,26 +1,26 @@
-"""From ModelDeployments to the rules that Prometheus evaluates.
+"""The groups of rules that Prometheus evaluates, from the ModelDeployments.
 
-Recording rules come once for each declared window and serve all models; alerting rules come once for each monitor.
-Both follow from the specs alone, so that nothing has to be told to Prometheus when a version goes live.
+Each declared window has one group of recording rules for all models; each ModelDeployment has one group of alerts.
+Both follow from the specs alone, so that a change of the live version changes no rule.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.monitor import Monitor
+from steadfit.core.monitors.kind import Recorded
+from steadfit.core.monitors.registry import KINDS, measurement
+from steadfit.core.promql import Rule, duration
 
 from .alerts import alerts, frozen
-from .drift import drift
-from .promql import Rule, duration
-from .quality import quality
-from .serving import serving, takes_traffic
+from .traffic import takes_traffic
 
 ROLLS_BACK = frozenset({"Rollback", "Recover"})
-"""Actions of monitors that may put a version back."""
+"""Actions of monitors that may roll a version back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Group:
     Attributes
     ----------
     model
-        `namespace/name` of the ModelDeployment whose alerts these are; None for recording rules.
+        `namespace/name` of the ModelDeployment whose alerts these are; None for all other rules.
     """
 
     name: str
@@ -39,33 +39,36 @@ class Group:
 
 
 def rule_groups(deployments: Iterable[ModelDeployment]) -> list[Group]:
-    """Return all groups: recording rules, then alerts by namespace and name, then the one of the operator's own."""
-    watched = sorted(
+    """Return all groups: recording rules, then alerts by namespace and name, then the alert for frozen rollbacks."""
+    monitored = sorted(
         (deployment for deployment in deployments if deployment.spec.monitors),
         key=lambda deployment: (deployment.metadata.namespace or "", deployment.name),
     )
-    groups = [Group("steadfit:traffic", (takes_traffic(),))] if watched else []
-    groups += [_recording(window, monitors) for window, monitors in sorted(_by_window(watched).items())]
-    for deployment in watched:
+    groups = [Group("steadfit:traffic", (takes_traffic(),))] if monitored else []
+    groups += [_recording(window, monitors) for window, monitors in sorted(_by_window(monitored).items())]
+    for deployment in monitored:
         model = f"{deployment.metadata.namespace}/{deployment.name}"
         groups.append(Group(f"steadfit:{model}", tuple(alerts(deployment)), model))
-    if any(monitor.action in ROLLS_BACK for deployment in watched for monitor in deployment.spec.monitors):
+    if any(monitor.action in ROLLS_BACK for deployment in monitored for monitor in deployment.spec.monitors):
         groups.append(Group("steadfit:rollbacks", (frozen(),)))
     return groups
 
 
 def _by_window(deployments: Iterable[ModelDeployment]) -> dict[str, list[Monitor]]:
-    """Return the monitors by their windows; the one of a query is written in its expression."""
+    """Return the monitors over recorded series by their windows; an expression contains its own window."""
     windows = defaultdict(list)
     for deployment in deployments:
         for monitor in deployment.spec.monitors:
-            if not monitor.query:
+            if isinstance(measurement(monitor), Recorded):
                 windows[monitor.window].append(monitor)
     return windows
 
 
-def _recording(window: str, monitors: Iterable[Monitor]) -> Group:
+def _recording(window: str, monitors: Sequence[Monitor]) -> Group:
+    """Return the recording rules of all kinds over one window; a rule that several kinds need stands once."""
     period = duration(window)
-    quantiles = [monitor.latency.quantile for monitor in monitors if monitor.latency]
-    rules = (*serving(window, period, quantiles), *drift(window, period), *quality(window, period))
-    return Group(f"steadfit:{window}", rules)
+    rules: list[Rule] = []
+    for field, kind in KINDS.items():
+        specs = [monitor.kind_spec for monitor in monitors if monitor.kind == field]
+        rules += [rule for rule in kind.recording_rules(specs, window, period) if rule not in rules]
+    return Group(f"steadfit:{window}", tuple(rules))

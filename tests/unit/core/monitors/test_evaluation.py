@@ -1,4 +1,4 @@
-"""Where a monitor of action Retrain stands, signal by signal."""
+"""The phases of a monitor of action Retrain, signal by signal."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from steadfit.api.monitor import Monitor, MonitorState
-from steadfit.core.monitors.evaluation import judge, query_key, standing
-from steadfit.core.monitors.thresholds import level
+from steadfit.core.monitors.evaluation import decision_key, evaluate, query_key
+from steadfit.core.monitors.thresholds import thresholds
 from steadfit.core.types import Signal
 
 from tests.unit.core.serving.serving_cluster import START, World, serving
@@ -24,11 +24,11 @@ def monitor(**spec: Any) -> Monitor:
 
 
 def after(spec: Monitor, *signals: Signal | None, every: int = 60) -> list[MonitorState]:
-    """Return where a monitor stood after each of these signals, which came a minute apart."""
+    """Return the states of a monitor after each of these signals, which came a minute apart."""
     states: list[MonitorState] = []
     for number, signal in enumerate(signals):
         now = START + timedelta(seconds=every * number)
-        states.append(judge(spec, states[-1] if states else None, signal, now).state)
+        states.append(evaluate(spec, states[-1] if states else None, signal, now).state)
     return states
 
 
@@ -87,8 +87,8 @@ def test_a_value_from_too_few_samples_is_no_data(spec: dict[str, Any], samples: 
         ({"errorRate": {"max": 0.01}, "clear": 0.002}, 0.01, 0.002, True),
     ],
 )
-def test_the_level_of_every_kind(spec: dict[str, Any], limit: float, clear: float, above: bool) -> None:
-    found = level(Monitor.model_validate({"name": "m", **spec}))
+def test_the_thresholds_of_every_kind(spec: dict[str, Any], limit: float, clear: float, above: bool) -> None:
+    found = thresholds(Monitor.model_validate({"name": "m", **spec}))
     assert (found.limit, found.above) == (limit, above)
     assert found.clear == pytest.approx(clear)
 
@@ -111,14 +111,14 @@ def test_no_data_tells_its_newest_reason_and_since_when() -> None:
 
 
 def test_pending_comes_back_when_for_is_over() -> None:
-    found = judge(monitor(**{"for": "5m"}), None, Signal(0.3, 1000), START)
+    found = evaluate(monitor(**{"for": "5m"}), None, Signal(0.3, 1000), START)
     assert found.due == START + timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(("phase", "stays"), [("OK", True), ("NoData", True), ("Pending", False), ("Firing", False)])
 def test_a_process_that_has_not_measured_yet_acts_on_nothing_and_rewrites_nothing(phase: Any, stays: bool) -> None:
     before = MonitorState(name="drift", phase=phase, since=START, message="as it was")
-    found = judge(monitor(), before, None, START + timedelta(minutes=1)).state
+    found = evaluate(monitor(), before, None, START + timedelta(minutes=1)).state
     assert found == before if stays else found.phase == "NoData"
 
 
@@ -143,20 +143,20 @@ def test_what_fires_has_a_value_from_enough_samples_that_is_not_safe(
             assert signal.value is not None
             assert signal.samples is not None
             assert signal.samples >= 500
-            assert level(chosen).side(signal.value) != "Safe"
+            assert thresholds(chosen).side(signal.value) != "Clear"
         if signal is None or signal.value is None:
             assert state.phase in ("NoData", "OK")
 
 
-def test_only_another_side_or_another_reason_is_another_standing() -> None:
+def test_only_another_side_or_another_reason_is_another_decision_key() -> None:
     spec = monitor()
-    assert standing(spec, Signal(0.3, 1000)) == standing(spec, Signal(0.9, 500))
-    assert standing(spec, Signal(0.3, 10)) == standing(spec, Signal(0.1, 20))
+    assert decision_key(spec, Signal(0.3, 1000)) == decision_key(spec, Signal(0.9, 500))
+    assert decision_key(spec, Signal(0.3, 10)) == decision_key(spec, Signal(0.1, 20))
     kinds = [Signal(0.3, 1000), Signal(0.19, 1000), Signal(0.1, 1000), Signal(0.3, 1), Signal(reason="gone")]
-    assert len({standing(spec, signal) for signal in kinds}) == len(kinds)
+    assert len({decision_key(spec, signal) for signal in kinds}) == len(kinds)
 
 
-def test_levels_are_no_part_of_the_question_and_everything_else_is() -> None:
+def test_limits_are_not_part_of_the_query_key_and_everything_else_is() -> None:
     spec = monitor()
     for same in ({"drift": {"max": 0.5}}, {"clear": 0.1}, {"for": "1m"}, {"minSamples": 900}):
         assert query_key(monitor(**same)) == query_key(spec)

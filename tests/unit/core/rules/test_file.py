@@ -9,9 +9,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from steadfit.core.promql import duration, number, one_of, string
 from steadfit.core.rules.file import RuleFile, rule_file
 from steadfit.core.rules.groups import rule_groups
-from steadfit.core.rules.promql import duration, number, one_of, string
 
 from tests.support.promtool import promtool
 from tests.unit.core.rules.rising_counters import deployment, drift

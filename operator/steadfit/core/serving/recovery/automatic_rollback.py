@@ -14,7 +14,7 @@ from datetime import datetime
 from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
-from steadfit.core.monitors.evaluation import FIRING, Watched
+from steadfit.core.monitors.evaluation import FIRING, MonitorResult
 from steadfit.core.problem import Problem
 from steadfit.core.serving import bake
 from steadfit.core.serving.fleet import Fleet
@@ -44,13 +44,13 @@ class RollbackRequest:
 
 
 def act(
-    status: ModelDeploymentStatus, watched: Sequence[Watched], fleet: Fleet, now: datetime
+    status: ModelDeploymentStatus, results: Sequence[MonitorResult], fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
     """Return the status after what the monitors lead to."""
     deployment = fleet.observed.deployment
     status = status.model_copy(update={"rollbacks": rollback_limit.recent(status, now)})
-    status = diagnosis.follow(status, watched, fleet, now)
-    request, live = rollback_request(status, [one.state for one in watched], fleet, now), status.live
+    status = diagnosis.follow(status, results, fleet, now)
+    request, live = rollback_request(status, [result.state for result in results], fleet, now), status.live
     if request is None or live is None or deployment.spec.dry_run or rollback_limit.problem(status, deployment, now):
         return status
     outcome = restore(status, fleet, number=None, reason=request.reason, by=f"{BY}{request.monitor}", now=now)

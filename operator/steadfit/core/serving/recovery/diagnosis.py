@@ -15,7 +15,7 @@ from steadfit.api.base import API_VERSION, parse_duration
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
 from steadfit.api.rollout import Diagnosis, RevisionRef
-from steadfit.core.monitors.evaluation import FIRING, Watched
+from steadfit.core.monitors.evaluation import FIRING, MonitorResult
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.text import cut
@@ -39,12 +39,12 @@ def for_state(status: ModelDeploymentStatus, state: MonitorState) -> Diagnosis |
 
 
 def follow(
-    status: ModelDeploymentStatus, watched: Sequence[Watched], fleet: Fleet, now: datetime
+    status: ModelDeploymentStatus, results: Sequence[MonitorResult], fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
     """Return the status with the diagnoses brought up to date: begun, and judged once their run has ended."""
     deployment = fleet.observed.deployment
     stored = {entry.monitor: entry for entry in status.diagnoses}
-    states = {one.state.name: one.state for one in watched}
+    states = {result.state.name: result.state for result in results}
     entries = []
     for monitor in recover_monitors(deployment):
         entry = _settled(stored.get(monitor.name), status, fleet)

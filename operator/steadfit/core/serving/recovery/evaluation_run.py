@@ -21,7 +21,7 @@ from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import EvaluatedVersion, EvaluateInputs, OwnerRef, TrainingRun, TrainingRunSpec
 from steadfit.core import names
 from steadfit.core.input_hash import input_hash
-from steadfit.core.monitors.thresholds import least_samples
+from steadfit.core.monitors.thresholds import min_samples
 from steadfit.core.text import time_text
 from steadfit.core.types import Platform
 
@@ -63,7 +63,7 @@ def render(
             margin=recipe.evaluation.champion.margin,
             live=_evaluated(live),
             last_good=_evaluated(last_good),
-            min_rows=least_samples(monitor),
+            min_rows=min_samples(monitor),
         ),
         cause=Cause(
             type="Monitor",

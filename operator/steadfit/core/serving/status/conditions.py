@@ -14,7 +14,7 @@ from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.monitors import condition as monitors_condition
-from steadfit.core.monitors.evaluation import Watched
+from steadfit.core.monitors.evaluation import MonitorResult
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.messages import describe
 from steadfit.core.serving.ownership import is_foreign
@@ -34,7 +34,11 @@ JOB_PATIENCE = timedelta(seconds=60)
 
 
 def conditions(
-    status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, watched: Sequence[Watched], now: datetime
+    status: ModelDeploymentStatus,
+    desired: DesiredRevision,
+    fleet: Fleet,
+    results: Sequence[MonitorResult],
+    now: datetime,
 ) -> list[Condition]:
     """Return all conditions. `Progressing` and `Overridden` are there only while there is something to tell."""
     deployment = fleet.observed.deployment
@@ -46,7 +50,7 @@ def conditions(
         *route_condition.conditions(fleet),
         *_pods_ready(status, fleet),
         *_overridden(status),
-        *monitors_condition.conditions(watched, deployment.status.conditions, status.candidate),
+        *monitors_condition.conditions(results, deployment.status.conditions, status.candidate),
         *recovery_conditions.conditions(status, fleet, now),
     ]
     return merge(deployment.status.conditions, conditions, deployment.metadata.generation, now)

@@ -1,7 +1,7 @@
-"""The few pieces of PromQL that every rule is made of.
+"""The pieces of PromQL that rules and queries are made of.
 
-Everything a user has written reaches an expression through one of these: a file that Prometheus cannot read takes the
-rules of all models with it.
+Everything that a user wrote reaches an expression through one of these functions: Prometheus loads none of a file that
+it cannot read, and the file holds the rules of all models.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ Rule = Mapping[str, Any]
 """A recording or an alerting rule as Prometheus reads it."""
 
 MODEL = "namespace, model, version"
-"""Labels that tell models apart. The revision is none of them: the same model behind other pods is the same model."""
-PREDICTION = "prediction"
-"""The feature that stands for the model's own answers."""
+"""Labels that tell models apart. The revision is not one of them: the same model in other pods is the same model."""
 
 _MEANS_SOMETHING = frozenset(r"\.+*?()|[]{}^$")
 
@@ -54,7 +52,7 @@ def number(value: float) -> str:
 
 def record(name: str, expression: str, **labels: str) -> Rule:
     """Return a recording rule."""
-    return {"record": name, "expr": expression, "labels": labels}
+    return {"record": str(name), "expr": expression, "labels": labels}
 
 
 def _literally(text: str) -> str:

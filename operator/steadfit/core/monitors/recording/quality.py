@@ -1,4 +1,4 @@
-"""Quality from outcomes that were posted back, counted by score bin (or class) and outcome.
+"""Recording rules for quality, from outcomes that were posted back, counted by score bin (or class) and outcome.
 
 Which metrics a model has follows from its outcomes: positive and negative are binary, correct and wrong several
 classes, observed a number. The area under the ROC curve is that of the scores cut into twentieths, pairs within a bin
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .promql import MODEL, Rule, record
+from steadfit.core.promql import MODEL, Rule, record
+from steadfit.core.series import RecordedSeries, ServerSeries
 
 BINS = 20
 
@@ -19,11 +20,11 @@ _LABELLED = "positive|negative"
 def quality(window: str, period: str) -> Iterator[Rule]:
     """Return the rules for one window; `period` is the window in PromQL. Each may use those before it."""
     yield record(
-        "steadfit:feedback_increase",
-        f"sum by ({MODEL}, bin, outcome) (increase(steadfit_feedback_total[{period}]))",
+        RecordedSeries.FEEDBACK_INCREASE,
+        f"sum by ({MODEL}, bin, outcome) (increase({ServerSeries.FEEDBACK}[{period}]))",
         window=window,
     )
-    yield record("steadfit:feedback_count", _sum(window), window=window)
+    yield record(RecordedSeries.FEEDBACK, _sum(window), window=window)
 
     decided = _sum(window, f'outcome=~"{_LABELLED}|correct|wrong"')
     right = " or ".join(
@@ -33,26 +34,26 @@ def quality(window: str, period: str) -> Iterator[Rule]:
             _outcomes(window, 'outcome="correct"'),
         )
     )
-    yield record("steadfit:quality_accuracy", f"sum by ({MODEL}) ({right}) / ({decided} > 0)", window=window)
+    yield record(RecordedSeries.QUALITY_ACCURACY, f"sum by ({MODEL}) ({right}) / ({decided} > 0)", window=window)
 
     binary = _sum(window, f'outcome=~"{_LABELLED}"')
     positives, negatives = _sum(window, 'outcome="positive"'), _sum(window, 'outcome="negative"')
     yield record(
-        "steadfit:quality_roc_auc",
+        RecordedSeries.QUALITY_ROC_AUC,
         f"sum by ({MODEL}) ({_pairs(window)}) / ({positives} * {negatives} > 0)",
         window=window,
     )
     yield record(
-        "steadfit:quality_calibration_error",
+        RecordedSeries.QUALITY_CALIBRATION_ERROR,
         f"sum by ({MODEL}) ({_miscalibrated(window)}) / ({binary} > 0)",
         window=window,
     )
-    squared = f"sum by ({MODEL}) (increase(steadfit_feedback_squared_error_total[{period}]))"
-    absolute = f"sum by ({MODEL}) (increase(steadfit_feedback_absolute_error_total[{period}]))"
+    squared = f"sum by ({MODEL}) (increase({ServerSeries.FEEDBACK_SQUARED_ERROR}[{period}]))"
+    absolute = f"sum by ({MODEL}) (increase({ServerSeries.FEEDBACK_ABSOLUTE_ERROR}[{period}]))"
     observed = _sum(window, 'outcome="observed"')
-    yield record("steadfit:quality_brier_score", f"{squared} / ({binary} > 0)", window=window)
-    yield record("steadfit:quality_mae", f"{absolute} / ({observed} > 0)", window=window)
-    yield record("steadfit:quality_rmse", f"sqrt({squared} / ({observed} > 0))", window=window)
+    yield record(RecordedSeries.QUALITY_BRIER_SCORE, f"{squared} / ({binary} > 0)", window=window)
+    yield record(RecordedSeries.QUALITY_MAE, f"{absolute} / ({observed} > 0)", window=window)
+    yield record(RecordedSeries.QUALITY_RMSE, f"sqrt({squared} / ({observed} > 0))", window=window)
 
 
 def _pairs(window: str) -> str:
@@ -86,7 +87,7 @@ def _up_to(index: int) -> str:
 
 
 def _outcomes(window: str, matchers: str = "") -> str:
-    return f'steadfit:feedback_increase{{window="{window}"{", " if matchers else ""}{matchers}}}'
+    return f'{RecordedSeries.FEEDBACK_INCREASE}{{window="{window}"{", " if matchers else ""}{matchers}}}'
 
 
 def _by_bin(window: str, matchers: str) -> str:

@@ -1,0 +1,1 @@
+"""The kinds of monitors, a module each; every module implements `Kind`."""
