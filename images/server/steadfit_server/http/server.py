@@ -14,7 +14,7 @@ import contextlib
 import logging
 import math
 import signal
-import time
+import socket
 from collections.abc import Iterator
 
 import uvicorn
@@ -28,8 +28,8 @@ from steadfit_server.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
-# Of uvicorn's ticks, ten of which make a second.
-TICKS_BETWEEN_LOOKS = 10
+# Between two reads of the drain file.
+POLL_SECONDS = 1.0
 
 
 class DrainingServer(uvicorn.Server):
@@ -63,8 +63,15 @@ class DrainingServer(uvicorn.Server):
         )
         self._lifecycle = lifecycle
         self._drain_seconds = settings.drain_seconds
-        self._exit_at = math.inf
         self._drain_file = DrainFile(settings.drain_file)
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until `should_exit` is set, and follow the drain file meanwhile."""
+        watching = asyncio.create_task(self._watch_drain_file())
+        try:
+            await super().serve(sockets)
+        finally:
+            watching.cancel()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -84,12 +91,17 @@ class DrainingServer(uvicorn.Server):
             self.should_exit = True
             return
         self._lifecycle.ending = True
-        self._exit_at = time.monotonic() + self._drain_seconds
+        asyncio.get_running_loop().call_later(self._drain_seconds, self._end)
         LOG.info("draining", extra={"fields": {"signal": received.name, "seconds": self._drain_seconds}})
 
-    async def on_tick(self, counter: int) -> bool:
-        """Look whether to drain, and end the main loop when the last drain is over (called ten times a second)."""
-        if counter % TICKS_BETWEEN_LOOKS == 0 and (left := self._drain_file.requested()) != self._lifecycle.left:
-            self._lifecycle.left = left
-            LOG.info("the traffic has left" if left else "the traffic is back")
-        return time.monotonic() >= self._exit_at or await super().on_tick(counter)
+    def _end(self) -> None:
+        """End uvicorn's main loop, which reads the flag ten times a second."""
+        self.should_exit = True
+
+    async def _watch_drain_file(self) -> None:
+        """Drain while the file says so."""
+        while True:
+            if (left := self._drain_file.requested()) != self._lifecycle.left:
+                self._lifecycle.left = left
+                LOG.info("the traffic has left" if left else "the traffic is back")
+            await asyncio.sleep(POLL_SECONDS)
