@@ -29,8 +29,10 @@ class Result:
 def measure(port: int, path: str, body: bytes, connections: int, seconds: float) -> Result:
     """Send the same request again and again; the first 0.3 seconds are not counted.
 
-    Raises:
-        RuntimeError: an answer was not 200, or a connection broke: a measurement of errors means nothing.
+    Raises
+    ------
+    RuntimeError
+        An answer was not 200, or a connection broke: a measurement of errors means nothing.
     """
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     request = head.encode() + body

@@ -40,10 +40,14 @@ _PATH = re.compile(
 class Place:
     """What the path of a part says.
 
-    Attributes:
-        kind: `requests` or `outcomes`.
-        hour: in which its rows were captured or received.
-        version: of the model that answered.
+    Attributes
+    ----------
+    kind : str
+        `requests` or `outcomes`.
+    hour : datetime
+        In which its rows were captured or received.
+    version : str
+        Of the model that answered.
     """
 
     kind: str
@@ -55,12 +59,18 @@ class Place:
 class Request:
     """One answered request.
 
-    Attributes:
-        prediction_id: of the answer.
-        at: when it was answered, in seconds since 1970.
-        columns: the inputs, each of shape [rows].
-        prediction: labels or values, of shape [rows].
-        probabilities: of shape [rows, classes], or None.
+    Attributes
+    ----------
+    prediction_id : str
+        Of the answer.
+    at : float
+        When it was answered, in seconds since 1970.
+    columns : Mapping[str, NDArray[Any]]
+        The inputs, each of shape [rows].
+    prediction : Sequence[Any] | NDArray[Any]
+        Labels or values, of shape [rows].
+    probabilities : NDArray[Any] | None
+        Of shape [rows, classes], or None.
     """
 
     prediction_id: str

@@ -47,8 +47,10 @@ class FileEntry:
 class Manifest:
     """The files of an artifact, sorted by path.
 
-    Raises:
-        ArtifactError: a path that leaves the directory or is there twice, or too many files.
+    Raises
+    ------
+    ArtifactError
+        A path that leaves the directory or is there twice, or too many files.
     """
 
     files: tuple[FileEntry, ...]
@@ -83,8 +85,10 @@ class Manifest:
     def parse(cls, raw: bytes) -> "Manifest":
         """Read a manifest.
 
-        Raises:
-            ArtifactError: it is no manifest of this schema version.
+        Raises
+        ------
+        ArtifactError
+            It is no manifest of this schema version.
         """
         try:
             document = json.loads(raw)
@@ -105,8 +109,10 @@ class Manifest:
 def manifest_of(directory: Path) -> Manifest:
     """Hash every file below `directory`, except its own `manifest.json`.
 
-    Raises:
-        ArtifactError: a symlink or other non-file, or a name that a manifest can't hold.
+    Raises
+    ------
+    ArtifactError
+        A symlink or other non-file, or a name that a manifest can't hold.
     """
     entries = []
     for root, directories, files in os.walk(directory):
@@ -126,9 +132,12 @@ def manifest_of(directory: Path) -> Manifest:
 def verify(directory: Path, digest: str) -> Manifest:
     """Check that `directory` holds exactly what `digest` names, by its `manifest.json`, and return the manifest.
 
-    Raises:
-        DigestMismatchError: the manifest or a file differs, is absent or is too many; the sentence names it.
-        ArtifactError: the manifest can't be read, or there is something else than plain files.
+    Raises
+    ------
+    DigestMismatchError
+        The manifest or a file differs, is absent or is too many; the sentence names it.
+    ArtifactError
+        The manifest can't be read, or there is something else than plain files.
     """
     try:
         raw = (directory / MANIFEST_NAME).read_bytes()
@@ -146,9 +155,12 @@ def verify(directory: Path, digest: str) -> Manifest:
 def parse_verified(raw: bytes, digest: str) -> Manifest:
     """Read a manifest whose digest must be `digest`.
 
-    Raises:
-        DigestMismatchError: it is another one.
-        ArtifactError: it is none.
+    Raises
+    ------
+    DigestMismatchError
+        It is another one.
+    ArtifactError
+        It is none.
     """
     actual = "sha256:" + hashlib.sha256(raw).hexdigest()
     if actual != digest:
@@ -159,8 +171,10 @@ def parse_verified(raw: bytes, digest: str) -> Manifest:
 def check_entry(expected: FileEntry, found: FileEntry | None) -> None:
     """Compare a file with its manifest.
 
-    Raises:
-        DigestMismatchError: the sentence says what differs.
+    Raises
+    ------
+    DigestMismatchError
+        The sentence says what differs.
     """
     if found is None:
         raise DigestMismatchError(f"'{expected.path}' of the artifact is absent.")

@@ -20,9 +20,12 @@ class ModelError(ArtifactError):
 class ColumnError(ValueError):
     """A column of the caller's rows does not fit the signature.
 
-    Args:
-        field: name of the feature.
-        problem: the rest of a sentence that begins with the field.
+    Parameters
+    ----------
+    field : str
+        Name of the feature.
+    problem : str
+        The rest of a sentence that begins with the field.
     """
 
     def __init__(self, field: str, problem: str) -> None:

@@ -18,12 +18,17 @@ PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
 def load_model(directory: Path, format: str | None = None) -> Model:  # noqa: A002 — the field's own word
     """Load the model of a verified artifact.
 
-    Args:
-        directory: holds the file of at least one format, signature.json, and optionally classes.json.
-        format: name of the format to load; by default the preferred one of those that are there.
+    Parameters
+    ----------
+    directory : Path
+        Holds the file of at least one format, signature.json, and optionally classes.json.
+    format : str, optional
+        Name of the format to load; by default the preferred one of those that are there.
 
-    Raises:
-        ArtifactError: it can't be loaded or is refused; the sentence says why.
+    Raises
+    ------
+    ArtifactError
+        It can't be loaded or is refused; the sentence says why.
     """
     refuse_pickles(directory)
     if format is not None:
@@ -38,8 +43,10 @@ def load_model(directory: Path, format: str | None = None) -> Model:  # noqa: A0
 def refuse_pickles(directory: Path) -> None:
     """Refuse files that run code when they are read, even beside a model that does not.
 
-    Raises:
-        ModelError: there is one.
+    Raises
+    ------
+    ModelError
+        There is one.
     """
     for path in sorted(directory.rglob("*")):
         if path.suffix.lower() in PICKLES:
@@ -59,8 +66,10 @@ def _no_model(directory: Path) -> NoReturn:
 def read_signature(directory: Path) -> Signature:
     """Return the signature of an artifact.
 
-    Raises:
-        SignatureError: there is none, or it can't be read.
+    Raises
+    ------
+    SignatureError
+        There is none, or it can't be read.
     """
     try:
         raw = (directory / SIGNATURE_NAME).read_bytes()
@@ -72,8 +81,10 @@ def read_signature(directory: Path) -> Signature:
 def read_classes(directory: Path) -> tuple[Label, ...] | None:
     """Return the classes in the order of the probabilities, or None if the artifact has no classes.json.
 
-    Raises:
-        SignatureError: it is not a list of at least two different labels.
+    Raises
+    ------
+    SignatureError
+        It is not a list of at least two different labels.
     """
     try:
         raw = (directory / CLASSES_NAME).read_bytes()

@@ -18,10 +18,14 @@ SAMPLE_ROWS = 1000
 class Parity:
     """How far two formats differ on a sample.
 
-    Attributes:
-        rows: size of the sample.
-        agreeing: share of the rows that differ by at most the tolerance.
-        max_difference: largest difference, of probabilities, or of values relative to the larger of 1 and the value.
+    Attributes
+    ----------
+    rows : int
+        Size of the sample.
+    agreeing : float
+        Share of the rows that differ by at most the tolerance.
+    max_difference : float
+        Largest difference, of probabilities, or of values relative to the larger of 1 and the value.
     """
 
     rows: int

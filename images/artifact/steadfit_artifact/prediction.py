@@ -17,10 +17,14 @@ Label = str | int | float | bool
 class Prediction:
     """The answer for some rows.
 
-    Attributes:
-        labels: shape [rows]: the class of each row, or the value if the model is a regression (float64).
-        probabilities: shape [rows, classes], or None where the model gives none.
-        classes: which class each column of `probabilities` is, or None where it is not known.
+    Attributes
+    ----------
+    labels : NDArray[Any]
+        Shape [rows]: the class of each row, or the value if the model is a regression (float64).
+    probabilities : NDArray[np.float32] | None
+        Shape [rows, classes], or None where the model gives none.
+    classes : tuple[Label, ...] | None
+        Which class each column of `probabilities` is, or None where it is not known.
     """
 
     labels: NDArray[Any]
@@ -48,17 +52,22 @@ class Model(Protocol):
 
         Numbers as numpy arrays, text as arrays of objects; missing is NaN or None.
 
-        Raises:
-            ColumnError: a column does not fit; it names the field.
-            ModelError: the model answers in a shape that no one can read.
+        Raises
+        ------
+        ColumnError
+            A column does not fit; it names the field.
+        ModelError
+            The model answers in a shape that no one can read.
         """
 
 
 def values_of(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float64]:
     """Return a regression's output as shape [rows].
 
-    Raises:
-        ModelError: it has more than one value for a row.
+    Raises
+    ------
+    ModelError
+        It has more than one value for a row.
     """
     if values.size != rows or values.shape[0] != rows:
         raise ModelError(
@@ -71,8 +80,10 @@ def values_of(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float64]
 def probabilities_of(name: str, values: NDArray[Any], rows: int, classes: int | None) -> NDArray[np.float32]:
     """Return probabilities as float32 of shape [rows, classes].
 
-    Raises:
-        ModelError: they have another shape.
+    Raises
+    ------
+    ModelError
+        They have another shape.
     """
     if values.ndim != 2 or values.shape[0] != rows or (classes is not None and values.shape[1] != classes):
         wanted = classes if classes is not None else "classes"
@@ -85,8 +96,10 @@ def probabilities_of(name: str, values: NDArray[Any], rows: int, classes: int | 
 def refuse_missing(signature: Signature, columns: Mapping[str, ArrayLike]) -> None:
     """Name the first feature without a value, after a model showed that it can't do without.
 
-    Raises:
-        ColumnError: there is one; returns if there is none.
+    Raises
+    ------
+    ColumnError
+        There is one; returns if there is none.
     """
     for feature in signature.features:
         encoded = signature.encoded(feature, columns)

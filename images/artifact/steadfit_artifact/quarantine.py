@@ -57,9 +57,12 @@ class Note(_Model):
 def read(store: Store, uri: str) -> Note | None:
     """Return the note beside the artifact at `uri`, or None if there is none.
 
-    Raises:
-        NoteError: there is one that can't be read.
-        StoreError: the store failed.
+    Raises
+    ------
+    NoteError
+        There is one that can't be read.
+    StoreError
+        The store failed.
     """
     at = under(uri, NOTE_NAME)
     try:
@@ -83,9 +86,12 @@ def known(store: Store, uri: str) -> dict[str, Entry]:
     S3 refuses to say that an object is missing to whoever may not list the bucket. Who may read the artifact next to
     it may read a note too, so a refusal means that there is none.
 
-    Raises:
-        NoteError: there is one that can't be read.
-        StoreError: the store failed.
+    Raises
+    ------
+    NoteError
+        There is one that can't be read.
+    StoreError
+        The store failed.
     """
     try:
         note = read(store, uri)
@@ -98,10 +104,14 @@ def known(store: Store, uri: str) -> dict[str, Entry]:
 def refuse(store: Store, uri: str, deployment: str) -> None:
     """Refuse an artifact that a ModelDeployment rolled back.
 
-    Raises:
-        QuarantinedError: it did.
-        NoteError: it can't be known.
-        StoreError: the store failed.
+    Raises
+    ------
+    QuarantinedError
+        It did.
+    NoteError
+        It can't be known.
+    StoreError
+        The store failed.
     """
     entry = known(store, uri).get(deployment)
     if entry is not None:

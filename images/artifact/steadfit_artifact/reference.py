@@ -74,10 +74,14 @@ class _Edged(_Binned):
 class NumberFeature(_Edged):
     """A number or boolean.
 
-    Attributes:
-        edges: strictly rising; x lies in the first bin whose edge is not below it.
-        counts: of the training rows: one for each bin, then those without a value.
-        importance: share of this feature in what the model makes of its inputs.
+    Attributes
+    ----------
+    edges : tuple[float, ...]
+        Strictly rising; x lies in the first bin whose edge is not below it.
+    counts : tuple[int, ...]
+        Of the training rows: one for each bin, then those without a value.
+    importance : float
+        Share of this feature in what the model makes of its inputs.
     """
 
     name: str
@@ -93,10 +97,14 @@ class NumberFeature(_Edged):
 class CategoryFeature(_Binned):
     """A text.
 
-    Attributes:
-        categories: the most frequent ones of the training rows.
-        counts: one for each category, then all others, then those without a value.
-        importance: share of this feature in what the model makes of its inputs.
+    Attributes
+    ----------
+    categories : tuple[str, ...]
+        The most frequent ones of the training rows.
+    counts : tuple[int, ...]
+        One for each category, then all others, then those without a value.
+    importance : float
+        Share of this feature in what the model makes of its inputs.
     """
 
     name: str
@@ -135,9 +143,12 @@ class ValuePredictions(_Edged):
 class ClassPredictions(_Binned):
     """The predicted class, where there is no one score.
 
-    Attributes:
-        classes: the most frequent ones among the predictions.
-        counts: one for each class, then all others.
+    Attributes
+    ----------
+    classes : tuple[Label, ...]
+        The most frequent ones among the predictions.
+    counts : tuple[int, ...]
+        One for each class, then all others.
     """
 
     kind: Literal["class"] = "class"
@@ -156,13 +167,20 @@ ReferencePredictions = Annotated[ScorePredictions | ClassPredictions | ValuePred
 class Reference(_Document):
     """The whole of `reference.json`.
 
-    Attributes:
-        task: what the model predicts.
-        rows: training rows that were counted.
-        features: those with the largest importance; each has counted `rows` values.
-        predictions: of the model for rows like the training rows.
-        positive: of a binary classification, the class whose probability is the score.
-        classes: of a classification, in the order of the probabilities.
+    Attributes
+    ----------
+    task : Task
+        What the model predicts.
+    rows : int
+        Training rows that were counted.
+    features : tuple[ReferenceFeature, ...]
+        Those with the largest importance; each has counted `rows` values.
+    predictions : ReferencePredictions
+        Of the model for rows like the training rows.
+    positive : Label, optional
+        Of a binary classification, the class whose probability is the score.
+    classes : tuple[Label, ...], optional
+        Of a classification, in the order of the probabilities.
     """
 
     schema_version: Literal[1] = 1
@@ -197,8 +215,10 @@ class Reference(_Document):
     def parse(cls, raw: bytes) -> Self:
         """Read `reference.json`.
 
-        Raises:
-            ReferenceFileError: it is something else; the sentence says where.
+        Raises
+        ------
+        ReferenceFileError
+            It is something else; the sentence says where.
         """
         if len(raw) > MAX_REFERENCE_BYTES:
             raise ReferenceFileError(f"{REFERENCE_NAME} is larger than {MAX_REFERENCE_BYTES} bytes.")
@@ -219,8 +239,10 @@ class Reference(_Document):
 def read_reference(directory: Path) -> Reference | None:
     """Return the reference of an artifact, or None if it has none: older releases wrote none.
 
-    Raises:
-        ReferenceFileError: it can't be read.
+    Raises
+    ------
+    ReferenceFileError
+        It can't be read.
     """
     try:
         raw = (directory / REFERENCE_NAME).read_bytes()

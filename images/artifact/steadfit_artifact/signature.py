@@ -29,10 +29,14 @@ DATATYPES: tuple[str, ...] = get_args(Datatype)
 class Feature(BaseModel):
     """One input of the model.
 
-    Attributes:
-        name: name of the column and of the input tensor.
-        datatype: in the words of the Open Inference Protocol.
-        categories: of a text feature (BYTES), in the order of their indices.
+    Attributes
+    ----------
+    name : str
+        Name of the column and of the input tensor.
+    datatype : Datatype
+        In the words of the Open Inference Protocol.
+    categories : Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_CATEGORIES)], optional
+        Of a text feature (BYTES), in the order of their indices.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -60,8 +64,10 @@ _FEATURES = TypeAdapter(Annotated[tuple[Feature, ...], Field(min_length=1, max_l
 class Signature:
     """The model's inputs in order.
 
-    Raises:
-        SignatureError: two features have the same name.
+    Raises
+    ------
+    SignatureError
+        Two features have the same name.
     """
 
     def __init__(self, features: tuple[Feature, ...]) -> None:
@@ -80,8 +86,10 @@ class Signature:
     def parse(cls, raw: bytes) -> Self:
         """Read `signature.json`: a list of {name, datatype, categories?}.
 
-        Raises:
-            SignatureError: it is something else; the sentence says where.
+        Raises
+        ------
+        SignatureError
+            It is something else; the sentence says where.
         """
         if len(raw) > MAX_SIGNATURE_BYTES:
             raise SignatureError(f"{SIGNATURE_NAME} is larger than {MAX_SIGNATURE_BYTES} bytes.")
@@ -101,8 +109,10 @@ class Signature:
     def require_numbers(self) -> None:
         """Check that every feature can be a number.
 
-        Raises:
-            SignatureError: a text feature has no categories.
+        Raises
+        ------
+        SignatureError
+            A text feature has no categories.
         """
         for feature in self.features:
             if feature.datatype == "BYTES" and feature.categories is None:
@@ -113,8 +123,10 @@ class Signature:
     def stacked(self, columns: Mapping[str, ArrayLike]) -> NDArray[np.float32]:
         """Encode columns of shape [rows] as one array of shape [rows, features].
 
-        Raises:
-            ColumnError: a column is absent, has another length, or a value that does not fit.
+        Raises
+        ------
+        ColumnError
+            A column is absent, has another length, or a value that does not fit.
         """
         # Once for all features: entering it costs as much as encoding one row of one.
         with np.errstate(over="ignore"):
@@ -129,8 +141,10 @@ class Signature:
     def encoded(self, feature: Feature, columns: Mapping[str, ArrayLike]) -> NDArray[np.float32]:
         """Encode one feature's column as float32 of shape [rows].
 
-        Raises:
-            ColumnError: the column is absent, or a value is no number, infinite, or too large for 32 bits.
+        Raises
+        ------
+        ColumnError
+            The column is absent, or a value is no number, infinite, or too large for 32 bits.
         """
         with np.errstate(over="ignore"):
             return self._encoded(feature, columns)
@@ -155,8 +169,10 @@ class Signature:
 def column_of(feature: Feature, columns: Mapping[str, ArrayLike]) -> NDArray[Any]:
     """Return the feature's column as a numpy array of shape [rows].
 
-    Raises:
-        ColumnError: it is absent, or not one value for each row.
+    Raises
+    ------
+    ColumnError
+        It is absent, or not one value for each row.
     """
     try:
         values = np.asarray(columns[feature.name])

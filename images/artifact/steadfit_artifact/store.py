@@ -71,11 +71,16 @@ class S3Options(_CamelModel):
 class StoreConfig(_CamelModel):
     """Where a store is, as the operator tells it to a pod.
 
-    Attributes:
-        uri_prefix: `s3://bucket/prefix`; nothing outside of it is read or written.
-        s3: endpoint and addressing.
-        credentials: directory with the files AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
-        ca_bundle: PEM file with further certificates to trust.
+    Attributes
+    ----------
+    uri_prefix : str
+        `s3://bucket/prefix`; nothing outside of it is read or written.
+    s3 : S3Options
+        Endpoint and addressing.
+    credentials : Path
+        Directory with the files AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+    ca_bundle : Path, optional
+        PEM file with further certificates to trust.
     """
 
     uri_prefix: Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/.*)?$")]
@@ -96,9 +101,12 @@ class StoredObject:
 class Store:
     """Reads and writes objects by URI, all below one prefix.
 
-    Args:
-        uri_prefix: `s3://bucket/prefix`.
-        bucket: the bucket's objects; `connect` opens the one in S3, tests give one in memory.
+    Parameters
+    ----------
+    uri_prefix : str
+        `s3://bucket/prefix`.
+    bucket : ObjectStore
+        The bucket's objects; `connect` opens the one in S3, tests give one in memory.
     """
 
     def __init__(self, uri_prefix: str, bucket: ObjectStore) -> None:
@@ -109,9 +117,12 @@ class Store:
     def connect(cls, config: StoreConfig) -> Self:
         """Open the S3 store of `config`; reads credentials and CA bundle, but sends nothing yet.
 
-        Raises:
-            AccessDeniedError: the credentials can't be read.
-            StoreError: the CA bundle or another setting is unusable.
+        Raises
+        ------
+        AccessDeniedError
+            The credentials can't be read.
+        StoreError
+            The CA bundle or another setting is unusable.
         """
         name = config.uri_prefix.removeprefix("s3://").split("/")[0]
         endpoint = config.s3.endpoint
@@ -139,8 +150,10 @@ class Store:
     def get(self, uri: str, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """Return a small object whole.
 
-        Raises:
-            StoreError: see the subclasses; also when it is larger than `max_bytes`.
+        Raises
+        ------
+        StoreError
+            See the subclasses; also when it is larger than `max_bytes`.
         """
         parts, size = [], 0
         for part in self.stream(uri):
@@ -173,13 +186,19 @@ class Store:
     def put(self, uri: str, content: bytes | Path, *, create: bool = False) -> None:
         """Write an object, from memory or from a file; readers see it whole or not at all.
 
-        Args:
-            uri: where.
-            content: the bytes, or the file that has them.
-            create: refuse to overwrite (one conditional request, so only for small contents).
+        Parameters
+        ----------
+        uri : str
+            Where.
+        content : bytes | Path
+            The bytes, or the file that has them.
+        create : bool, default False
+            Refuse to overwrite (one conditional request, so only for small contents).
 
-        Raises:
-            ObjectExistsError: `create`, and there is an object.
+        Raises
+        ------
+        ObjectExistsError
+            `create`, and there is an object.
         """
         with self._sentences(uri):
             key = self._key(uri)

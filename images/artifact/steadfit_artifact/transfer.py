@@ -21,8 +21,10 @@ def upload(store: Store, uri: str, directory: Path, manifest: Manifest) -> None:
 
     Writing the same artifact again changes nothing, since its URI names its contents.
 
-    Raises:
-        StoreError: the store failed; trying again is safe.
+    Raises
+    ------
+    StoreError
+        The store failed; trying again is safe.
     """
     for entry in manifest.files:
         store.put(under(uri, entry.path), directory / entry.path)
@@ -32,10 +34,14 @@ def upload(store: Store, uri: str, directory: Path, manifest: Manifest) -> None:
 def download(store: Store, uri: str, digest: str, directory: Path) -> Manifest:
     """Fetch the artifact at `uri` into `directory` (emptied first), every byte checked against `digest`.
 
-    Raises:
-        DigestMismatchError: a file or the manifest is not what the digest names.
-        ArtifactError: the manifest is none.
-        StoreError: the store failed, or something is missing in it.
+    Raises
+    ------
+    DigestMismatchError
+        A file or the manifest is not what the digest names.
+    ArtifactError
+        The manifest is none.
+    StoreError
+        The store failed, or something is missing in it.
     """
     if directory.exists():
         for old in directory.iterdir():

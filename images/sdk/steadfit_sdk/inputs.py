@@ -17,12 +17,17 @@ def root() -> Path:
 def load_data(name: str, columns: list[str] | None = None) -> pa.Table:
     """Return the training rows of a data source, without the rows that will judge.
 
-    Args:
-        name: of the source in the TrainingJob.
-        columns: only these; all by default.
+    Parameters
+    ----------
+    name : str
+        Of the source in the TrainingJob.
+    columns : list[str], optional
+        Only these; all by default.
 
-    Raises:
-        FileNotFoundError: the run has no such source.
+    Raises
+    ------
+    FileNotFoundError
+        The run has no such source.
     """
     folder = root() / "data" / name
     parts = sorted(folder.glob("*.parquet"))

@@ -11,8 +11,10 @@ from steadfit_sdk.errors import NotConvertibleError
 def onnx_bytes(estimator: Any, width: int) -> bytes:
     """Return the estimator as ONNX with one float32 input [rows, width].
 
-    Raises:
-        NotConvertibleError: the converter refuses it.
+    Raises
+    ------
+    NotConvertibleError
+        The converter refuses it.
     """
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType

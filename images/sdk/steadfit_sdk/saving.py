@@ -31,18 +31,28 @@ def save(estimator: Any, features: Sequence[Feature], sample: Any, output: Path 
     Written are model.skops; model.onnx if the estimator converts and predicts the same on `sample` (it is served
     many times faster); signature.json, classes.json, environment.json. The same estimator gives the same bytes.
 
-    Args:
-        estimator: a fitted scikit-learn classifier or regressor (or pipeline) that was fitted on `encode(...)`.
-        features: its inputs in order, from `features(...)`.
-        sample: some training rows, as a table or as the array that `encode` gives; up to 1,000 are used.
-        output: the folder; /steadfit/output by default.
+    Parameters
+    ----------
+    estimator : Any
+        A fitted scikit-learn classifier or regressor (or pipeline) that was fitted on `encode(...)`.
+    features : Sequence[Feature]
+        Its inputs in order, from `features(...)`.
+    sample : Any
+        Some training rows, as a table or as the array that `encode` gives; up to 1,000 are used.
+    output : Path | str, optional
+        The folder; /steadfit/output by default.
 
-    Returns:
+    Returns
+    -------
+    Path
         The folder.
 
-    Raises:
-        ArtifactError: the estimator can't be loaded again, e.g. because it holds types that are not allowed.
-        ValueError: `sample` does not have the features.
+    Raises
+    ------
+    ArtifactError
+        The estimator can't be loaded again, e.g. because it holds types that are not allowed.
+    ValueError
+        `sample` does not have the features.
     """
     folder = Path(output) if output is not None else root() / "output"
     folder.mkdir(parents=True, exist_ok=True)

@@ -26,15 +26,23 @@ def features(table: Any, names: Sequence[str] | None = None, exclude: Iterable[s
 
     Whole numbers with gaps become FP64, so that a request may leave them out as well.
 
-    Args:
-        table: the training rows.
-        names: the columns in the order the model takes them; all by default.
-        exclude: columns that are none of the model's, such as the target.
+    Parameters
+    ----------
+    table : Any
+        The training rows.
+    names : Sequence[str], optional
+        The columns in the order the model takes them; all by default.
+    exclude : Iterable[str], default ()
+        Columns that are none of the model's, such as the target.
 
-    Raises:
-        KeyError: a name is no column of the table.
-        TypeError: a column is neither number, boolean nor text; derive numbers from it, or exclude it.
-        ValueError: a text column has more values than categories are allowed.
+    Raises
+    ------
+    KeyError
+        A name is no column of the table.
+    TypeError
+        A column is neither number, boolean nor text; derive numbers from it, or exclude it.
+    ValueError
+        A text column has more values than categories are allowed.
     """
     there = _names(table)
     left_out = set(exclude)
@@ -49,8 +57,10 @@ def encode(table: Any, features: Sequence[Feature]) -> NDArray[np.float32]:
 
     It is what evaluation and server give to the model: text as the index of its category, missing or unknown as NaN.
 
-    Raises:
-        ColumnError: a column is absent or has a value that is no number.
+    Raises
+    ------
+    ColumnError
+        A column is absent or has a value that is no number.
     """
     signature = Signature(tuple(features))
     signature.require_numbers()

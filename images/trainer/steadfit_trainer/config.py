@@ -45,9 +45,12 @@ class Captured(_Model):
 class DataSource(_Model):
     """One data set and the store it lies in.
 
-    Attributes:
-        uri: object or folder; of captured rows the place of captures.
-        format: of the objects; captured rows are Parquet.
+    Attributes
+    ----------
+    uri : str
+        Object or folder; of captured rows the place of captures.
+    format : Literal['Parquet', 'CSV'], default 'Parquet'
+        Of the objects; captured rows are Parquet.
     """
 
     name: Name
@@ -101,8 +104,10 @@ class VersionArtifact(_Model):
 class Version(_Model):
     """A version that was made before.
 
-    Attributes:
-        problem: why it can't be had, known before anything was tried.
+    Attributes
+    ----------
+    problem : str, optional
+        Why it can't be had, known before anything was tried.
     """
 
     version: Annotated[str, Field(max_length=253)]
@@ -114,8 +119,10 @@ class Version(_Model):
 class Champion(Version):
     """The version that serves, and how the rows it was not trained on were split off.
 
-    Attributes:
-        fraction: absent of versions of older releases.
+    Attributes
+    ----------
+    fraction : float, optional
+        Absent of versions of older releases.
     """
 
     by: str | None = None
@@ -127,12 +134,18 @@ class Champion(Version):
 class Evaluate(_Model):
     """What a run of purpose Evaluate compares, instead of training.
 
-    Attributes:
-        metric: to compare by.
-        min_rows: fewer rows decide nothing.
-        max_rows: no more rows than these, the newest, are used.
-        live: the version that serves.
-        last_good: the one that served before; None if there is none.
+    Attributes
+    ----------
+    metric : MetricName
+        To compare by.
+    min_rows : int
+        Fewer rows decide nothing.
+    max_rows : int
+        No more rows than these, the newest, are used.
+    live : Version
+        The version that serves.
+    last_good : Version, optional
+        The one that served before; None if there is none.
     """
 
     metric: MetricName

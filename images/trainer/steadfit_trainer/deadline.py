@@ -18,11 +18,16 @@ T = TypeVar("T")
 class Patience:
     """A deadline from now on, and growing pauses before it.
 
-    Args:
-        seconds: until the deadline.
-        sleep: waits for some seconds.
-        clock: seconds that only ever grow.
-        what: what did not happen when the deadline passes, for a sentence.
+    Parameters
+    ----------
+    seconds : float
+        Until the deadline.
+    sleep : Callable[[float], None], default time.sleep
+        Waits for some seconds.
+    clock : Callable[[], float], default time.monotonic
+        Seconds that only ever grow.
+    what : str, default 'The result was not published'
+        What did not happen when the deadline passes, for a sentence.
     """
 
     def __init__(
@@ -43,12 +48,17 @@ class Patience:
     def pause(self, seconds: float, why: str) -> None:
         """Wait.
 
-        Args:
-            seconds: how long.
-            why: what is waited for, as a sentence.
+        Parameters
+        ----------
+        seconds : float
+            How long.
+        why : str
+            What is waited for, as a sentence.
 
-        Raises:
-            StoreFailure: the deadline would pass.
+        Raises
+        ------
+        StoreFailure
+            The deadline would pass.
         """
         if self._clock() + seconds > self._end:
             raise StoreFailure(f"{self._what} within {self._seconds:g} s. {why}")
@@ -57,8 +67,10 @@ class Patience:
     def retry(self, work: Callable[[], T], healing: type[Exception]) -> T:
         """Do `work` until it succeeds, pausing after each of the failures that may heal.
 
-        Raises:
-            StoreFailure: the deadline passed; the sentence ends with the last failure.
+        Raises
+        ------
+        StoreFailure
+            The deadline passed; the sentence ends with the last failure.
         """
         seconds = FIRST_SECONDS
         while True:

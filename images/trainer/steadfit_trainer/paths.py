@@ -8,8 +8,10 @@ from pathlib import Path
 class Paths:
     """The pod's folders.
 
-    Attributes:
-        root: `/steadfit`; tests give another.
+    Attributes
+    ----------
+    root : Path
+        `/steadfit`; tests give another.
     """
 
     root: Path = Path("/steadfit")

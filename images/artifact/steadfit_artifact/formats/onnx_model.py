@@ -35,14 +35,21 @@ class OnnxModel:
     An output of whole numbers or strings is the label; one of floating point is the probabilities if there is a
     label or `classes`, else the value of a regression.
 
-    Args:
-        path: the file.
-        signature: the features.
-        classes: from classes.json, in the order of the probabilities.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    signature : Signature
+        The features.
+    classes : tuple[Label, ...] | None
+        From classes.json, in the order of the probabilities.
 
-    Raises:
-        ModelError: it can't be loaded, or has outputs that are none of these.
-        SignatureError: its inputs are not the signature's.
+    Raises
+    ------
+    ModelError
+        It can't be loaded, or has outputs that are none of these.
+    SignatureError
+        Its inputs are not the signature's.
     """
 
     format = ONNX

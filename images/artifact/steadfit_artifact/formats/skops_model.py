@@ -26,14 +26,21 @@ MAX_UNPACKED_BYTES = 4 * 1024 * 1024 * 1024
 class SkopsModel:
     """A model.skops with its signature; the estimator gets the stacked float32 array [rows, features].
 
-    Args:
-        path: the file.
-        signature: the features.
-        classes: from classes.json; must be the estimator's own.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    signature : Signature
+        The features.
+    classes : tuple[Label, ...] | None
+        From classes.json; must be the estimator's own.
 
-    Raises:
-        ModelError: it can't be loaded, is of another scikit-learn, or holds types that are not listed.
-        SignatureError: a text feature has no categories.
+    Raises
+    ------
+    ModelError
+        It can't be loaded, is of another scikit-learn, or holds types that are not listed.
+    SignatureError
+        A text feature has no categories.
     """
 
     format = SKOPS

@@ -48,10 +48,14 @@ _ROW_BYTES = 200
 class Statistics:
     """Rows of requests and outcomes so far.
 
-    Attributes:
-        kept: they are in the store.
-        dropped: the queue had no room for them, or the process ended first.
-        failed: the store did not take them, or they could not be written at all.
+    Attributes
+    ----------
+    kept : int, default 0
+        They are in the store.
+    dropped : int, default 0
+        The queue had no room for them, or the process ended first.
+    failed : int, default 0
+        The store did not take them, or they could not be written at all.
     """
 
     kept: int = 0
@@ -87,17 +91,28 @@ class _Outcome:
 class Capture:
     """Keeps a share of requests, and every outcome of those, below one URI.
 
-    Args:
-        uri: the place of captures; see `steadfit_artifact.captures`.
-        sample: share of requests to keep, from 0 to 1.
-        version: of the model that answers here.
-        connect: opens the store; called by the thread, and again after a failure.
-        pod: part of the parts' names, which must differ between replicas.
-        seconds: the longest that a row waits.
-        rows: write as soon as so many wait.
-        max_rows: at most so many wait, those being written included.
-        max_bytes: at most so much waits, roughly.
-        patience: seconds for which the store is asked again to take what it refused.
+    Parameters
+    ----------
+    uri : str
+        The place of captures; see `steadfit_artifact.captures`.
+    sample : float
+        Share of requests to keep, from 0 to 1.
+    version : str
+        Of the model that answers here.
+    connect : Callable[[], Store]
+        Opens the store; called by the thread, and again after a failure.
+    pod : str, default ''
+        Part of the parts' names, which must differ between replicas.
+    seconds : float, default SECONDS
+        The longest that a row waits.
+    rows : int, default ROWS
+        Write as soon as so many wait.
+    max_rows : int, default MAX_ROWS
+        At most so many wait, those being written included.
+    max_bytes : int, default MAX_BYTES
+        At most so much waits, roughly.
+    patience : float, default PATIENCE_SECONDS
+        Seconds for which the store is asked again to take what it refused.
     """
 
     def __init__(
@@ -163,11 +178,16 @@ class Capture:
     ) -> None:
         """Keep an answered request, if it is in the sample; never blocks and never raises.
 
-        Args:
-            prediction_id: of the answer.
-            at: now, in seconds since 1970.
-            columns: the inputs, each of shape [rows]; nobody may change them afterwards.
-            outputs: what was answered.
+        Parameters
+        ----------
+        prediction_id : str
+            Of the answer.
+        at : float
+            Now, in seconds since 1970.
+        columns : Mapping[str, NDArray[Any]]
+            The inputs, each of shape [rows]; nobody may change them afterwards.
+        outputs : Sequence['Output']
+            What was answered.
         """
         try:
             if self.keeps(prediction_id):
@@ -180,12 +200,18 @@ class Capture:
     def outcome(self, prediction_id: str, at: float, row: int, outcome: str | float | bool, version: str) -> None:
         """Keep an outcome, if its request is in the sample; never blocks and never raises.
 
-        Args:
-            prediction_id: of the answer it belongs to.
-            at: now, in seconds since 1970.
-            row: which row of the request.
-            outcome: what happened.
-            version: which version answered; it may be another one than this server's.
+        Parameters
+        ----------
+        prediction_id : str
+            Of the answer it belongs to.
+        at : float
+            Now, in seconds since 1970.
+        row : int
+            Which row of the request.
+        outcome : str | float | bool
+            What happened.
+        version : str
+            Which version answered; it may be another one than this server's.
         """
         try:
             if self.keeps(prediction_id):

@@ -30,12 +30,18 @@ class Store(Protocol):
 class Part:
     """What is to lie at one URI.
 
-    Attributes:
-        uri: where.
-        content: of the object.
-        rows: that are in it.
-        size: what it was counted as while its rows were waiting.
-        made: when, by the monotonic clock.
+    Attributes
+    ----------
+    uri : str
+        Where.
+    content : bytes
+        Of the object.
+    rows : int
+        That are in it.
+    size : int
+        What it was counted as while its rows were waiting.
+    made : float
+        When, by the monotonic clock.
     """
 
     uri: str
@@ -48,14 +54,21 @@ class Part:
 class Outbox:
     """Hands parts to the store in the order they were made; not for several threads at once.
 
-    Args:
-        connect: opens the store; called again after every failure, because keys and certificates may be others by then.
-        done: is told of every part that leaves, and why it is lost, if it is.
-        patience: seconds that a part is tried for.
-        pause: seconds between a refusal and the next try; doubles up to half a minute.
+    Parameters
+    ----------
+    connect : Callable[[], Store]
+        Opens the store; called again after every failure, because keys and certificates may be others by then.
+    done : Callable[[Part, str | None], None]
+        Is told of every part that leaves, and why it is lost, if it is.
+    patience : float, default PATIENCE_SECONDS
+        Seconds that a part is tried for.
+    pause : float, default FIRST_PAUSE_SECONDS
+        Seconds between a refusal and the next try; doubles up to half a minute.
 
-    Attributes:
-        due: when to call `send` again, by the monotonic clock; infinite when nothing waits.
+    Attributes
+    ----------
+    due : float
+        When to call `send` again, by the monotonic clock; infinite when nothing waits.
     """
 
     def __init__(

@@ -33,10 +33,14 @@ class OutcomeTally:
 class OutcomeCounts:
     """The outcomes of all versions; several threads may add and read.
 
-    Args:
-        version, revision: of the model that is served; its series exist from the start.
-        task: what that predicts; None if its outcomes can't be judged.
-        judge: whose bins are counted.
+    Parameters
+    ----------
+    version, revision : str
+        Of the model that is served; its series exist from the start.
+    task : Task | None
+        What that predicts; None if its outcomes can't be judged.
+    judge : OutcomeScorer
+        Whose bins are counted.
     """
 
     def __init__(self, version: str, revision: str, task: Task | None, judge: OutcomeScorer) -> None:

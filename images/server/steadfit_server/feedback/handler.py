@@ -67,14 +67,22 @@ class Served(Protocol):
 class Feedback:
     """Takes outcomes; several threads may at once.
 
-    Args:
-        served: whose classes `judge` knows.
-        tokens: verifies.
-        judge: compares outcome and prediction.
-        counts: where they are counted.
-        max_age_seconds: oldest prediction whose outcome is taken.
-        keep: gets each outcome that was counted: prediction id, time, row, outcome, version.
-        clock: seconds since 1970.
+    Parameters
+    ----------
+    served : Served
+        Whose classes `judge` knows.
+    tokens : Tokens
+        Verifies.
+    judge : OutcomeScorer
+        Compares outcome and prediction.
+    counts : OutcomeCounts
+        Where they are counted.
+    max_age_seconds : float
+        Oldest prediction whose outcome is taken.
+    keep : Sink
+        Gets each outcome that was counted: prediction id, time, row, outcome, version.
+    clock : Callable[[], float]
+        Seconds since 1970.
     """
 
     def __init__(
@@ -100,8 +108,10 @@ class Feedback:
     def receive(self, body: bytes) -> Received:
         """Count what a request's body holds.
 
-        Raises:
-            InvalidInputError: the body as a whole is wrong; each outcome's own mistakes are in the answer.
+        Raises
+        ------
+        InvalidInputError
+            The body as a whole is wrong; each outcome's own mistakes are in the answer.
         """
         received, verified = Received(), dict[str, Token | TokenError]()
         for index, entry in enumerate(_entries(body)):

@@ -38,9 +38,12 @@ class ScoredOutcome:
 class OutcomeScorer:
     """Judges outcomes of the served model's predictions, and of other versions'.
 
-    Args:
-        meaning: of the served model's outputs; None if nobody names its classes.
-        reference: of its artifact, which names the classes that are counted by name.
+    Parameters
+    ----------
+    meaning : Meaning | None
+        Of the served model's outputs; None if nobody names its classes.
+    reference : Reference | None
+        Of its artifact, which names the classes that are counted by name.
     """
 
     def __init__(self, meaning: Meaning | None, reference: Reference | None) -> None:
@@ -62,14 +65,21 @@ class OutcomeScorer:
     def judge(self, token: Token, row: int, outcome: object, served: bool) -> ScoredOutcome:
         """Compare an outcome with what was predicted for a row of the token.
 
-        Args:
-            token: verified, and it has the row.
-            row: of the request that was answered.
-            outcome: as posted.
-            served: the token is of the very model that is served, so that its classes are known.
+        Parameters
+        ----------
+        token : Token
+            Verified, and it has the row.
+        row : int
+            Of the request that was answered.
+        outcome : object
+            As posted.
+        served : bool
+            The token is of the very model that is served, so that its classes are known.
 
-        Raises:
-            OutcomeError: it has the wrong type, or is no class of the model.
+        Raises
+        ------
+        OutcomeError
+            It has the wrong type, or is no class of the model.
         """
         if token.task == "regression":
             return _value(float(token.predicted[row]), outcome)

@@ -44,9 +44,12 @@ _EVENT = struct.Struct("<I16s")
 class TokenError(Exception):
     """A token that says nothing here.
 
-    Args:
-        reason: `malformed`, `forged` or `other_model`.
-        sentence: what is wrong, for the caller.
+    Parameters
+    ----------
+    reason : Literal['malformed', 'forged', 'other_model']
+        `malformed`, `forged` or `other_model`.
+    sentence : str
+        What is wrong, for the caller.
     """
 
     def __init__(self, reason: Literal["malformed", "forged", "other_model"], sentence: str) -> None:
@@ -59,13 +62,20 @@ class TokenError(Exception):
 class Token:
     """What a verified token says.
 
-    Attributes:
-        version, revision: of the model that predicted.
-        task: what it predicts.
-        positive, negative: identities of the classes of a binary classification, else 0.
-        at: when, in seconds since 1970.
-        prediction_id: of the answer, in hex.
-        predicted: for each row the score in 65520ths, the identity of the class, or the value.
+    Attributes
+    ----------
+    version, revision : str
+        Of the model that predicted.
+    task : Task
+        What it predicts.
+    positive, negative : int
+        Identities of the classes of a binary classification, else 0.
+    at : int
+        When, in seconds since 1970.
+    prediction_id : str
+        Of the answer, in hex.
+    predicted : NDArray[Any]
+        For each row the score in 65520ths, the identity of the class, or the value.
     """
 
     version: str
@@ -81,10 +91,14 @@ class Token:
 class Tokens:
     """Signs and verifies the tokens of one model.
 
-    Args:
-        secret: the store's secret access key.
-        namespace, model: whose tokens these are.
-        version, revision: of the model that is served here.
+    Parameters
+    ----------
+    secret : bytes
+        The store's secret access key.
+    namespace, model : str
+        Whose tokens these are.
+    version, revision : str
+        Of the model that is served here.
     """
 
     def __init__(self, secret: bytes, namespace: str, model: str, version: str, revision: str) -> None:
@@ -104,8 +118,10 @@ class Tokens:
     def verify(self, text: str) -> Token:
         """Return what a token says.
 
-        Raises:
-            TokenError: it is no token, of another model, or was not signed here.
+        Raises
+        ------
+        TokenError
+            It is no token, of another model, or was not signed here.
         """
         raw = _decoded(text)
         body, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]

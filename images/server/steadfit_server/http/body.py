@@ -15,9 +15,12 @@ async def read_json_body(
 ) -> bytes:
     """Return the whole body of a request that says it is JSON.
 
-    Raises:
-        RequestError: 415 for another type or coding, 413 above `max_bytes`, 408 when it did not arrive in time.
-        ClientGone: the connection closed before the end of the body.
+    Raises
+    ------
+    RequestError
+        415 for another type or coding, 413 above `max_bytes`, 408 when it did not arrive in time.
+    ClientGone
+        The connection closed before the end of the body.
     """
     named = dict(headers)
     # A client that names no type gets the benefit of the doubt, as RFC 9110 (8.3) allows: curl and kubectl are such.

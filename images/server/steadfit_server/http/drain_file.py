@@ -8,8 +8,10 @@ _TOLD = b"true"
 class DrainFile:
     """The file, read again and again: it is a few bytes in memory, and a change of it is a change of a link.
 
-    Args:
-        path: of the file; where it never was, as outside Kubernetes, nobody says anything.
+    Parameters
+    ----------
+    path : Path
+        Of the file; where it never was, as outside Kubernetes, nobody says anything.
     """
 
     def __init__(self, path: Path) -> None:

@@ -35,10 +35,14 @@ POLL_SECONDS = 1.0
 class DrainingServer(uvicorn.Server):
     """A uvicorn server for one process that drains before it exits.
 
-    Args:
-        settings: address, port and times.
-        app: what answers.
-        lifecycle: whose `ending` and `left` this server sets.
+    Parameters
+    ----------
+    settings : Settings
+        Address, port and times.
+    app : App
+        What answers.
+    lifecycle : Lifecycle
+        Whose `ending` and `left` this server sets.
     """
 
     def __init__(self, settings: Settings, app: App, lifecycle: Lifecycle) -> None:

@@ -21,14 +21,19 @@ def load(settings: Settings, capture: Capture | None = None) -> Predictor:
 
     An artifact that this ModelDeployment rolled back is refused, though nobody in the cluster remembers it any more.
 
-    Args:
-        settings: which artifact, and the limits.
-        capture: gets what is answered and posted back.
+    Parameters
+    ----------
+    settings : Settings
+        Which artifact, and the limits.
+    capture : Capture, optional
+        Gets what is answered and posted back.
 
-    Raises:
-        StoreError: the store can't give the artifact now.
-        ArtifactError: it was rolled back here, is not what its digest names, can't be loaded, or fails on an example
-            row.
+    Raises
+    ------
+    StoreError
+        The store can't give the artifact now.
+    ArtifactError
+        It was rolled back here, is not what its digest names, can't be loaded, or fails on an example row.
     """
     artifact = settings.artifact
     store = Store.connect(artifact.store)

@@ -11,11 +11,16 @@ class Lifecycle:
 
     Each attribute is written by one thread and replaced whole, so reading it needs no lock.
 
-    Attributes:
-        predictor: the loaded model; None until its digests were verified and it was loaded.
-        reason: while `predictor` is None, why, as a sentence.
-        ending: SIGTERM came; the process ends when its clients have had time to move.
-        left: the traffic goes elsewhere by now, as the operator says; the process stays, and may be wanted again.
+    Attributes
+    ----------
+    predictor : Predictor, optional
+        The loaded model; None until its digests were verified and it was loaded.
+    reason : str, default 'The model is being downloaded.'
+        While `predictor` is None, why, as a sentence.
+    ending : bool, default False
+        SIGTERM came; the process ends when its clients have had time to move.
+    left : bool, default False
+        The traffic goes elsewhere by now, as the operator says; the process stays, and may be wanted again.
     """
 
     predictor: Predictor | None = None

@@ -25,14 +25,22 @@ MAX_PAUSE_SECONDS = 60.0
 class Loader:
     """Loads once, in a daemon thread: nothing waits for a download when the process ends.
 
-    Args:
-        load: returns the model; raises StoreError where waiting may help, ArtifactError where it can't.
-        lifecycle: gets the model, or the reason why there is none yet.
-        store: what to call the store in a sentence.
-        pause_seconds: first pause after a failure of the store; doubles up to a minute.
-        patience_seconds: for how long the store is tried; the last attempt begins at the end of it.
-        on_loaded: called with the model just before the server becomes ready.
-        on_failed: called with the sentence when this process will never have a model.
+    Parameters
+    ----------
+    load : Callable[[], Predictor]
+        Returns the model; raises StoreError where waiting may help, ArtifactError where it can't.
+    lifecycle : Lifecycle
+        Gets the model, or the reason why there is none yet.
+    store : str
+        What to call the store in a sentence.
+    pause_seconds : float
+        First pause after a failure of the store; doubles up to a minute.
+    patience_seconds : float
+        For how long the store is tried; the last attempt begins at the end of it.
+    on_loaded : Callable[[Predictor], None]
+        Called with the model just before the server becomes ready.
+    on_failed : Callable[[str], None]
+        Called with the sentence when this process will never have a model.
     """
 
     def __init__(

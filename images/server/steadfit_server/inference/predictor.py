@@ -34,14 +34,21 @@ MEASURED_ROWS = 128
 class Predictor:
     """Answers inference requests with one model, and takes what is posted back about its answers.
 
-    Args:
-        model: what predicts.
-        max_rows: most rows of a request.
-        timeout_seconds: longest time in the worker thread, waiting included.
-        signals: what hears of every answer; None to serve without.
+    Parameters
+    ----------
+    model : ServedModel
+        What predicts.
+    max_rows : int
+        Most rows of a request.
+    timeout_seconds : float
+        Longest time in the worker thread, waiting included.
+    signals : Signals, optional
+        What hears of every answer; None to serve without.
 
-    Raises:
-        Exception: whatever the model raises for an example row: such a model can't serve.
+    Raises
+    ------
+    Exception
+        Whatever the model raises for an example row: such a model can't serve.
     """
 
     def __init__(
@@ -58,8 +65,10 @@ class Predictor:
     async def infer(self, body: bytes) -> dict[str, Any]:
         """Return `outputs`, `parameters` that name the prediction, and `id` if the caller gave one.
 
-        Raises:
-            RequestError: 400 for wrong input, 504 when the prediction took too long.
+        Raises
+        ------
+        RequestError
+            400 for wrong input, 504 when the prediction took too long.
         """
         if len(body) > INLINE_BYTES:
             return await self._in_worker(lambda: self._answer(self._parse(body)))
@@ -71,8 +80,10 @@ class Predictor:
     async def feedback(self, body: bytes) -> "Received":
         """Take outcomes of earlier predictions.
 
-        Raises:
-            RequestError: 400 for a wrong body, 504 when it took too long.
+        Raises
+        ------
+        RequestError
+            400 for a wrong body, 504 when it took too long.
         """
         if self.signals is None:
             raise RequestError(404, "This server takes no feedback.")

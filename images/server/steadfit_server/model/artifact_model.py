@@ -19,8 +19,10 @@ _DATATYPES = {"b": "BOOL", "i": "INT64", "u": "UINT64", "f": "FP64"}
 class ArtifactModel:
     """A loaded model whose predictions are tensors.
 
-    Raises:
-        ModelError: it fails on an example row.
+    Raises
+    ------
+    ModelError
+        It fails on an example row.
     """
 
     def __init__(self, model: Model) -> None:
@@ -49,9 +51,12 @@ class ArtifactModel:
 
         Called from two threads at once, which every format allows: predicting changes nothing in a model.
 
-        Raises:
-            InvalidInputError: a row that the model can't judge; the sentence names the input.
-            ModelError: an answer that is no number.
+        Raises
+        ------
+        InvalidInputError
+            A row that the model can't judge; the sentence names the input.
+        ModelError
+            An answer that is no number.
         """
         try:
             return _tensors(self._model.predict(columns))

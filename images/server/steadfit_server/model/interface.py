@@ -15,12 +15,18 @@ from steadfit_server.protocol.tensors import DTYPES
 class Output:
     """One output tensor.
 
-    Attributes:
-        name: `label`, `prediction` or `probabilities`.
-        datatype: in the protocol's words.
-        shape: [rows] or [rows, classes].
-        data: the elements in row-major order.
-        parameters: what belongs to the tensor but is not its data, e.g. the classes of the columns.
+    Attributes
+    ----------
+    name : str
+        `label`, `prediction` or `probabilities`.
+    datatype : str
+        In the protocol's words.
+    shape : list[int]
+        [rows] or [rows, classes].
+    data : list[Any] | NDArray[Any]
+        The elements in row-major order.
+    parameters : Mapping[str, Any], optional
+        What belongs to the tensor but is not its data, e.g. the classes of the columns.
     """
 
     name: str

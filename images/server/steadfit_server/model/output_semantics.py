@@ -17,10 +17,14 @@ from steadfit_server.model.interface import Output
 class Meaning:
     """How to read the outputs of one model.
 
-    Attributes:
-        task: what it predicts.
-        classes: of a classification, in the order of the probabilities.
-        positive: of a binary classification, the index of the class that the score is the probability of.
+    Attributes
+    ----------
+    task : Task
+        What it predicts.
+    classes : tuple[Label, ...], default ()
+        Of a classification, in the order of the probabilities.
+    positive : int, default 0
+        Of a binary classification, the index of the class that the score is the probability of.
     """
 
     task: Task
@@ -50,16 +54,24 @@ def meaning_of(
 ) -> Meaning | None:
     """Find out what a model's outputs say.
 
-    Args:
-        reference: of the artifact, which says it; older artifacts have none.
-        classes: in the order of the probabilities, where the model knows them.
-        outputs: the outputs' names, types and shapes.
+    Parameters
+    ----------
+    reference : Reference | None
+        Of the artifact, which says it; older artifacts have none.
+    classes : Sequence[Label] | None
+        In the order of the probabilities, where the model knows them.
+    outputs : Sequence[Mapping[str, Any]]
+        The outputs' names, types and shapes.
 
-    Returns:
+    Returns
+    -------
+    Meaning | None
         None for a classification whose classes nobody names.
 
-    Raises:
-        ReferenceFileError: the reference is one of another kind of model.
+    Raises
+    ------
+    ReferenceFileError
+        The reference is one of another kind of model.
     """
     regression = outputs[0]["name"] == "prediction"
     if reference is not None and (reference.task == "regression") != regression:

@@ -4,10 +4,14 @@
 class RequestError(Exception):
     """A request that can't be answered as asked.
 
-    Args:
-        status: HTTP status code of the answer.
-        sentence: what is wrong, for the caller; names the field and says what would be right.
-        headers: further headers of the answer.
+    Parameters
+    ----------
+    status : int
+        HTTP status code of the answer.
+    sentence : str
+        What is wrong, for the caller; names the field and says what would be right.
+    headers : dict[bytes, bytes], optional
+        Further headers of the answer.
     """
 
     def __init__(self, status: int, sentence: str, headers: dict[bytes, bytes] | None = None) -> None:

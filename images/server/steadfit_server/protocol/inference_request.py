@@ -31,11 +31,16 @@ class Feature(Protocol):
 class InferRequest:
     """A checked request.
 
-    Attributes:
-        columns: one array of shape [rows] for each feature of the signature.
-        rows: number of rows, at least 1.
-        id: the caller's id, echoed in the answer.
-        outputs: names of the outputs asked for; None means all.
+    Attributes
+    ----------
+    columns : Mapping[str, NDArray[Any]]
+        One array of shape [rows] for each feature of the signature.
+    rows : int
+        Number of rows, at least 1.
+    id : str | None
+        The caller's id, echoed in the answer.
+    outputs : tuple[str, ...] | None
+        Names of the outputs asked for; None means all.
     """
 
     columns: Mapping[str, NDArray[Any]]
@@ -47,13 +52,19 @@ class InferRequest:
 def parse(body: bytes, features: Sequence[Feature], max_rows: int) -> InferRequest:
     """Read an inference request.
 
-    Args:
-        body: the JSON text as received.
-        features: the model's inputs.
-        max_rows: most rows that one request may have.
+    Parameters
+    ----------
+    body : bytes
+        The JSON text as received.
+    features : Sequence[Feature]
+        The model's inputs.
+    max_rows : int
+        Most rows that one request may have.
 
-    Raises:
-        InvalidInputError: anything that does not fit; the sentence names the field.
+    Raises
+    ------
+    InvalidInputError
+        Anything that does not fit; the sentence names the field.
     """
     try:
         document = orjson.loads(body)

@@ -38,8 +38,10 @@ _JSON_NAMES = {str: "a string", bool: "a boolean", type(None): "null", list: "a 
 def flat(where: str, data: object, shape: list[int]) -> list[Any]:
     """Return the elements in row-major order; the protocol allows `data` flat or nested as `shape` says.
 
-    Raises:
-        InvalidInputError: `data` is no list or does not fill `shape`.
+    Raises
+    ------
+    InvalidInputError
+        `data` is no list or does not fill `shape`.
     """
     if not isinstance(data, list):
         raise InvalidInputError(f"{where}: 'data' must be a list.")
@@ -57,8 +59,10 @@ def flat(where: str, data: object, shape: list[int]) -> list[Any]:
 def column(where: str, values: list[Any], datatype: str) -> NDArray[Any]:
     """Return `values` as an array of shape [n], of the type that DTYPES has for `datatype`.
 
-    Raises:
-        InvalidInputError: an element has the wrong type or does not fit the datatype; the sentence names its row.
+    Raises
+    ------
+    InvalidInputError
+        An element has the wrong type or does not fit the datatype; the sentence names its row.
     """
     allowed = _ALLOWED[datatype]
     if not allowed.issuperset(map(type, values)):

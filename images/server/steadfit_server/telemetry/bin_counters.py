@@ -31,11 +31,16 @@ MAX_WAITING_TEXTS = 1_024
 class Tally:
     """The counts of one distribution.
 
-    Attributes:
-        bins: the bins' names, each once.
-        reference: how many of the reference's rows are in each.
-        counts: how many of the answered ones, by position; several positions may share a bin.
-        bin_of: which bin each position belongs to.
+    Attributes
+    ----------
+    bins : tuple[str, ...]
+        The bins' names, each once.
+    reference : tuple[int, ...]
+        How many of the reference's rows are in each.
+    counts : list[int]
+        How many of the answered ones, by position; several positions may share a bin.
+    bin_of : tuple[int, ...]
+        Which bin each position belongs to.
     """
 
     bins: tuple[str, ...]
@@ -73,12 +78,17 @@ class _Texts:
 class Counting:
     """The counts of one model's inputs and answers; several threads may add and read.
 
-    Args:
-        reference: the artifact's.
-        features: the model's inputs.
+    Parameters
+    ----------
+    reference : Reference
+        The artifact's.
+    features : Sequence[Feature]
+        The model's inputs.
 
-    Raises:
-        ReferenceFileError: the reference counts an input that the model does not have, or another kind of it.
+    Raises
+    ------
+    ReferenceFileError
+        The reference counts an input that the model does not have, or another kind of it.
     """
 
     def __init__(self, reference: Reference, features: Sequence[Feature]) -> None:

@@ -14,10 +14,14 @@ from steadfit_server.telemetry.signals import Signals
 class SignalsCollector(Collector):
     """The series of one model's signals.
 
-    Args:
-        signals: what they are made of.
-        names: of the labels that each has: namespace, model, version, revision.
-        labels: their values.
+    Parameters
+    ----------
+    signals : Signals
+        What they are made of.
+    names : Sequence[str]
+        Of the labels that each has: namespace, model, version, revision.
+    labels : Sequence[str]
+        Their values.
     """
 
     def __init__(self, signals: Signals, names: Sequence[str], labels: Sequence[str]) -> None:

@@ -20,9 +20,11 @@ MAX_WAITING_VALUES = 65_536
 class NumberCounts:
     """Counts columns of numbers together; not for several threads at once.
 
-    Args:
-        columns: of each its edges, its datatype, and the counts to add to: one for each bin, then, if there is a place
-            for it, the missing.
+    Parameters
+    ----------
+    columns : Sequence[tuple[Sequence[float], str, list[int]]]
+        Of each its edges, its datatype, and the counts to add to: one for each bin, then, if there is a place for it,
+        the missing.
     """
 
     def __init__(self, columns: Sequence[tuple[Sequence[float], str, list[int]]]) -> None:

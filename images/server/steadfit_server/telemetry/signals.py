@@ -53,17 +53,27 @@ class Capture(Protocol):
 class Signals:
     """The signals of one model; several threads may predict, post and scrape at once.
 
-    Args:
-        settings: whose model it is, and the limits.
-        secret: the store's secret access key, of which the tokens' key is derived.
-        model: what is served.
-        classes: in the order of the probabilities, where the model knows them.
-        reference: of the artifact, or None if it has none: then nothing is counted by bin.
-        capture: gets what is answered and posted, or None.
-        clock: seconds since 1970.
+    Parameters
+    ----------
+    settings : Settings
+        Whose model it is, and the limits.
+    secret : bytes
+        The store's secret access key, of which the tokens' key is derived.
+    model : ServedModel
+        What is served.
+    classes : Sequence[Label] | None
+        In the order of the probabilities, where the model knows them.
+    reference : Reference | None
+        Of the artifact, or None if it has none: then nothing is counted by bin.
+    capture : Capture, optional
+        Gets what is answered and posted, or None.
+    clock : Callable[[], float], default time.time
+        Seconds since 1970.
 
-    Raises:
-        ReferenceFileError: the reference does not fit the model.
+    Raises
+    ------
+    ReferenceFileError
+        The reference does not fit the model.
     """
 
     def __init__(

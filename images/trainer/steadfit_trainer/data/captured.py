@@ -46,10 +46,14 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 class Joined:
     """Labelled rows.
 
-    Attributes:
-        entries: every object that was read.
-        file: has the rows.
-        schema: of the rows.
+    Attributes
+    ----------
+    entries : list[FileEntry]
+        Every object that was read.
+    file : Path
+        Has the rows.
+    schema : pa.Schema
+        Of the rows.
     """
 
     entries: list[FileEntry]
@@ -61,11 +65,16 @@ class Joined:
 class Wanted:
     """What is to be joined.
 
-    Attributes:
-        source: for sentences, and the place of captures.
-        captured: which ModelDeployment's, and how far back.
-        evaluation: names the target and the column that rows are split by.
-        others: columns of the run's other sources; their types are taken over.
+    Attributes
+    ----------
+    source : DataSource
+        For sentences, and the place of captures.
+    captured : Captured
+        Which ModelDeployment's, and how far back.
+    evaluation : Evaluation
+        Names the target and the column that rows are split by.
+    others : Sequence[pa.Schema]
+        Columns of the run's other sources; their types are taken over.
     """
 
     source: DataSource
@@ -110,9 +119,12 @@ def resolve(store: Store, uri: str, window: timedelta) -> list[StoredObject]:
 def join(store: Store, wanted: Wanted, folder: Path) -> Joined:
     """Download what was captured to `folder` and join it.
 
-    Raises:
-        DataFailure: nothing is labelled and no other source has the target, or it does not fit together.
-        StoreError: the store failed.
+    Raises
+    ------
+    DataFailure
+        Nothing is labelled and no other source has the target, or it does not fit together.
+    StoreError
+        The store failed.
     """
     found, parts = resolve(store, wanted.source.uri, wanted.window), folder / "parts"
     files, entries = download(store, found, parts)
@@ -133,9 +145,12 @@ def join(store: Store, wanted: Wanted, folder: Path) -> Joined:
 def download(store: Store, found: Sequence[StoredObject], folder: Path) -> tuple[dict[str, Path], list[FileEntry]]:
     """Write parts to `folder`; return the file of each URI, and the parts' entries.
 
-    Raises:
-        DataFailure: one vanished since it was listed.
-        StoreError: the store failed.
+    Raises
+    ------
+    DataFailure
+        One vanished since it was listed.
+    StoreError
+        The store failed.
     """
     files = {each.uri: folder / f"{index:05d}.parquet" for index, each in enumerate(found)}
     with ThreadPoolExecutor(DOWNLOADS) as pool:
@@ -197,8 +212,10 @@ def _nothing(wanted: Wanted, seen: int) -> pa.Schema:
 
     So a recipe that names both can train its first model before anything was captured.
 
-    Raises:
-        DataFailure: there is no other data to learn from.
+    Raises
+    ------
+    DataFailure
+        There is no other data to learn from.
     """
     if wanted.labelled is not None:
         has_time = captures.CAPTURED_AT in wanted.labelled.names

@@ -37,8 +37,10 @@ def check(
 ) -> None:
     """Compare the data with that of the last accepted run, if there is one.
 
-    Raises:
-        DataFailure: it differs in what no world does by itself.
+    Raises
+    ------
+    DataFailure
+        It differs in what no world does by itself.
     """
     record = _accepted(config.accepted, connect) if config.accepted is not None else None
     if record is None:
@@ -61,10 +63,14 @@ def check(
 def differences(record: Mapping[str, Any], now: Sequence[Mapping[str, Any]], evaluation: Evaluation) -> Iterator[str]:
     """Yield what is wrong with the data, each as a part of a sentence.
 
-    Args:
-        record: of the accepted run, with `profile`.
-        now: the profile of this run's data.
-        evaluation: names the target and the column that rows are split by.
+    Parameters
+    ----------
+    record : Mapping[str, Any]
+        Of the accepted run, with `profile`.
+    now : Sequence[Mapping[str, Any]]
+        The profile of this run's data.
+    evaluation : Evaluation
+        Names the target and the column that rows are split by.
     """
     accepted = {each["name"]: each for each in record["profile"]}
     used = {feature["name"] for feature in record["signature"]}

@@ -36,12 +36,17 @@ def judging(table: pa.Table, target: str, splitter: Splitter) -> Any:
 def boundary_of(values: pa.ChunkedArray, fraction: float) -> Any:
     """Return the smallest value of the holdout, as an Arrow scalar.
 
-    Args:
-        values: the split column of all labelled rows, without nulls.
-        fraction: share of rows to hold out; the holdout is larger by the rows tied with the boundary.
+    Parameters
+    ----------
+    values : pa.ChunkedArray
+        The split column of all labelled rows, without nulls.
+    fraction : float
+        Share of rows to hold out; the holdout is larger by the rows tied with the boundary.
 
-    Raises:
-        DataFailure: there is only one value, so nothing would be left to train on.
+    Raises
+    ------
+    DataFailure
+        There is only one value, so nothing would be left to train on.
     """
     order = values.take(pc.sort_indices(values))
     held = max(1, round(len(order) * fraction))
@@ -74,8 +79,10 @@ def by_hash(column: str, fraction: float) -> Splitter:
 def check_orderable(name: str, table: pa.Schema, holdout: Holdout) -> None:
     """Check that the column can be split by.
 
-    Raises:
-        DataFailure: it is absent, or of a type without an order.
+    Raises
+    ------
+    DataFailure
+        It is absent, or of a type without an order.
     """
     if holdout.column not in table.names:
         raise DataFailure(

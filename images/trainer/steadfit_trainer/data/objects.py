@@ -19,9 +19,12 @@ def resolve(store: Store, source: DataSource) -> list[StoredObject]:
     A URI names one object or a folder. Names that begin with `_` or `.` are markers of the tools that write
     tables, and are left out.
 
-    Raises:
-        DataFailure: there is nothing.
-        StoreError: the store failed.
+    Raises
+    ------
+    DataFailure
+        There is nothing.
+    StoreError
+        The store failed.
     """
     if source.latest is None and not source.uri.endswith("/"):
         try:
@@ -51,9 +54,12 @@ def newest(partitions: set[str], count: int) -> set[str]:
 def fetch_object(store: Store, found: StoredObject, target: Path) -> FileEntry:
     """Write an object's bytes to `target` and return its entry, hashed from the very bytes written.
 
-    Raises:
-        DataFailure: it vanished since it was listed.
-        StoreError: the store failed.
+    Raises
+    ------
+    DataFailure
+        It vanished since it was listed.
+    StoreError
+        The store failed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     sha256, size = hashlib.sha256(), 0
@@ -73,8 +79,10 @@ def check_digest(source: DataSource, entries: list[FileEntry]) -> str:
 
     For a single object its plain SHA-256 is accepted as well: that is what other tools know.
 
-    Raises:
-        DataFailure: it is other data.
+    Raises
+    ------
+    DataFailure
+        It is other data.
     """
     actual = data_digest(entries)
     accepted = {actual} | ({f"sha256:{entries[0].sha256}"} if len(entries) == 1 else set())

@@ -25,9 +25,12 @@ _TRUTH = {"0": False, "1": True, "false": False, "true": True}
 class Outcomes:
     """The newest outcome of each row.
 
-    Attributes:
-        keys: what names the row, each once.
-        values: what happened, as the target has it.
+    Attributes
+    ----------
+    keys : pa.Array
+        What names the row, each once.
+    values : pa.Array
+        What happened, as the target has it.
     """
 
     keys: pa.Array
@@ -45,15 +48,23 @@ def read(
 ) -> Outcomes:
     """Read the outcomes of all parts.
 
-    Args:
-        files: the parts, by URI.
-        name: of the source, for sentences.
-        target: the column that the outcomes are values of.
-        kind: its type in the run's other data; None if there is no other.
-        window: only outcomes that came so long before the newest one count; None = all.
+    Parameters
+    ----------
+    files : dict[str, Path]
+        The parts, by URI.
+    name : str
+        Of the source, for sentences.
+    target : str
+        The column that the outcomes are values of.
+    kind : pa.DataType | None
+        Its type in the run's other data; None if there is no other.
+    window : timedelta, optional
+        Only outcomes that came so long before the newest one count; None = all.
 
-    Raises:
-        DataFailure: a part can't be read, or an outcome is no value of the target.
+    Raises
+    ------
+    DataFailure
+        A part can't be read, or an outcome is no value of the target.
     """
     parts = [captures.OUTCOME_SCHEMA.empty_table()]
     for uri, path in files.items():

@@ -19,8 +19,10 @@ MAX_CATEGORIES = 1000
 class Profile:
     """The profile of one source.
 
-    Args:
-        schema: of its rows.
+    Parameters
+    ----------
+    schema : pa.Schema
+        Of its rows.
     """
 
     def __init__(self, schema: pa.Schema) -> None:

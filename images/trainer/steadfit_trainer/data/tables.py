@@ -19,8 +19,10 @@ CSV_BLOCK_BYTES = 8 * 1024 * 1024
 def schema_of(path: Path, name: str, form: str) -> pa.Schema:
     """Return the columns of a file, dictionaries as plain values.
 
-    Raises:
-        DataFailure: it can't be read; the sentence names the object.
+    Raises
+    ------
+    DataFailure
+        It can't be read; the sentence names the object.
     """
     with readable(name, form):
         if form == "CSV":
@@ -32,8 +34,10 @@ def schema_of(path: Path, name: str, form: str) -> pa.Schema:
 def unify(schemas: dict[str, pa.Schema]) -> pa.Schema:
     """Return one schema for all objects of a source: numbers are widened, absent columns are empty.
 
-    Raises:
-        DataFailure: two objects have different types for a column.
+    Raises
+    ------
+    DataFailure
+        Two objects have different types for a column.
     """
     unified = pa.schema([])
     for name, schema in schemas.items():
@@ -49,8 +53,10 @@ def batches(
 ) -> Iterator[pa.Table]:
     """Yield the rows of a file as tables of `schema`, or of some of its columns.
 
-    Raises:
-        DataFailure: it can't be read, or a value does not fit its column.
+    Raises
+    ------
+    DataFailure
+        It can't be read, or a value does not fit its column.
     """
     wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
     with readable(name, form):
@@ -82,10 +88,14 @@ def readable(name: str, form: str) -> Iterator[None]:
 class Writer:
     """Writes one Parquet file; there is no file if no row came, unless `always`.
 
-    Args:
-        path: the file.
-        schema: of the rows.
-        always: write the file even if it has no rows.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    schema : pa.Schema
+        Of the rows.
+    always : bool, default False
+        Write the file even if it has no rows.
     """
 
     def __init__(self, path: Path, schema: pa.Schema, *, always: bool = False) -> None:

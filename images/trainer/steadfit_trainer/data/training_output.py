@@ -29,8 +29,10 @@ MAX_DOCUMENT_BYTES = 1024 * 1024
 def stage(output: Path, staging: Path) -> None:
     """Copy the artifact's files from `output` to `staging`, which is emptied first.
 
-    Raises:
-        UserFailure: nothing was written, or something else than plain files.
+    Raises
+    ------
+    UserFailure
+        Nothing was written, or something else than plain files.
     """
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
@@ -57,8 +59,10 @@ def stage(output: Path, staging: Path) -> None:
 def document(output: Path, name: str) -> dict[str, Any]:
     """Return an optional JSON object of the output; absent is empty.
 
-    Raises:
-        UserFailure: it is no JSON object, or too large.
+    Raises
+    ------
+    UserFailure
+        It is no JSON object, or too large.
     """
     path = output / name
     if not path.is_symlink() and not path.exists():

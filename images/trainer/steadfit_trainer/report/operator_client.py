@@ -34,11 +34,16 @@ class Operator:
 
     Token and CA file are read for each request, because Kubernetes renews the one and the operator the other.
 
-    Args:
-        url: where the run's result goes, https.
-        token: file with the bearer token.
-        ca_file: file with the certificates to trust; None trusts the system's.
-        what: is posted, for sentences.
+    Parameters
+    ----------
+    url : str
+        Where the run's result goes, https.
+    token : Path
+        File with the bearer token.
+    ca_file : Path | None
+        File with the certificates to trust; None trusts the system's.
+    what : str, default 'record'
+        Is posted, for sentences.
     """
 
     def __init__(self, url: str, token: Path, ca_file: Path | None, what: str = "record") -> None:
@@ -50,9 +55,12 @@ class Operator:
     def post(self, body: bytes) -> str | None:
         """Post once; return the version's name if it exists, None if it is stored only.
 
-        Raises:
-            UserFailure: it is refused for good.
-            OperatorUnavailableError: anything that may heal.
+        Raises
+        ------
+        UserFailure
+            It is refused for good.
+        OperatorUnavailableError
+            Anything that may heal.
         """
         try:
             status, answer = self._exchange(body)
@@ -94,14 +102,21 @@ class Operator:
 def wait_for_version(operator: Operator, body: bytes, pause: Callable[[float, str], None]) -> str:
     """Post until the version exists and return its name.
 
-    Args:
-        operator: where.
-        body: the record.
-        pause: sleeps for some seconds and says why, or raises when the time is over.
+    Parameters
+    ----------
+    operator : Operator
+        Where.
+    body : bytes
+        The record.
+    pause : Callable[[float, str], None]
+        Sleeps for some seconds and says why, or raises when the time is over.
 
-    Raises:
-        UserFailure: the record is refused for good.
-        OperatorUnavailableError: it can't be taken now; the caller begins again.
+    Raises
+    ------
+    UserFailure
+        The record is refused for good.
+    OperatorUnavailableError
+        It can't be taken now; the caller begins again.
     """
     seconds = POLL_SECONDS
     while True:

@@ -31,17 +31,28 @@ def complete(
 ) -> dict[str, Any]:
     """Return everything that is known of a run's result; the same for the same result, without a clock.
 
-    Args:
-        config: of the run.
-        uri: where the artifact lies.
-        manifest: of the artifact.
-        resolved: what fetch read and how it split.
-        metrics: on the holdout.
-        signature: the model's inputs.
-        environment: environment.json of the training container; its `source` becomes the record's.
-        reported: metrics.json of the training container.
-        parity: how far the formats differ; empty if there is one.
-        champion: how the result compares with what serves; None if nothing does.
+    Parameters
+    ----------
+    config : Config
+        Of the run.
+    uri : str
+        Where the artifact lies.
+    manifest : Manifest
+        Of the artifact.
+    resolved : dict[str, Any]
+        What fetch read and how it split.
+    metrics : dict[str, float]
+        On the holdout.
+    signature : list[dict[str, Any]]
+        The model's inputs.
+    environment : dict[str, Any]
+        Environment.json of the training container; its `source` becomes the record's.
+    reported : dict[str, Any]
+        Metrics.json of the training container.
+    parity : dict[str, Any]
+        How far the formats differ; empty if there is one.
+    champion : dict[str, Any], optional
+        How the result compares with what serves; None if nothing does.
     """
     held = resolved["holdout"]
     evaluation = {

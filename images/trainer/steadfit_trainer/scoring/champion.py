@@ -36,13 +36,20 @@ def compare(
 ) -> dict[str, Any] | None:
     """Return how the result compares with the champion, as the record has it; None if there is no champion.
 
-    Args:
-        config: of the run.
-        paths: of the pod.
-        answers: the result's, to all rows of the holdout.
-        boundary: smallest value of the holdout, for a split by time.
-        connect: opens a store.
-        patience: of publishing; at most half of it is used up.
+    Parameters
+    ----------
+    config : Config
+        Of the run.
+    paths : Paths
+        Of the pod.
+    answers : Answers
+        The result's, to all rows of the holdout.
+    boundary : str | None
+        Smallest value of the holdout, for a split by time.
+    connect : Connect
+        Opens a store.
+    patience : Patience
+        Of publishing; at most half of it is used up.
     """
     champion = config.champion
     if champion is None:
@@ -73,8 +80,10 @@ def _compared(
 ) -> paired_comparison.Comparison:
     """Let the champion answer the rows that are compared, and compare.
 
-    Raises:
-        NotComparableError: it can't answer them, or the metric has no value.
+    Raises
+    ------
+    NotComparableError
+        It can't answer them, or the metric has no value.
     """
     rows = paired_comparison.sample(len(answers.truth), config.seed)
     try:
@@ -98,8 +107,10 @@ def _compared(
 def _load(champion: Champion, paths: Paths, connect: Connect, patience: Patience) -> Model:
     """Load the champion.
 
-    Raises:
-        NotComparableError: it is not there, can't be loaded here, or the store does not answer.
+    Raises
+    ------
+    NotComparableError
+        It is not there, can't be loaded here, or the store does not answer.
     """
     try:
         return older_versions.load(champion, paths.champion, connect, patience)
@@ -110,8 +121,10 @@ def _load(champion: Champion, paths: Paths, connect: Connect, patience: Patience
 def _check_rows(champion: Champion, config: Config, paths: Paths, boundary: str | None) -> None:
     """Check that the champion was trained on none of the rows it is to be judged on.
 
-    Raises:
-        NotComparableError: it was, or nobody can tell.
+    Raises
+    ------
+    NotComparableError
+        It was, or nobody can tell.
     """
     rule = config.evaluation.holdout
     if (champion.by, champion.column) != (rule.by, rule.column):

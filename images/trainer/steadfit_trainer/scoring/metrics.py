@@ -15,12 +15,17 @@ CALIBRATION_BINS = 20
 class Answers:
     """A model's answers beside the truth.
 
-    Attributes:
-        truth: shape [rows]; for a classification the index of each row's class (-1 for a class the model does not
-            know), for a regression the value.
-        labels: shape [rows]; the same of the model's answers.
-        probabilities: shape [rows, classes], or None.
-        positive: index of the positive class of a binary classification.
+    Attributes
+    ----------
+    truth : NDArray[Any]
+        Shape [rows]; for a classification the index of each row's class (-1 for a class the model does not know), for a
+        regression the value.
+    labels : NDArray[Any]
+        Shape [rows]; the same of the model's answers.
+    probabilities : NDArray[np.float64] | None
+        Shape [rows, classes], or None.
+    positive : int
+        Index of the positive class of a binary classification.
     """
 
     truth: NDArray[Any]

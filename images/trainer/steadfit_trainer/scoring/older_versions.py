@@ -26,9 +26,12 @@ class NotComparableError(Exception):
 def load(version: Version, folder: Path, connect: Connect, patience: Patience) -> Model:
     """Download a version to `folder`, every byte checked against its digest, and load it.
 
-    Raises:
-        NotComparableError: it is not there, not what its digest says, or can't be loaded here.
-        StoreFailure: the store did not answer until the deadline.
+    Raises
+    ------
+    NotComparableError
+        It is not there, not what its digest says, or can't be loaded here.
+    StoreFailure
+        The store did not answer until the deadline.
     """
     store, uri = version.store, version.artifact.uri
     if version.problem is not None or store is None or uri is None:
@@ -56,8 +59,10 @@ def answers(
 ) -> Answers:
     """Let a version answer rows; return its answers beside the truth.
 
-    Raises:
-        NotComparableError: it can't answer them, or nobody knows what its answers mean.
+    Raises
+    ------
+    NotComparableError
+        It can't answer them, or nobody knows what its answers mean.
     """
     try:
         prediction = score.predict(model, columns, len(truth), where)

@@ -37,13 +37,20 @@ Scores = Callable[[Floats], Floats]
 class Comparison:
     """The outcome for two models on the same rows.
 
-    Attributes:
-        value: the other model's value of the metric.
-        difference: how much better the first one is.
-        lower: lower end of the 95 % interval of the difference.
-        upper: upper end of it.
-        rows: rows that both were judged by.
-        method: how the interval was found.
+    Attributes
+    ----------
+    value : float
+        The other model's value of the metric.
+    difference : float
+        How much better the first one is.
+    lower : float
+        Lower end of the 95 % interval of the difference.
+    upper : float
+        Upper end of it.
+    rows : int
+        Rows that both were judged by.
+    method : str
+        How the interval was found.
     """
 
     value: float
@@ -64,8 +71,10 @@ def sample(rows: int, seed: int) -> NDArray[np.int64]:
 def compare(metric: str, new: Answers, other: Answers, seed: int) -> Comparison:
     """Compare two models' answers to the same rows, in the same order.
 
-    Raises:
-        UndefinedMetricError: the metric has no value for one of them.
+    Raises
+    ------
+    UndefinedMetricError
+        The metric has no value for one of them.
     """
     known = {**metrics.CLASSIFICATION, **metrics.REGRESSION}[metric]
     sign = 1.0 if metric in metrics.MAXIMIZED else -1.0
@@ -104,8 +113,10 @@ def _bootstrap(new: Scores, other: Scores, sign: float, rows: int, seed: int) ->
 
     A resample in which the metric has no value (a class is missing in it) is left out.
 
-    Raises:
-        UndefinedMetricError: those are more than half.
+    Raises
+    ------
+    UndefinedMetricError
+        Those are more than half.
     """
     rng = np.random.default_rng(seed)
     found: list[Floats] = []

@@ -27,12 +27,18 @@ def importances(
 ) -> list[float]:
     """Return the share of each feature in the signature's order: at least 0, together 1, all equal if all are 0.
 
-    Args:
-        model: what is asked.
-        columns: the holdout.
-        answers: the model's, to all of its rows.
-        classes: of the columns of the probabilities; None for a regression.
-        seed: of all randomness; the same inputs give the same shares.
+    Parameters
+    ----------
+    model : Model
+        What is asked.
+    columns : Mapping[str, NDArray[Any]]
+        The holdout.
+    answers : Answers
+        The model's, to all of its rows.
+    classes : tuple[Any, ...] | None
+        Of the columns of the probabilities; None for a regression.
+    seed : int
+        Of all randomness; the same inputs give the same shares.
     """
     known = np.flatnonzero(answers.truth >= 0) if classes is not None else np.arange(len(answers.truth))
     rows = min(MAX_ROWS, max(MIN_ROWS, MAX_PREDICTIONS // len(model.features)))

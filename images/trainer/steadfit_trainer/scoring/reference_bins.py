@@ -46,13 +46,20 @@ def describe(
 ) -> Reference | None:
     """Return the reference of a result; None where there is nothing to count against.
 
-    Args:
-        model: the result.
-        paths: of the pod.
-        prediction: the model's answers to the holdout.
-        answers: the same beside the truth.
-        classes: in the order of the probabilities; None for a regression.
-        shares: importance of each feature, in the signature's order.
+    Parameters
+    ----------
+    model : Model
+        The result.
+    paths : Paths
+        Of the pod.
+    prediction : Prediction
+        The model's answers to the holdout.
+    answers : Answers
+        The same beside the truth.
+    classes : tuple[Label, ...] | None
+        In the order of the probabilities; None for a regression.
+    shares : list[float]
+        Importance of each feature, in the signature's order.
     """
     if classes is not None and len(classes) < 2:
         LOG.warning("the model knows one class only: nothing is counted while it serves")

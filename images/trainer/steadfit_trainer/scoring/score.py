@@ -28,8 +28,10 @@ TOLERANCE = 1e-3
 def load_holdout(folder: Path, features: tuple[Feature, ...], target: str) -> tuple[dict[str, NDArray[Any]], list[Any]]:
     """Return the holdout rows of all sources: the features' columns of shape [rows], and the labels.
 
-    Raises:
-        UserFailure: the signature names a column that the data does not have, or of another type.
+    Raises
+    ------
+    UserFailure
+        The signature names a column that the data does not have, or of another type.
     """
     return load(sorted(folder.glob("*.parquet")), features, target)
 
@@ -56,8 +58,10 @@ def load(files: list[Path], features: tuple[Feature, ...], target: str) -> tuple
 def values_of(feature: Feature, column: pa.ChunkedArray) -> NDArray[Any]:
     """Return a column as the model's encoding takes it: text as objects, numbers as numbers, missing as NaN or None.
 
-    Raises:
-        UserFailure: its type is not the signature's.
+    Raises
+    ------
+    UserFailure
+        Its type is not the signature's.
     """
     try:
         if feature.datatype == "BYTES":
@@ -81,14 +85,21 @@ def values_of(feature: Feature, column: pa.ChunkedArray) -> NDArray[Any]:
 def predict(model: Model, columns: Mapping[str, NDArray[Any]], rows: int, where: str = "the holdout") -> Prediction:
     """Predict all rows, a few thousand at a time, and check that the answers can be answers.
 
-    Args:
-        model: loaded.
-        columns: its inputs.
-        rows: how many.
-        where: the rows come from, for sentences.
+    Parameters
+    ----------
+    model : Model
+        Loaded.
+    columns : Mapping[str, NDArray[Any]]
+        Its inputs.
+    rows : int
+        How many.
+    where : str, default 'the holdout'
+        The rows come from, for sentences.
 
-    Raises:
-        UserFailure: the model fails, or answers NaN or something that is no probability.
+    Raises
+    ------
+    UserFailure
+        The model fails, or answers NaN or something that is no probability.
     """
     parts = []
     try:
@@ -133,14 +144,21 @@ def judged(
 ) -> metrics.Answers:
     """Return a model's answers beside the truth, as the metrics take them.
 
-    Args:
-        evaluation: what is asked.
-        prediction: the model's answers.
-        truth: the labels.
-        classes: of the columns of the probabilities; None for a regression.
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What is asked.
+    prediction : Prediction
+        The model's answers.
+    truth : list[Any]
+        The labels.
+    classes : tuple[Label, ...] | None
+        Of the columns of the probabilities; None for a regression.
 
-    Raises:
-        UserFailure: the model gives something else than the metrics need.
+    Raises
+    ------
+    UserFailure
+        The model gives something else than the metrics need.
     """
     known = metrics.REGRESSION if classes is None else metrics.CLASSIFICATION
     for name in (metric.name for metric in evaluation.metrics):

@@ -45,9 +45,12 @@ def evaluate_versions(
 ) -> dict[str, Any]:
     """Compare the versions of a run of purpose Evaluate, post the outcome and return it.
 
-    Raises:
-        StoreFailure: store or operator could not be reached until the deadline.
-        RefusedError: the operator refuses the outcome.
+    Raises
+    ------
+    StoreFailure
+        Store or operator could not be reached until the deadline.
+    RefusedError
+        The operator refuses the outcome.
     """
     if config.evaluate is None:
         raise ValueError("the configuration names no versions to evaluate")
@@ -65,8 +68,10 @@ def evaluate_versions(
 def outcome(config: Config, asked: Evaluate, paths: Paths, connect: Connect, patience: Patience) -> dict[str, Any]:
     """Return what was found: a comparison, or the reason why there is none.
 
-    Raises:
-        StoreFailure: the store did not answer until the deadline.
+    Raises
+    ------
+    StoreFailure
+        The store did not answer until the deadline.
     """
     resolved = json.loads(paths.resolved.read_text())
     rows, came = int(resolved["rows"]), int(resolved["outcomes"])

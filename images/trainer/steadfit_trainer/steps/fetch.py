@@ -87,9 +87,12 @@ class _Survey:
 def fetch(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store] = Store.connect) -> None:
     """Bring the data of a run.
 
-    Raises:
-        DataFailure: it is not there, can't be read, is not what it should be, or too little.
-        StoreFailure: the store failed.
+    Raises
+    ------
+    DataFailure
+        It is not there, can't be read, is not what it should be, or too little.
+    StoreFailure
+        The store failed.
     """
     for folder in (paths.data, paths.output, paths.holdout.parent):
         _empty(folder)
@@ -186,8 +189,10 @@ def _check_columns(each: Fetched) -> None:
 def _survey(split: list[Fetched], evaluation: Evaluation) -> _Survey:
     """Read the split column and the target of all labelled rows.
 
-    Raises:
-        DataFailure: a labelled row has no value to split by, or there are too few.
+    Raises
+    ------
+    DataFailure
+        A labelled row has no value to split by, or there are too few.
     """
     survey, column = _Survey(), evaluation.holdout.column
     for each in split:

@@ -43,10 +43,12 @@ def publish(
 ) -> str:
     """Publish the result of a run; return the name of its version.
 
-    Raises:
-        UserFailure: the training container's output is not what it should be, or the operator refuses the record.
-        StoreFailure: store or operator could not be reached until the deadline, or what lies beside the artifact
-            can't be read.
+    Raises
+    ------
+    UserFailure
+        The training container's output is not what it should be, or the operator refuses the record.
+    StoreFailure
+        Store or operator could not be reached until the deadline, or what lies beside the artifact can't be read.
     """
     folder = under(config.store.uri_prefix, config.run.namespace, config.run.training_job)
     manifest, result = assess(config, paths, folder, connect, patience)
@@ -68,8 +70,10 @@ def assess(
 
     The champion is compared with last, and whatever is wrong with it is no failure.
 
-    Raises:
-        UserFailure: it is absent, unreadable, or does not predict.
+    Raises
+    ------
+    UserFailure
+        It is absent, unreadable, or does not predict.
     """
     resolved = json.loads(paths.resolved.read_text())
     training_output.stage(paths.output, paths.staging)
@@ -110,9 +114,12 @@ def assess(
 def write_record(store: Store, uri: str, result: dict[str, Any]) -> None:
     """Write the complete record as one conditional request; an earlier attempt's is replaced.
 
-    Raises:
-        StoreFailure: a later attempt of the run has written its own.
-        StoreError: the store failed.
+    Raises
+    ------
+    StoreFailure
+        A later attempt of the run has written its own.
+    StoreError
+        The store failed.
     """
     content = record.dump(result)
     try:
@@ -129,8 +136,10 @@ def write_record(store: Store, uri: str, result: dict[str, Any]) -> None:
 def _past(config: Config, uri: str, connect: Callable[[StoreConfig], Store], patience: Patience) -> dict[str, Entry]:
     """Return which ModelDeployments rolled this artifact back.
 
-    Raises:
-        StoreFailure: the note says so in a way that can't be read; a person has to look at it.
+    Raises
+    ------
+    StoreFailure
+        The note says so in a way that can't be read; a person has to look at it.
     """
     try:
         return patience.retry(lambda: known(connect(config.store), uri), StoreError)
@@ -141,8 +150,10 @@ def _past(config: Config, uri: str, connect: Callable[[StoreConfig], Store], pat
 def _classes(model: Model, prediction: Prediction, labels: list[Label] | None) -> tuple[Label, ...] | None:
     """Return the classes in the order of the probabilities, or None for a regression.
 
-    Raises:
-        UserFailure: the model does not say, and the data has another number of labels.
+    Raises
+    ------
+    UserFailure
+        The model does not say, and the data has another number of labels.
     """
     if model.classes is not None:
         return model.classes
@@ -162,8 +173,10 @@ def _classes(model: Model, prediction: Prediction, labels: list[Label] | None) -
 def _parity(model: Model, staging: Path, sample: dict[str, Any]) -> dict[str, Any]:
     """Compare the model with its other formats; return the largest disagreement, or nothing if there is no other.
 
-    Raises:
-        UserFailure: they are not the same model.
+    Raises
+    ------
+    UserFailure
+        They are not the same model.
     """
     rows = len(next(iter(sample.values())))
     served, *others = registry.present(staging)

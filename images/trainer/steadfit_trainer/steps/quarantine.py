@@ -21,11 +21,16 @@ LOG = logging.getLogger(__name__)
 class Config(BaseModel):
     """What is to be written.
 
-    Attributes:
-        store: the store that holds the artifact.
-        uri: where the artifact lies.
-        put: new entries by the name of their ModelDeployment.
-        take: whose entries to take away: those that are not newer than the time.
+    Attributes
+    ----------
+    store : StoreConfig
+        The store that holds the artifact.
+    uri : str
+        Where the artifact lies.
+    put : dict[str, Entry], default {}
+        New entries by the name of their ModelDeployment.
+    take : dict[str, datetime], default {}
+        Whose entries to take away: those that are not newer than the time.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -39,9 +44,12 @@ class Config(BaseModel):
 def write_note(config: Config, connect: Callable[[StoreConfig], Store] = Store.connect) -> None:
     """Bring the note up to date; once more changes nothing.
 
-    Raises:
-        DataFailure: there is a note that can't be read, and must not be lost.
-        StoreFailure: the store failed.
+    Raises
+    ------
+    DataFailure
+        There is a note that can't be read, and must not be lost.
+    StoreFailure
+        The store failed.
     """
     try:
         store = connect(config.store)

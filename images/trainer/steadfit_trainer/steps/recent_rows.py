@@ -59,9 +59,12 @@ class _Rows:
 def fetch(config: Config, asked: Evaluate, paths: Paths, connect: Connect) -> None:
     """Write the newest labelled rows to where rows that judge lie, a file for each set of columns.
 
-    Raises:
-        DataFailure: a part can't be read, or the model takes its target as an input.
-        StoreError: the store failed.
+    Raises
+    ------
+    DataFailure
+        A part can't be read, or the model takes its target as an input.
+    StoreError
+        The store failed.
     """
     source, text = next((each, each.captured.window) for each in config.data if each.captured is not None)
     window = captured.length_of(text)
