@@ -210,13 +210,25 @@ BAD = [
         SERVING,
         "spec.monitors",
         [{"name": "m"}],
-        "a monitor needs one kind: set drift, quality, errorRate, latency or query",
+        "a monitor needs one kind: set drift, predictionDrift, quality, errorRate, latency or query",
     ),
     (
         SERVING,
         "spec.monitors",
         [{"name": "m", "drift": {"max": 0.2}, "errorRate": {"max": 0.1}}],
-        "a monitor needs one kind: set drift, quality, errorRate, latency or query",
+        "a monitor needs one kind: set drift, predictionDrift, quality, errorRate, latency or query",
+    ),
+    (
+        SERVING,
+        "spec.monitors",
+        [{"name": "m", "predictionDrift": {"max": 0.2}, "action": "Rollback"}],
+        "the action of predictionDrift must be Alert or Retrain: the world may have changed",
+    ),
+    (
+        SERVING,
+        "spec.monitors",
+        [{"name": "m", "predictionDrift": {"max": 0.2}, "minSamples": 100}],
+        "predictionDrift needs at least 200 samples",
     ),
     (
         SERVING,

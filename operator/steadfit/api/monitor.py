@@ -28,8 +28,8 @@ class MonitorKind(Model):
     """Smallest `minSamples`; with fewer samples chance alone passes the usual limits."""
 
 
-class Drift(MonitorKind):
-    """Inputs that no longer look like the training data, by bins frozen at training."""
+class BinnedDrift(MonitorKind):
+    """What the kinds of drift have in common."""
 
     ACTIONS = ("Alert", "Retrain")
     WHY = "the world may have changed, which a rollback does not mend"
@@ -40,6 +40,11 @@ class Drift(MonitorKind):
     (base 2, from 0 to 1)."""
     max: Annotated[float, Field(gt=0, le=100)]
     """Fires above this value."""
+
+
+class Drift(BinnedDrift):
+    """Inputs that no longer look like the training data, by bins frozen at training."""
+
     features: Annotated[
         Any,
         WithJsonSchema(
@@ -52,7 +57,11 @@ class Drift(MonitorKind):
         ),
     ] = "Weighted"
     """Weighted: the mean of all features by importance. Any: the largest one. Or a list of features: the largest of
-    these. `prediction` stands for the model's own answers."""
+    these."""
+
+
+class PredictionDrift(BinnedDrift):
+    """Answers that no longer look like those on the training data, by bins frozen at training."""
 
 
 class Quality(MonitorKind):
@@ -159,6 +168,8 @@ class Monitor(Model):
     """Name of the monitor."""
     drift: Drift | None = None
     """Measures the inputs."""
+    prediction_drift: PredictionDrift | None = None
+    """Measures the answers."""
     quality: Quality | None = None
     """Measures the outcomes."""
     error_rate: ErrorRate | None = None
@@ -174,7 +185,7 @@ class Monitor(Model):
     clear: float | None = None
     """Level at which it stops firing (seconds for a latency); the level itself less a tenth of it when absent."""
     min_samples: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    """Fewer samples in the window are no data: drift 500, quality 200, others 100 when absent."""
+    """Fewer samples in the window are no data: drift and predictionDrift 500, quality 200, others 100 when absent."""
     action: Action = "Alert"
     """What follows besides an alerting rule for Prometheus. Alert: nothing. Retrain: a run of the TrainingJob starts.
     Rollback: the last good version is restored, within spec.bakeDuration of the promotion of the live one. Recover:

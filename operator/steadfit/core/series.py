@@ -48,6 +48,14 @@ class RecordedSeries(StrEnum):
     DRIFT_JS_WEIGHTED = "steadfit:drift_js:weighted"
     DRIFT_JS_MAX = "steadfit:drift_js:max"
 
+    PREDICTION_BIN_INCREASE = "steadfit:prediction_bin_increase"
+    PREDICTION_INCREASE = "steadfit:prediction_increase"
+    PREDICTION_BIN_REFERENCE = "steadfit:prediction_bin_reference"
+    PREDICTION_BINS = "steadfit:prediction_bins"
+    PREDICTION_BIN_RATIO = "steadfit:prediction_bin_ratio"
+    PREDICTION_DRIFT_PSI = "steadfit:prediction_drift_psi"
+    PREDICTION_DRIFT_JS = "steadfit:prediction_drift_js"
+
     FEEDBACK_INCREASE = "steadfit:feedback_increase"
     QUALITY_ACCURACY = "steadfit:quality_accuracy"
     QUALITY_ROC_AUC = "steadfit:quality_roc_auc"

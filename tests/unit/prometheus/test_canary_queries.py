@@ -32,7 +32,9 @@ def test_every_grouped_query_finds_what_the_rules_record(tmp_path: Path) -> None
     shifted = psi(SHIFTED, REFERENCE, corrected=False) - bias
     alike = psi([100] * 10, REFERENCE, corrected=False) - bias
     feature(a, odd, [100] * 10, REFERENCE, importance=0.5)
+    feature(a, "prediction", [700, 300], [8000, 2000])
     found = asked(
+        monitor({"name": "p", "window": WINDOW, "predictionDrift": {"max": 1}}),
         monitor({"name": "w", "window": WINDOW, "drift": {"max": 1}}),
         monitor({"name": "l", "window": WINDOW, "drift": {"max": 1, "features": ["distance", odd]}}),
     )
@@ -40,6 +42,7 @@ def test_every_grouped_query_finds_what_the_rules_record(tmp_path: Path) -> None
     a.expect(found["steadfit:drift_psi:max"], 25, shifted)
     a.expect(f"max({found['steadfit:drift_psi']})", 25, shifted)
     a.expect(f"min({found['steadfit:drift_psi']})", 25, alike)
+    a.expect(found["steadfit:prediction_drift_psi"], 25, psi([700, 300], [8000, 2000]))
     a.expect(found["steadfit:predictions_count"], 25, 1000)
     a.play()
 

@@ -35,7 +35,7 @@ def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
         monitor(DRIFT),
         monitor({**DRIFT, "window": "30m"}),
         monitor(LISTED),
-        monitor({"name": "answers", "drift": {"max": 0.2, "features": ["prediction"]}}),
+        monitor({"name": "answers", "predictionDrift": {"max": 0.2}}),
         monitor(AUC),
     ]
     found = {query.series: query.expression for query in queries(map(recorded, monitors * 100), 90)}
@@ -44,6 +44,7 @@ def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
         "steadfit:drift_psi:max",
         "steadfit:drift_psi:weighted",
         "steadfit:feedback_count",
+        "steadfit:prediction_drift_psi",
         "steadfit:predictions_count",
         "steadfit:quality_roc_auc",
     ]
@@ -53,7 +54,7 @@ def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
     )
     assert (
         'max by (namespace, model, version, window, feature) (steadfit:drift_psi{window="1h",'
-        'feature=~"carrier|distance|prediction"}' in found["steadfit:drift_psi"]
+        'feature=~"carrier|distance"}' in found["steadfit:drift_psi"]
     )
 
 
@@ -74,6 +75,11 @@ def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
                 "steadfit:predictions_count": 1000.0,
             },
             0.4,
+        ),
+        (
+            {"name": "answers", "predictionDrift": {"statistic": "JS", "max": 0.2}},
+            {"steadfit:prediction_drift_js": 0.3, "steadfit:predictions_count": 1000.0},
+            0.3,
         ),
         (AUC, {"steadfit:quality_roc_auc": 0.6, "steadfit:feedback_count": 1000.0}, 0.6),
         (ERRORS, {"steadfit:error_ratio": 0.02, "steadfit:requests_count": 1000.0}, 0.02),

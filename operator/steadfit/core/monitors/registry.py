@@ -12,7 +12,7 @@ from steadfit.api.monitor import KINDS as API_KINDS
 from steadfit.api.monitor import Monitor
 
 from .kind import Kind, Limit, Measurement
-from .kinds import drift, error_rate, latency, quality, query
+from .kinds import drift, error_rate, latency, prediction_drift, quality, query
 
 
 def complete(kinds: Mapping[str, Kind], fields: Iterable[str]) -> Mapping[str, Kind]:
@@ -32,6 +32,7 @@ def complete(kinds: Mapping[str, Kind], fields: Iterable[str]) -> Mapping[str, K
 KINDS = complete(
     {
         "drift": drift,
+        "predictionDrift": prediction_drift,
         "quality": quality,
         "errorRate": error_rate,
         "latency": latency,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.promtool import STEP, Scene
-from tests.unit.core.rules.rising_counters import LABELS, deployment, drift, feature, psi, scene, serve
+from tests.unit.core.rules.rising_counters import LABELS, deployment, drift, feature, psi, rising, scene, serve
 
 STEPS_A_MINUTE = 60 // STEP
 EVEN = [5000] * 2
@@ -148,7 +148,6 @@ MOVED, STEADY = [800, 200], [505, 495]
         ({}, "heavy", "ModelInputDrift"),
         ({"features": "Any"}, "light", "ModelInputDrift"),
         ({"features": ["light", "absent"]}, "light", "ModelInputDrift"),
-        ({"features": ["prediction"]}, "prediction", "ModelPredictionDrift"),
         ({"features": "Any", "statistic": "JS", "max": 0.2}, "light", "ModelInputDrift"),
     ],
 )
@@ -165,6 +164,36 @@ def test_a_drift_monitor_watches_the_features_it_names(
         changed = feature_name in elsewhere or (fired and feature_name == moved)
         feature(a, feature_name, MOVED if changed else STEADY, EVEN, importance=importance)
     a.alerts(name, 25, *([fires("drift")] if fired else []))
+    a.play()
+
+
+@pytest.mark.parametrize("statistic", ["PSI", "JS"])
+@pytest.mark.parametrize("fired", [True, False])
+def test_a_prediction_drift_monitor_watches_the_answers_alone(tmp_path: Path, statistic: str, fired: bool) -> None:
+    monitor = {"name": "drift", "predictionDrift": {"statistic": statistic, "max": 0.2}}
+    a = scene(tmp_path, deployment(monitor))
+    serve(a, rows=1000)
+    # A column of the name is an input like any other, and it has moved in both cases.
+    for number, count in enumerate(MOVED):
+        column = {**LABELS, "feature": "prediction", "bin": str(number)}
+        a.scrape("steadfit_feature_bin_total", column, rising(float(count)))
+        a.scrape("steadfit_feature_reference_ratio", column, [0.5] * 60)
+    feature(a, "heavy", MOVED, EVEN, importance=0.9)
+    feature(a, "prediction", MOVED if fired else STEADY, EVEN)
+    a.alerts("ModelPredictionDrift", 25, *([fires("drift")] if fired else []))
+    a.alerts("ModelInputDrift", 25)
+    a.play()
+
+
+def test_an_alert_of_prediction_drift_says_how_far_the_answers_have_moved(tmp_path: Path) -> None:
+    a = scene(tmp_path, deployment({"name": "drift", "predictionDrift": {"max": 0.2}}))
+    serve(a, rows=1000)
+    feature(a, "prediction", MOVED, EVEN)
+    text = (
+        "The answers of ns/flights version 3 differ from its training data: "
+        f"PSI is {psi(MOVED, EVEN):.4g} over 10m, at most 0.2 is expected."
+    )
+    a.alerts("ModelPredictionDrift", 25, fires("drift"), summary=text)
     a.play()
 
 

@@ -28,8 +28,9 @@ def test_psi_and_js_of_every_feature_and_of_the_answers_equal_numpys(tmp_path: P
     ):
         rows = [*reference]
         expected = psi(counts, rows) + (len(rows) - 1) * (1 / sum(rows) - 1 / 10_000)
-        a.expect(f'steadfit:drift_psi{{feature="{name}", {OF_MODEL}}}', 25, expected)
-        a.expect(f'steadfit:drift_js{{feature="{name}", {OF_MODEL}}}', 25, js(counts, rows))
+        series, of = ("prediction_drift", "") if name == "prediction" else ("drift", f'feature="{name}", ')
+        a.expect(f"steadfit:{series}_psi{{{of}{OF_MODEL}}}", 25, expected)
+        a.expect(f"steadfit:{series}_js{{{of}{OF_MODEL}}}", 25, js(counts, rows))
     a.expect(f"steadfit:predictions_count{{{OF_MODEL}}}", 25, 1000)
     a.play()
 
@@ -86,7 +87,15 @@ def test_without_requests_there_is_no_drift_rather_than_a_number(tmp_path: Path)
     a = scene(tmp_path, deployment(drift()))
     serve(a, rows=0)
     feature(a, "x", [0, 0, 0], [5000, 3000, 2000], importance=1.0)
-    for name in ("drift_psi", "drift_js", "drift_psi:weighted", "drift_psi:max"):
+    feature(a, "prediction", [0, 0], [5000, 5000])
+    for name in (
+        "drift_psi",
+        "drift_js",
+        "drift_psi:weighted",
+        "drift_psi:max",
+        "prediction_drift_psi",
+        "prediction_drift_js",
+    ):
         a.expect(f"steadfit:{name}", 25, None)
     a.expect("steadfit:predictions_count", 25, 0)
     a.play()
@@ -104,7 +113,7 @@ def test_an_artifact_without_a_reference_is_counted_and_takes_nothing_from_the_o
     a.play()
 
 
-def test_a_column_named_prediction_is_left_out_and_the_answers_are_still_watched(tmp_path: Path) -> None:
+def test_a_column_named_prediction_and_the_answers_are_kept_apart(tmp_path: Path) -> None:
     a = scene(tmp_path, deployment(drift()))
     serve(a, rows=1000)
     feature(a, "prediction", [700, 300], [8000, 2000])
@@ -112,7 +121,9 @@ def test_a_column_named_prediction_is_left_out_and_the_answers_are_still_watched
         column = {**LABELS, "feature": "prediction", "bin": str(number)}
         a.scrape("steadfit_feature_bin_total", column, [float(count * step) for step in range(60)])
         a.scrape("steadfit_feature_reference_ratio", column, [0.5] * 60)
-    a.expect('steadfit:drift_psi{feature="prediction"}', 25, psi([700, 300], [8000, 2000]))
+    a.expect("steadfit:prediction_drift_psi", 25, psi([700, 300], [8000, 2000]))
+    column_psi = psi([10_000, 10_000], [5000, 5000], corrected=False) - (1 / 20_000 + 1 / 10_000)
+    a.expect('steadfit:drift_psi{feature="prediction"}', 25, column_psi)
     a.play()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from steadfit.api.monitor import Drift
 from steadfit.core.monitors.kind import AlertText, Limit, Recorded, Selection
@@ -13,7 +14,21 @@ from steadfit.core.series import RecordedSeries
 
 MIN_SAMPLES = 500
 
-_PREDICTION = [rules.PREDICTION]
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """The recorded series of one statistic: by feature, the mean by importance, the largest one."""
+
+    each: RecordedSeries
+    weighted: RecordedSeries
+    maximum: RecordedSeries
+
+
+_SERIES = {
+    "PSI": _Series(RecordedSeries.DRIFT_PSI, RecordedSeries.DRIFT_PSI_WEIGHTED, RecordedSeries.DRIFT_PSI_MAX),
+    "JS": _Series(RecordedSeries.DRIFT_JS, RecordedSeries.DRIFT_JS_WEIGHTED, RecordedSeries.DRIFT_JS_MAX),
+}
+"""The series by statistic."""
 
 
 def limit(drift: Drift) -> Limit:
@@ -23,7 +38,7 @@ def limit(drift: Drift) -> Limit:
 
 def measurement(drift: Drift) -> Recorded:
     """Return the recorded drift: the weighted mean, the largest one, or that of the listed features."""
-    series = rules.INPUTS[drift.statistic]
+    series = _SERIES[drift.statistic]
     if drift.features == "Weighted":
         return Recorded(series.weighted, RecordedSeries.PREDICTIONS)
     if drift.features == "Any":
@@ -49,19 +64,20 @@ def subject(drift: Drift) -> str:
     )
 
 
-def alert_name(drift: Drift) -> str:
+def alert_name(_: Drift) -> str:
     """Return the name of the alert."""
-    return "ModelPredictionDrift" if drift.features == _PREDICTION else "ModelInputDrift"
+    return "ModelInputDrift"
 
 
 def summary(drift: Drift, text: AlertText) -> str:
     """Return the sentence of the alert."""
-    what = "answers" if drift.features == _PREDICTION else "inputs"
     measure = f"{drift.statistic} is {text.value} over {text.window}"
-    return f"The {what} of {text.model} differ from its training data: {measure}, {text.expected} is expected."
+    return f"The inputs of {text.model} differ from its training data: {measure}, {text.expected} is expected."
 
 
 def recording_rules(_: Sequence[Drift], window: str, period: str) -> Iterator[Rule]:
-    """Return the rules for the predicted rows and the drift of every input."""
+    """Return the rules for the predicted rows and the drift of each input and of all."""
     yield predictions(window, period)
-    yield from rules.drift(window, period)
+    yield from rules.drift(rules.INPUTS, window, period)
+    for series in _SERIES.values():
+        yield from rules.over_all_inputs(series.each, series.weighted, series.maximum, window)

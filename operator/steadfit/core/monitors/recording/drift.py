@@ -7,99 +7,127 @@ PSI is recorded less what chance alone gives it, (bins - 1) * (1/n + 1/rows of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from steadfit.core.promql import MODEL, Rule, record
 from steadfit.core.series import RecordedSeries, ServerSeries
 
-PREDICTION = "prediction"
-"""The feature that stands for the model's own answers."""
 FEATURE = f"{MODEL}, feature"
-BIN = f"{FEATURE}, bin"
-
-# A column of this name would be counted with the answers, so it is not watched.
-_INPUTS = f'feature!="{PREDICTION}"'
 
 
 @dataclass(frozen=True, slots=True)
-class InputSeries:
-    """The recorded series of one statistic: by feature, the mean by importance, the largest one."""
+class BinnedSeries:
+    """The series of one distribution: what the server exports, and what the rules record of it.
 
-    each: RecordedSeries
-    weighted: RecordedSeries
-    maximum: RecordedSeries
+    Attributes
+    ----------
+    labels
+        Labels that tell one distribution from another.
+    counted
+        Rows by bin, a counter.
+    expected
+        Share of the training rows in each bin.
+    increase
+        Rows of the window by bin.
+    samples
+        Rows of the window.
+    reference
+        `expected` without the labels of replicas.
+    bins
+        Number of bins.
+    ratio
+        Share of the window's rows in each bin, smoothed.
+    psi
+        Population stability index.
+    js
+        Jensen-Shannon distance.
+    """
+
+    labels: str
+    counted: ServerSeries
+    expected: ServerSeries
+    increase: RecordedSeries
+    samples: RecordedSeries
+    reference: RecordedSeries
+    bins: RecordedSeries
+    ratio: RecordedSeries
+    psi: RecordedSeries
+    js: RecordedSeries
 
 
-INPUTS: Mapping[str, InputSeries] = {
-    "PSI": InputSeries(RecordedSeries.DRIFT_PSI, RecordedSeries.DRIFT_PSI_WEIGHTED, RecordedSeries.DRIFT_PSI_MAX),
-    "JS": InputSeries(RecordedSeries.DRIFT_JS, RecordedSeries.DRIFT_JS_WEIGHTED, RecordedSeries.DRIFT_JS_MAX),
-}
-"""The series by statistic."""
+INPUTS = BinnedSeries(
+    labels=FEATURE,
+    counted=ServerSeries.FEATURE_BIN,
+    expected=ServerSeries.FEATURE_REFERENCE,
+    increase=RecordedSeries.FEATURE_BIN_INCREASE,
+    samples=RecordedSeries.FEATURE_INCREASE,
+    reference=RecordedSeries.FEATURE_BIN_REFERENCE,
+    bins=RecordedSeries.FEATURE_BINS,
+    ratio=RecordedSeries.FEATURE_BIN_RATIO,
+    psi=RecordedSeries.DRIFT_PSI,
+    js=RecordedSeries.DRIFT_JS,
+)
+ANSWERS = BinnedSeries(
+    labels=MODEL,
+    counted=ServerSeries.PREDICTION_BIN,
+    expected=ServerSeries.PREDICTION_REFERENCE,
+    increase=RecordedSeries.PREDICTION_BIN_INCREASE,
+    samples=RecordedSeries.PREDICTION_INCREASE,
+    reference=RecordedSeries.PREDICTION_BIN_REFERENCE,
+    bins=RecordedSeries.PREDICTION_BINS,
+    ratio=RecordedSeries.PREDICTION_BIN_RATIO,
+    psi=RecordedSeries.PREDICTION_DRIFT_PSI,
+    js=RecordedSeries.PREDICTION_DRIFT_JS,
+)
 
 
-def drift(window: str, period: str) -> Iterator[Rule]:
+def drift(series: BinnedSeries, window: str, period: str) -> Iterator[Rule]:
     """Return the rules for one window; `period` is the window in PromQL. Each may use those before it."""
     label = f'window="{window}"'
-    increase = f"{RecordedSeries.FEATURE_BIN_INCREASE}{{{label}}}"
-    samples = f"{RecordedSeries.FEATURE_INCREASE}{{{label}}}"
-    reference = f"{RecordedSeries.FEATURE_BIN_REFERENCE}{{{label}}}"
-    bins = f"{RecordedSeries.FEATURE_BINS}{{{label}}}"
-    ratio = f"{RecordedSeries.FEATURE_BIN_RATIO}{{{label}}}"
-    answers = {"window": window, "feature": PREDICTION}
+    increase = f"{series.increase}{{{label}}}"
+    samples = f"{series.samples}{{{label}}}"
+    reference = f"{series.reference}{{{label}}}"
+    bins = f"{series.bins}{{{label}}}"
+    ratio = f"{series.ratio}{{{label}}}"
+    by, by_bin = series.labels, f"{series.labels}, bin"
 
-    yield record(
-        RecordedSeries.FEATURE_BIN_INCREASE,
-        f"sum by ({BIN}) (increase({ServerSeries.FEATURE_BIN}{{{_INPUTS}}}[{period}]))",
-        window=window,
-    )
-    yield record(
-        RecordedSeries.FEATURE_BIN_INCREASE,
-        f"sum by ({MODEL}, bin) (increase({ServerSeries.PREDICTION_BIN}[{period}]))",
-        **answers,
-    )
-    yield record(RecordedSeries.FEATURE_INCREASE, f"sum by ({FEATURE}) ({increase})", window=window)
+    yield record(series.increase, f"sum by ({by_bin}) (increase({series.counted}[{period}]))", window=window)
+    yield record(series.samples, f"sum by ({by}) ({increase})", window=window)
     # All replicas of a version export the same shares.
+    yield record(series.reference, f"max by ({by_bin}) ({series.expected})", window=window)
+    yield record(series.bins, f"count by ({by}) ({reference})", window=window)
     yield record(
-        RecordedSeries.FEATURE_BIN_REFERENCE,
-        f"max by ({BIN}) ({ServerSeries.FEATURE_REFERENCE}{{{_INPUTS}}})",
+        series.ratio,
+        f"({increase} + 0.5) / on ({by}) group_left () (({samples} > 0) + 0.5 * {bins})",
         window=window,
     )
     yield record(
-        RecordedSeries.FEATURE_BIN_REFERENCE, f"max by ({MODEL}, bin) ({ServerSeries.PREDICTION_REFERENCE})", **answers
-    )
-    yield record(RecordedSeries.FEATURE_BINS, f"count by ({FEATURE}) ({reference})", window=window)
-    yield record(
-        RecordedSeries.FEATURE_BIN_RATIO,
-        f"({increase} + 0.5) / on ({FEATURE}) group_left () (({samples} > 0) + 0.5 * {bins})",
-        window=window,
-    )
-    yield record(
-        RecordedSeries.DRIFT_PSI,
-        f"sum by ({FEATURE}) (({ratio} - {reference}) * ln({ratio} / {reference}))"
-        f" - on ({FEATURE}) (({bins} - 1) * (1 / {samples}"
+        series.psi,
+        f"sum by ({by}) (({ratio} - {reference}) * ln({ratio} / {reference}))"
+        f" - on ({by}) (({bins} - 1) * (1 / {samples}"
         f" + on ({MODEL}) group_left () (1 / (max by ({MODEL}) ({ServerSeries.REFERENCE_SAMPLES}) > 0))))",
         window=window,
     )
     yield record(
-        RecordedSeries.DRIFT_JS,
-        f"sqrt(clamp_min(0.5 * sum by ({FEATURE}) ("
+        series.js,
+        f"sqrt(clamp_min(0.5 * sum by ({by}) ("
         f"{ratio} * log2(2 * {ratio} / ({ratio} + {reference}))"
         f" + {reference} * log2(2 * {reference} / ({ratio} + {reference}))), 0))",
         window=window,
     )
-    for series in INPUTS.values():
-        yield from _over_all_inputs(series, window)
 
 
-def _over_all_inputs(series: InputSeries, window: str) -> Iterator[Rule]:
-    """Return the mean by importance and the maximum over a model's inputs."""
-    inputs = f'{series.each}{{{_INPUTS}, window="{window}"}}'
-    importance = f"max by ({FEATURE}) ({ServerSeries.FEATURE_IMPORTANCE}{{{_INPUTS}}})"
+def over_all_inputs(
+    each: RecordedSeries, weighted: RecordedSeries, maximum: RecordedSeries, window: str
+) -> Iterator[Rule]:
+    """Return the rules for the mean by importance and the maximum of a statistic over a model's inputs."""
+    inputs = f'{each}{{window="{window}"}}'
+    importance = f"max by ({FEATURE}) ({ServerSeries.FEATURE_IMPORTANCE})"
     yield record(
-        series.weighted,
+        weighted,
         f"sum by ({MODEL}) ({inputs} * on ({FEATURE}) {importance})"
         f" / on ({MODEL}) (sum by ({MODEL}) ({importance} and on ({FEATURE}) {inputs}) > 0)",
         window=window,
     )
-    yield record(series.maximum, f"max by ({MODEL}) ({inputs})", window=window)
+    yield record(maximum, f"max by ({MODEL}) ({inputs})", window=window)
