@@ -37,7 +37,7 @@ _PATH = re.compile(
 
 
 @dataclass(frozen=True)
-class Place:
+class PartPath:
     """What the path of a part says.
 
     Attributes
@@ -56,7 +56,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Request:
+class CapturedRequest:
     """One answered request.
 
     Attributes
@@ -80,12 +80,12 @@ class Request:
     probabilities: NDArray[Any] | None
 
 
-def path_of(kind: str, at: float, version: str, part: str) -> str:
+def part_path(kind: str, at: float, version: str, part: str) -> str:
     """Return where a part lies below the place of captures; `at` is the time of its rows."""
     return f"{kind}/hour={datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H}/version={version}/{part}.parquet"
 
 
-def place_of(path: str) -> Place | None:
+def parse_part_path(path: str) -> PartPath | None:
     """Return what a path below the place of captures says, or None if it is no part."""
     found = _PATH.fullmatch(path)
     if found is None:
@@ -94,7 +94,7 @@ def place_of(path: str) -> Place | None:
         hour = datetime.strptime(found["hour"], "%Y-%m-%dT%H").replace(tzinfo=UTC)
     except ValueError:
         return None
-    return Place(found["kind"], hour, found["version"])
+    return PartPath(found["kind"], hour, found["version"])
 
 
 def column_of(name: str) -> str:
@@ -107,7 +107,7 @@ def input_of(column: str) -> str | None:
     return None if column in OWN else column.removeprefix(_INPUT)
 
 
-def request_table(requests: Sequence[Request]) -> pa.Table:
+def request_table(requests: Sequence[CapturedRequest]) -> pa.Table:
     """Return the rows of requests that one version answered. NaN is a missing value."""
     rows = [len(request.prediction) for request in requests]
     arrays: dict[str, Any] = {

@@ -28,7 +28,7 @@ PART_BYTES = 16 * 1024 * 1024
 PARTS = 4
 # A request may take as long as a large object needs, but a silent connection is given up.
 _CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "30m"}
-# Short: whoever calls has a longer patience of its own and can say what it waits for.
+# Short: a caller retries until a deadline of its own, and its message names what it waits for.
 _RETRIES: RetryConfig = {
     "max_retries": 4,
     "retry_timeout": timedelta(seconds=60),

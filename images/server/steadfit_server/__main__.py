@@ -53,8 +53,8 @@ def main() -> int:
 
         return load(settings, capture)
 
-    retry, patience = settings.retry_seconds, settings.store_patience_seconds
-    Loader(load, lifecycle, _called(settings.artifact.store), retry, patience, loaded, failed).start()
+    retry, deadline = settings.retry_seconds, settings.store_deadline_seconds
+    Loader(load, lifecycle, _called(settings.artifact.store), retry, deadline, loaded, failed).start()
     metrics.listen(settings.host, settings.metrics_port)
     LOG.info("starting", extra={"fields": {"uri": settings.artifact.uri, "digest": settings.artifact.digest}})
     server.run()

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from steadfit_artifact.store import StoreConfig
 
 
-class Artifact(BaseModel):
+class ArtifactSettings(BaseModel):
     """Which artifact to serve, and the store it lies in."""
 
     model_config = ConfigDict(frozen=True)
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     model_name: str
     version: str
     revision: str
-    artifact: Json[Artifact]
+    artifact: Json[ArtifactSettings]
     capture: Json[CaptureSettings] | None = None
 
     model_dir: Path = Path("/steadfit/model")
@@ -67,4 +67,4 @@ class Settings(BaseSettings):
     capture_flush_rows: int = Field(5_000, gt=0)
     retry_seconds: float = Field(1.0, gt=0, description="first pause after a failed download; doubles up to a minute")
     # Long enough for a store that restarts, short enough that a person who waits for a rollout reads the cause.
-    store_patience_seconds: float = Field(60.0, ge=0)
+    store_deadline_seconds: float = Field(60.0, ge=0)

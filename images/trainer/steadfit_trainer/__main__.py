@@ -12,15 +12,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from steadfit_trainer.config import Config
-from steadfit_trainer.deadline import Patience
+from steadfit_trainer.deadline import Deadline
 from steadfit_trainer.failures import Failure
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.report import termination_message
 from steadfit_trainer.steps.evaluate import evaluate_versions
 from steadfit_trainer.steps.fetch import fetch
 from steadfit_trainer.steps.publish import publish
-from steadfit_trainer.steps.quarantine import Config as NoteConfig
-from steadfit_trainer.steps.quarantine import write_note
+from steadfit_trainer.steps.quarantine import QuarantineConfig, write_note
 
 LOG = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
         return _end(log, "Internal", f"Say which step to do: {' or '.join(STEPS)}.", INTERNAL_EXIT_CODE)
     try:
         if arguments[0] == "quarantine":
-            write_note(NoteConfig.model_validate_json(environment.get("STEADFIT_CONFIG", "")))
+            write_note(QuarantineConfig.model_validate_json(environment.get("STEADFIT_CONFIG", "")))
             return 0
         config = Config.model_validate_json(environment.get("STEADFIT_CONFIG", ""))
         paths = Paths(Path(environment.get("STEADFIT_ROOT", "/steadfit")))
@@ -49,12 +48,12 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
             fetch(config, paths)
         else:
             ca_file = environment.get("STEADFIT_CA_FILE")
-            patience = Patience(float(environment.get("STEADFIT_PUBLISH_DEADLINE", "1800")))
+            deadline = Deadline(float(environment.get("STEADFIT_PUBLISH_DEADLINE", "1800")))
             trusted = Path(ca_file) if ca_file else None
             if arguments[0] == "publish":
-                LOG.info("the version is %s", publish(config, paths, trusted, patience))
+                LOG.info("the version is %s", publish(config, paths, trusted, deadline))
             else:
-                LOG.info("found %s", evaluate_versions(config, paths, trusted, patience))
+                LOG.info("found %s", evaluate_versions(config, paths, trusted, deadline))
     except Failure as failure:
         LOG.error("%s", failure, exc_info=failure.__cause__)
         return _end(log, failure.failure_class, str(failure), failure.exit_code)

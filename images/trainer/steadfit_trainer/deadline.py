@@ -15,7 +15,7 @@ MAX_SECONDS = 60.0
 T = TypeVar("T")
 
 
-class Patience:
+class Deadline:
     """A deadline from now on, and growing pauses before it.
 
     Parameters
@@ -41,9 +41,9 @@ class Patience:
         self._seconds = seconds
         self._end = clock() + seconds
 
-    def part(self, share: float, what: str) -> "Patience":
-        """Return a patience with a share of the time that is left, for something that may fail."""
-        return Patience(share * max(0.0, self._end - self._clock()), self._sleep, self._clock, what)
+    def part(self, share: float, what: str) -> "Deadline":
+        """Return a deadline with a share of the time that is left, for something that may fail."""
+        return Deadline(share * max(0.0, self._end - self._clock()), self._sleep, self._clock, what)
 
     def pause(self, seconds: float, why: str) -> None:
         """Wait.

@@ -17,7 +17,7 @@ from steadfit_server.inference.predictor import Predictor
 from steadfit_server.model.interface import Output, ServedModel
 from steadfit_server.settings import Settings
 from steadfit_server.telemetry.metrics import Metrics
-from steadfit_server.telemetry.signals import Capture, Signals
+from steadfit_server.telemetry.signals import CaptureSink, Signals
 
 INFER = "/v2/models/flights/infer"
 FEEDBACK = "/v2/models/flights/feedback"
@@ -109,7 +109,7 @@ class Caller:
         model: ServedModel | None = None,
         reference: Mapping[str, Any] | None = None,
         classes: Sequence[Label] | None = (0, 1),
-        capture: Capture | None = None,
+        capture: CaptureSink | None = None,
         **changes: Any,
     ) -> None:
         self.settings = settings(**changes)

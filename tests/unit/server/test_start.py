@@ -68,7 +68,7 @@ def test_a_store_that_stays_away_ends_the_server_with_a_sentence_that_names_it_a
     tmp_path: Path, s3: S3, environment: dict[str, str]
 ) -> None:
     s3.away = True
-    with serving(tmp_path, MODULE, **environment, STEADFIT_STORE_PATIENCE_SECONDS="0.5") as server:
+    with serving(tmp_path, MODULE, **environment, STEADFIT_STORE_DEADLINE_SECONDS="0.5") as server:
         assert server.exit_code() == 1
     sentence = server.termination_log.read_text()
     assert sentence.startswith(f"The store s3://bucket/prefix at {s3.endpoint} did not give the model in 0.5 s: ")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from steadfit_artifact import captures
-from steadfit_artifact.captures import OUTCOMES, REQUESTS, Request, path_of
+from steadfit_artifact.captures import OUTCOMES, REQUESTS, CapturedRequest, part_path
 
 from tests.unit.trainer.run_pod import LAKE, World, as_parquet
 
@@ -19,10 +19,10 @@ def recorded(window: str = "720h", **more: Any) -> dict[str, Any]:
 
 
 def put_requests(
-    world: World, *requests: Request, version: str = "7", part: str = "pod-1", at: datetime | None = None
+    world: World, *requests: CapturedRequest, version: str = "7", part: str = "pod-1", at: datetime | None = None
 ) -> None:
     moment = at.timestamp() if at else requests[0].at
-    path = path_of(REQUESTS, moment, version, part)
+    path = part_path(REQUESTS, moment, version, part)
     world.store().put(PLACE + path, as_parquet(captures.request_table(requests)))
 
 
@@ -30,11 +30,11 @@ def put_outcomes(
     world: World, *outcomes: tuple[str, int, datetime, str], version: str = "7", part: str = "pod-1"
 ) -> None:
     rows = [(prediction_id, row, at.timestamp(), text) for prediction_id, row, at, text in outcomes]
-    path = path_of(OUTCOMES, rows[0][2], version, part)
+    path = part_path(OUTCOMES, rows[0][2], version, part)
     world.store().put(PLACE + path, as_parquet(captures.outcome_table(rows)))
 
 
-def request(prediction_id: str, at: datetime, rows: int = 1, **columns: Any) -> Request:
+def request(prediction_id: str, at: datetime, rows: int = 1, **columns: Any) -> CapturedRequest:
     given = {name: np.array(values) for name, values in columns.items()} or {"wind": np.arange(rows) / 2}
     count = len(next(iter(given.values())))
-    return Request(prediction_id, at.timestamp(), given, np.ones(count, np.int64), None)
+    return CapturedRequest(prediction_id, at.timestamp(), given, np.ones(count, np.int64), None)

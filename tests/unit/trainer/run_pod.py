@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from obstore.store import MemoryStore
 from steadfit_artifact.store import Store, StoreConfig
 from steadfit_trainer.config import Config
-from steadfit_trainer.deadline import Patience
+from steadfit_trainer.deadline import Deadline
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.steps.fetch import fetch
 from steadfit_trainer.steps.publish import publish
@@ -114,14 +114,14 @@ class World:
         return found
 
 
-def fast(seconds: float) -> Patience:
-    """Return a patience whose time passes by its pauses alone."""
+def fast(seconds: float) -> Deadline:
+    """Return a deadline whose time passes by its pauses alone."""
     now = [0.0]
 
     def sleep(pause: float) -> None:
         now[0] += pause
 
-    return Patience(seconds, sleep, lambda: now[0])
+    return Deadline(seconds, sleep, lambda: now[0])
 
 
 def as_parquet(table: pa.Table) -> bytes:

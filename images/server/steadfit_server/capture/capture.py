@@ -1,12 +1,12 @@
-"""Answered requests and their outcomes to the store, so that there is something to learn from.
+"""Capture of answered requests and their outcomes: the data of later trainings, written to the store.
 
-Off the request path: a request costs one hash, and if it is kept, an append to a queue of bounded rows and bytes. A
-thread of its own writes the queue as Parquet parts, each minute or as soon as enough rows wait. What the queue has
-no room for, and what the store does not take in some minutes (outbox.py), is lost and counted; no request ever waits or
-fails for it.
+A request costs one hash, and if it is captured, an append to a queue that is bounded in rows and bytes. A thread
+writes the queue as Parquet parts, each minute or as soon as enough rows wait. Rows that do not fit into the queue, and
+parts that the store does not accept within some minutes (`upload_queue.py`), are lost and counted; no request waits or
+fails because of them.
 
-Which requests are kept follows from a hash of the prediction id alone, so that every replica and every version keeps
-the outcomes of exactly those requests.
+A hash of the prediction id alone decides which requests are captured, so every replica and every version captures the
+outcomes of the same requests.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 from steadfit_artifact.store import under
 
-from steadfit_server.capture.upload_queue import PATIENCE_SECONDS, Outbox, Part, Store
+from steadfit_server.capture.upload_queue import GIVE_UP_SECONDS, ObjectWriter, Part, UploadQueue
 
 if TYPE_CHECKING:
-    from steadfit_artifact.captures import Request
+    from steadfit_artifact.captures import CapturedRequest
 
     from steadfit_server.model.interface import Output
 
@@ -99,7 +99,7 @@ class Capture:
         Share of requests to keep, from 0 to 1.
     version : str
         Of the model that answers here.
-    connect : Callable[[], Store]
+    connect : Callable[[], ObjectWriter]
         Opens the store; called by the thread, and again after a failure.
     pod : str, default ''
         Part of the parts' names, which must differ between replicas.
@@ -111,7 +111,7 @@ class Capture:
         At most so many wait, those being written included.
     max_bytes : int, default MAX_BYTES
         At most so much waits, roughly.
-    patience : float, default PATIENCE_SECONDS
+    give_up_seconds : float, default GIVE_UP_SECONDS
         Seconds for which the store is asked again to take what it refused.
     """
 
@@ -120,19 +120,19 @@ class Capture:
         uri: str,
         sample: float,
         version: str,
-        connect: Callable[[], Store],
+        connect: Callable[[], ObjectWriter],
         pod: str = "",
         *,
         seconds: float = SECONDS,
         rows: int = ROWS,
         max_rows: int = MAX_ROWS,
         max_bytes: int = MAX_BYTES,
-        patience: float = PATIENCE_SECONDS,
+        give_up_seconds: float = GIVE_UP_SECONDS,
     ) -> None:
         self._uri = uri
         self._bound = round(sample * 2**64)
         self._version = version
-        self._outbox = Outbox(connect, self._done, patience)
+        self._uploads = UploadQueue(connect, self._done, give_up_seconds)
         # Unlike a count alone, the time is another one after the container was restarted in the same pod.
         self._part = f"{pod or socket.gethostname()}-{time.time_ns() // 1_000_000}"
         self._parts = 0
@@ -237,7 +237,7 @@ class Capture:
         flush_at = time.monotonic() + self._seconds
         while True:
             with self._lock:
-                wait = min(flush_at, self._outbox.due) - time.monotonic()
+                wait = min(flush_at, self._uploads.due) - time.monotonic()
                 self._lock.wait_for(lambda: self._stopping or self._queued_rows >= self._rows, max(wait, 0))
                 items: list[_Answered | _Outcome] = []
                 # Not what waits only because the store is asked again: parts would be crumbs.
@@ -247,8 +247,8 @@ class Capture:
                 stopping = self._stopping
             for key, group in _grouped(items).items():
                 self._pack(key, group)
-            if stopping or time.monotonic() >= self._outbox.due:
-                self._outbox.send(last=stopping)
+            if stopping or time.monotonic() >= self._uploads.due:
+                self._uploads.send(last=stopping)
             if stopping:
                 return
 
@@ -259,13 +259,13 @@ class Capture:
         rows, size = sum(item.rows for item in items), sum(item.size for item in items)
         kind, hour, version = key
         self._parts += 1
-        path = captures.path_of(kind, hour * 3600, version or self._version, f"{self._part}-{self._parts:05d}")
+        path = captures.part_path(kind, hour * 3600, version or self._version, f"{self._part}-{self._parts:05d}")
         try:
             content = _parquet(items)
         except Exception as error:
             self._done(Part(path, b"", rows, size), f"captured rows can't be written: {error}")
         else:
-            self._outbox.add(Part(under(self._uri, path), content, rows, size))
+            self._uploads.add(Part(under(self._uri, path), content, rows, size))
 
     def _done(self, part: Part, failure: str | None) -> None:
         """Count the rows of a part that has left, and make room for others."""
@@ -314,15 +314,15 @@ def _parquet(items: list[_Answered | _Outcome]) -> bytes:
     return target.getvalue()
 
 
-def _request(item: _Answered) -> "Request":
-    from steadfit_artifact.captures import Request
+def _request(item: _Answered) -> "CapturedRequest":
+    from steadfit_artifact.captures import CapturedRequest
 
     outputs = {output.name: output for output in item.outputs}
     found = outputs.get("label") or outputs["prediction"]
     probabilities = None
     if "probabilities" in outputs:
         probabilities = np.asarray(outputs["probabilities"].data).reshape(outputs["probabilities"].shape)
-    return Request(item.prediction_id, item.at, item.columns, found.data, probabilities)
+    return CapturedRequest(item.prediction_id, item.at, item.columns, found.data, probabilities)
 
 
 def _size(values: NDArray[Any]) -> int:

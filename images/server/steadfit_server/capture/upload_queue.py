@@ -14,12 +14,12 @@ from typing import Protocol
 LOG = logging.getLogger(__name__)
 
 # Long enough for a store to be restarted elsewhere.
-PATIENCE_SECONDS = 300.0
+GIVE_UP_SECONDS = 300.0
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 
 
-class Store(Protocol):
+class ObjectWriter(Protocol):
     """What takes parts."""
 
     def put(self, uri: str, content: bytes) -> None:
@@ -51,16 +51,16 @@ class Part:
     made: float = field(default_factory=time.monotonic)
 
 
-class Outbox:
+class UploadQueue:
     """Hands parts to the store in the order they were made; not for several threads at once.
 
     Parameters
     ----------
-    connect : Callable[[], Store]
+    connect : Callable[[], ObjectWriter]
         Opens the store; called again after every failure, because keys and certificates may be others by then.
     done : Callable[[Part, str | None], None]
         Is told of every part that leaves, and why it is lost, if it is.
-    patience : float, default PATIENCE_SECONDS
+    give_up_seconds : float, default GIVE_UP_SECONDS
         Seconds that a part is tried for.
     pause : float, default FIRST_PAUSE_SECONDS
         Seconds between a refusal and the next try; doubles up to half a minute.
@@ -73,17 +73,17 @@ class Outbox:
 
     def __init__(
         self,
-        connect: Callable[[], Store],
+        connect: Callable[[], ObjectWriter],
         done: Callable[[Part, str | None], None],
-        patience: float = PATIENCE_SECONDS,
+        give_up_seconds: float = GIVE_UP_SECONDS,
         pause: float = FIRST_PAUSE_SECONDS,
     ) -> None:
         self._connect = connect
         self._done = done
-        self._patience = patience
+        self._give_up_seconds = give_up_seconds
         self._first_pause = self._pause = pause
         self._parts: deque[Part] = deque()
-        self._store: Store | None = None
+        self._store: ObjectWriter | None = None
         self._complained = False
         self.due = float("inf")
 
@@ -97,7 +97,7 @@ class Outbox:
         """Hand over what waits, until the store refuses; `last` tries each part once and gives it up."""
         while self._parts:
             part, failure = self._parts[0], self._try(self._parts[0])
-            if failure is not None and not last and time.monotonic() - part.made < self._patience:
+            if failure is not None and not last and time.monotonic() - part.made < self._give_up_seconds:
                 self.due = time.monotonic() + self._pause
                 self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
                 return
@@ -115,7 +115,7 @@ class Outbox:
             self._store = None
             failure = f"captured rows can't be written: {error}"
             if not self._complained:
-                LOG.warning("%s", failure, extra={"fields": {"tried_for_seconds": self._patience}})
+                LOG.warning("%s", failure, extra={"fields": {"tried_for_seconds": self._give_up_seconds}})
             self._complained = True
             return failure
         self._complained, self._pause = False, self._first_pause

@@ -38,18 +38,18 @@ class OutcomeCounts:
     version, revision : str
         Of the model that is served; its series exist from the start.
     task : Task | None
-        What that predicts; None if its outcomes can't be judged.
-    judge : OutcomeScorer
+        What that predicts; None if its outcomes can't be scored.
+    scorer : OutcomeScorer
         Whose bins are counted.
     """
 
-    def __init__(self, version: str, revision: str, task: Task | None, judge: OutcomeScorer) -> None:
-        self._judge = judge
+    def __init__(self, version: str, revision: str, task: Task | None, scorer: OutcomeScorer) -> None:
+        self._scorer = scorer
         self._lock = threading.Lock()
         self._rejected = dict.fromkeys(REASONS, 0)
         self._tallies: dict[tuple[str, str], OutcomeTally] = {}
         if task is not None:
-            own = self._tallies[version, revision] = OutcomeTally.empty(version, revision, task, judge.bins(task))
+            own = self._tallies[version, revision] = OutcomeTally.empty(version, revision, task, scorer.bins(task))
             own.shown = True
         self._most = len(self._tallies) + MAX_OTHER_VERSIONS
 
@@ -58,16 +58,16 @@ class OutcomeCounts:
         tally = self._tallies.get((version, revision))
         return len(self._tallies) < self._most if tally is None else tally.task == task
 
-    def add(self, version: str, revision: str, task: Task, judged: ScoredOutcome) -> None:
+    def add(self, version: str, revision: str, task: Task, scored: ScoredOutcome) -> None:
         """Count one outcome; `takes` said that it can be."""
         with self._lock:
             tally = self._tallies.get((version, revision))
             if tally is None:
-                tally = OutcomeTally.empty(version, revision, task, self._judge.bins(task))
+                tally = OutcomeTally.empty(version, revision, task, self._scorer.bins(task))
                 self._tallies[version, revision] = tally
-            tally.counts[judged.bin, judged.outcome] += 1
-            tally.squared_error += judged.squared_error
-            tally.absolute_error += judged.absolute_error
+            tally.counts[scored.bin, scored.outcome] += 1
+            tally.squared_error += scored.squared_error
+            tally.absolute_error += scored.absolute_error
 
     def reject(self, reason: str) -> None:
         """Count one outcome that was not counted, by the reason."""

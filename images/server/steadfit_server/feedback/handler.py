@@ -52,7 +52,7 @@ class Received:
         return {"counted": self.counted, "replayed": self.replayed, "rejected": self.rejected}
 
 
-class Served(Protocol):
+class ServedVersion(Protocol):
     """Which model is served here."""
 
     @property
@@ -64,16 +64,16 @@ class Served(Protocol):
         """Its revision."""
 
 
-class Feedback:
+class FeedbackHandler:
     """Takes outcomes; several threads may at once.
 
     Parameters
     ----------
-    served : Served
-        Whose classes `judge` knows.
+    served : ServedVersion
+        Whose classes `score` knows.
     tokens : Tokens
         Verifies.
-    judge : OutcomeScorer
+    scorer : OutcomeScorer
         Compares outcome and prediction.
     counts : OutcomeCounts
         Where they are counted.
@@ -87,9 +87,9 @@ class Feedback:
 
     def __init__(
         self,
-        served: Served,
+        served: ServedVersion,
         tokens: Tokens,
-        judge: OutcomeScorer,
+        scorer: OutcomeScorer,
         counts: OutcomeCounts,
         max_age_seconds: float,
         keep: Sink,
@@ -97,7 +97,7 @@ class Feedback:
     ) -> None:
         self._served = (served.version, served.revision)
         self._tokens = tokens
-        self._judge = judge
+        self._scorer = scorer
         self._counts = counts
         self._max_age = max_age_seconds
         self._keep = keep
@@ -142,7 +142,7 @@ class Feedback:
             )
         served = (token.version, token.revision) == self._served
         try:
-            judged = self._judge.judge(token, row, outcome, served)
+            scored = self._scorer.score(token, row, outcome, served)
         except OutcomeError as error:
             raise RejectedError("wrong_type", f".outcome {error}") from None
         with self._lock:
@@ -156,7 +156,7 @@ class Feedback:
                     f".token is of version {quoted(token.version)}, and this replica counts outcomes of "
                     f"{MAX_OTHER_VERSIONS} others already.",
                 )
-            self._counts.add(token.version, token.revision, token.task, judged)
+            self._counts.add(token.version, token.revision, token.task, scored)
         self._keep(token.prediction_id, now, row, outcome, token.version)
         return True
 

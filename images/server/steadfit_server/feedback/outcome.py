@@ -8,7 +8,7 @@ from steadfit_artifact.prediction import Label
 from steadfit_artifact.reference import MAX_COUNTED_CLASSES, OTHER, ClassPredictions, Reference, Task, label_text
 
 from steadfit_server.feedback.token import SCORE_STEPS, Token
-from steadfit_server.model.output_semantics import Meaning, identity
+from steadfit_server.model.output_semantics import OutputSemantics, identity
 from steadfit_server.protocol.errors import quoted
 
 # Equal-width parts of the score from 0 to 1: enough for calibration, and for the area under the ROC curve.
@@ -40,15 +40,15 @@ class OutcomeScorer:
 
     Parameters
     ----------
-    meaning : Meaning | None
+    semantics : OutputSemantics | None
         Of the served model's outputs; None if nobody names its classes.
     reference : Reference | None
         Of its artifact, which names the classes that are counted by name.
     """
 
-    def __init__(self, meaning: Meaning | None, reference: Reference | None) -> None:
-        self._meaning = meaning
-        classes = meaning.classes if meaning is not None else ()
+    def __init__(self, semantics: OutputSemantics | None, reference: Reference | None) -> None:
+        self._semantics = semantics
+        classes = semantics.classes if semantics is not None else ()
         self._identities = frozenset(map(identity, classes))
         counted = classes[:MAX_COUNTED_CLASSES]
         texts = [label_text(label) for label in counted]
@@ -57,12 +57,12 @@ class OutcomeScorer:
         self._names = dict(zip(map(identity, counted), texts, strict=False))
 
     def bins(self, task: Task) -> tuple[str, ...]:
-        """Return the bins that `judge` gives for a task."""
+        """Return the bins that `score` gives for a task."""
         if task == "binary":
             return tuple(map(str, range(SCORE_BINS)))
         return ("value",) if task == "regression" else tuple(dict.fromkeys([*self._names.values(), OTHER]))
 
-    def judge(self, token: Token, row: int, outcome: object, served: bool) -> ScoredOutcome:
+    def score(self, token: Token, row: int, outcome: object, served: bool) -> ScoredOutcome:
         """Compare an outcome with what was predicted for a row of the token.
 
         Parameters
@@ -96,9 +96,9 @@ class OutcomeScorer:
         return ScoredOutcome(self._names.get(predicted, OTHER), "correct" if label == predicted else "wrong")
 
     def _no_class(self, outcome: Label, served: bool) -> str:
-        if not served or self._meaning is None:
+        if not served or self._semantics is None:
             return f"is {quoted(outcome)}, which is no class of the version that predicted."
-        known = ", ".join(quoted(label_text(label)) for label in self._meaning.classes[:20])
+        known = ", ".join(quoted(label_text(label)) for label in self._semantics.classes[:20])
         return f"is {quoted(outcome)}; the model's classes are {known}."
 
 

@@ -8,7 +8,7 @@ A token is base64url, without padding, of
     format (1) | model (4) | task (1) | length, version | length, revision | binary: positive (4), negative (4)
     | seconds since 1970 (4) | prediction id (16) | what was predicted, for each row | keyed BLAKE2b (16)
 
-with, for each row, the score as a 65520th (2), the class (4, `meaning.identity`) or the value (8).
+with, for each row, the score as a 65520th (2), the class (4, `semantics.identity`) or the value (8).
 
 The key is derived from the store's secret access key, which every pod of the ModelDeployment has in a file, and from
 the names of namespace and model: nobody else can make a token, and one model's says nothing to another. BLAKE2b with a
@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from steadfit_artifact.reference import Task
 
-from steadfit_server.model.output_semantics import Meaning, identity
+from steadfit_server.model.output_semantics import OutputSemantics, identity
 
 FORMAT = 1
 MAC_BYTES = 16
@@ -106,14 +106,14 @@ class Tokens:
         self._model = hashlib.sha256(f"{namespace}\0{model}".encode()).digest()[:4]
         self._served = _text(version) + _text(revision)
 
-    def signer(self, meaning: Meaning) -> "Signer":
+    def signer(self, semantics: OutputSemantics) -> "Signer":
         """Return what signs the predictions of the model that is served."""
-        code, dtype = _TASKS[meaning.task]
+        code, dtype = _TASKS[semantics.task]
         prefix = _HEAD.pack(FORMAT, self._model, code) + self._served
-        if meaning.task == "binary":
-            positive, negative = meaning.positive, 1 - meaning.positive
-            prefix += _CLASSES.pack(identity(meaning.classes[positive]), identity(meaning.classes[negative]))
-        return Signer(self._key, prefix, meaning, dtype)
+        if semantics.task == "binary":
+            positive, negative = semantics.positive, 1 - semantics.positive
+            prefix += _CLASSES.pack(identity(semantics.classes[positive]), identity(semantics.classes[negative]))
+        return Signer(self._key, prefix, semantics, dtype)
 
     def verify(self, text: str) -> Token:
         """Return what a token says.
@@ -140,15 +140,15 @@ class Tokens:
 class Signer:
     """Makes the tokens of one model's answers."""
 
-    def __init__(self, key: bytes, prefix: bytes, meaning: Meaning, dtype: str) -> None:
+    def __init__(self, key: bytes, prefix: bytes, semantics: OutputSemantics, dtype: str) -> None:
         self._key = key
         self._prefix = prefix
-        self._task = meaning.task
+        self._task = semantics.task
         self._dtype = dtype
-        self._identities = {label: identity(label) for label in meaning.classes}
+        self._identities = {label: identity(label) for label in semantics.classes}
 
     def sign(self, prediction_id: bytes, at: float, predicted: NDArray[Any]) -> str:
-        """Return the token of one answer; `predicted` is what `Meaning.predicted` returns."""
+        """Return the token of one answer; `predicted` is what `OutputSemantics.predicted` returns."""
         body = self._prefix + _EVENT.pack(int(at), prediction_id) + self._rows(predicted)
         return base64.urlsafe_b64encode(body + _mac(self._key, body)).rstrip(b"=").decode()
 

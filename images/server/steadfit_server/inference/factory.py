@@ -11,12 +11,12 @@ from steadfit_artifact.transfer import download
 from steadfit_server.inference.predictor import Predictor
 from steadfit_server.model.artifact_model import ArtifactModel
 from steadfit_server.settings import Settings
-from steadfit_server.telemetry.signals import Capture, Signals
+from steadfit_server.telemetry.signals import CaptureSink, Signals
 
 LOG = logging.getLogger(__name__)
 
 
-def load(settings: Settings, capture: Capture | None = None) -> Predictor:
+def load(settings: Settings, capture: CaptureSink | None = None) -> Predictor:
     """Fetch the artifact, check every byte against its digest, and only then load the model.
 
     An artifact that this ModelDeployment rolled back is refused, though nobody in the cluster remembers it any more.

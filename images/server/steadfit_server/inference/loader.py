@@ -35,7 +35,7 @@ class Loader:
         What to call the store in a sentence.
     pause_seconds : float
         First pause after a failure of the store; doubles up to a minute.
-    patience_seconds : float
+    deadline_seconds : float
         For how long the store is tried; the last attempt begins at the end of it.
     on_loaded : Callable[[Predictor], None]
         Called with the model just before the server becomes ready.
@@ -49,7 +49,7 @@ class Loader:
         lifecycle: Lifecycle,
         store: str,
         pause_seconds: float,
-        patience_seconds: float,
+        deadline_seconds: float,
         on_loaded: Callable[[Predictor], None],
         on_failed: Callable[[str], None],
     ) -> None:
@@ -57,7 +57,7 @@ class Loader:
         self._lifecycle = lifecycle
         self._store = store
         self._pause = pause_seconds
-        self._patience = patience_seconds
+        self._deadline_seconds = deadline_seconds
         self._on_loaded = on_loaded
         self._on_failed = on_failed
 
@@ -67,7 +67,7 @@ class Loader:
 
     def run(self) -> None:
         """Load; returns when the model is there or is given up."""
-        pause, end = self._pause, time.monotonic() + self._patience
+        pause, end = self._pause, time.monotonic() + self._deadline_seconds
         while True:
             started = time.monotonic()
             try:
@@ -76,7 +76,7 @@ class Loader:
                 self._lifecycle.reason = str(error)
                 left = end - time.monotonic()
                 if left <= 0:
-                    self._on_failed(f"{self._store} did not give the model in {self._patience:g} s: {error}")
+                    self._on_failed(f"{self._store} did not give the model in {self._deadline_seconds:g} s: {error}")
                     return
                 pause = min(pause, left)
                 LOG.warning("%s", error, extra={"fields": {"retryInSeconds": round(pause, 3)}})

@@ -10,7 +10,7 @@ from steadfit_artifact.prediction import Label, Model, Prediction
 
 from steadfit_server.model.interface import Output, example
 from steadfit_server.protocol.errors import InvalidInputError
-from steadfit_server.protocol.inference_request import Feature
+from steadfit_server.protocol.inference_request import InputFeature
 
 # A numpy array's kind to the protocol's datatype; what is not here are objects and strings.
 _DATATYPES = {"b": "BOOL", "i": "INT64", "u": "UINT64", "f": "FP64"}
@@ -37,7 +37,7 @@ class ArtifactModel:
         ]
 
     @property
-    def features(self) -> Sequence[Feature]:
+    def features(self) -> Sequence[InputFeature]:
         """The model's inputs."""
         return self._model.features
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steadfit_server.protocol.inference_request import Feature
+from steadfit_server.protocol.inference_request import InputFeature
 from steadfit_server.protocol.tensors import DTYPES
 
 
@@ -52,7 +52,7 @@ class ServedModel(Protocol):
     """What the server needs of a loaded model."""
 
     @property
-    def features(self) -> Sequence[Feature]:
+    def features(self) -> Sequence[InputFeature]:
         """The model's inputs."""
 
     @property
@@ -67,7 +67,7 @@ class ServedModel(Protocol):
         """Return the outputs for columns of shape [rows]; raises InvalidInputError for rows it can't judge."""
 
 
-def example(features: Sequence[Feature], rows: int) -> dict[str, NDArray[Any]]:
+def example(features: Sequence[InputFeature], rows: int) -> dict[str, NDArray[Any]]:
     """Return columns of plain values that every model has to take: 0, false, the first category."""
     columns = {}
     for feature in features:

@@ -14,7 +14,7 @@ from steadfit_server.model.interface import Output
 
 
 @dataclass(frozen=True)
-class Meaning:
+class OutputSemantics:
     """How to read the outputs of one model.
 
     Attributes
@@ -49,9 +49,9 @@ class Meaning:
         return np.asarray(outputs[0].data, object)
 
 
-def meaning_of(
+def semantics_of(
     reference: Reference | None, classes: Sequence[Label] | None, outputs: Sequence[Mapping[str, Any]]
-) -> Meaning | None:
+) -> OutputSemantics | None:
     """Find out what a model's outputs say.
 
     Parameters
@@ -65,7 +65,7 @@ def meaning_of(
 
     Returns
     -------
-    Meaning | None
+    OutputSemantics | None
         None for a classification whose classes nobody names.
 
     Raises
@@ -77,15 +77,15 @@ def meaning_of(
     if reference is not None and (reference.task == "regression") != regression:
         raise ReferenceFileError(f"reference.json is of a {reference.task} model, and this one is none.")
     if regression:
-        return Meaning("regression")
+        return OutputSemantics("regression")
     named = tuple(classes) if classes is not None else reference.classes if reference is not None else None
     if named is None or len(named) < 2:
         return None
     if len(named) > 2:
-        return Meaning("multiclass", named)
+        return OutputSemantics("multiclass", named)
     if reference is not None and reference.positive in named:
-        return Meaning("binary", named, named.index(reference.positive))
-    return Meaning("binary", named, _greater(named))
+        return OutputSemantics("binary", named, named.index(reference.positive))
+    return OutputSemantics("binary", named, _greater(named))
 
 
 def identity(label: Label) -> int:

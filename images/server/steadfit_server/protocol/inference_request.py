@@ -11,7 +11,7 @@ from steadfit_server.protocol.errors import InvalidInputError, quoted
 from steadfit_server.protocol.tensors import DTYPES, NUMERIC, column, flat
 
 
-class Feature(Protocol):
+class InputFeature(Protocol):
     """One input of the model, as its signature names it."""
 
     @property
@@ -49,14 +49,14 @@ class InferRequest:
     outputs: tuple[str, ...] | None
 
 
-def parse(body: bytes, features: Sequence[Feature], max_rows: int) -> InferRequest:
+def parse(body: bytes, features: Sequence[InputFeature], max_rows: int) -> InferRequest:
     """Read an inference request.
 
     Parameters
     ----------
     body : bytes
         The JSON text as received.
-    features : Sequence[Feature]
+    features : Sequence[InputFeature]
         The model's inputs.
     max_rows : int
         Most rows that one request may have.
@@ -99,7 +99,7 @@ def _named(entries: object, field: str) -> dict[str, dict[str, Any]]:
 
 
 def _columns(
-    tensors: Mapping[str, dict[str, Any]], features: Sequence[Feature], max_rows: int
+    tensors: Mapping[str, dict[str, Any]], features: Sequence[InputFeature], max_rows: int
 ) -> dict[str, NDArray[Any]]:
     """One tensor for each feature, in any order."""
     known = {feature.name for feature in features}
@@ -126,7 +126,7 @@ def _columns(
 
 
 def _matrix(
-    tensors: Mapping[str, dict[str, Any]], features: Sequence[Feature], max_rows: int
+    tensors: Mapping[str, dict[str, Any]], features: Sequence[InputFeature], max_rows: int
 ) -> dict[str, NDArray[Any]] | None:
     """One numeric tensor [n, f] under any name: its columns are the features in the signature's order.
 
@@ -179,7 +179,7 @@ def _check_datatype(where: str, given: object, wanted: str) -> None:
     )
 
 
-def _listed(features: Sequence[Feature]) -> str:
+def _listed(features: Sequence[InputFeature]) -> str:
     """Return the inputs for a sentence, cut where a list would be longer than one reads."""
     names = [f"'{feature.name}' ({feature.datatype})" for feature in features[:20]]
     return ", ".join(names) + (f" and {len(features) - 20} more" if len(features) > 20 else "")

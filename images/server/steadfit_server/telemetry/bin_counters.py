@@ -20,7 +20,7 @@ from steadfit_artifact.reference import (
     count_classes,
 )
 
-from steadfit_server.protocol.inference_request import Feature
+from steadfit_server.protocol.inference_request import InputFeature
 from steadfit_server.telemetry.number_bins import NumberCounts
 
 # Rows whose texts may wait to be counted.
@@ -75,14 +75,14 @@ class _Texts:
     waiting: list[Any] = field(default_factory=list)
 
 
-class Counting:
+class BinCounters:
     """The counts of one model's inputs and answers; several threads may add and read.
 
     Parameters
     ----------
     reference : Reference
         The artifact's.
-    features : Sequence[Feature]
+    features : Sequence[InputFeature]
         The model's inputs.
 
     Raises
@@ -91,7 +91,7 @@ class Counting:
         The reference counts an input that the model does not have, or another kind of it.
     """
 
-    def __init__(self, reference: Reference, features: Sequence[Feature]) -> None:
+    def __init__(self, reference: Reference, features: Sequence[InputFeature]) -> None:
         self.rows = reference.rows
         self.by_class = isinstance(reference.predictions, ClassPredictions)
         self.importances = {feature.name: feature.importance for feature in reference.features}

@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from steadfit_server.feedback.counters import OutcomeTally
-from steadfit_server.telemetry.bin_counters import Counting
+from steadfit_server.telemetry.bin_counters import BinCounters
 from steadfit_server.telemetry.signals import Signals
 
 
@@ -57,7 +57,7 @@ class SignalsCollector(Collector):
             captured.add_metric([*self._labels, "failed"], statistics.failed)
             yield captured
 
-    def _bins(self, counting: Counting) -> Iterator[Metric]:
+    def _bins(self, counting: BinCounters) -> Iterator[Metric]:
         features, predictions = counting.snapshot()
         bins = self._counter("steadfit_feature_bin_total", "Rows predicted, by bin of an input.", "feature", "bin")
         ratios = self._gauge(

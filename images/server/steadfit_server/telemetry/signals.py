@@ -10,13 +10,13 @@ from steadfit_artifact.prediction import Label
 from steadfit_artifact.reference import Reference
 
 from steadfit_server.feedback.counters import OutcomeCounts
-from steadfit_server.feedback.handler import Feedback
+from steadfit_server.feedback.handler import FeedbackHandler
 from steadfit_server.feedback.outcome import OutcomeScorer
 from steadfit_server.feedback.token import Tokens, new_prediction_id
 from steadfit_server.model.interface import Output, ServedModel
-from steadfit_server.model.output_semantics import meaning_of
+from steadfit_server.model.output_semantics import semantics_of
 from steadfit_server.settings import Settings
-from steadfit_server.telemetry.bin_counters import Counting
+from steadfit_server.telemetry.bin_counters import BinCounters
 
 
 class CaptureStatistics(Protocol):
@@ -35,7 +35,7 @@ class CaptureStatistics(Protocol):
         """The store did not take them."""
 
 
-class Capture(Protocol):
+class CaptureSink(Protocol):
     """Keeps requests, answers and outcomes in the store; no method blocks or raises."""
 
     def request(
@@ -83,21 +83,23 @@ class Signals:
         model: ServedModel,
         classes: Sequence[Label] | None,
         reference: Reference | None,
-        capture: Capture | None = None,
+        capture: CaptureSink | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.version, self.revision = settings.version, settings.revision
         self.capture = capture
-        self.counting = Counting(reference, model.features) if reference is not None else None
+        self.counting = BinCounters(reference, model.features) if reference is not None else None
         self._clock = clock
-        self._meaning = meaning_of(reference, classes, model.output_tensors)
+        self._semantics = semantics_of(reference, classes, model.output_tensors)
         tokens = Tokens(secret, settings.namespace, settings.model_name, self.version, self.revision)
-        self._signer = tokens.signer(self._meaning) if self._meaning is not None else None
-        judge = OutcomeScorer(self._meaning, reference)
-        task = self._meaning.task if self._meaning is not None else None
-        self.outcomes = OutcomeCounts(self.version, self.revision, task, judge)
+        self._signer = tokens.signer(self._semantics) if self._semantics is not None else None
+        scorer = OutcomeScorer(self._semantics, reference)
+        task = self._semantics.task if self._semantics is not None else None
+        self.outcomes = OutcomeCounts(self.version, self.revision, task, scorer)
         keep = capture.outcome if capture is not None else _drop
-        self.feedback = Feedback(self, tokens, judge, self.outcomes, settings.feedback_max_age_seconds, keep, clock)
+        self.feedback = FeedbackHandler(
+            self, tokens, scorer, self.outcomes, settings.feedback_max_age_seconds, keep, clock
+        )
         self._rows = 0
         self._lock = threading.Lock()
 
@@ -112,12 +114,12 @@ class Signals:
         parameters = {"prediction_id": prediction_id.hex()}
         with self._lock:
             self._rows += rows
-        if self._meaning is not None and self._signer is not None:
-            predicted = self._meaning.predicted(outputs)
+        if self._semantics is not None and self._signer is not None:
+            predicted = self._semantics.predicted(outputs)
             parameters["prediction_token"] = self._signer.sign(prediction_id, at, predicted)
             if self.counting is not None:
-                binary_classes = self.counting.by_class and self._meaning.task == "binary"
-                self.counting.add(columns, self._meaning.labels(outputs) if binary_classes else predicted)
+                binary_classes = self.counting.by_class and self._semantics.task == "binary"
+                self.counting.add(columns, self._semantics.labels(outputs) if binary_classes else predicted)
         if self.capture is not None:
             self.capture.request(parameters["prediction_id"], at, columns, outputs)
         return parameters

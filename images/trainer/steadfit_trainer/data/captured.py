@@ -62,7 +62,7 @@ class Joined:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class JoinSpec:
     """What is to be joined.
 
     Attributes
@@ -73,14 +73,14 @@ class Wanted:
         Which ModelDeployment's, and how far back.
     evaluation : Evaluation
         Names the target and the column that rows are split by.
-    others : Sequence[pa.Schema]
+    other_schemas : Sequence[pa.Schema]
         Columns of the run's other sources; their types are taken over.
     """
 
     source: DataSource
     captured: Captured
     evaluation: Evaluation
-    others: Sequence[pa.Schema]
+    other_schemas: Sequence[pa.Schema]
 
     @property
     def window(self) -> timedelta:
@@ -90,7 +90,7 @@ class Wanted:
     @property
     def labelled(self) -> pa.Schema | None:
         """Columns of the first other source that has the target."""
-        return next((schema for schema in self.others if self.evaluation.target in schema.names), None)
+        return next((schema for schema in self.other_schemas if self.evaluation.target in schema.names), None)
 
 
 def length_of(text: str) -> timedelta:
@@ -101,7 +101,7 @@ def length_of(text: str) -> timedelta:
 
 def resolve(store: Store, uri: str, window: timedelta) -> list[StoredObject]:
     """Return the parts that may have rows of the window, sorted by path."""
-    found = [(each, captures.place_of(each.path)) for each in store.list(uri)]
+    found = [(each, captures.parse_part_path(each.path)) for each in store.list(uri)]
     parts = [(each, place) for each, place in found if place is not None]
     hours = [place.hour for _, place in parts if place.kind == captures.REQUESTS]
     if not hours:
@@ -116,7 +116,7 @@ def resolve(store: Store, uri: str, window: timedelta) -> list[StoredObject]:
     return [each for each, _ in parts]
 
 
-def join(store: Store, wanted: Wanted, folder: Path) -> Joined:
+def join(store: Store, spec: JoinSpec, folder: Path) -> Joined:
     """Download what was captured to `folder` and join it.
 
     Raises
@@ -126,19 +126,19 @@ def join(store: Store, wanted: Wanted, folder: Path) -> Joined:
     StoreError
         The store failed.
     """
-    found, parts = resolve(store, wanted.source.uri, wanted.window), folder / "parts"
+    found, parts = resolve(store, spec.source.uri, spec.window), folder / "parts"
     files, entries = download(store, found, parts)
     kinds = {each.uri: each.path.split("/")[0] for each in found}
     requests = {uri: file for uri, file in files.items() if kinds[uri] == captures.REQUESTS}
     posted = {uri: file for uri, file in files.items() if kinds[uri] == captures.OUTCOMES}
     target = folder / "joined.parquet"
     target.parent.mkdir(parents=True, exist_ok=True)
-    schema, rows, seen = _join(wanted, requests, posted, target) if requests else (None, 0, 0)
+    schema, rows, seen = _join(spec, requests, posted, target) if requests else (None, 0, 0)
     if schema is None or rows == 0:
-        schema = _nothing(wanted, seen)
+        schema = _nothing(spec, seen)
         pq.write_table(schema.empty_table(), target)
     shutil.rmtree(parts, ignore_errors=True)
-    LOG.info("joined %s: %d labelled rows of %d requested ones", wanted.source.uri, rows, seen)
+    LOG.info("joined %s: %d labelled rows of %d requested ones", spec.source.uri, rows, seen)
     return Joined(entries, target, schema)
 
 
@@ -158,17 +158,17 @@ def download(store: Store, found: Sequence[StoredObject], folder: Path) -> tuple
 
 
 def _join(
-    wanted: Wanted, requests: dict[str, Path], posted: dict[str, Path], target: Path
+    spec: JoinSpec, requests: dict[str, Path], posted: dict[str, Path], target: Path
 ) -> tuple[pa.Schema, int, int]:
     """Write the labelled rows; return their columns, their number, and how many requested rows the window has."""
     stored = tables.unify({uri: tables.schema_of(path, uri, "Parquet") for uri, path in requests.items()})
     inputs = {name: column for column in stored.names if (name := captures.input_of(column)) is not None}
-    schema, other = _schema(wanted, stored, inputs), wanted.labelled
-    label = wanted.evaluation.target
+    schema, other = _schema(spec, stored, inputs), spec.labelled
+    label = spec.evaluation.target
     kind = other.field(label).type if other is not None else None
-    known = outcomes.read(posted, wanted.source.name, label, kind)
+    known = outcomes.read(posted, spec.source.name, label, kind)
     schema = schema.append(pa.field(label, known.values.type))
-    begin, used, seen = _begin(requests, stored, wanted.window), np.zeros(len(known.keys), np.bool_), 0
+    begin, used, seen = _begin(requests, stored, spec.window), np.zeros(len(known.keys), np.bool_), 0
     writer = tables.Writer(target, schema, always=True)
     for chunk in _chunks(requests, stored):
         table = chunk.filter(pc.greater(chunk.column(captures.CAPTURED_AT), begin))
@@ -184,30 +184,30 @@ def _join(
     return schema, writer.rows, seen
 
 
-def _schema(wanted: Wanted, stored: pa.Schema, inputs: dict[str, str]) -> pa.Schema:
+def _schema(spec: JoinSpec, stored: pa.Schema, inputs: dict[str, str]) -> pa.Schema:
     """Return the columns of the labelled rows without the target: the model's inputs and the time of the request.
 
     A split by time is by the time of the request if the model has no such input; the column is then added, with the
     type that it has in the other data, so that both have one order.
     """
-    split, target = wanted.evaluation.holdout, wanted.evaluation.target
+    split, target = spec.evaluation.holdout, spec.evaluation.target
     for name in (captures.CAPTURED_AT, target):
         if name in inputs:
             raise DataFailure(
-                f"'{wanted.source.name}': the model takes '{name}' as an input, but that column is "
+                f"'{spec.source.name}': the model takes '{name}' as an input, but that column is "
                 f"{'the target' if name == target else 'the time of the request'}."
             )
     schema = pa.schema([(name, stored.field(column).type) for name, column in inputs.items()])
     schema = schema.append(pa.field(captures.CAPTURED_AT, captures.TIME))
     if split.by == "Time" and split.column not in (*schema.names, target):
-        named = (other.field(split.column).type for other in wanted.others if split.column in other.names)
+        named = (other.field(split.column).type for other in spec.other_schemas if split.column in other.names)
         kind = next(named, captures.TIME)
         if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
             schema = schema.append(pa.field(split.column, kind))
     return schema
 
 
-def _nothing(wanted: Wanted, seen: int) -> pa.Schema:
+def _nothing(spec: JoinSpec, seen: int) -> pa.Schema:
     """Return the columns of a source without a labelled row: those of the other data, with the time of the request.
 
     So a recipe that names both can train its first model before anything was captured.
@@ -217,10 +217,10 @@ def _nothing(wanted: Wanted, seen: int) -> pa.Schema:
     DataFailure
         There is no other data to learn from.
     """
-    if wanted.labelled is not None:
-        has_time = captures.CAPTURED_AT in wanted.labelled.names
-        return wanted.labelled if has_time else wanted.labelled.append(pa.field(captures.CAPTURED_AT, captures.TIME))
-    name, deployment, uri = wanted.source.name, wanted.captured.deployment, wanted.source.uri
+    if spec.labelled is not None:
+        has_time = captures.CAPTURED_AT in spec.labelled.names
+        return spec.labelled if has_time else spec.labelled.append(pa.field(captures.CAPTURED_AT, captures.TIME))
+    name, deployment, uri = spec.source.name, spec.captured.deployment, spec.source.uri
     if seen == 0:
         raise DataFailure(
             f"'{name}': ModelDeployment {deployment} has captured nothing (there is nothing at {uri}); it needs "
@@ -228,7 +228,7 @@ def _nothing(wanted: Wanted, seen: int) -> pa.Schema:
         )
     raise DataFailure(
         f"'{name}': none of the {seen} rows that ModelDeployment {deployment} captured in the last "
-        f"{wanted.captured.window} has an outcome, so there is nothing to learn; post outcomes to its feedback path."
+        f"{spec.captured.window} has an outcome, so there is nothing to learn; post outcomes to its feedback path."
     )
 
 

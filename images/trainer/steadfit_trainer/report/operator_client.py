@@ -29,7 +29,7 @@ class OperatorUnavailableError(Exception):
     """The operator did not take the record now; the message is a sentence."""
 
 
-class Operator:
+class OperatorClient:
     """The operator's intake.
 
     Token and CA file are read for each request, because Kubernetes renews the one and the operator the other.
@@ -99,12 +99,12 @@ class Operator:
         return response.status, answer if isinstance(answer, dict) else {}
 
 
-def wait_for_version(operator: Operator, body: bytes, pause: Callable[[float, str], None]) -> str:
+def wait_for_version(operator: OperatorClient, body: bytes, pause: Callable[[float, str], None]) -> str:
     """Post until the version exists and return its name.
 
     Parameters
     ----------
-    operator : Operator
+    operator : OperatorClient
         Where.
     body : bytes
         The record.

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from steadfit_artifact.model import Model
 
 from steadfit_trainer.config import Champion, Config
-from steadfit_trainer.deadline import Patience
+from steadfit_trainer.deadline import Deadline
 from steadfit_trainer.failures import Failure
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.scoring import older_versions, paired_comparison, score
@@ -32,7 +32,7 @@ _LONGEST_REASON = 1024
 
 
 def compare(
-    config: Config, paths: Paths, answers: Answers, boundary: str | None, connect: Connect, patience: Patience
+    config: Config, paths: Paths, answers: Answers, boundary: str | None, connect: Connect, deadline: Deadline
 ) -> dict[str, Any] | None:
     """Return how the result compares with the champion, as the record has it; None if there is no champion.
 
@@ -48,7 +48,7 @@ def compare(
         Smallest value of the holdout, for a split by time.
     connect : Connect
         Opens a store.
-    patience : Patience
+    deadline : Deadline
         Of publishing; at most half of it is used up.
     """
     champion = config.champion
@@ -58,7 +58,7 @@ def compare(
     named = {"version": champion.version, "digest": champion.artifact.digest, "metric": metric}
     try:
         _check_rows(champion, config, paths, boundary)
-        model = _load(champion, paths, connect, patience.part(_SHARE, "It was not loaded"))
+        model = _load(champion, paths, connect, deadline.part(_SHARE, "It was not loaded"))
         found = _compared(model, config, paths, answers, metric)
     except NotComparableError as error:
         reason = str(error)
@@ -104,7 +104,7 @@ def _compared(
         raise NotComparableError(f"{metric} has no value on the compared rows: {end(error)}") from error
 
 
-def _load(champion: Champion, paths: Paths, connect: Connect, patience: Patience) -> Model:
+def _load(champion: Champion, paths: Paths, connect: Connect, deadline: Deadline) -> Model:
     """Load the champion.
 
     Raises
@@ -113,7 +113,7 @@ def _load(champion: Champion, paths: Paths, connect: Connect, patience: Patience
         It is not there, can't be loaded here, or the store does not answer.
     """
     try:
-        return older_versions.load(champion, paths.champion, connect, patience)
+        return older_versions.load(champion, paths.champion, connect, deadline)
     except Failure as error:
         raise NotComparableError(f"it can't be loaded: {end(error)}") from error
 

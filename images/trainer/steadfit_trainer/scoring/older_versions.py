@@ -11,7 +11,7 @@ from steadfit_artifact.store import ObjectMissingError, Store, StoreConfig, Stor
 from steadfit_artifact.transfer import download
 
 from steadfit_trainer.config import Evaluation, Version
-from steadfit_trainer.deadline import Patience
+from steadfit_trainer.deadline import Deadline
 from steadfit_trainer.failures import Failure
 from steadfit_trainer.scoring import score
 from steadfit_trainer.scoring.metrics import Answers
@@ -23,7 +23,7 @@ class NotComparableError(Exception):
     """There is no comparison; the message is the end of a sentence."""
 
 
-def load(version: Version, folder: Path, connect: Connect, patience: Patience) -> Model:
+def load(version: Version, folder: Path, connect: Connect, deadline: Deadline) -> Model:
     """Download a version to `folder`, every byte checked against its digest, and load it.
 
     Raises
@@ -44,7 +44,7 @@ def load(version: Version, folder: Path, connect: Connect, patience: Patience) -
             raise NotComparableError(f"its artifact is gone: {end(error)}") from error
 
     try:
-        patience.retry(fetch, StoreError)
+        deadline.retry(fetch, StoreError)
         return load_model(folder)
     except ArtifactError as error:
         raise NotComparableError(f"it can't be loaded: {end(error)}") from error

@@ -17,11 +17,11 @@ from steadfit_artifact.model import Model
 from steadfit_artifact.store import Store
 
 from steadfit_trainer.config import Config, Evaluate, Evaluation, Metric, Version
-from steadfit_trainer.deadline import Patience
+from steadfit_trainer.deadline import Deadline
 from steadfit_trainer.failures import Failure, UserFailure
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.report import record
-from steadfit_trainer.report.operator_client import Operator, OperatorUnavailableError
+from steadfit_trainer.report.operator_client import OperatorClient, OperatorUnavailableError
 from steadfit_trainer.scoring import metrics, older_versions, paired_comparison, score
 from steadfit_trainer.scoring.metrics import Answers, UndefinedMetricError
 from steadfit_trainer.scoring.older_versions import Connect, NotComparableError, end, short
@@ -40,7 +40,7 @@ def evaluate_versions(
     config: Config,
     paths: Paths,
     ca_file: Path | None,
-    patience: Patience,
+    deadline: Deadline,
     connect: Connect = Store.connect,
 ) -> dict[str, Any]:
     """Compare the versions of a run of purpose Evaluate, post the outcome and return it.
@@ -54,18 +54,18 @@ def evaluate_versions(
     """
     if config.evaluate is None:
         raise ValueError("the configuration names no versions to evaluate")
-    found = outcome(config, config.evaluate, paths, connect, patience)
+    found = outcome(config, config.evaluate, paths, connect, deadline)
     run = config.run.model_dump(mode="json", by_alias=True)
     body = record.dump({"schemaVersion": 1, "run": run, "evaluation": found})
-    operator = Operator(config.record_url, paths.token, ca_file, "outcome")
+    operator = OperatorClient(config.record_url, paths.token, ca_file, "outcome")
     try:
-        patience.retry(lambda: operator.post(body), OperatorUnavailableError)
+        deadline.retry(lambda: operator.post(body), OperatorUnavailableError)
     except UserFailure as error:
         raise RefusedError(str(error)) from error
     return found
 
 
-def outcome(config: Config, asked: Evaluate, paths: Paths, connect: Connect, patience: Patience) -> dict[str, Any]:
+def outcome(config: Config, asked: Evaluate, paths: Paths, connect: Connect, deadline: Deadline) -> dict[str, Any]:
     """Return what was found: a comparison, or the reason why there is none.
 
     Raises
@@ -81,7 +81,7 @@ def outcome(config: Config, asked: Evaluate, paths: Paths, connect: Connect, pat
                 f"{came} outcomes of captured rows came in the last {resolved['window']}, {rows} with their request,"
                 f" and {asked.min_rows} are needed"
             )
-        return _compared(config, asked, paths, connect, patience)
+        return _compared(config, asked, paths, connect, deadline)
     except NotComparableError as error:
         reason = str(error)
     except UndefinedMetricError as error:
@@ -92,11 +92,11 @@ def outcome(config: Config, asked: Evaluate, paths: Paths, connect: Connect, pat
     return {"rows": rows, "reason": reason[:_LONGEST_REASON]}
 
 
-def _compared(config: Config, asked: Evaluate, paths: Paths, connect: Connect, patience: Patience) -> dict[str, Any]:
+def _compared(config: Config, asked: Evaluate, paths: Paths, connect: Connect, deadline: Deadline) -> dict[str, Any]:
     evaluation = config.evaluation.model_copy(update={"metrics": (Metric(name=asked.metric),)})
     versions = [version for version in (asked.live, asked.last_good) if version is not None]
     folders = [paths.champion / str(index) for index in range(len(versions))]
-    models = [_load(*each, connect, patience) for each in zip(versions, folders, strict=True)]
+    models = [_load(*each, connect, deadline) for each in zip(versions, folders, strict=True)]
     files = _usable(sorted(paths.holdout.glob("*.parquet")), models)
     rows = sum(pq.read_metadata(file).num_rows for file in files)
     if rows < asked.min_rows:
@@ -120,9 +120,9 @@ def _compared(config: Config, asked: Evaluate, paths: Paths, connect: Connect, p
     return {"rows": rows, **{name: short(value) for name, value in numbers.items()}, "reason": ""}
 
 
-def _load(version: Version, folder: Path, connect: Connect, patience: Patience) -> Model:
+def _load(version: Version, folder: Path, connect: Connect, deadline: Deadline) -> Model:
     try:
-        return older_versions.load(version, folder, connect, patience)
+        return older_versions.load(version, folder, connect, deadline)
     except NotComparableError as error:
         raise NotComparableError(f"version {version.version}: {error}") from error
 

@@ -155,9 +155,9 @@ def _all(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store]) 
         if source.captured is None:
             found[source.name] = _download(store, source, paths)
         else:
-            others = [each.schema for each in found.values() if each.source.captured is None]
-            wanted = captured.Wanted(source, source.captured, config.evaluation, others)
-            joined = captured.join(store, wanted, paths.downloads / source.name)
+            schemas = [each.schema for each in found.values() if each.source.captured is None]
+            spec = captured.JoinSpec(source, source.captured, config.evaluation, schemas)
+            joined = captured.join(store, spec, paths.downloads / source.name)
             digest = objects.check_digest(source, joined.entries)
             found[source.name] = Fetched(source, joined.entries, [joined.file], digest, joined.schema)
         _check_columns(found[source.name])

@@ -23,11 +23,11 @@ from steadfit_artifact.transfer import artifact_uri, upload
 
 from steadfit_trainer.config import Config
 from steadfit_trainer.data import training_output
-from steadfit_trainer.deadline import Patience
+from steadfit_trainer.deadline import Deadline
 from steadfit_trainer.failures import StoreFailure, UserFailure
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.report import record
-from steadfit_trainer.report.operator_client import Operator, OperatorUnavailableError, wait_for_version
+from steadfit_trainer.report.operator_client import OperatorClient, OperatorUnavailableError, wait_for_version
 from steadfit_trainer.scoring import champion, reference_bins, score
 from steadfit_trainer.scoring.permutation_importance import importances
 
@@ -38,7 +38,7 @@ def publish(
     config: Config,
     paths: Paths,
     ca_file: Path | None,
-    patience: Patience,
+    deadline: Deadline,
     connect: Callable[[StoreConfig], Store] = Store.connect,
 ) -> str:
     """Publish the result of a run; return the name of its version.
@@ -51,20 +51,20 @@ def publish(
         Store or operator could not be reached until the deadline, or what lies beside the artifact can't be read.
     """
     folder = under(config.store.uri_prefix, config.run.namespace, config.run.training_job)
-    manifest, result = assess(config, paths, folder, connect, patience)
-    operator = Operator(config.record_url, paths.token, ca_file)
+    manifest, result = assess(config, paths, folder, connect, deadline)
+    operator = OperatorClient(config.record_url, paths.token, ca_file)
     uri, record_uri = result["artifact"]["uri"], under(folder, "records", f"{config.run.uid}.json")
     # Connected anew for each try: credentials and CA bundle may have been put right meanwhile.
-    patience.retry(lambda: upload(connect(config.store), uri, paths.staging, manifest), StoreError)
+    deadline.retry(lambda: upload(connect(config.store), uri, paths.staging, manifest), StoreError)
     # The very same files may have been rolled back before, in a cluster that has forgotten it.
-    result = record.quarantined(result, _past(config, uri, connect, patience))
-    patience.retry(lambda: write_record(connect(config.store), record_uri, result), StoreError)
+    result = record.quarantined(result, _past(config, uri, connect, deadline))
+    deadline.retry(lambda: write_record(connect(config.store), record_uri, result), StoreError)
     body = record.dump(record.posted(result))
-    return patience.retry(lambda: wait_for_version(operator, body, patience.pause), OperatorUnavailableError)
+    return deadline.retry(lambda: wait_for_version(operator, body, deadline.pause), OperatorUnavailableError)
 
 
 def assess(
-    config: Config, paths: Paths, folder: str, connect: Callable[[StoreConfig], Store], patience: Patience
+    config: Config, paths: Paths, folder: str, connect: Callable[[StoreConfig], Store], deadline: Deadline
 ) -> tuple[Manifest, dict[str, Any]]:
     """Take over and judge the training container's output; return the artifact's manifest and the record.
 
@@ -96,7 +96,7 @@ def assess(
         (paths.staging / REFERENCE_NAME).write_bytes(described.dump())
     manifest = manifest_of(paths.staging)
     LOG.info("%s on %d rows: %s", manifest.digest, len(truth), values)
-    compared = champion.compare(config, paths, answers, resolved["holdout"].get("boundary"), connect, patience)
+    compared = champion.compare(config, paths, answers, resolved["holdout"].get("boundary"), connect, deadline)
     return manifest, record.complete(
         config,
         artifact_uri(folder, manifest.digest),
@@ -133,7 +133,7 @@ def write_record(store: Store, uri: str, result: dict[str, Any]) -> None:
         store.put(uri, content)
 
 
-def _past(config: Config, uri: str, connect: Callable[[StoreConfig], Store], patience: Patience) -> dict[str, Entry]:
+def _past(config: Config, uri: str, connect: Callable[[StoreConfig], Store], deadline: Deadline) -> dict[str, Entry]:
     """Return which ModelDeployments rolled this artifact back.
 
     Raises
@@ -142,7 +142,7 @@ def _past(config: Config, uri: str, connect: Callable[[StoreConfig], Store], pat
         The note says so in a way that can't be read; a person has to look at it.
     """
     try:
-        return patience.retry(lambda: known(connect(config.store), uri), StoreError)
+        return deadline.retry(lambda: known(connect(config.store), uri), StoreError)
     except NoteError as error:
         raise StoreFailure(str(error)) from error
 

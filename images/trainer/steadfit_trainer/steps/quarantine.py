@@ -18,7 +18,7 @@ from steadfit_trainer.failures import DataFailure, StoreFailure
 LOG = logging.getLogger(__name__)
 
 
-class Config(BaseModel):
+class QuarantineConfig(BaseModel):
     """What is to be written.
 
     Attributes
@@ -41,7 +41,7 @@ class Config(BaseModel):
     take: dict[str, datetime] = {}
 
 
-def write_note(config: Config, connect: Callable[[StoreConfig], Store] = Store.connect) -> None:
+def write_note(config: QuarantineConfig, connect: Callable[[StoreConfig], Store] = Store.connect) -> None:
     """Bring the note up to date; once more changes nothing.
 
     Raises

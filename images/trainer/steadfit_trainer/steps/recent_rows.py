@@ -41,7 +41,7 @@ _QUIET = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Part:
+class CapturedPart:
     """A part of requests or outcomes, and the hour of its rows."""
 
     stored: StoredObject
@@ -69,11 +69,11 @@ def fetch(config: Config, asked: Evaluate, paths: Paths, connect: Connect) -> No
     source, text = next((each, each.captured.window) for each in config.data if each.captured is not None)
     window = captured.length_of(text)
     store, target = connect(source.store), config.evaluation.target
-    parts: dict[str, list[Part]] = {captures.REQUESTS: [], captures.OUTCOMES: []}
+    parts: dict[str, list[CapturedPart]] = {captures.REQUESTS: [], captures.OUTCOMES: []}
     for stored in store.list(source.uri):
-        place = captures.place_of(stored.path)
+        place = captures.parse_part_path(stored.path)
         if place is not None:
-            parts[place.kind].append(Part(stored, place.hour))
+            parts[place.kind].append(CapturedPart(stored, place.hour))
     known = _outcomes(store, source, parts[captures.OUTCOMES], window, target, paths.downloads)
     newest = max((part.hour for part in parts[captures.OUTCOMES]), default=None)
     requests = [part for part in parts[captures.REQUESTS] if newest is not None and part.hour <= newest + _HOUR]
@@ -89,7 +89,7 @@ def fetch(config: Config, asked: Evaluate, paths: Paths, connect: Connect) -> No
 
 
 def _outcomes(
-    store: Store, source: DataSource, parts: Sequence[Part], window: timedelta, target: str, folder: Path
+    store: Store, source: DataSource, parts: Sequence[CapturedPart], window: timedelta, target: str, folder: Path
 ) -> Outcomes:
     """Return the newest outcome of each row, of those that came in the window."""
     newest = max((part.hour for part in parts), default=None)
@@ -101,7 +101,7 @@ def _outcomes(
 
 def _search(
     store: Store,
-    requests: Sequence[Part],
+    requests: Sequence[CapturedPart],
     known: Outcomes,
     source: DataSource,
     target: str,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from obstore.store import MemoryStore
-from steadfit_artifact.captures import Place, place_of
+from steadfit_artifact.captures import PartPath, parse_part_path
 from steadfit_artifact.store import Store, StoreUnavailableError
 from steadfit_server import __main__ as server
 from steadfit_server.capture.capture import Capture, Statistics
@@ -90,7 +90,7 @@ def test_a_kept_request_lies_in_its_hour_and_version_with_inputs_and_answer(buck
     target.request("b" * 32, NINE, columns, outputs)
     target.stop()
     ((path, table),) = bucket.parts().items()
-    assert place_of(path) == Place("requests", datetime(2026, 1, 31, 9, tzinfo=UTC), "7")
+    assert parse_part_path(path) == PartPath("requests", datetime(2026, 1, 31, 9, tzinfo=UTC), "7")
     assert path.startswith("requests/hour=2026-01-31T09/version=7/flights-0a1b2c-xyz-")
     at = datetime(2026, 1, 31, 9, 59, 59, tzinfo=UTC)
     one = {"prediction_id": "b" * 32, "captured_at": at}
@@ -128,7 +128,7 @@ def test_an_outcome_is_json_and_lies_under_the_version_that_answered_and_the_hou
         target.outcome("a" * 32, NINE + 1, row, outcome, "5")
     target.stop()
     ((path, table),) = bucket.parts("outcomes").items()
-    assert place_of(path) == Place("outcomes", datetime(2026, 1, 31, 10, tzinfo=UTC), "5")
+    assert parse_part_path(path) == PartPath("outcomes", datetime(2026, 1, 31, 10, tzinfo=UTC), "5")
     assert table.column("outcome").to_pylist() == ["true", "1", "0.5", '"späte"']
     assert table.column("row").to_pylist() == [0, 1, 2, 3]
     assert target.statistics().kept == 4
@@ -140,7 +140,7 @@ def test_requests_of_different_hours_are_different_parts(bucket: Bucket) -> None
     ask(target, at=NINE)
     ask(target, at=NINE + 1)
     target.stop()
-    hours = sorted(place.hour.hour for place in map(place_of, bucket.parts()) if place)
+    hours = sorted(place.hour.hour for place in map(parse_part_path, bucket.parts()) if place)
     assert hours == [9, 10]
 
 
@@ -268,7 +268,7 @@ def test_rows_that_wait_for_a_store_that_is_away_are_bounded_too(bucket: Bucket)
 
 
 def test_what_the_store_does_not_take_for_long_is_lost_and_counted(bucket: Bucket) -> None:
-    target = capture(bucket, rows=1, patience=0.0)
+    target = capture(bucket, rows=1, give_up_seconds=0.0)
     bucket.away = True
     target.start()
     ask(target)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from steadfit_server.feedback.token import TokenError, Tokens, new_prediction_id
-from steadfit_server.model.output_semantics import Meaning, identity
+from steadfit_server.model.output_semantics import OutputSemantics, identity
 
 ID = bytes(range(16))
-BINARY = Meaning("binary", ("early", "late"), 1)
+BINARY = OutputSemantics("binary", ("early", "late"), 1)
 
 
 def tokens(
@@ -25,9 +25,11 @@ def tokens(
     return Tokens(secret, namespace, model, version, revision)
 
 
-def signed(meaning: Meaning = BINARY, predicted: list[Any] | None = None, by: Tokens | None = None) -> str:
+def signed(semantics: OutputSemantics = BINARY, predicted: list[Any] | None = None, by: Tokens | None = None) -> str:
     return (
-        (by or tokens()).signer(meaning).sign(ID, 1_800_000_000.9, np.array([0.5] if predicted is None else predicted))
+        (by or tokens())
+        .signer(semantics)
+        .sign(ID, 1_800_000_000.9, np.array([0.5] if predicted is None else predicted))
     )
 
 
@@ -52,13 +54,13 @@ def test_a_score_is_kept_to_a_65520th(scores: list[float]) -> None:
 
 
 def test_a_token_of_several_classes_says_each_rows_class_whatever_its_index() -> None:
-    text = signed(Meaning("multiclass", ("a", "b", "c")), ["c", "a", "new"])
+    text = signed(OutputSemantics("multiclass", ("a", "b", "c")), ["c", "a", "new"])
     assert tokens().verify(text).predicted.tolist() == [identity("c"), identity("a"), identity("new")]
 
 
 def test_a_regressions_values_are_kept_whole() -> None:
     values = [0.1, -1e300, 12_345_678.9]
-    assert tokens().verify(signed(Meaning("regression"), values)).predicted.tolist() == values
+    assert tokens().verify(signed(OutputSemantics("regression"), values)).predicted.tolist() == values
 
 
 def test_every_replica_and_version_of_the_model_reads_the_others_tokens() -> None:

@@ -17,12 +17,12 @@ from tests.unit.server.harness import FakeModel
 class Watched:
     """A loader that ends in its own thread; keeps what it told."""
 
-    def __init__(self, load: Callable[[], Predictor], pause: float = 0.001, patience: float = math.inf) -> None:
+    def __init__(self, load: Callable[[], Predictor], pause: float = 0.001, deadline: float = math.inf) -> None:
         self.lifecycle = Lifecycle()
         self.loaded: list[Predictor] = []
         self.failed: list[str] = []
         told = self.loaded.append, self.failed.append
-        self.loader = Loader(load, self.lifecycle, "The store s3://b at http://s", pause, patience, *told)
+        self.loader = Loader(load, self.lifecycle, "The store s3://b at http://s", pause, deadline, *told)
 
 
 class Clock:
@@ -83,7 +83,7 @@ def test_the_pause_between_attempts_has_an_upper_bound(monkeypatch: pytest.Monke
     assert max(pauses) == pauses[-1] == 60.0
 
 
-def test_a_store_that_stays_away_is_given_up_after_the_patience_with_its_name_and_the_cause(
+def test_a_store_that_stays_away_is_given_up_after_the_deadline_with_its_name_and_the_cause(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock, attempts = Clock(), list[float]()
@@ -93,7 +93,7 @@ def test_a_store_that_stays_away_is_given_up_after_the_patience_with_its_name_an
         attempts.append(clock.now - 1000)
         raise StoreUnavailableError("The store failed at s3://b/m: Connection refused.")
 
-    watched = Watched(load, pause=1, patience=60)
+    watched = Watched(load, pause=1, deadline=60)
     watched.loader.run()
     assert attempts == [0, 1, 3, 7, 15, 31, 60]
     assert watched.failed == [
@@ -111,7 +111,7 @@ def test_a_store_that_is_back_for_the_last_attempt_gives_the_model(monkeypatch: 
             raise StoreUnavailableError("away")
         return good()
 
-    watched = Watched(load, pause=1, patience=60)
+    watched = Watched(load, pause=1, deadline=60)
     watched.loader.run()
     assert watched.failed == []
     assert [watched.lifecycle.predictor] == watched.loaded

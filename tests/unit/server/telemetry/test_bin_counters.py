@@ -19,7 +19,7 @@ from steadfit_artifact.reference import (
     numbers,
 )
 from steadfit_server.model.interface import Output
-from steadfit_server.telemetry.bin_counters import Counting
+from steadfit_server.telemetry.bin_counters import BinCounters
 from steadfit_server.telemetry.number_bins import MAX_WAITING_VALUES
 
 from tests.unit.server.harness import MIXED, REFERENCE, Caller, FakeModel, Feature, mixed, replaced, tensor
@@ -125,7 +125,7 @@ def test_rows_are_counted_as_publish_counts_them_however_they_come() -> None:
     rows = sum(sizes)
     columns, scores = columns_of(rows), np.random.default_rng(2).random(rows)
     reference = Reference.parse(orjson.dumps(REFERENCE))
-    counting = Counting(reference, MIXED)
+    counting = BinCounters(reference, MIXED)
     begin = 0
     for size in sizes:
         part = slice(begin, begin + size)
@@ -143,7 +143,7 @@ def test_rows_are_counted_as_publish_counts_them_however_they_come() -> None:
 
 
 def test_no_array_of_a_request_outlives_it() -> None:
-    counting = Counting(Reference.parse(orjson.dumps(REFERENCE)), MIXED)
+    counting = BinCounters(Reference.parse(orjson.dumps(REFERENCE)), MIXED)
     columns, scores = columns_of(3), np.zeros(3)
     alive = [weakref.ref(array) for array in (*columns.values(), scores)]
     counting.add(columns, scores)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from steadfit_artifact import captures
-from steadfit_artifact.captures import OUTCOMES, REQUESTS, path_of
+from steadfit_artifact.captures import OUTCOMES, REQUESTS, part_path
 from steadfit_artifact.digest import FileEntry, data_digest
 from steadfit_server.capture.capture import Capture
 from steadfit_server.model.interface import Output
@@ -134,7 +134,9 @@ def test_objects_outside_of_the_window_are_not_read(tmp_path: Path, window: str)
     world = world_of(tmp_path, recorded(window))
     hourly(world)
     objects = captured.resolve(world.store(), PLACE, captured.length_of(window))
-    hours = {place.hour for each in objects if (place := captures.place_of(each.path)) and place.kind == REQUESTS}
+    hours = {
+        place.hour for each in objects if (place := captures.parse_part_path(each.path)) and place.kind == REQUESTS
+    }
     assert len(hours) == {"90m": 3, "1h": 2}[window]
     assert max(hours) == NINE + timedelta(hours=19)
     assert len(objects) == len(hours) + 20, "an outcome that came a day later may be of the oldest request"
@@ -147,7 +149,7 @@ def test_more_objects_than_a_record_can_list_are_cut_to_the_newest_hours(
     for index in range(20):
         put_requests(world, request(f"r{index}", NINE + timedelta(hours=index)), part="pod")
     monkeypatch.setattr(captured, "MAX_PARTS", 5)
-    hours = [captures.place_of(each.path) for each in captured.resolve(world.store(), PLACE, timedelta(days=30))]
+    hours = [captures.parse_part_path(each.path) for each in captured.resolve(world.store(), PLACE, timedelta(days=30))]
     assert [place.hour.hour for place in hours if place] == [0, 1, 2, 3, 4], "of the second day"
 
 
@@ -308,7 +310,7 @@ def test_objects_of_other_tools_in_the_folder_are_left_alone(tmp_path: Path) -> 
 def test_an_object_that_is_no_parquet_is_named(tmp_path: Path) -> None:
     world = world_of(tmp_path)
     hourly(world)
-    world.store().put(PLACE + path_of(OUTCOMES, NINE.timestamp(), "7", "cut"), b"PAR1")
+    world.store().put(PLACE + part_path(OUTCOMES, NINE.timestamp(), "7", "cut"), b"PAR1")
     with pytest.raises(
         DataFailure, match=r"outcomes/hour=2026-01-31T09/version=7/cut\.parquet can't be read as Parquet"
     ):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import brier_score_loss
 from steadfit.api.evaluationrecord import EvaluationRecord
-from steadfit_artifact.captures import Request
+from steadfit_artifact.captures import CapturedRequest
 from steadfit_artifact.digest import manifest_of
 from steadfit_artifact.store import Store, StoreUnavailableError
 from steadfit_artifact.transfer import artifact_uri, upload
@@ -81,7 +81,7 @@ def world_of(tmp_path: Path, live: Any = BAD, good: Any = GOOD, metric: str = "b
 def put_rows(world: World, columns: tuple[str, ...], outcomes: list[Any] | None = None) -> None:
     inputs, happened = rows()
     given = {name: inputs[:, index] for index, name in enumerate(columns)}
-    put_requests(world, Request("r", NINE.timestamp(), given, np.zeros(ROWS, np.int64), None))
+    put_requests(world, CapturedRequest("r", NINE.timestamp(), given, np.zeros(ROWS, np.int64), None))
     texts = [json.dumps(each) for each in (outcomes or happened.tolist())]
     put_outcomes(world, *(("r", row, NINE, text) for row, text in enumerate(texts)))
 
@@ -196,7 +196,7 @@ def test_rows_that_lack_an_input_of_one_of_them_do_not_judge(tmp_path: Path) -> 
     assert reason(world, tmp_path).startswith(
         "0 rows have all inputs of flights-v2 and flights-v1, and 200 are needed; rows that another version answered"
     )
-    put_requests(world, Request("old", NINE.timestamp(), {"wind": np.ones(50)}, np.zeros(50), None), part="old")
+    put_requests(world, CapturedRequest("old", NINE.timestamp(), {"wind": np.ones(50)}, np.zeros(50), None), part="old")
     put_rows(world, ("wind", "gusts"))
     put_outcomes(world, *(("old", row, NINE, "0") for row in range(50)), part="old")
     found = evaluated(world, tmp_path / "again")

@@ -9,7 +9,7 @@ from steadfit.api.record import Record
 from steadfit_artifact.model import load_model
 from steadfit_artifact.store import AccessDeniedError, ObjectMissingError, Store, StoreUnavailableError
 from steadfit_artifact.transfer import download
-from steadfit_trainer.deadline import Patience
+from steadfit_trainer.deadline import Deadline
 from steadfit_trainer.failures import Failure, StoreFailure, UserFailure
 from steadfit_trainer.steps.publish import publish
 
@@ -201,7 +201,7 @@ def test_a_renewed_token_and_a_rotated_authority_are_picked_up_between_two_tries
                 world.paths.token.write_text("renewed")
 
         world.document["recordUrl"] = intake.url
-        assert publish(world.config, world.paths, ca_file, Patience(60, heal), world.connect) == "v"
+        assert publish(world.config, world.paths, ca_file, Deadline(60, heal), world.connect) == "v"
     assert pauses == ["0 posts", "1 posts"], "the first try failed by the authority, the second by the token"
     assert [authorization for _, authorization, _ in intake.posts] == ["Bearer the-token", "Bearer renewed"]
 

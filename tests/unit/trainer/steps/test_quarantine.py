@@ -14,7 +14,7 @@ from steadfit.core.versions.quarantine_state import Change
 from steadfit_artifact.quarantine import read
 from steadfit_artifact.store import StoreUnavailableError
 from steadfit_trainer.failures import DataFailure, StoreFailure
-from steadfit_trainer.steps.quarantine import Config, write_note
+from steadfit_trainer.steps.quarantine import QuarantineConfig, write_note
 
 from tests.unit.trainer.flights import flights
 from tests.unit.trainer.run_pod import World, operator
@@ -29,9 +29,9 @@ def entry(reason: str = "errors rose", at: datetime = AT) -> dict[str, Any]:
     return {"reason": reason, "by": "ada", "at": at.isoformat(), "revision": "r1"}
 
 
-def config(put: dict[str, Any] | None = None, take: dict[str, datetime] | None = None) -> Config:
+def config(put: dict[str, Any] | None = None, take: dict[str, datetime] | None = None) -> QuarantineConfig:
     times = {name: at.isoformat() for name, at in (take or {}).items()}
-    return Config.model_validate({"store": STORE, "uri": URI, "put": put or {}, "take": times})
+    return QuarantineConfig.model_validate({"store": STORE, "uri": URI, "put": put or {}, "take": times})
 
 
 def named(world: World) -> dict[str, str]:
@@ -146,7 +146,7 @@ def test_a_result_that_had_been_rolled_back_says_so_in_its_record(tmp_path: Path
     assert "quarantined" not in first
     uri = first["artifact"]["uri"]
     past = {"flights": entry("errors rose, " * 50), "shadow": entry()}
-    write_note(Config.model_validate({"store": STORE, "uri": uri, "put": past}), world.connect)
+    write_note(QuarantineConfig.model_validate({"store": STORE, "uri": uri, "put": past}), world.connect)
     world.document["run"]["uid"] = "uid-2"
     with operator(tmp_path) as intake:
         world.publish(intake)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from steadfit_artifact import captures
-from steadfit_artifact.captures import Request, path_of
+from steadfit_artifact.captures import CapturedRequest, part_path
 from steadfit_artifact.store import Store, StoreUnavailableError
 from steadfit_trainer.data import captured
 from steadfit_trainer.failures import DataFailure, StoreFailure
@@ -165,7 +165,7 @@ def test_no_labelled_row_is_no_failure(tmp_path: Path, what: str) -> None:
 def test_a_part_that_cannot_be_read_fails_with_its_name(tmp_path: Path) -> None:
     world = world_of(tmp_path)
     answered(world, 0, NINE, NINE + MINUTE)
-    uri = PLACE + path_of(captures.REQUESTS, NINE.timestamp(), "7", "damaged")
+    uri = PLACE + part_path(captures.REQUESTS, NINE.timestamp(), "7", "damaged")
     world.store().put(uri, b"garbage")
     with pytest.raises(DataFailure, match=r"damaged\.parquet can't be read as Parquet"):
         world.fetch()
@@ -174,7 +174,7 @@ def test_a_part_that_cannot_be_read_fails_with_its_name(tmp_path: Path) -> None:
 def test_a_model_that_takes_its_target_as_an_input_is_no_fair_judge(tmp_path: Path) -> None:
     world = world_of(tmp_path)
     columns = {"late": np.array([1.0])}
-    put_requests(world, Request("r", NINE.timestamp(), columns, np.ones(1, np.int64), None))
+    put_requests(world, CapturedRequest("r", NINE.timestamp(), columns, np.ones(1, np.int64), None))
     put_outcomes(world, ("r", 0, NINE, "1"))
     with pytest.raises(DataFailure, match="takes 'late' as an input"):
         world.fetch()
