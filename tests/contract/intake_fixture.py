@@ -12,7 +12,7 @@ import aiohttp
 from steadfit.app.probes.servers import listening
 from steadfit.app.results.handler import Intake
 from steadfit.kube.api import APIServer
-from steadfit.kube.resources import JOBS, PODS, TRAINING_RUNS
+from steadfit.kube.resources import JOBS, PODS, TRAINING_RUNS, Resource
 
 from .fakeapi import FakeAPI
 
@@ -37,8 +37,8 @@ class Bench:
         store = fake.store
         run = store.create(TRAINING_RUNS, RUN, {"spec": {"trainingJobRef": {"name": "flights", "uid": "tj"}}})
         self.set_status(phase="Running", attempts=[{"number": 1, "job": "flights-abc-a1"}])
-        job = store.create(JOBS, ("ns", "flights-abc-a1"), owned("TrainingRun", run))
-        self.pod = store.create(PODS, ("ns", "flights-abc-a1-x"), owned("Job", job))
+        job = store.create(JOBS, ("ns", "flights-abc-a1"), owned(TRAINING_RUNS, run))
+        self.pod = store.create(PODS, ("ns", "flights-abc-a1-x"), owned(JOBS, job))
         fake.tokens["good"] = review("ns", self.pod)
         self.run_uid = run["metadata"]["uid"]
 
@@ -97,9 +97,9 @@ class Bench:
             return Answer(response.status, await response.json(), response.headers)
 
 
-def owned(kind: str, owner: dict[str, Any]) -> dict[str, Any]:
-    metadata = owner["metadata"]
-    reference = {"kind": kind, "name": metadata["name"], "uid": metadata["uid"], "controller": True}
+def owned(resource: Resource, owner: dict[str, Any]) -> dict[str, Any]:
+    identity = {key: owner["metadata"][key] for key in ("name", "uid")}
+    reference = {"apiVersion": resource.api_version, "kind": resource.kind, **identity, "controller": True}
     return {"metadata": {"ownerReferences": [reference]}}
 
 

@@ -112,7 +112,7 @@ def test_a_job_of_another_uid_breaks_the_chain() -> None:
     async def story(bench: Bench) -> None:
         run = bench.fake.store.get(TRAINING_RUNS, RUN)
         bench.fake.store.delete(JOBS, ("ns", "flights-abc-a1"))
-        bench.fake.store.create(JOBS, ("ns", "flights-abc-a1"), owned("TrainingRun", run))
+        bench.fake.store.create(JOBS, ("ns", "flights-abc-a1"), owned(TRAINING_RUNS, run))
         assert (await bench.post()).status == 403
 
     play(story)

@@ -6,6 +6,8 @@ Names are functions of (owner, cause), so that a repeated create finds the objec
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from steadfit.api.base import API_VERSION, Object
 
@@ -41,19 +43,14 @@ def short_hash(*parts: str) -> str:
     return hashlib.sha256(joined.encode()).hexdigest()[:10]
 
 
-def run_name(job_name: str, job_uid: str, purpose: str, cause_type: str, key: str) -> str:
-    """Return the name of the TrainingRun of a cause."""
-    return f"{job_name}-{short_hash(job_uid, purpose, cause_type, key)}"
+def run_name(training_job: str, uid: str, purpose: str, cause_type: str, key: str) -> str:
+    """Return the name of the TrainingRun of a cause; `uid` is the TrainingJob's."""
+    return f"{training_job}-{short_hash(uid, purpose, cause_type, key)}"
 
 
-def attempt_name(run: str, number: int) -> str:
-    """Return the name of the Job of an attempt."""
-    return f"{run}-a{number}"
-
-
-def version_name(job_name: str, number: int) -> str:
+def version_name(training_job: str, number: int) -> str:
     """Return the name of a ModelVersion."""
-    return f"{job_name}-v{number}"
+    return f"{training_job}-v{number}"
 
 
 def workload_name(deployment: str, revision: str) -> str:
@@ -77,3 +74,11 @@ def owner_reference(owner: Object) -> dict[str, object]:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+def controller_of(obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the owner reference that is the controller."""
+    for reference in obj["metadata"].get("ownerReferences", ()):
+        if reference.get("controller"):
+            return dict(reference)
+    return None

@@ -220,10 +220,10 @@ class ObservedTrainingRun:
     siblings: Sequence[TrainingRun]
     """The other runs of the same TrainingJob."""
     versions: Sequence[ModelVersion]
-    jobs: Sequence[Manifest]
-    """The batch/v1 Jobs that this run owns."""
+    workloads: Sequence[Manifest]
+    """What its attempts run as: objects of core/runs/runtime that it owns."""
     pods: Sequence[Manifest]
-    """The pods of those Jobs."""
+    """The pods of those."""
     stores: Stores
     platform: Platform
     deployments: Sequence[ModelDeployment] = ()
@@ -238,10 +238,10 @@ class ObservedModelVersion:
     job: TrainingJob | None
     deployments: Sequence[ModelDeployment]
     """The ModelDeployments that serve this TrainingJob's versions."""
-    jobs: Sequence[Manifest] = ()
-    """The batch/v1 Jobs that this version owns."""
+    workloads: Sequence[Manifest] = ()
+    """What writes its quarantines: objects of core/runs/runtime that it owns."""
     pods: Sequence[Manifest] = ()
-    """The pods of those Jobs."""
+    """The pods of those."""
     stores: Stores = field(default_factory=Stores)
     platform: Platform | None = None
 

@@ -67,7 +67,9 @@ OWN = (
     METRIC_SOURCES,
 )
 """Our kinds, watched whole."""
-CHILDREN = (JOBS, DEPLOYMENTS, PODS, SERVICES)
+RUNTIMES = (JOBS,)
+"""Kinds that the pods of runs and quarantines are run by: what core/runs/runtime renders."""
+CHILDREN = (*RUNTIMES, DEPLOYMENTS, PODS, SERVICES)
 """Kinds that are watched only where labelled `app.kubernetes.io/managed-by=steadfit`."""
 OPTIONAL = (HTTP_ROUTES,)
 """Kinds that a cluster may lack or get later. Watched whole: an object of another owner may have the name of ours."""

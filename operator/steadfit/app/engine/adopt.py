@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from steadfit.core import names
 from steadfit.kube.cache import Cache
 from steadfit.kube.client import AlreadyExists, KubeClient
 from steadfit.kube.key import key_of
-
-from .indexes import controller_of
 
 
 class NameTaken(Exception):  # noqa: N818 - a fact about the cluster, as NotFound is
@@ -45,7 +44,7 @@ async def create_or_adopt(client: KubeClient, cache: Cache, manifest: Mapping[st
 
 def origin_of(manifest: Mapping[str, Any]) -> str | None:
     """Return the uid of an object's controller, or of its run where the object outlives its owner."""
-    controller = controller_of(manifest)
+    controller = names.controller_of(manifest)
     if controller is not None:
         return str(controller["uid"])
     run = manifest.get("spec", {}).get("run")

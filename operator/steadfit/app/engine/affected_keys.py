@@ -14,16 +14,14 @@ from steadfit.kube.cache import Cache, JSONObject
 from steadfit.kube.key import Key, key_of
 from steadfit.kube.resources import (
     ARTIFACT_STORES,
-    DEPLOYMENTS,
+    CHILDREN,
     HTTP_ROUTES,
-    JOBS,
     METRIC_SOURCES,
     MODEL_ACTIONS,
     MODEL_DEPLOYMENTS,
     MODEL_VERSIONS,
     NAMESPACES,
     OWN,
-    PODS,
     SERVICES,
     TRAINING_JOBS,
     TRAINING_RUNS,
@@ -32,7 +30,6 @@ from steadfit.kube.resources import (
 
 from .indexes import (
     actions_on,
-    controller_of,
     deployments_of,
     in_namespace,
     is_finished,
@@ -118,7 +115,7 @@ def _namespace(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
 
 
 def _child(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
-    controller = controller_of(obj)
+    controller = names.controller_of(obj)
     if controller is not None and controller["kind"] in _OWN_BY_KIND:
         yield Key(_OWN_BY_KIND[controller["kind"]], key.namespace, controller["name"])
     # Pods belong to a Job or a ReplicaSet; their labels name our object above it.
@@ -165,9 +162,7 @@ _AFFECTED: Mapping[Resource, Callable[[Cache, Key, JSONObject], Iterator[Key]]] 
     ARTIFACT_STORES: _artifact_store,
     METRIC_SOURCES: _metric_source,
     NAMESPACES: _namespace,
-    JOBS: _child,
-    PODS: _child,
-    DEPLOYMENTS: _child,
+    **dict.fromkeys(CHILDREN, _child),
     SERVICES: _of_the_name,
     HTTP_ROUTES: _of_the_name,
 }

@@ -67,16 +67,8 @@ def training_job_of(obj: Mapping[str, Any]) -> str | None:
     return str(obj["metadata"]["name"]) if obj["kind"] == MODEL_DEPLOYMENTS.kind else None
 
 
-def controller_of(obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the owner reference that is the controller."""
-    for reference in obj["metadata"].get("ownerReferences", ()):
-        if reference.get("controller"):
-            return dict(reference)
-    return None
-
-
 def _owner(obj: JSONObject) -> Iterator[Hashable]:
-    controller = controller_of(obj)
+    controller = names.controller_of(obj)
     if controller is not None:
         yield controller["uid"]
 

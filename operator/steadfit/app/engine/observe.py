@@ -39,11 +39,11 @@ from steadfit.kube.resources import (
     ARTIFACT_STORES,
     DEPLOYMENTS,
     HTTP_ROUTES,
-    JOBS,
     METRIC_SOURCES,
     MODEL_DEPLOYMENTS,
     NAMESPACES,
     PODS,
+    RUNTIMES,
     SERVICES,
     TRAINING_JOBS,
     TRAINING_RUNS,
@@ -90,15 +90,15 @@ class Observer:
         reference = run.spec.training_job_ref
         job = self._training_job(namespace, reference.name)
         siblings = self._many(TrainingRun, runs_of(self._cache, namespace, reference.name))
-        jobs = owned_by(self._cache, JOBS, run.uid)
+        workloads = self._workloads(run)
         return ObservedTrainingRun(
             run=run,
             job=job if job is not None and job.uid == reference.uid else None,
             # Versions are numbered by the TrainingJob's name, so runs of an earlier job of this name count too.
             siblings=[sibling for sibling in siblings if sibling.uid != run.uid and _trains(sibling)],
             versions=self._many(ModelVersion, versions_of(self._cache, namespace, reference.name)),
-            jobs=jobs,
-            pods=[pod for parent in jobs for pod in owned_by(self._cache, PODS, parent["metadata"]["uid"])],
+            workloads=workloads,
+            pods=self._pods(workloads),
             stores=self._stores(namespace),
             platform=self.platform,
             deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, reference.name)),
@@ -109,13 +109,13 @@ class Observer:
         version = self._one(ModelVersion, obj)
         namespace = version.metadata.namespace
         job = version.spec.training_job_ref.name
-        jobs = owned_by(self._cache, JOBS, version.uid)
+        workloads = self._workloads(version)
         return ObservedModelVersion(
             version=version,
             job=self._training_job(namespace, job),
             deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, job)),
-            jobs=jobs,
-            pods=[pod for parent in jobs for pod in owned_by(self._cache, PODS, parent["metadata"]["uid"])],
+            workloads=workloads,
+            pods=self._pods(workloads),
             stores=self._stores(namespace),
             platform=self.platform,
         )
@@ -200,6 +200,12 @@ class Observer:
     def _training_job(self, namespace: str | None, name: str) -> TrainingJob | None:
         obj = self._cache.get(Key(TRAINING_JOBS, namespace, name))
         return self._one(TrainingJob, obj) if obj is not None else None
+
+    def _workloads(self, owner: Object) -> list[JSONObject]:
+        return [found for resource in RUNTIMES for found in owned_by(self._cache, resource, owner.uid)]
+
+    def _pods(self, workloads: Iterable[JSONObject]) -> list[JSONObject]:
+        return [pod for parent in workloads for pod in owned_by(self._cache, PODS, parent["metadata"]["uid"])]
 
     def _evaluations(self, deployment: ModelDeployment) -> list[TrainingRun]:
         place = (deployment.metadata.namespace, deployment.name)

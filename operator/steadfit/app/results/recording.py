@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from steadfit.api.base import OwnerReference
 from steadfit.api.evaluationrecord import EvaluationRecord
 from steadfit.api.record import Record, RecordRun
-from steadfit.app.engine.indexes import controller_of, is_finished
+from steadfit.app.engine.indexes import is_finished
 from steadfit.app.refusal import Refusal
+from steadfit.core.runs.runtime import ownership
 from steadfit.kube.client import Conflict, KubeClient, NotFound
-from steadfit.kube.resources import JOBS, MODEL_VERSIONS, PODS, TOKEN_REVIEWS, TRAINING_RUNS
+from steadfit.kube.resources import MODEL_VERSIONS, PODS, TOKEN_REVIEWS, TRAINING_RUNS, resource_of
 
 logger = logging.getLogger(__name__)
 
@@ -65,15 +67,16 @@ async def run_of(client: KubeClient, caller: Caller, namespace: str, name: str) 
         _same(pod, caller.pod_uid, "pod")
         if "deletionTimestamp" in pod["metadata"]:
             raise Refusal(403, "the pod is being deleted; its attempt has been given up")
-        job = await _owner(client, pod, "Job")
-        run = await _owner(client, job, "TrainingRun")
+        workload = await _owner(client, namespace, ownership.workload_of(pod))
+        run = await _owner(client, namespace, ownership.run_of(pod, workload))
     except NotFound as error:
         raise Refusal(403, f"the pod does not belong to a run: {error.message}") from error
     if run["metadata"]["name"] != name:
         raise Refusal(403, f"the pod belongs to the run {run['metadata']['name']}, not to {name}")
     attempts = run.get("status", {}).get("attempts", [])
-    if not attempts or attempts[-1]["job"] != job["metadata"]["name"]:
-        raise Refusal(403, f"the job {job['metadata']['name']} is not the current attempt of the run")
+    current = workload["metadata"]["name"]
+    if not attempts or attempts[-1]["job"] != current:
+        raise Refusal(403, f"{workload['kind']} {current} is not the current attempt of the run")
     return run
 
 
@@ -150,13 +153,13 @@ async def _reread(client: KubeClient, run: Mapping[str, Any]) -> dict[str, Any]:
     return newer
 
 
-async def _owner(client: KubeClient, obj: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    controller = controller_of(obj)
-    if controller is None or controller["kind"] != kind:
-        raise Refusal(403, f"{obj['kind']} {obj['metadata']['name']} is not controlled by a {kind}")
-    resource = JOBS if kind == JOBS.kind else TRAINING_RUNS
-    owner = await client.get(resource, controller["name"], obj["metadata"]["namespace"])
-    _same(owner, controller["uid"], kind)
+async def _owner(client: KubeClient, namespace: str, reference: OwnerReference | str) -> dict[str, Any]:
+    """Read the object of an owner reference. A sentence in place of the reference is why there is none."""
+    if isinstance(reference, str):
+        raise Refusal(403, reference)
+    resource = resource_of({"apiVersion": reference.api_version, "kind": reference.kind})
+    owner = await client.get(resource, reference.name, namespace)
+    _same(owner, reference.uid, reference.kind)
     return owner
 
 

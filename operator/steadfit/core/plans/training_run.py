@@ -8,11 +8,11 @@ from steadfit.api.run import FINISHED
 from steadfit.api.trainingrun import TrainingRunStatus
 from steadfit.core.conditions import merge
 from steadfit.core.problem import Problem
-from steadfit.core.runs import attempts, champion, evaluated_versions, progress, version_manifest
+from steadfit.core.runs import attempts, champion, evaluated_versions, version_manifest
 from steadfit.core.runs import conditions as run_conditions
 from steadfit.core.runs import events as run_events
 from steadfit.core.runs import outcome as run_outcome
-from steadfit.core.runs.runtime import job_manifest
+from steadfit.core.runs.runtime import job, job_manifest, pods
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedTrainingRun, Plan
 
 
@@ -42,7 +42,7 @@ def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
     )
     return Plan(
         status=status.dump(),
-        actions=(*_start(status, observed), *_create_version(status, observed), *_end_jobs(status, observed)),
+        actions=(*_start(status, observed), *_create_version(status, observed), *_end_workloads(status, observed)),
         events=run_events.events(before, status, run.spec.evaluate),
         requeue_at=min(due, default=None),
     )
@@ -74,14 +74,14 @@ def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Act
     run = observed.run
     if run.spec.purpose == "Evaluate":
         pair = evaluated_versions.pick(run, observed.versions)
-        job = job_manifest.render(run, attempt, observed.stores, observed.platform, evaluated=pair)
-        return [Create(job)] if job else []
+        workload = job_manifest.render(run, attempt, observed.stores, observed.platform, evaluated=pair)
+        return [Create(workload)] if workload else []
     if observed.job is not None and any(item.status.phase is None for item in observed.versions):
         # One of them may be the champion in a moment: without a verdict it would not be compared with.
         return []
     compared = champion.pick(run.spec.training_job_ref.name, observed.versions, observed.deployments)
-    job = job_manifest.render(run, attempt, observed.stores, observed.platform, compared)
-    return [Create(job)] if job else []
+    workload = job_manifest.render(run, attempt, observed.stores, observed.platform, compared)
+    return [Create(workload)] if workload else []
 
 
 def _create_version(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
@@ -92,30 +92,21 @@ def _create_version(status: TrainingRunStatus, observed: ObservedTrainingRun) ->
     return [Create(wished)] if wished else []
 
 
-def _end_jobs(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
+def _end_workloads(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
     """Return the deletion of Jobs that go on though their attempt has ended.
 
     Those that have ended by themselves stay, with their pods and logs, until the run is put away.
     """
-    open_jobs = {attempt.job for attempt in status.attempts if attempt.finished_at is None}
+    open_attempts = {attempt.job for attempt in status.attempts if attempt.finished_at is None}
     return [
-        Delete(_reference(job))
-        for job in observed.jobs
-        if job["metadata"]["name"] not in open_jobs and _goes_on(job, observed)
+        Delete(job.reference(workload))
+        for workload in observed.workloads
+        if workload["metadata"]["name"] not in open_attempts and _goes_on(workload, observed)
     ]
 
 
-def _goes_on(job: Manifest, observed: ObservedTrainingRun) -> bool:
-    if attempts.is_over(job) or "deletionTimestamp" in job["metadata"]:
+def _goes_on(workload: Manifest, observed: ObservedTrainingRun) -> bool:
+    if job.is_over(workload) or job.is_deleted(workload):
         return False
-    pods = progress.pods_of(job, observed.pods)
-    return not pods or not all(pod.ends_by_itself for pod in pods)
-
-
-def _reference(job: Manifest) -> Manifest:
-    metadata = job["metadata"]
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]},
-    }
+    own = pods.pods_of(workload, observed.pods)
+    return not own or not all(pod.ends_by_itself for pod in own)

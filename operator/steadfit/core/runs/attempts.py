@@ -12,13 +12,12 @@ from datetime import datetime, timedelta
 
 from steadfit.api.run import FailureRecord
 from steadfit.api.trainingrun import Attempt, TrainingRun, TrainingRunStatus
-from steadfit.core import names
 from steadfit.core.text import log_tail
 from steadfit.core.types import Manifest, ObservedTrainingRun
 
 from . import progress, timeouts
 from .failure_classification import RETRYABLE, classify, failure
-from .runtime import job_manifest
+from .runtime import job, job_manifest, pods
 from .runtime.pod_view import RunPod
 from .superseded import is_superseded
 from .timeouts import Clock
@@ -39,36 +38,36 @@ class AttemptObservation:
 
 def begin(status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetime) -> TrainingRunStatus:
     """Return the status with the next attempt, if one is due and the TrainingJob is still there."""
-    job = observed.job
-    if job is None or job.metadata.deletion_timestamp is not None:
+    training_job = observed.job
+    if training_job is None or training_job.metadata.deletion_timestamp is not None:
         return status
     if has_result(status, observed.run) or is_superseded(observed):
         return status
     if status.attempts and (status.next_attempt_at is None or now < status.next_attempt_at):
         return status
     number = len(status.attempts) + 1
-    attempt = Attempt(number=number, job=names.attempt_name(observed.run.name, number), decided_at=now)
+    attempt = Attempt(number=number, job=job.attempt_name(observed.run.name, number), decided_at=now)
     return status.model_copy(update={"attempts": [*status.attempts, attempt], "next_attempt_at": None})
 
 
 def observe(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> AttemptObservation:
     """Return an open attempt as its Job and pod show it: further on, succeeded, failed, or still waiting."""
-    job = job_of(attempt, observed)
-    if job is None:
-        return _without_job(attempt, observed, now)
-    pod = progress.pod_of(job, observed.pods)
-    attempt = progress.follow(attempt, job, pod, now)
-    if is_complete(job):
+    workload = workload_of(attempt, observed)
+    if workload is None:
+        return _without_workload(attempt, observed, now)
+    pod = pods.pod_of(workload, observed.pods)
+    attempt = progress.follow(attempt, workload, pod, now)
+    if job.is_complete(workload):
         if has_result(observed.run.status, observed.run):
             return AttemptObservation(
                 attempt.model_copy(update={"phase": "Succeeded", "message": "", "finished_at": now})
             )
         return _failed(attempt, failure("Infrastructure", _unposted(observed.run)), now)
     found = classify(pod) if pod is not None else None
-    found = found or _lost(attempt, job, pod)
+    found = found or _lost(attempt, workload, pod)
     if found:
         return _failed(attempt, found, now)
-    over = _without_words(attempt, job)
+    over = _without_words(attempt, workload)
     times = [over] if over else timeouts.running(attempt, pod, observed.run.spec.limits)
     late = timeouts.expired(times, now)
     return _failed(attempt, late, now) if late else AttemptObservation(attempt, times)
@@ -79,23 +78,13 @@ def has_result(status: TrainingRunStatus, run: TrainingRun) -> bool:
     return (status.evaluation if run.spec.purpose == "Evaluate" else status.record) is not None
 
 
-def job_of(attempt: Attempt, observed: ObservedTrainingRun) -> Manifest | None:
-    """Return the Job of an attempt; one of another uid than was seen first is not it."""
-    for job in observed.jobs:
-        metadata = job["metadata"]
+def workload_of(attempt: Attempt, observed: ObservedTrainingRun) -> Manifest | None:
+    """Return what an attempt runs as; an object of another uid than was seen first is not it."""
+    for workload in observed.workloads:
+        metadata = workload["metadata"]
         if metadata["name"] == attempt.job and attempt.job_uid in (None, metadata["uid"]):
-            return job
+            return workload
     return None
-
-
-def is_complete(job: Manifest) -> bool:
-    """Return whether a Job has done its work."""
-    return _condition(job, "Complete") is not None
-
-
-def is_over(job: Manifest) -> bool:
-    """Return whether a Job has ended, either way."""
-    return is_complete(job) or _condition(job, "Failed") is not None
 
 
 def retry_at(status: TrainingRunStatus, found: FailureRecord, retries: int, now: datetime) -> datetime | None:
@@ -113,42 +102,35 @@ def _unposted(run: TrainingRun) -> str:
     return "publish ended without posting a record"
 
 
-def _without_job(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> AttemptObservation:
+def _without_workload(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> AttemptObservation:
     if attempt.job_uid is not None:
-        return _failed(attempt, failure("Infrastructure", f"Job {attempt.job} is gone; it was deleted"), now)
-    # A store that has gone away holds the Job back, and heals by itself when it is there again.
+        return _failed(attempt, failure("Infrastructure", f"{job.KIND} {attempt.job} is gone; it was deleted"), now)
+    # A missing store delays the attempt until it is there again.
     attempt = attempt.model_copy(update={"message": job_manifest.missing(observed.run, observed.stores) or ""})
     times = timeouts.running(attempt, None, observed.run.spec.limits)
     late = timeouts.expired(times, now)
     return _failed(attempt, late, now) if late else AttemptObservation(attempt, times)
 
 
-def _lost(attempt: Attempt, job: Manifest, pod: RunPod | None) -> FailureRecord | None:
-    """Return the failure of an attempt whose Job or pod has gone away without words of its own."""
-    if "deletionTimestamp" in job["metadata"]:
-        return failure("Infrastructure", f"Job {attempt.job} was deleted")
+def _lost(attempt: Attempt, workload: Manifest, pod: RunPod | None) -> FailureRecord | None:
+    """Return the failure of an attempt whose Job or pod was deleted before it could report one."""
+    if job.is_deleted(workload):
+        return failure("Infrastructure", f"{job.KIND} {attempt.job} was deleted")
     if pod is None and attempt.pod is not None:
         return failure("Infrastructure", f"the pod {attempt.pod} is gone")
     return None
 
 
-def _without_words(attempt: Attempt, job: Manifest) -> Clock | None:
+def _without_words(attempt: Attempt, workload: Manifest) -> Clock | None:
     """Return the clock of a Job that has failed while its pod is not known to have."""
-    ended = _condition(job, "Failed")
+    ended = job.failed(workload)
     if ended is None:
         return None
     said = log_tail(str(ended.get("message", ""))) or ended.get("reason", "no words")
-    found = failure("Infrastructure", f"Job {attempt.job} failed and its pod left no words: {said}")
+    found = failure("Infrastructure", f"{job.KIND} {attempt.job} failed and its pod left no words: {said}")
     return Clock(datetime.fromisoformat(ended["lastTransitionTime"]) + NEWS_PATIENCE, found)
 
 
 def _failed(attempt: Attempt, found: FailureRecord, now: datetime) -> AttemptObservation:
     ended = {"phase": "Failed", "failure": found, "message": "", "waiting_since": None, "finished_at": now}
     return AttemptObservation(attempt.model_copy(update=ended))
-
-
-def _condition(job: Manifest, condition_type: str) -> Manifest | None:
-    for condition in job.get("status", {}).get("conditions", []):
-        if condition["type"] == condition_type and condition["status"] == "True":
-            return dict(condition)
-    return None

@@ -7,6 +7,7 @@ from steadfit.core.conditions import DesiredCondition, ready, reconciling, stall
 from steadfit.core.text import time_text
 
 from . import messages
+from .runtime import job
 
 
 def conditions(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) -> list[DesiredCondition]:
@@ -44,5 +45,5 @@ def _words(attempt: Attempt) -> str:
     if attempt.message:
         return attempt.message
     if attempt.phase == "Pending":
-        return f"the pod {attempt.pod} starts" if attempt.pod else "the Job is being made"
+        return f"the pod {attempt.pod} starts" if attempt.pod else f"the {job.KIND} is being made"
     return f"{attempt.phase.lower()} in the pod {attempt.pod}"

@@ -6,6 +6,7 @@ from steadfit.api.trainingrun import EvaluateInputs, TrainingRunStatus
 from steadfit.core.types import Event
 
 from . import messages
+from .runtime import job
 
 
 def events(
@@ -21,7 +22,7 @@ def _attempts(before: TrainingRunStatus, after: TrainingRunStatus) -> list[Event
     for attempt in after.attempts:
         old = known.get(attempt.number)
         if old is None:
-            events.append(Event("Normal", "AttemptStarted", f"attempt {attempt.number} is Job {attempt.job}"))
+            events.append(Event("Normal", "AttemptStarted", f"attempt {attempt.number} is {job.KIND} {attempt.job}"))
         if attempt.failure and (old is None or old.failure is None):
             found = attempt.failure
             events.append(

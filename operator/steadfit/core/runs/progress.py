@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from steadfit.api.trainingrun import Attempt, AttemptPhase
 from steadfit.core.types import Manifest
 
-from .runtime import pod_view
+from .runtime import job
 from .runtime.pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
 from .runtime.pod_waiting import Wait, waiting
 
@@ -20,33 +19,16 @@ _AT_WORK: tuple[tuple[str, AttemptPhase], ...] = (
 )
 
 
-def pods_of(job: Manifest, pods: Sequence[Manifest]) -> list[RunPod]:
-    """Return the pods of a Job, oldest first."""
-    uid = job["metadata"]["uid"]
-    own = [pod for pod in pods if any(owner["uid"] == uid for owner in pod["metadata"].get("ownerReferences", []))]
-    return sorted((pod_view.parse(pod) for pod in own), key=lambda pod: (pod.created_at, pod.name))
-
-
-def pod_of(job: Manifest, pods: Sequence[Manifest]) -> RunPod | None:
-    """Return the newest pod of a Job; a suspended Job has none that counts."""
-    own = pods_of(job, pods)
-    return own[-1] if own and not is_suspended(job) else None
-
-
-def is_suspended(job: Manifest) -> bool:
-    """Return whether a queue holds the Job back."""
-    return bool(job.get("spec", {}).get("suspend", False))
-
-
-def follow(attempt: Attempt, job: Manifest, pod: RunPod | None, now: datetime) -> Attempt:
+def follow(attempt: Attempt, workload: Manifest, pod: RunPod | None, now: datetime) -> Attempt:
     """Return the attempt as its Job and pod show it now."""
-    attempt = attempt.model_copy(update={"job_uid": job["metadata"]["uid"]})
-    if is_suspended(job):
+    attempt = attempt.model_copy(update={"job_uid": workload["metadata"]["uid"]})
+    if job.is_suspended(workload):
         return _queued(attempt, now)
     if pod is None:
         if attempt.pod is not None:
             return attempt
-        return attempt.model_copy(update={"message": f"waits for the pod of Job {attempt.job}; its events say more"})
+        message = f"waits for the pod of {job.KIND} {attempt.job}; its events say more"
+        return attempt.model_copy(update={"message": message})
     fetch, train = pod.steps[FETCH], pod.steps.get(TRAIN, Step(TRAIN, ""))
     wait = waiting(pod)
     return attempt.model_copy(
@@ -72,7 +54,7 @@ def _phase(pod: RunPod) -> AttemptPhase:
 
 def _queued(attempt: Attempt, now: datetime) -> Attempt:
     """Return an attempt whose Job is held back; one that was taken from its node queues anew."""
-    message = f"Job {attempt.job} is suspended: it waits in its queue"
+    message = f"{job.KIND} {attempt.job} is suspended: it waits in its queue"
     if attempt.pod is None:
         return attempt.model_copy(update={"message": message})
     return Attempt(number=attempt.number, job=attempt.job, job_uid=attempt.job_uid, decided_at=now, message=message)

@@ -25,7 +25,8 @@ from steadfit.core import names
 from steadfit.core.problem import Problem
 from steadfit.core.types import ObservedTrainingRun
 
-from .attempts import job_of
+from .attempts import workload_of
+from .runtime import job_manifest
 
 
 def read(status: TrainingRunStatus, observed: ObservedTrainingRun) -> Record | Problem | None:
@@ -126,8 +127,7 @@ def _evaluation(record: Record, run: TrainingRun) -> EvaluationResult:
 def _lineage(status: TrainingRunStatus, record: Record, observed: ObservedTrainingRun) -> Lineage:
     run, number = observed.run, record.run.attempt
     attempt = next((item for item in status.attempts if item.number == number), None)
-    job = job_of(attempt, observed) if attempt else None
-    annotations = job["metadata"].get("annotations", {}) if job else {}
+    workload = workload_of(attempt, observed) if attempt else None
     return Lineage(
         image=run.spec.image,
         image_id=attempt.image_id if attempt else None,
@@ -137,7 +137,7 @@ def _lineage(status: TrainingRunStatus, record: Record, observed: ObservedTraini
         params=record.params,
         seed=record.seed,
         input_hash=run.spec.input_hash,
-        pod_template_digest=annotations.get(names.TEMPLATE_ANNOTATION),
+        pod_template_digest=job_manifest.template_digest(workload) if workload else None,
         operator_version=observed.platform.operator_version,
         git_revision=run.spec.git_revision,
     )

@@ -13,6 +13,7 @@ from steadfit.api.artifactstore import ArtifactStore
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.core import names, pod_security, store_access
+from steadfit.core.runs.runtime import job
 from steadfit.core.types import Manifest, Platform
 
 from .quarantine_state import Change
@@ -23,50 +24,37 @@ DEADLINE_SECONDS = 600
 _PLACEMENT = ("nodeSelector", "tolerations", "serviceAccountName", "priorityClassName", "imagePullSecrets")
 
 
-def job_name(version: ModelVersion) -> str:
-    """Return the name of a version's Job; there is one at a time, so that no two write at once."""
+def name(version: ModelVersion) -> str:
+    """Return the name of what writes a version's quarantine; there is one at a time, so that no two write at once."""
     return f"{version.name}-quarantine"
 
 
 def render(
-    version: ModelVersion, change: Change, job: TrainingJob | None, store: ArtifactStore, platform: Platform
+    version: ModelVersion, change: Change, training_job: TrainingJob | None, store: ArtifactStore, platform: Platform
 ) -> dict[str, Any]:
     """Return the Job."""
     labels = {names.MANAGED_BY: names.MANAGER, names.MODEL_VERSION: version.name}
-    placement = job.spec.pod.dump() if job else {}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": job_name(version),
-            "namespace": version.metadata.namespace,
-            "labels": {**labels, **(names.queue_labels(job) if job else {})},
-            "annotations": {names.NOTE_ANNOTATION: fingerprint(change)},
-            "ownerReferences": [names.owner_reference(version)],
-        },
+    placement = training_job.spec.pod.dump() if training_job else {}
+    template = {
+        "metadata": {"labels": labels},
         "spec": {
-            "backoffLimit": 0,
-            "completions": 1,
-            "parallelism": 1,
-            "podReplacementPolicy": "Failed",
-            "activeDeadlineSeconds": DEADLINE_SECONDS,
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {
-                    **{key: placement[key] for key in _PLACEMENT if placement.get(key)},
-                    "restartPolicy": "Never",
-                    "automountServiceAccountToken": False,
-                    "enableServiceLinks": False,
-                    "securityContext": pod_security.pod(),
-                    "containers": [_container(version, change, store, platform)],
-                    "volumes": [
-                        {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
-                        *store_access.volumes(store),
-                    ],
-                },
-            },
+            **{key: placement[key] for key in _PLACEMENT if placement.get(key)},
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": pod_security.pod(),
+            "containers": [_container(version, change, store, platform)],
+            "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}, *store_access.volumes(store)],
         },
     }
+    return job.render(
+        name(version),
+        version,
+        template,
+        labels={**labels, **(names.queue_labels(training_job) if training_job else {})},
+        annotations={names.NOTE_ANNOTATION: fingerprint(change)},
+        deadline_seconds=DEADLINE_SECONDS,
+    )
 
 
 def fingerprint(change: Change) -> str:
@@ -75,9 +63,9 @@ def fingerprint(change: Change) -> str:
     return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
 
 
-def is_for(job: Manifest, change: Change) -> bool:
+def is_for(workload: Manifest, change: Change) -> bool:
     """Return whether a Job was made for a change."""
-    annotations = job["metadata"].get("annotations", {})
+    annotations = workload["metadata"].get("annotations", {})
     return bool(annotations.get(names.NOTE_ANNOTATION) == fingerprint(change))
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from steadfit.api.modelversion import ModelVersionStatus, NoteFailure
 from steadfit.core import store_choice
 from steadfit.core.conditions import DesiredCondition
+from steadfit.core.runs.runtime import job
 from steadfit.core.text import cut, log_tail
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedModelVersion
 
@@ -28,29 +28,31 @@ def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: date
     change = quarantine_state.change(status, observed)
     if not change:
         return status.model_copy(update={"note_failure": None})
-    job, before = _job(observed), status.note_failure
-    if job is None or "deletionTimestamp" in job["metadata"] or not quarantine_pod.is_for(job, change):
+    workload, before = _workload(observed), status.note_failure
+    if workload is None or job.is_deleted(workload) or not quarantine_pod.is_for(workload, change):
         return status
-    if _ended(job, "Complete"):
+    if job.is_complete(workload):
         return quarantine_state.learned(status, change).model_copy(update={"note_failure": None})
-    if not _ended(job, "Failed") or (before is not None and before.job == job["metadata"]["uid"]):
+    uid = workload["metadata"]["uid"]
+    if job.failed(workload) is None or (before is not None and before.job == uid):
         return status
     failures = before.failures + 1 if before else 1
     failure = NoteFailure(
         failures=failures,
-        job=job["metadata"]["uid"],
+        job=uid,
         retry_at=now + min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE),
-        message=cut(_why(job, observed.pods)),
+        message=cut(_why(workload, observed.pods)),
     )
     return status.model_copy(update={"note_failure": failure})
 
 
 def act(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> tuple[Action, ...]:
     """Return what brings the store to know."""
-    change, job, failure = quarantine_state.change(status, observed), _job(observed), status.note_failure
-    if job is not None:
-        going = "deletionTimestamp" in job["metadata"] or not (_ended(job, "Complete") or _ended(job, "Failed"))
-        return () if going else (_delete(job),)
+    change, failure = quarantine_state.change(status, observed), status.note_failure
+    workload = _workload(observed)
+    if workload is not None:
+        done = job.is_over(workload) and not job.is_deleted(workload)
+        return (Delete(job.reference(workload)),) if done else ()
     if not change or observed.platform is None or (failure is not None and now < failure.retry_at):
         return ()
     store = store_choice.by_name(observed.version.spec.store_ref.name, observed.stores)
@@ -84,29 +86,16 @@ def _not_written(change: quarantine_state.Change, why: str) -> str:
     return f"the note of the quarantine is not taken away from beside the artifact, so its server refuses it: {why}"
 
 
-def _job(observed: ObservedModelVersion) -> Manifest | None:
-    name = quarantine_pod.job_name(observed.version)
-    return next((job for job in observed.jobs if job["metadata"]["name"] == name), None)
+def _workload(observed: ObservedModelVersion) -> Manifest | None:
+    name = quarantine_pod.name(observed.version)
+    return next((item for item in observed.workloads if item["metadata"]["name"] == name), None)
 
 
-def _ended(job: Manifest, how: str) -> bool:
-    conditions = job.get("status", {}).get("conditions", [])
-    return any(condition["type"] == how and condition["status"] == "True" for condition in conditions)
-
-
-def _why(job: Manifest, pods: Sequence[Manifest]) -> str:
+def _why(workload: Manifest, pods: Sequence[Manifest]) -> str:
     """Return the last words of the pod; else the Job's own, for a pod that is over its time is gone."""
     for pod in pods:
         for container in pod.get("status", {}).get("containerStatuses", []):
             said = log_tail(str(container.get("state", {}).get("terminated", {}).get("message", "")))
             if said:
                 return said
-    conditions = job.get("status", {}).get("conditions", [])
-    failed: dict[str, Any] = next((item for item in conditions if item["type"] == "Failed"), {})
-    return str(failed.get("message", "")) or "its pod failed"
-
-
-def _delete(job: Manifest) -> Delete:
-    keys = ("name", "namespace", "uid")
-    metadata = {key: job["metadata"][key] for key in keys}
-    return Delete({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata})
+    return str((job.failed(workload) or {}).get("message", "")) or "its pod failed"

@@ -58,7 +58,7 @@ def test_a_training_run_sees_its_job_siblings_children_and_their_pods() -> None:
     ).training_run(run)
     assert observed.job is not None
     assert [sibling.name for sibling in observed.siblings] == ["flights-of-a-former-one", "flights-r0"]
-    assert [child["metadata"]["name"] for child in observed.jobs] == ["flights-r1-a1"]
+    assert [child["metadata"]["name"] for child in observed.workloads] == ["flights-r1-a1"]
     assert [child["metadata"]["name"] for child in observed.pods] == ["p"]
     assert [version.name for version in observed.versions] == ["flights-v1"]
     assert observed.platform == PLATFORM
@@ -271,7 +271,7 @@ def test_a_model_version_sees_the_jobs_that_write_for_it_their_pods_and_its_stor
         samples.artifact_store(),
         samples.namespace(team="ml"),
     ).model_version(version)
-    assert [child["metadata"]["name"] for child in observed.jobs] == ["flights-v1-quarantine"]
+    assert [child["metadata"]["name"] for child in observed.workloads] == ["flights-v1-quarantine"]
     assert [child["metadata"]["name"] for child in observed.pods] == ["p"]
     assert [store.name for store in observed.stores.stores] == ["default"]
     assert observed.stores.namespace_labels == {"team": "ml"}

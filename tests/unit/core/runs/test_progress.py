@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from steadfit.api.trainingrun import Attempt
 from steadfit.core.runs import progress
+from steadfit.core.runs.runtime import pods
 from steadfit.core.runs.runtime.pod_view import parse
 
 from tests.unit.core.training.builders import NOW, UNSCHEDULABLE, at, attempt_job, ended, pod, running, waits
@@ -109,7 +110,7 @@ def test_an_attempt_without_a_pod_says_so() -> None:
 def test_a_job_that_a_queue_suspends_queues_anew() -> None:
     trained = follow(pod(ended(0), running(minutes=5)))
     job = {**attempt_job(), "spec": {"suspend": True}}
-    assert progress.pod_of(job, [pod(ended(0), running(minutes=5))]) is None
+    assert pods.pod_of(job, [pod(ended(0), running(minutes=5))]) is None
     queued = progress.follow(trained, job, None, NOW)
     assert (queued.phase, queued.pod, queued.decided_at, queued.job_uid) == ("Pending", None, NOW, "job-1")
     assert "waits in its queue" in queued.message
@@ -119,6 +120,6 @@ def test_a_job_that_a_queue_suspends_queues_anew() -> None:
 def test_the_newest_pod_of_a_job_counts_and_no_others() -> None:
     old = pod(created={"minutes": 50}, name="old")
     foreign = pod(attempt=2, created={"minutes": 1})
-    found = progress.pod_of(attempt_job(), [pod(), old, foreign])
+    found = pods.pod_of(attempt_job(), [pod(), old, foreign])
     assert found is not None
     assert found.created_at == NOW - timedelta(minutes=35)

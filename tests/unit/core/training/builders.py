@@ -405,7 +405,7 @@ def observed_run(
         job=None if orphan else job or training_job(),
         siblings=siblings,
         versions=versions,
-        jobs=jobs,
+        workloads=jobs,
         pods=pods,
         stores=stores,
         platform=PLATFORM,

@@ -334,7 +334,7 @@ def _plan_run(world: World, obj: JSON) -> Plan:
             job=world.reader.read(TrainingJob, job) if job else None,
             siblings=[item for item in world.trainings() if item.uid != run.uid],
             versions=world.versions(),
-            jobs=jobs,
+            workloads=jobs,
             pods=[item for item in world.every("Pod") if item["metadata"]["ownerReferences"][0]["uid"] in uids],
             stores=world.known_stores(),
             platform=PLATFORM,

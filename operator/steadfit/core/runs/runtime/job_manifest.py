@@ -17,8 +17,9 @@ from steadfit.api.trainingrun import Attempt, TrainingRun
 from steadfit.core import names, pod_security, store_access, store_choice
 from steadfit.core.runs import step_config
 from steadfit.core.runs.champion import ComparedVersion
-from steadfit.core.types import Platform, Stores
+from steadfit.core.types import Manifest, Platform, Stores
 
+from . import job
 from .pod_view import EVALUATE, FETCH, PUBLISH, TRAIN
 
 TOKEN_AUDIENCE = "steadfit"  # noqa: S105 - whom the token is for, not the token
@@ -57,25 +58,19 @@ def render(
     template = _template(run, attempt, [*found, *_further(others, found, stores)], platform)
     digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()
     config = step_config.render(run, attempt, stores, platform, template, champion, evaluated)
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": attempt.job,
-            "namespace": run.metadata.namespace,
-            "labels": {**_labels(run, attempt), **names.queue_labels(run)},
-            "annotations": {names.TEMPLATE_ANNOTATION: f"sha256:{digest}"},
-            "ownerReferences": [names.owner_reference(run)],
-        },
-        "spec": {
-            "backoffLimit": 0,
-            "completions": 1,
-            "parallelism": 1,
-            # Never a second pod beside one that is still ending.
-            "podReplacementPolicy": "Failed",
-            "template": _configured(template, config, platform),
-        },
-    }
+    return job.render(
+        attempt.job,
+        run,
+        _configured(template, config, platform),
+        labels={**_labels(run, attempt), **names.queue_labels(run)},
+        annotations={names.TEMPLATE_ANNOTATION: f"sha256:{digest}"},
+    )
+
+
+def template_digest(workload: Manifest) -> str | None:
+    """Return the digest of the pod template that an attempt was rendered from."""
+    digest: str | None = workload["metadata"].get("annotations", {}).get(names.TEMPLATE_ANNOTATION)
+    return digest
 
 
 def _stores(run: TrainingRun, stores: Stores) -> list[ArtifactStore] | str:
