@@ -32,9 +32,17 @@ def clone(value: T) -> T:
     """Return a deep copy of JSON; several times faster than `copy.deepcopy`."""
     kind = type(value)
     if kind is dict:
-        return {key: clone(item) for key, item in value.items()}  # type: ignore[return-value,attr-defined]
+        copy = value.copy()  # type: ignore[attr-defined]
+        # Most of what is in it are strings and numbers, which `copy` holds by now: only containers cost a call.
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if type(item) is dict or type(item) is list:
+                copy[key] = clone(item)
+        return copy  # type: ignore[no-any-return]
     if kind is list:
-        return [clone(item) for item in value]  # type: ignore[return-value,attr-defined]
+        return [  # type: ignore[return-value]
+            clone(item) if type(item) is dict or type(item) is list else item
+            for item in value  # type: ignore[attr-defined]
+        ]
     return value
 
 

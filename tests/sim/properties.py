@@ -115,7 +115,7 @@ class Properties:
         if attempt in self._attempts:
             yield f"attempt {attempt[1]} of the run has had the Job {self._attempts[attempt]} before"
         self._attempts[attempt] = change.ref.name
-        run = self._store.find(Ref(GROUP, "TrainingRun", change.ref.namespace, labels[names.TRAINING_RUN]))
+        run = self._store.look(Ref(GROUP, "TrainingRun", change.ref.namespace, labels[names.TRAINING_RUN]))
         if run is None or run["metadata"]["uid"] != run_uid:
             return
         phase = run.get("status", {}).get("phase")
@@ -168,7 +168,7 @@ class Properties:
         number = (change.ref.namespace, spec["trainingJobRef"]["name"], spec["number"])
         if self._numbers.setdefault(number, change.ref.name) != change.ref.name:
             yield f"number {spec['number']} belongs to {self._numbers[number]}"
-        run = self._store.find(Ref(GROUP, "TrainingRun", change.ref.namespace, spec["run"]["name"]))
+        run = self._store.look(Ref(GROUP, "TrainingRun", change.ref.namespace, spec["run"]["name"]))
         if run is not None and run["metadata"]["uid"] == spec["run"]["uid"]:
             if run["status"].get("versionNumber") != spec["number"]:
                 yield "the run's status has not taken this number"
@@ -181,7 +181,7 @@ class Properties:
         live, old = change.new["status"].get("live"), (change.old or {}).get("status", {}).get("live")
         if live is None or (old is not None and old["revision"] == live["revision"]):
             return
-        version = self._store.find(Ref(GROUP, "ModelVersion", change.ref.namespace, live["version"]))
+        version = self._store.look(Ref(GROUP, "ModelVersion", change.ref.namespace, live["version"]))
         pinned = "pin" in change.new["spec"] or "override" in change.new["status"] or _promoted(change.new, live)
         if version is None or (version["metadata"]["uid"] not in self._verified and not pinned):
             yield f"{live['version']} goes live and was never verified"
@@ -208,7 +208,7 @@ class Properties:
             return
         if _promoted(change.new, live):
             return
-        version = self._store.find(Ref(GROUP, "ModelVersion", change.ref.namespace, live["version"]))
+        version = self._store.look(Ref(GROUP, "ModelVersion", change.ref.namespace, live["version"]))
         compared = version["spec"]["evaluation"].get("champion", {}) if version else {}
         if version is None or version["metadata"]["uid"] not in self._passed or compared.get("digest") != old["digest"]:
             yield f"{live['version']} replaces {old['version']} and was not shown to be as good"
@@ -246,7 +246,7 @@ class Properties:
         if before == selector or selector.get(names.MODEL_DEPLOYMENT) != change.ref.name:
             return
         revision = _champion(selector)
-        deployment = self._store.find(
+        deployment = self._store.look(
             Ref(GROUP, "ModelDeployment", change.ref.namespace, selector[names.MODEL_DEPLOYMENT])
         )
         if deployment is None:
@@ -265,13 +265,13 @@ class Properties:
         uid = deployment["metadata"]["uid"]
         seen = self._complete_at.get((uid, revision))
         named = names.workload_name(deployment["metadata"]["name"], revision)
-        now = self._store.find(Ref("apps/v1", "Deployment", change.ref.namespace, named))
+        now = self._store.look(Ref("apps/v1", "Deployment", change.ref.namespace, named))
         if now is not None and _is_complete(now):
             return
         if seen is None or change.at - seen > READINESS_MEMORY:
             yield f"traffic goes to {revision}, which was not ready at its target"
 
-    def _shares(self, change: Change, deployment: JSON) -> Iterator[str]:
+    def _shares(self, change: Change, deployment: Mapping[str, Any]) -> Iterator[str]:
         """Judge whose pods, also those on their way out, get requests by a selector."""
         selector, status = change.new["spec"]["selector"], deployment["status"]
         live, candidate = status.get("live", {}).get("revision"), status.get("candidate", {})
@@ -287,8 +287,8 @@ class Properties:
         if change.ref.kind != "Deployment" or change.manager not in MANAGERS or change.type == "ADDED":
             return
         labels = change.new["metadata"]["labels"]
-        service = self._store.find(Ref("v1", "Service", change.ref.namespace, labels[names.MODEL_DEPLOYMENT]))
-        deployment = self._store.find(
+        service = self._store.look(Ref("v1", "Service", change.ref.namespace, labels[names.MODEL_DEPLOYMENT]))
+        deployment = self._store.look(
             Ref(GROUP, "ModelDeployment", change.ref.namespace, labels[names.MODEL_DEPLOYMENT])
         )
         if service is None or deployment is None:

@@ -45,9 +45,9 @@ def admit(kind: str, new: JSON, old: JSON | None) -> tuple[JSON, list[str]]:
     if schema is None:
         return new, []
     metadata = new["metadata"]
-    stored = _prune(schema, {key: value for key, value in new.items() if key != "metadata"})
-    stored = _default(schema, stored)
-    errors = list(_errors(schema, stored, ""))
+    stored = _prune(schema, {key: value for key, value in new.items() if key != "metadata"}, old)
+    stored = _default(schema, stored, old)
+    errors = list(_errors(schema, stored, old, ""))
     spec_schema = schema["properties"]["spec"]
     if old is not None and _is_immutable(spec_schema) and stored.get("spec") != old.get("spec"):
         errors.append("spec is immutable: create a new object instead")
@@ -73,10 +73,24 @@ def _is_immutable(schema: Mapping[str, Any]) -> bool:
     return any(rule["rule"] == IMMUTABLE for rule in schema.get("x-kubernetes-validations", ()))
 
 
-def _prune(schema: Any, value: Any) -> Any:
+# What is the very value that is stored in this place was admitted when it was stored. Most writes are of a status, and
+# change a little of it.
+
+
+def _stored_in(old: Any, key: str) -> Any:
+    """Return the value stored under a key; `_NOTHING` if none is."""
+    return old.get(key, _NOTHING) if isinstance(old, dict) else _NOTHING
+
+
+_NOTHING = object()
+
+
+def _prune(schema: Any, value: Any, old: Any) -> Any:
+    if value is old:
+        return value
     if isinstance(value, list):
         items = schema.get("items", {})
-        return [_prune(items, item) for item in value]
+        return [_prune(items, item, _NOTHING) for item in value]
     if not isinstance(value, dict) or schema.get("x-kubernetes-preserve-unknown-fields"):
         return value
     properties, additional = schema.get("properties", {}), schema.get("additionalProperties")
@@ -84,13 +98,15 @@ def _prune(schema: Any, value: Any) -> Any:
     for key, item in value.items():
         sub = properties.get(key, additional)
         if sub is not None and item is not None:
-            pruned[key] = _prune(sub, item)
+            pruned[key] = _prune(sub, item, _stored_in(old, key))
     return pruned
 
 
-def _default(schema: Any, value: Any) -> Any:
+def _default(schema: Any, value: Any, old: Any) -> Any:
+    if value is old:
+        return value
     if isinstance(value, list):
-        return [_default(schema.get("items", {}), item) for item in value]
+        return [_default(schema.get("items", {}), item, _NOTHING) for item in value]
     if not isinstance(value, dict):
         return value
     properties, additional = schema.get("properties", {}), schema.get("additionalProperties")
@@ -101,11 +117,13 @@ def _default(schema: Any, value: Any) -> Any:
     for key, item in filled.items():
         sub = properties.get(key, additional)
         if isinstance(sub, Mapping):
-            filled[key] = _default(sub, item)
+            filled[key] = _default(sub, item, _stored_in(old, key))
     return filled
 
 
-def _errors(schema: Any, value: Any, path: str) -> Iterator[str]:
+def _errors(schema: Any, value: Any, old: Any, path: str) -> Iterator[str]:
+    if value is old:
+        return
     wanted = schema.get("type")
     if wanted is not None:
         fits = isinstance(value, _TYPES[wanted]) and (wanted == "boolean" or not isinstance(value, bool))
@@ -123,7 +141,7 @@ def _errors(schema: Any, value: Any, path: str) -> Iterator[str]:
     elif isinstance(value, list):
         yield from _list_errors(schema, value, path)
     elif isinstance(value, dict):
-        yield from _object_errors(schema, value, path)
+        yield from _object_errors(schema, value, old, path)
 
 
 def _string_errors(schema: Any, value: str, path: str) -> Iterator[str]:
@@ -159,10 +177,10 @@ def _list_errors(schema: Any, value: list[Any], path: str) -> Iterator[str]:
         if len(set(identities)) < len(identities):
             yield f"{path}: duplicate entries"
     for number, item in enumerate(value):
-        yield from _errors(schema.get("items", {}), item, f"{path}[{number}]")
+        yield from _errors(schema.get("items", {}), item, _NOTHING, f"{path}[{number}]")
 
 
-def _object_errors(schema: Any, value: Mapping[str, Any], path: str) -> Iterator[str]:
+def _object_errors(schema: Any, value: Mapping[str, Any], old: Any, path: str) -> Iterator[str]:
     if len(value) > schema.get("maxProperties", len(value)):
         yield f"{path}: more than {schema['maxProperties']} properties"
     for key in schema.get("required", ()):
@@ -172,4 +190,4 @@ def _object_errors(schema: Any, value: Mapping[str, Any], path: str) -> Iterator
     for key, item in value.items():
         sub = properties.get(key, additional)
         if isinstance(sub, Mapping):
-            yield from _errors(sub, item, f"{path}.{key}")
+            yield from _errors(sub, item, _stored_in(old, key), f"{path}.{key}")
