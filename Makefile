@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 UP := python3 -m tests.tools.local_cluster
 PYTHON := .venv/bin/python
-PYTEST := $(PYTHON) -m pytest
+# Every stage ends with a table of its slowest tests.
+PYTEST := $(PYTHON) -m pytest --durations=20 --durations-min=1
 
 # Set in some containers; then every subprocess of every test would compile all it imports again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,9 +33,10 @@ test: ## Every test: formats and types beside the bring-up, then what needs no c
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))
 
 # Every test that needs no cluster: unit, contract, simulation. Not beside the bring-up: on a fresh machine that builds
-# for minutes, and some of these are about time.
+# for minutes, and some of these are about time. The longest tests come first: a worker that is done takes from the end of
+# another one's list, so that none runs a long test while the others have nothing left.
 fast: environment
-	$(PYTEST) tests/unit tests/contract tests/sim --numprocesses auto
+	$(PYTEST) tests/sim tests/contract tests/unit --numprocesses auto --dist worksteal
 
 # One recipe: its steps come one after the other.
 bring-up: environment

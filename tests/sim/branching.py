@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from .client import Blow, CrashPlan, Write
 from .harness import Outcome, play
 from .installation import Conditions
+from .parallel import processes
 from .scenarios import Scenario
 
 Target = tuple[int, Blow]
@@ -92,7 +93,7 @@ class _Branches:
 
     def _fork(self, target: Target) -> bool:
         """Fork a copy for a target; return True in the copy."""
-        while len(self._running) >= (os.cpu_count() or 1):
+        while len(self._running) >= processes():
             self._wait_for_one()
         loop = asyncio.get_running_loop()
         from_the_copy, to_the_play = os.pipe()

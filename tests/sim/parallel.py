@@ -1,4 +1,7 @@
-"""Many simulations at once, one per core. Workers are forked: scenarios are functions and need not be pickled."""
+"""Many simulations at once, one per core that no other worker of pytest has.
+
+Processes are forked: scenarios are functions and need not be pickled.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 J = TypeVar("J")
+
+
+def processes() -> int:
+    """Return how many simulations may run at once in this worker of pytest, so that together they fill the cores."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return max(1, (os.cpu_count() or 1) // workers)
+
 
 _check: Callable[[int], str | None] | None = None
 
@@ -22,11 +32,13 @@ def failures(check: Callable[[J], str | None], jobs: Iterable[J]) -> list[tuple[
         except AssertionError as error:
             return str(error) or repr(error)
 
+    if processes() == 1:
+        return [(job, sentence) for number, job in enumerate(listed) if (sentence := numbered(number))]
     global _check
     _check = numbered
     try:
-        with multiprocessing.get_context("fork").Pool(os.cpu_count() or 1) as pool:
-            said = pool.map(_run, range(len(listed)), chunksize=4)
+        with multiprocessing.get_context("fork").Pool(processes()) as pool:
+            said = pool.map(_run, range(len(listed)), chunksize=1)
     finally:
         _check = None
     return [(job, sentence) for job, sentence in zip(listed, said, strict=True) if sentence]
