@@ -1,4 +1,4 @@
-"""The plan of a ModelAction: it shows what its target made of it, and old ones are put away."""
+"""The plan of a ModelAction: its status follows the record in its target's status, and old actions are deleted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling
 from steadfit.core.types import Action, Delete, Event, ObservedModelAction, Plan
 
 KEPT = 20
-"""Completed actions that are kept for each target."""
+"""Number of completed actions to keep per target."""
 
 
 def plan(observed: ObservedModelAction, now: datetime) -> Plan:
-    """Decide over a ModelAction. Its effect is its target's decision; here it is only shown."""
+    """Return the plan of a ModelAction. The target's plan executes it; this one only reports the result."""
     action, before = observed.action, observed.action.status
     phase, message, completed_at = _outcome(observed, now)
     generation = action.metadata.generation
@@ -31,16 +31,16 @@ def plan(observed: ObservedModelAction, now: datetime) -> Plan:
 
 
 def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[ActionPhase, str, datetime | None]:
-    """Return phase, sentence and time of completion. What is completed never changes again."""
+    """Return phase, message and time of completion; a completed action never changes."""
     action, target = observed.action, observed.target
-    before, aim = action.status, action.spec.target
+    before, ref = action.status, action.spec.target
     if before.phase != "Pending":
         return before.phase, before.message, before.completed_at
     if target is None:
-        return "Rejected", f"there is no {aim.kind} {aim.name} in this namespace", now
+        return "Rejected", f"there is no {ref.kind} {ref.name} in this namespace", now
     record = _record(action, target.status.actions)
     if record is None:
-        return "Pending", f"waits for {aim.kind} {aim.name}", None
+        return "Pending", f"waits for {ref.kind} {ref.name}", None
     return record.phase, record.message, None if record.phase == "Pending" else record.at
 
 
@@ -55,9 +55,8 @@ def _conditions(phase: ActionPhase, message: str) -> list[DesiredCondition]:
 
 
 def _delete_old(observed: ObservedModelAction) -> tuple[Action, ...]:
-    """Return the deletion of the completed actions beyond the newest ones; a record of the target outlives each."""
-    everyone = [observed.action, *observed.siblings]
-    completed = [action for action in everyone if action.status.phase != "Pending"]
+    """Return the deletions of all completed actions but the newest; their records in the target's status stay."""
+    completed = [action for action in [observed.action, *observed.siblings] if action.status.phase != "Pending"]
     completed.sort(key=lambda action: (str(action.metadata.creation_timestamp), action.name))
     return tuple(
         Delete(

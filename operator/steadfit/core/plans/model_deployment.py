@@ -1,4 +1,4 @@
-"""The plan of a ModelDeployment: what serves, what comes up, what is put away."""
+"""The plan of a ModelDeployment: which revision serves, which comes up, and which is rolled back or deleted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from steadfit.core.types import ObservedModelDeployment, Plan
 
 
 def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
-    """Decide over a ModelDeployment."""
+    """Return the plan of a ModelDeployment."""
     fleet = Fleet(observed)
     deployment = observed.deployment
 
@@ -28,18 +28,18 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     status = automatic_rollback.act(
         status, monitor_evaluation.evaluate_all(deployment, status, observed.signals, now), fleet, now
     )
-    wished = desired_revision.choose(status, fleet, now)
-    status = rollout.advance(status, wished, fleet, now)
+    desired = desired_revision.choose(status, fleet, now)
+    status = rollout.advance(status, desired, fleet, now)
     status = dispatch.settle(status, fleet, now)
-    status = _shown(status, fleet)
-    # Again: the values of a version say nothing about one that has just taken its place.
+    status = _with_scale(status, fleet)
+    # Again: the values of a version say nothing about one that has just replaced it.
     results = monitor_evaluation.evaluate_all(deployment, status, observed.signals, now)
     measured = [*results, *monitor_evaluation.evaluate_alert_queries(deployment, observed.signals, now)]
     status = status.model_copy(update={"monitors": [result.state for result in results]})
     status = status.model_copy(
         update={
             "observed_generation": deployment.metadata.generation,
-            "conditions": serving_conditions.conditions(status, wished, fleet, measured, now),
+            "conditions": serving_conditions.conditions(status, desired, fleet, measured, now),
         }
     )
     dues = (
@@ -65,15 +65,15 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     )
 
 
-def _shown(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
-    """Return the status with what autoscalers and people read: they see the live revision's pods and no others."""
+def _with_scale(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return the status with URL and scale subresource, which count the pods of the live revision only."""
     deployment, live = fleet.observed.deployment, status.live
-    # A selector is never empty, or autoscalers report it as invalid; no revision is called "none".
-    chosen = service.selector(deployment, live.revision if live else "none")
+    # An empty selector is invalid for autoscalers; no revision is named "none".
+    selector = service.selector(deployment, live.revision if live else "none")
     return status.model_copy(
         update={
             "replicas": fleet.ready_pods(live.revision) if live else 0,
-            "selector": ",".join(f"{key}={value}" for key, value in sorted(chosen.items())),
+            "selector": ",".join(f"{key}={value}" for key, value in sorted(selector.items())),
             "url": service.url(deployment) if live else None,
         }
     )

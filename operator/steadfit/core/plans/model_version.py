@@ -1,6 +1,6 @@
-"""The plan of a ModelVersion: it is judged by the recipe's thresholds and margin, and remembers quarantines.
+"""The plan of a ModelVersion: the gate's verdict by the TrainingJob's thresholds and margin, and its quarantines.
 
-What it remembers lies in its status and, beside its artifact, in the store.
+Quarantines are kept in its status and, as a note beside its artifact, in the store.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from steadfit.core.versions import champion_comparison, gate, quarantine_state, 
 
 
 def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
-    """Decide over a ModelVersion. An edit of a threshold or of the margin judges it again; without its recipe, no.
+    """Return the plan of a ModelVersion.
 
-    Only what may be rolled out by itself changes by that: what serves goes on.
+    An edit of a threshold or of the margin gives a new verdict while the TrainingJob exists. The verdict decides over
+    new rollouts only: a live version keeps serving.
     """
     version, job = observed.version, observed.job
     before = version.status
     status = quarantine_sync.follow(quarantine_state.recall(observed), observed, now)
     if job is not None:
-        asked = job.spec.evaluation
-        judgements = gate.judge(version.spec.evaluation, asked)
-        compared = champion_comparison.judge(version.spec.evaluation, asked)
-        phase = gate.verdict(judgements, compared, asked)
+        evaluation = job.spec.evaluation
+        judgements = gate.judge(version.spec.evaluation, evaluation)
+        compared = champion_comparison.judge(version.spec.evaluation, evaluation)
+        phase = gate.verdict(judgements, compared, evaluation)
         status = status.model_copy(update={"phase": phase, "judgements": judgements, "gate": compared})
     generation = version.metadata.generation
     status = status.model_copy(
@@ -57,25 +58,25 @@ def _verdict(status: ModelVersionStatus, observed: ObservedModelVersion) -> list
     if status.phase is None:
         return reconciling("NotJudged", f"waits for the gate of TrainingJob {spec.training_job_ref.name}")
     if status.phase == "Rejected":
-        return stalled("Rejected", _words(status))
+        return stalled("Rejected", _message(status))
     if status.phase == "Held":
         return _held(status, observed)
     if spec.duplicate_of is not None:
         return ready("Duplicate", f"has the same artifact as {spec.duplicate_of}; it is not rolled out")
-    return ready("Verified", _words(status))
+    return ready("Verified", _message(status))
 
 
 def _held(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[DesiredCondition]:
-    """Return the conditions of a version that waits for a person, or that serves: pinned, or held after the fact."""
+    """Return the conditions of a held version, which waits for a person or serves already."""
     digest = observed.version.spec.artifact.digest
     serving = [item.name for item in observed.deployments if item.status.live and item.status.live.digest == digest]
     if not serving:
-        return stalled("Held", _words(status))
+        return stalled("Held", _message(status))
     message = status.gate.message if status.gate else ""
-    return ready("HeldServes", f"{message}; ModelDeployment {', '.join(sorted(serving))} serves it all the same")
+    return ready("HeldServes", f"{message}; ModelDeployment {', '.join(sorted(serving))} serves it nevertheless")
 
 
-def _words(status: ModelVersionStatus) -> str:
+def _message(status: ModelVersionStatus) -> str:
     return gate.words(status.judgements, status.gate, status.phase)
 
 
@@ -83,7 +84,7 @@ def _events(before: ModelVersionStatus, after: ModelVersionStatus) -> tuple[Even
     events = []
     if after.phase != before.phase and after.phase is not None:
         kind: Literal["Normal", "Warning"] = "Normal" if after.phase == "Verified" else "Warning"
-        events.append(Event(kind, f"Version{after.phase}", _words(after)))
+        events.append(Event(kind, f"Version{after.phase}", _message(after)))
     if after.quarantine is not None and before.quarantine is None:
         events.append(Event("Warning", "VersionQuarantined", after.quarantine.reason))
     if after.quarantine is None and before.quarantine is not None:

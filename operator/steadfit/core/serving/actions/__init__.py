@@ -1,1 +1,1 @@
-"""What each ModelAction does to a ModelDeployment."""
+"""The effect of each ModelAction on a ModelDeployment."""

@@ -1,4 +1,4 @@
-"""Abort: the candidate is given up by a person. It is not found to be worse, so it may still be promoted."""
+"""Abort: abandons the candidate. It was not found worse, so it can still be promoted."""
 
 from __future__ import annotations
 
@@ -14,22 +14,20 @@ from steadfit.core.serving.selection import abandoned, pin
 
 
 def abort(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
-    """Return the status without the candidate, or why it may not be given up."""
+    """Return the status without the candidate, or why the Abort is rejected."""
     candidate, live = status.candidate, status.live
     if candidate is None:
-        return Problem("NoCandidate", "no version is coming up or being tried, so there is nothing to give up")
+        return Problem("NoCandidate", "there is no candidate to abort")
     if pin.effective_pin(status, fleet) is not None:
-        return Problem(
-            "Pinned", f"version {candidate.number} comes up because of a pin; Unpin it, or take spec.pin away"
-        )
+        return Problem("Pinned", f"version {candidate.number} comes up because of a pin; Unpin it, or remove spec.pin")
     if live is not None and is_quarantined(live, status, fleet):
         return Problem(
             "RollingBack",
-            f"version {candidate.number} takes the place of version {live.number}, which was rolled back; a Rollback"
-            " that names another version serves that one instead",
+            f"version {candidate.number} replaces version {live.number}, which was rolled back; to serve another"
+            " version instead, name it in a Rollback",
         )
-    given_up = abandoned.enter(status, candidate, reason=action.spec.reason, by=author(action), now=now)
-    serves = f"version {live.number} goes on" if live else "nothing serves yet"
+    after = abandoned.enter(status, candidate, reason=action.spec.reason, by=author(action), now=now)
+    serves = f"version {live.number} keeps serving" if live else "no version serves yet"
     return ActionResult(
-        given_up.model_copy(update={"promoted": None}), f"version {candidate.number} is given up; {serves}"
+        after.model_copy(update={"promoted": None}), f"version {candidate.number} is abandoned; {serves}"
     )

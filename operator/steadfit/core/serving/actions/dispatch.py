@@ -1,4 +1,4 @@
-"""Verbs: each ModelAction is carried out once; its effect and its record are one status write."""
+"""Execution of ModelActions: each one once, with its effect and its record in one status write."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ Verb = Callable[[ModelDeploymentStatus, ModelAction, Fleet, datetime], ActionRes
 def _roll_back(
     status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
 ) -> ActionResult | Problem:
-    """Return the status of a rollback; it is done when the good version serves."""
+    """Return the result of a Rollback, which succeeds once the good version serves."""
     after = roll_back(status, action, fleet, now)
     return after if isinstance(after, Problem) else ActionResult(after, "rolling back", done=False)
 
 
 def _pin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
-    """Return the status with the override set, or why the version may not be served."""
+    """Return the status with the override, or why the version cannot be served."""
     number = action.spec.version
     if number is None:
         return Problem("VersionMissing", "Pin needs the version to serve")
@@ -46,8 +46,8 @@ def _pin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: 
 def _unpin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
     """Return the status without an override."""
     if status.override is None:
-        return Problem("NotPinned", "no Pin action is in force; spec.pin is changed in the spec")
-    return ActionResult(status.model_copy(update={"override": None}), "the pin is lifted")
+        return Problem("NotPinned", "no Pin action is in force; spec.pin is removed in the spec")
+    return ActionResult(status.model_copy(update={"override": None}), "the pin is removed")
 
 
 _VERBS: Mapping[str, Verb] = {
@@ -62,14 +62,14 @@ _VERBS: Mapping[str, Verb] = {
 
 
 def pending(status: ModelDeploymentStatus, actions: Sequence[ModelAction]) -> list[ModelAction]:
-    """Return the actions that were not carried out yet, oldest first."""
+    """Return the actions that were not executed yet, oldest first."""
     known = {record.uid for record in status.actions}
-    waiting = [action for action in actions if action.status.phase == "Pending" and action.uid not in known]
-    return sorted(waiting, key=lambda action: (str(action.metadata.creation_timestamp), action.name))
+    found = [action for action in actions if action.status.phase == "Pending" and action.uid not in known]
+    return sorted(found, key=lambda action: (str(action.metadata.creation_timestamp), action.name))
 
 
 def carry_out(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return the status after every pending action: its effect and a record, or a record of its refusal."""
+    """Return the status after every pending action, each with its effect and a record, or a record of its rejection."""
     for action in pending(status, fleet.observed.actions):
         records = make_room(status.actions, fleet.observed.actions)
         if records is None:
@@ -98,7 +98,7 @@ def carry_out(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Mod
 
 
 def settle(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return the status with the records of rollbacks and releases brought up to date."""
+    """Return the status with the records of Rollbacks and Releases updated."""
     status = promote.settle(status)
     updated = [_settled(record, status, fleet, now) for record in status.actions]
     return status.model_copy(update={"actions": updated})
@@ -112,22 +112,22 @@ def _settled(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet, 
 
 
 def _rolled_back(status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
-    """Return what changes in the record of a rollback.
+    """Return the update of the record of a Rollback.
 
-    It has succeeded when the Service points at a live revision that is not barred.
+    It has succeeded when the Service selects a live revision that is not in quarantine.
     """
     live, candidate, observed = status.live, status.candidate, fleet.observed
     selected = selected_revision(observed.deployment, observed.service)
     if live is not None and selected == live.revision and not is_quarantined(live, status, fleet):
         return {"phase": "Succeeded", "message": f"version {live.number} serves"}
-    return {"message": f"rolling back to version {candidate.number}" if candidate else "the traffic moves"}
+    return {"message": f"rolling back to version {candidate.number}" if candidate else "the traffic is being moved"}
 
 
 def _released(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
-    """Return what changes in the record of a release: it has succeeded when the store has forgotten, too."""
+    """Return the update of the record of a Release, which has succeeded when the note in the store is deleted."""
     item = release.released_by(record.name, status)
     if item is None:
-        return {"phase": "Succeeded", "message": "a later Release of the same version took over"}
+        return {"phase": "Succeeded", "message": "a later Release of the same version replaced this one"}
     if not release.is_removed(item, fleet):
         return {}
     return {"phase": "Succeeded", "message": f"version {item.number} is released; Promote or Pin serves it"}

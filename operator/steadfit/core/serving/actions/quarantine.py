@@ -1,4 +1,4 @@
-"""Quarantine by a person: an artifact takes no traffic here any more, by whatever pods, until it is released."""
+"""Quarantine by a person: an artifact takes no traffic here, with any pod template, until it is released."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Ref = TypeVar("Ref", bound=RevisionRef)
 def quarantine(
     status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
 ) -> ActionResult | Problem:
-    """Return the status in which a version is in quarantine, or why it cannot be.
+    """Return the status with a version in quarantine, or why the Quarantine is rejected.
 
-    If it serves, that is a rollback too, in the same write; without anything good to go back to it is refused, because
-    an answer from a doubtful version is better than none.
+    The live version is rolled back in the same write. Without a last good version it is rejected, because a doubtful
+    version is better than none.
     """
     number = action.spec.version
     version = pin.find(Pin(version=number), fleet) if number is not None else None
@@ -38,7 +38,7 @@ def quarantine(
         return Problem("InQuarantine", f"version {version.spec.number} is in quarantine already")
     digest, live = version.spec.artifact.digest, status.live
     after = _entered(version, status, action, fleet, now)
-    said = f"version {version.spec.number} is in quarantine until Release"
+    message = f"version {version.spec.number} is in quarantine until Release"
     if live is not None and live.digest == digest and not is_quarantined(live, status, fleet):
         back = restore(status, fleet, number=None, reason=action.spec.reason, by=author(action), now=now)
         if isinstance(back, Problem):
@@ -47,18 +47,18 @@ def quarantine(
         if good is None or is_quarantined(good, after, fleet):
             return Problem(
                 "NoLastGood",
-                f"version {version.spec.number} serves, and nothing else that served is left to take its place;"
+                f"version {version.spec.number} serves, and no version that served before is left to replace it;"
                 " Rollback to another version first",
             )
         after = back.model_copy(update={"quarantine": after.quarantine})
-        said = f"{said}; rolling back to version {good.number}"
-    return ActionResult(_without(digest, after, fleet), said)
+        message = f"{message}; rolling back to version {good.number}"
+    return ActionResult(_without(digest, after, fleet), message)
 
 
 def _entered(
     version: ModelVersion, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
-    """Return the status with an entry for every known revision of the artifact; each of them bars all others too."""
+    """Return the status with a quarantine entry for every known revision of the artifact."""
     revisions = _revisions(version, status, fleet)
     entries = [
         QuarantineEntry(
@@ -77,7 +77,7 @@ def _entered(
 
 
 def _revisions(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> list[str]:
-    """Return the revisions of an artifact that are known here; while none is, the one that it would be served as."""
+    """Return the known revisions of an artifact; without one, the revision that the current spec renders to."""
     digest, number = version.spec.artifact.digest, str(version.spec.number)
     known = [ref.revision for ref in (status.live, status.last_good, status.candidate) if ref and ref.digest == digest]
     known += [
@@ -87,13 +87,13 @@ def _revisions(version: ModelVersion, status: ModelDeploymentStatus, fleet: Flee
     ]
     if not known:
         rendering = render(version, fleet)
-        # Without its store it cannot be rendered; no pods will ever have this revision, but the digest counts.
+        # Without its store it cannot be rendered: no pods have this revision, and the entry's digest is what counts.
         known = [names.short_hash(digest) if isinstance(rendering, Problem) else rendering.revision]
     return sorted({*known})
 
 
 def _without(digest: str, status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
-    """Return the status in which nothing goes on to wish for an artifact."""
+    """Return the status without candidate, last good revision, pin and promotion of an artifact."""
 
     def kept(ref: Ref | None) -> Ref | None:
         return None if ref is None or ref.digest == digest else ref

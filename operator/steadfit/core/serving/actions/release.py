@@ -1,6 +1,6 @@
-"""Release: a version is let out of quarantine here, and what remembers it elsewhere is told to forget.
+"""Release: ends the quarantine of a version here, in its own status, and in the note beside its artifact.
 
-Nothing is rolled out by that: what is released is older than what serves. Promote or Pin serves it.
+It rolls nothing out, as a released version is older than the live one. Promote or Pin serves it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from steadfit.core.serving.quarantine import MAX_ENTRIES
 
 
 def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
-    """Return the status that knows of no quarantine of a version, or why there is none to end.
+    """Return the status without quarantine entries of a version, or why the Release is rejected.
 
-    A version that exists may be released although nothing here knows of a quarantine: the note beside its artifact
-    outlives what is remembered in the cluster, and only this takes it away.
+    An existing version can be released even if no status has a quarantine: the note beside its artifact outlives the
+    cluster, and only a Release deletes it.
     """
     number = action.spec.version
     version = next((item for item in fleet.observed.versions if item.spec.number == number), None)
@@ -46,20 +46,20 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
     after = status.model_copy(update=update)
     if version is None:
         return ActionResult(
-            after, f"version {number} is released; its ModelVersion is gone, and what its store knows stays"
+            after, f"version {number} is released; its ModelVersion is gone, so the note beside its artifact stays"
         )
     return ActionResult(
-        after, f"version {number} is released; the note beside its artifact is being taken away", done=False
+        after, f"version {number} is released; the note beside its artifact is being deleted", done=False
     )
 
 
 def released_by(action: str, status: ModelDeploymentStatus) -> Released | None:
-    """Return what an action released, unless a later one released it again."""
+    """Return the release of an action; None if a later action released the version again."""
     return next((item for item in status.released if item.action == action), None)
 
 
 def is_removed(item: Released, fleet: Fleet) -> bool:
-    """Return whether nothing remembers the quarantine any more, the store included."""
+    """Return whether the quarantine is removed everywhere, the note in the store included."""
     version, name = fleet.version_named(item.version), fleet.observed.deployment.name
     if version is None:
         return True

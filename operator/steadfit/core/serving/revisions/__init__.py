@@ -1,1 +1,1 @@
-"""One revision: its name, pod template and Deployment, and how a stored one is found."""
+"""Revisions: their hash, pod template and Deployment, and the recovery of lost ones."""

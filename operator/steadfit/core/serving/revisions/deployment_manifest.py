@@ -1,7 +1,7 @@
-"""The Deployment of one revision: its template is frozen at birth, only its scale ever changes.
+"""The Deployment of one revision: its pod template is immutable, and only its scale changes.
 
-The label by which a canary shares its champion's traffic is no part of the revision: the same version served by the
-same pods is the same revision, whatever it is tried beside.
+The traffic label of a canary's champion is not part of the revision's hash: a version with the same template is the
+same revision beside any champion.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .revision import Rendering
 def render(
     deployment: ModelDeployment, version: ModelVersion, rendering: Rendering, ref: RevisionRef, replicas: int
 ) -> dict[str, Any]:
-    """Return the Deployment that serves a version with `replicas` pods, as it was decided."""
+    """Return the Deployment that serves a version with `replicas` pods."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -44,7 +44,7 @@ def render(
         },
         "spec": {
             "replicas": replicas,
-            # One ReplicaSet for ever: the template never changes, and a rollback is another Deployment.
+            # There is only one ReplicaSet: the template never changes, and a rollback uses another Deployment.
             "revisionHistoryLimit": 0,
             "selector": {"matchLabels": selector(deployment, rendering.revision)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
@@ -54,7 +54,7 @@ def render(
 
 
 def _template(rendering: Rendering, ref: RevisionRef) -> Mapping[str, Any]:
-    """Return the pod template, with the label of the champion's traffic for a canary's candidate."""
+    """Return the pod template, for a canary's candidate with the traffic label of its champion."""
     champion = ref.champion_revision if isinstance(ref, Candidate) else None
     if champion is None:
         return rendering.template

@@ -1,4 +1,4 @@
-"""Which revision serves a version: one that exists is taken up as it is frozen, else a new one is rendered."""
+"""Look-up of the revision that serves a version: an existing one is reused, otherwise a new one is rendered."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from .revision import as_ref, render
 
 
 def desired_template(ref: RevisionRef) -> str:
-    """Return the digest of the template that the spec asked for when this revision was decided on."""
+    """Return the digest of the template that the spec rendered to when this revision was chosen."""
     return ref.asked_template_digest or ref.template_digest
 
 
-def reuse_revision(ref: RevisionRef, asked: str, now: datetime) -> RevisionRef:
-    """Return an older revision with a note of the template that it is served instead of."""
+def reuse_revision(ref: RevisionRef, desired: str, now: datetime) -> RevisionRef:
+    """Return an older revision, with the digest of the template that the spec renders to if that is another one."""
     return ref.model_copy(
-        update={"asked_template_digest": asked if asked != ref.template_digest else None, "since": now}
+        update={"asked_template_digest": desired if desired != ref.template_digest else None, "since": now}
     )
 
 
 def revision_of(
     version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
 ) -> RevisionRef | Problem:
-    """Return the revision by which a version is to be served.
+    """Return the revision that serves a version, or why there is none.
 
-    What is live or coming up stays as it is until the spec asks for another template than the one it asked for when
-    that was decided. The last good revision is taken up as it was proven, unless the spec has changed since. A
-    template that was rolled back is never rendered again: an older revision of the version then goes on.
+    The live revision and the candidate stay until the spec renders to another template than when they were chosen.
+    The last good revision is reused unless the spec has changed since. A template that was rolled back is not used
+    again: an older revision of the version serves then.
     """
 
     def of_version(ref: RevisionRef | None) -> bool:
@@ -46,11 +46,11 @@ def revision_of(
 
     live, last_good = status.live, status.last_good
     rendering = render(version, fleet)
-    asked = None if isinstance(rendering, Problem) else rendering.template_digest
+    desired = None if isinstance(rendering, Problem) else rendering.template_digest
     for ref in (live, status.candidate):
-        if ref and of_version(ref) and asked in (None, desired_template(ref)):
+        if ref and of_version(ref) and desired in (None, desired_template(ref)):
             return ref
-    if last_good and live and of_version(last_good) and asked in (None, desired_template(live)):
+    if last_good and live and of_version(last_good) and desired in (None, desired_template(live)):
         return reuse_revision(last_good, desired_template(live), now)
     if isinstance(rendering, Problem):
         return rendering
@@ -62,6 +62,6 @@ def revision_of(
             return reuse_revision(ref, new.template_digest, now)
     return Problem(
         "RevisionQuarantined",
-        f"version {new.number} as spec.server asks for it is revision {new.revision}, which was rolled back;"
+        f"version {new.number} with the current spec.server is revision {new.revision}, which was rolled back;"
         " change spec.server or wait for a newer version",
     )

@@ -1,4 +1,4 @@
-"""The pods that answer: one container that fetches the artifact, verifies it, loads it and serves it."""
+"""The pod template of a server: one container that fetches, verifies, loads and serves an artifact."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ CONTAINER = "server"
 HTTP_PORT = 8080
 METRICS_PORT = 9090
 GRACE_SECONDS = 30
-"""Longer than the drain of 4 s and the longest request of 10 s together."""
+"""Longer than the drain of 4 s plus the longest request of 10 s."""
 START_SECONDS = 600
-"""How long a server may fetch and load its model before the kubelet restarts it."""
+"""Time for a server to fetch and load its model before the kubelet restarts it."""
 
 
 def template(deployment: ModelDeployment, store: ArtifactStore, platform: Platform) -> dict[str, Any]:
-    """Return the pod template without all that differs from version to version.
+    """Return the pod template without the fields that differ between versions.
 
-    Nothing of the operator's own version is in it: an upgrade that renders the same pods rolls nothing out.
+    It does not contain the operator's version: an upgrade of the operator that renders the same pods starts no rollout.
     """
     server = deployment.spec.server
     return {
@@ -61,7 +61,7 @@ def template(deployment: ModelDeployment, store: ArtifactStore, platform: Platfo
 
 
 def complete(base: Mapping[str, Any], version: ModelVersion, revision: str, store: ArtifactStore) -> dict[str, Any]:
-    """Return the template of one revision: `base` with the version's labels, digest and artifact."""
+    """Return the pod template of one revision: `base` with the version's labels, digest and artifact."""
     number, artifact = str(version.spec.number), version.spec.artifact
     metadata, spec = base["metadata"], base["spec"]
     (container,) = spec["containers"]
@@ -82,7 +82,7 @@ def complete(base: Mapping[str, Any], version: ModelVersion, revision: str, stor
         },
         "spec": {
             **spec,
-            # Replicas of one revision go to different nodes where that is possible; another revision's do not count.
+            # Spread the pods of each revision over the nodes, whatever pods other revisions have there.
             "topologySpreadConstraints": [
                 {
                     "maxSkew": 1,
@@ -97,10 +97,10 @@ def complete(base: Mapping[str, Any], version: ModelVersion, revision: str, stor
 
 
 def _placement(deployment: ModelDeployment) -> dict[str, Any]:
-    """Return where and as whom the pod runs; what is not set is left to the cluster."""
+    """Return the fields of spec.server.pod that are set; the cluster's defaults apply to the others."""
     pod = deployment.spec.server.pod.dump()
-    chosen = ("nodeSelector", "tolerations", "serviceAccountName", "priorityClassName", "imagePullSecrets")
-    return {key: pod[key] for key in chosen if pod.get(key)}
+    fields = ("nodeSelector", "tolerations", "serviceAccountName", "priorityClassName", "imagePullSecrets")
+    return {key: pod[key] for key in fields if pod.get(key)}
 
 
 def _container(deployment: ModelDeployment, store: ArtifactStore, platform: Platform) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _container(deployment: ModelDeployment, store: ArtifactStore, platform: Plat
 
 
 def _drain_volumes(deployment: ModelDeployment) -> list[dict[str, Any]]:
-    """Return the file by which the server learns that it is to drain; a server that does not look has none."""
+    """Return the downward API volume of the drain annotation; none for a server that cannot drain."""
     if not drain.supported(deployment):
         return []
     annotation = {"fieldPath": f"metadata.annotations['{names.DRAIN_ANNOTATION}']"}
@@ -152,7 +152,7 @@ def _drain_mounts(deployment: ModelDeployment) -> list[dict[str, Any]]:
 
 
 def _capture(deployment: ModelDeployment, store: ArtifactStore) -> list[dict[str, Any]]:
-    """Return where requests and outcomes are kept, if they are; a template without it stays what it was."""
+    """Return the environment of capture; empty without spec.capture, so that the template does not change."""
     capture = deployment.spec.capture
     if capture is None:
         return []
@@ -165,7 +165,7 @@ def _capture(deployment: ModelDeployment, store: ArtifactStore) -> list[dict[str
 
 
 def _plain(name: str, value: str) -> dict[str, Any]:
-    """Return a variable with a dollar sign doubled, so that the kubelet expands nothing in its value."""
+    """Return an environment variable with dollar signs doubled, so that the kubelet does not expand its value."""
     return {"name": name, "value": value.replace("$", "$$")}
 
 

@@ -1,7 +1,7 @@
-"""A quarantine that nobody in the cluster remembers is learned again from the server that refused its artifact.
+"""Recovery of a quarantine that no status in the cluster has, from the server that refused to load the artifact.
 
-The note beside the artifact is all that is left after every status was lost, and only pods read it. Without this the
-candidate would be tried for ever, and what is good would not take its place.
+After every status was lost, the quarantine note beside the artifact is left, and only pods read it. Without this
+recovery the candidate would restart for ever, and no good version would replace it.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ from steadfit.core.serving.quarantine import MAX_ENTRIES
 from steadfit.core.text import cut, read_time
 
 _REFUSAL = "Quarantined: "
-"""How a server begins its last words when the note names its ModelDeployment."""
+"""Start of a server's termination message when the note names its ModelDeployment."""
 _PARTS = re.compile(r"Quarantined: .*? at (\S+) by (.*?) and takes no traffic until Release: (.*)", re.DOTALL)
 
 
 def learn(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return the status with the candidate in quarantine if its own server says that it was rolled back here.
+    """Return the status with the candidate in quarantine if its server reports that it was rolled back here.
 
-    What was released is not: its note is being taken away, and its server will be started again until it is gone.
+    A released version is not quarantined again: its note is being deleted, and the server restarts until it is gone.
     """
     candidate = status.candidate
     if candidate is None or any(item.digest == candidate.digest for item in status.released):
         return status
-    said = next((words for pod in fleet.pods(candidate.revision) if (words := _refused(pod))), None)
-    if said is None:
+    refusal = next((message for pod in fleet.pods(candidate.revision) if (message := _refusal(pod))), None)
+    if refusal is None:
         return status
     others = [entry for entry in status.quarantine if entry.revision != candidate.revision]
-    entry = _entry(said, candidate, now)
+    entry = _entry(refusal, candidate, now)
     return status.model_copy(update={"quarantine": [*others, entry][-MAX_ENTRIES:], "candidate": None})
 
 
-def _refused(pod: Any) -> str | None:
-    """Return the last words of a server that refused its artifact."""
+def _refusal(pod: Any) -> str | None:
+    """Return the termination message of a server that refused its artifact; None without one."""
     for container in pod.get("status", {}).get("containerStatuses", []):
         if container.get("ready"):
             continue
         for state in (container.get("state", {}), container.get("lastState", {})):
-            said = str(state.get("terminated", {}).get("message", ""))
-            if said.startswith(_REFUSAL):
-                return said
+            message = str(state.get("terminated", {}).get("message", ""))
+            if message.startswith(_REFUSAL):
+                return message
     return None
 
 
-def _entry(said: str, candidate: Candidate, now: datetime) -> QuarantineEntry:
-    """Return the entry as the note has it: the same reason, author and time as when it was decided."""
-    parts = _PARTS.match(said)
-    at, by, reason = parts.groups() if parts else ("", "the note beside its artifact", said)
+def _entry(refusal: str, candidate: Candidate, now: datetime) -> QuarantineEntry:
+    """Return the quarantine entry with the reason, author and time in the note."""
+    parts = _PARTS.match(refusal)
+    at, by, reason = parts.groups() if parts else ("", "the note beside its artifact", refusal)
     return QuarantineEntry(
         revision=candidate.revision,
         version=candidate.version,

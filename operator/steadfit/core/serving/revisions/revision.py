@@ -1,4 +1,4 @@
-"""A revision: a version together with the pod template it is served by."""
+"""A revision: a version together with the pod template that serves it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ STORE_NOT_FOUND = "StoreNotFound"
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A version as the spec and the installation ask for it to be served now.
+    """A version rendered with the current spec and installation.
 
     Attributes
     ----------
     template
-        The pod template as it is frozen in the revision's Deployment.
+        The pod template of the revision's Deployment.
     template_digest
-        Digest of the template without all that differs from version to version.
+        Digest of the pod template without the fields that differ between versions.
     revision
         Hash of the artifact's digest and the template's digest.
     """
@@ -42,10 +42,10 @@ class Rendering:
 
 
 def render(version: ModelVersion, fleet: Fleet) -> Rendering | Problem:
-    """Return a version as it would be served by a Deployment that is made now.
+    """Return a version rendered with the current spec, or why that cannot be done.
 
-    Rendering again gives the same revision until spec.server, the default image or the version's store changes;
-    then it gives a new one, which goes through a rollout like any other.
+    The revision stays the same until spec.server, the default image or the version's store changes. The new revision
+    then needs a rollout like any other.
     """
     observed = fleet.observed
     store = by_name(version.spec.store_ref.name, observed.stores)
@@ -58,7 +58,7 @@ def render(version: ModelVersion, fleet: Fleet) -> Rendering | Problem:
 
 
 def as_ref(version: ModelVersion, rendering: Rendering, now: datetime) -> RevisionRef:
-    """Return the revision as status remembers it."""
+    """Return a rendered revision for the status."""
     return RevisionRef(
         revision=rendering.revision,
         version=version.name,
@@ -70,6 +70,6 @@ def as_ref(version: ModelVersion, rendering: Rendering, now: datetime) -> Revisi
 
 
 def _digest(content: object) -> str:
-    """Return the SHA-256 of the JSON form, the same for the same content."""
+    """Return the SHA-256 of the content as canonical JSON."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"

@@ -1,7 +1,7 @@
-"""What serves is found again after a lost status: the Service still points at it, and its Deployment says what it is.
+"""Recovery of the live revision after the status was lost, from the Service's selector and the Deployment's labels.
 
-Otherwise the newest version would take over as in an empty cluster, compared with nothing, and what was tried beside
-the champion a moment ago would be let through unjudged.
+Without it the newest version would take over as in an empty cluster, without a comparison, and a candidate of a canary
+would be promoted without a verdict.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from steadfit.core.text import read_time
 
 
 def live(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
-    """Return the status with the revision live that the Service points at, if nothing else is known to be."""
+    """Return the status with the revision that the Service selects as the live one, if the status has none."""
     observed = fleet.observed
     if status.live is not None:
         return status
@@ -28,7 +28,7 @@ def live(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
 
 
 def _read(revision: str, fleet: Fleet) -> RevisionRef | None:
-    """Return a revision as its Deployment was labelled when it was made; None if that does not tell enough."""
+    """Return a revision from the labels and annotations of its Deployment; None if they do not identify it."""
     workload = fleet.workload(revision)
     if workload is None:
         return None

@@ -1,6 +1,6 @@
-"""Candidates that were given up without being found worse: never chosen again by themselves, but not barred either.
+"""Abandoned candidates: not found worse, so not in quarantine, but only a Promote rolls them out again.
 
-It is the revision that was given up: the same version served by other pods is another one, and may be tried.
+Entries are revisions: the same version with another pod template is another revision, and can be a candidate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_ENTRIES = 16
 def enter(
     status: ModelDeploymentStatus, candidate: RevisionRef, *, reason: str, by: str, now: datetime
 ) -> ModelDeploymentStatus:
-    """Return the status without the candidate, which is remembered as given up."""
+    """Return the status without the candidate, and with an entry for it."""
     entry = Abandoned(
         revision=candidate.revision,
         version=candidate.version,
@@ -31,5 +31,5 @@ def enter(
 
 
 def entry_of(ref: RevisionRef, status: ModelDeploymentStatus) -> Abandoned | None:
-    """Return how a revision was given up, if it was."""
+    """Return the entry of an abandoned revision; None without one."""
     return next((entry for entry in status.abandoned if entry.revision == ref.revision), None)

@@ -1,4 +1,4 @@
-"""Which revision is wished for: a pin's, else the newest verified version that was compared with what serves here."""
+"""The revision that should serve: a pinned or promoted version's, or that of the newest eligible version."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from . import abandoned, eligible_versions, pin, promote
 
 @dataclass(frozen=True, slots=True)
 class DesiredRevision:
-    """What is wished for.
+    """The revision that should serve.
 
     Attributes
     ----------
     revision
-        What shall serve; None while there is nothing to serve.
+        The revision; None while there is nothing to serve.
     problem
-        Why it is not what the spec or a newer version would have it be.
+        Why the pinned, promoted or newest version is not rolled out.
     pinned
-        Whether a pin decided, or was meant to.
+        Whether a pin is in force, even one that cannot be served.
     promoted_by
-        Who let it through with a ModelAction: then it needs no verdict to take over.
+        Author of the Promote; such a revision needs no verdict to take over.
     """
 
     revision: RevisionRef | None
@@ -40,16 +40,16 @@ class DesiredRevision:
 
 
 def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
-    """Return what is wished for.
+    """Return the revision that should serve.
 
-    The first that applies: a pin, a rollback in flight, a promotion by a person, the newest verified version. What was
-    given up never comes back by itself.
+    The first that applies: a pin, a rollback in progress, a promotion, the newest eligible version. An abandoned
+    revision is not chosen without a Promote.
     """
-    wished = pin.effective_pin(status, fleet)
-    if wished is not None:
-        resolved = pin.resolve(wished, status, fleet, now)
+    pinned = pin.effective_pin(status, fleet)
+    if pinned is not None:
+        resolved = pin.resolve(pinned, status, fleet, now)
         if isinstance(resolved, Problem):
-            return DesiredRevision(_stay(status, fleet, now).revision, resolved, pinned=True)
+            return DesiredRevision(_keep_live(status, fleet, now).revision, resolved, pinned=True)
         return DesiredRevision(resolved, pinned=True)
     if status.live and is_quarantined(status.live, status, fleet):
         return _finish_rollback(status, fleet, now)
@@ -57,15 +57,15 @@ def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desire
     if isinstance(promoted, RevisionRef) and status.promoted:
         return DesiredRevision(promoted, promoted_by=status.promoted.by)
     if isinstance(promoted, Problem):
-        return DesiredRevision(_stay(status, fleet, now).revision, promoted)
-    let_through = _let_through(status, fleet, now)
-    if let_through is not None and status.candidate:
-        return DesiredRevision(let_through, promoted_by=status.candidate.promoted_by)
+        return DesiredRevision(_keep_live(status, fleet, now).revision, promoted)
+    candidate = _promoted_candidate(status, fleet, now)
+    if candidate is not None and status.candidate:
+        return DesiredRevision(candidate, promoted_by=status.candidate.promoted_by)
     return _newest(status, fleet, now)
 
 
-def _let_through(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | None:
-    """Return the candidate that a person let through, as long as it is beside what is live: nothing newer delays it."""
+def _promoted_candidate(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | None:
+    """Return the candidate that a person promoted beside the live revision: a newer version does not replace it."""
     candidate, live = status.candidate, status.live
     if candidate is None or live is None or candidate.champion_revision != live.revision:
         return None
@@ -77,33 +77,32 @@ def _let_through(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> 
 
 
 def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
-    """Return the newest version that may replace what serves and was not given up, or else what serves."""
-    given_up: Problem | None = None
-    left = eligible_versions.version_before_pin(status, fleet)
-    for version in [*eligible_versions.newest_first(status, fleet), *([left] if left else [])]:
+    """Return the newest eligible version that was not abandoned, or else the live one."""
+    problem: Problem | None = None
+    before_pin = eligible_versions.version_before_pin(status, fleet)
+    for version in [*eligible_versions.newest_first(status, fleet), *([before_pin] if before_pin else [])]:
         revision = revision_of(version, status, fleet, now)
         if isinstance(revision, Problem):
-            return DesiredRevision(_stay(status, fleet, now).revision, revision)
+            return DesiredRevision(_keep_live(status, fleet, now).revision, revision)
         entry = abandoned.entry_of(revision, status)
         if entry is None:
-            return DesiredRevision(revision, eligible_versions.not_compared(version, status, fleet) or given_up)
-        given_up = given_up or _given_up(entry)
-    stay = _stay(status, fleet, now)
+            return DesiredRevision(revision, eligible_versions.not_compared(version, status, fleet) or problem)
+        problem = problem or _abandoned(entry)
+    kept = _keep_live(status, fleet, now)
     return DesiredRevision(
-        stay.revision, eligible_versions.not_compared(None, status, fleet) or given_up or stay.problem
+        kept.revision, eligible_versions.not_compared(None, status, fleet) or problem or kept.problem
     )
 
 
-def _given_up(entry: Abandoned) -> Problem:
+def _abandoned(entry: Abandoned) -> Problem:
     return Problem(
         "CandidateAbandoned",
-        f"{describe(entry)} was given up by {entry.by}: {entry.reason};"
-        f" a Promote of version {entry.number} lets it through",
+        f"{describe(entry)} was abandoned by {entry.by}: {entry.reason}; a Promote of version {entry.number} serves it",
     )
 
 
-def _stay(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
-    """Return what serves, by the pod template that the spec asks for now."""
+def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
+    """Return the live version with the pod template of the current spec."""
     live = status.live
     if live is None:
         return DesiredRevision(None)
@@ -118,16 +117,16 @@ def _stay(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desired
     entry = abandoned.entry_of(revision, status)
     if entry is None or revision.revision == live.revision:
         return DesiredRevision(revision)
-    # What serves goes on by the pods that it has, until the spec asks for yet others.
-    return DesiredRevision(reuse_revision(live, revision.template_digest, live.since), _given_up(entry))
+    # The live version keeps its pods until spec.server changes again.
+    return DesiredRevision(reuse_revision(live, revision.template_digest, live.since), _abandoned(entry))
 
 
 def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
-    """Return what replaces a revision that was rolled back and still takes the traffic.
+    """Return the revision that replaces one that was rolled back and still takes the traffic.
 
-    That is the revision the rollback decided on; nothing newer delays it. If it is lost, its version is rendered anew;
-    while that cannot be done for want of its store, it stays what is waited for, or the decision would be forgotten.
-    What was only tried beside the bad one is no way back.
+    It is the revision that the rollback has chosen, and a newer version does not replace it. If its Deployment is gone,
+    its version is rendered again. Without its store that is impossible; the revision stays the desired one then, or
+    the choice would be lost. The canary candidate of the bad revision is not used, as it has no verdict.
     """
     candidate = status.candidate
     for ref in (None if candidate and candidate.champion_revision else candidate, status.last_good):
@@ -149,6 +148,6 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
         None,
         Problem(
             "NothingToRollBackTo",
-            "what serves was rolled back, and no good version is left to take its place; train or pin another one",
+            "the live version was rolled back, and no good version is left to replace it; train or pin another one",
         ),
     )

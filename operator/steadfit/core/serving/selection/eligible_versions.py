@@ -1,7 +1,7 @@
-"""Which versions may replace what serves by themselves: newer, verified, and compared with what serves here.
+"""Versions that may replace the live one by themselves: newer, verified, and compared with it.
 
-Promotion is compare-and-swap: a version that was good enough against the champion of its time says nothing about
-another one, which a rollback, a pin or a rollout in between may have put in its place.
+A promotion is a compare-and-swap: that a version is as good as the champion of its evaluation says nothing about
+another champion, which a rollback, a pin or a rollout may have made live since.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ def _may_roll_out(version: ModelVersion, status: ModelDeploymentStatus, fleet: F
 
 
 def newest_first(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
-    """Return the versions that may replace what serves."""
-    fit = [version for version in _newer(status, fleet) if _compared_with_what_serves(version, status, fleet)]
-    return sorted(fit, key=lambda version: -version.spec.number)
+    """Return the versions that may replace the live one, newest first."""
+    found = [version for version in _newer(status, fleet) if _is_compared_with_live(version, status, fleet)]
+    return sorted(found, key=lambda version: -version.spec.number)
 
 
 def _newer(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
-    """Return the verified versions above all that served without a pin or were rolled back.
+    """Return the verified versions that are newer than all that served without a pin or were rolled back.
 
-    Older ones never come back by themselves: neither after a rollback, nor when a threshold edit rejects what serves.
-    While nothing serves, as in a new cluster, what was rolled back hides none that is older: one of them was good.
+    Older versions never return by themselves, neither after a rollback nor when an edit of a threshold rejects the
+    live one. While no version is live, as in a new cluster, versions older than a rolled back one count: one of them
+    was good.
     """
     rolled_back = highest_rolled_back(status) if status.live else 0
     floor = max(status.version_floor or 0, rolled_back, status.promoted.above if status.promoted else 0)
@@ -43,17 +44,17 @@ def _newer(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
     ]
 
 
-def _compared_with_what_serves(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether the champion that a version was compared with still is the one to beat here.
+def _is_compared_with_live(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether the champion that a version was compared with is the live version, or the version is live itself.
 
-    What has taken its place, and serves, has won already. While nothing good serves there is none, and any verified
-    version is better than no answer; but to be as good as one that was rolled back is no merit.
+    Without a good live version any verified version is better than none, unless it was compared with a version in
+    quarantine: to be as good as that is no merit.
     """
-    compared, live = version.spec.evaluation.champion, status.live
+    champion, live = version.spec.evaluation.champion, status.live
     if live is not None and not is_quarantined(live, status, fleet):
-        serves = version.spec.artifact.digest == live.digest
-        return serves or (compared is not None and compared.digest == live.digest)
-    return compared is None or not _is_artifact_quarantined(compared.digest, status, fleet)
+        is_live = version.spec.artifact.digest == live.digest
+        return is_live or (champion is not None and champion.digest == live.digest)
+    return champion is None or not _is_artifact_quarantined(champion.digest, status, fleet)
 
 
 def _is_artifact_quarantined(digest: str, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
@@ -64,32 +65,32 @@ def _is_artifact_quarantined(digest: str, status: ModelDeploymentStatus, fleet: 
 
 
 def not_compared(chosen: ModelVersion | None, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
-    """Return the sentence about the newest version that is not rolled out for want of a comparison, if there is one."""
+    """Return why the newest version above the chosen one is not rolled out: it was not compared with the live one."""
     above = chosen.spec.number if chosen else 0
-    unfit = [
+    found = [
         version
         for version in _newer(status, fleet)
-        if version.spec.number > above and not _compared_with_what_serves(version, status, fleet)
+        if version.spec.number > above and not _is_compared_with_live(version, status, fleet)
     ]
-    newest = max(unfit, key=lambda version: version.spec.number, default=None)
+    newest = max(found, key=lambda version: version.spec.number, default=None)
     if newest is None:
         return None
-    compared, live, number = newest.spec.evaluation.champion, status.live, newest.spec.number
-    against = f"was compared with {compared.version}" if compared else "was not compared with any version"
+    champion, live, number = newest.spec.evaluation.champion, status.live, newest.spec.number
+    compared = f"was compared with {champion.version}" if champion else "was not compared with any version"
     serves = f"{live.version} serves here" if live else "that one was rolled back"
-    # Results are compared with what the deployment of the TrainingJob's own name serves: no other can ask for it anew.
-    anew = (
-        "a Retrain compares anew, " if fleet.observed.deployment.name == fleet.observed.deployment.training_job else ""
+    # Runs compare with the live version of the deployment of the TrainingJob's name: a Retrain helps no other one.
+    retrain = (
+        "a Retrain compares again, " if fleet.observed.deployment.name == fleet.observed.deployment.training_job else ""
     )
     return Problem(
         "ChampionChanged",
-        f"version {number} is not rolled out: it {against}, and {serves}; {anew}a Pin of version {number} serves it as"
-        " it is",
+        f"version {number} is not rolled out: it {compared}, and {serves}; {retrain}a Pin of version {number} serves it"
+        " without a comparison",
     )
 
 
 def version_before_pin(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
-    """Return the version that served before a pin that is gone now."""
+    """Return the version that served before a pin that was removed; None without one."""
     if status.live is None or status.version_floor in (None, status.live.number):
         return None
     found = [version for version in fleet.observed.versions if version.spec.number == status.version_floor]

@@ -1,6 +1,6 @@
-"""Promote: a person's word instead of a verdict, for the candidate of a canary or for a version by its number.
+"""Promote: rolls out the candidate of a canary, or a version by its number, without a verdict.
 
-What was promoted needs no pin to stay: versions that existed then never replace it by themselves, newer ones do.
+A promoted version needs no pin to stay: only versions that are created later replace it by themselves.
 """
 
 from __future__ import annotations
@@ -20,17 +20,15 @@ from . import pin
 
 
 def promote(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
-    """Return what follows from a Promote, or why nothing does."""
+    """Return the result of a Promote, or why it is rejected."""
     if pin.effective_pin(status, fleet) is not None:
-        return Problem(
-            "Pinned", "a version is pinned here; Unpin it, or take spec.pin away, before you promote another"
-        )
+        return Problem("Pinned", "a version is pinned here; Unpin it, or remove spec.pin, before you promote another")
     number = action.spec.version
     return _candidate(status, action, fleet) if number is None else _named(number, status, action, fleet, now)
 
 
 def desired(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | Problem | None:
-    """Return the revision of the promoted version until it serves, or why it cannot; None while there is none."""
+    """Return the revision of the promoted version until it serves, or why it cannot serve; None without one."""
     promoted, live = status.promoted, status.live
     if promoted is None:
         return None
@@ -41,34 +39,34 @@ def desired(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Revis
 
 
 def settle(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
-    """Return the status without a promotion that a newer version has overtaken."""
+    """Return the status without a promotion that a newer version has replaced."""
     promoted, live = status.promoted, status.live
-    overtaken = promoted is not None and live is not None and live.number > promoted.above
-    return status.model_copy(update={"promoted": None}) if overtaken else status
+    replaced = promoted is not None and live is not None and live.number > promoted.above
+    return status.model_copy(update={"promoted": None}) if replaced else status
 
 
 def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet) -> ActionResult | Problem:
-    """Return the status in which the candidate of a canary is let through."""
+    """Return the status in which the candidate of a canary is promoted."""
     candidate, live = status.candidate, status.live
     if candidate is None:
-        return Problem("NoCandidate", "no version is being tried, so there is nothing to promote; name a version")
+        return Problem("NoCandidate", "there is no candidate to promote; name a version")
     if candidate.champion_revision is None or live is None or is_quarantined(live, status, fleet):
         return Problem(
             "NoVerdictAwaited",
-            f"version {candidate.number} waits for no verdict: it takes the traffic as soon as its pods are ready",
+            f"version {candidate.number} needs no verdict: it takes the traffic as soon as its pods are ready",
         )
     if candidate.phase == "Promoting":
-        return Problem("UnderWay", f"version {candidate.number} was let through already")
+        return Problem("UnderWay", f"version {candidate.number} is promoted already")
     if is_quarantined(candidate, status, fleet):
         return Problem("CandidateQuarantined", f"version {candidate.number} is in quarantine; Release it first")
-    let_through = candidate.model_copy(update={"phase": "Promoting", "promoted_by": author(action)})
-    return ActionResult(status.model_copy(update={"candidate": let_through}), _words(candidate.number))
+    promoted = candidate.model_copy(update={"phase": "Promoting", "promoted_by": author(action)})
+    return ActionResult(status.model_copy(update={"candidate": promoted}), _message(candidate.number))
 
 
 def _named(
     number: int, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
 ) -> ActionResult | Problem:
-    """Return the status in which a version is rolled out at once: also one that was held or given up before."""
+    """Return the status in which a version is rolled out without a canary, even a held or abandoned one."""
     resolved = pin.resolve(Pin(version=number), status, fleet, now)
     if isinstance(resolved, Problem):
         return resolved
@@ -76,7 +74,7 @@ def _named(
     if candidate is not None and candidate.version == resolved.version and candidate.champion_revision is not None:
         return _candidate(status, action, fleet)
     if live is not None and live.version == resolved.version and not is_quarantined(live, status, fleet):
-        return _other_pods(live, status, action, fleet, now)
+        return _abandoned_template(live, status, action, fleet, now)
     known = [version.spec.number for version in fleet.observed.versions]
     promoted = Promoted(
         number=resolved.number,
@@ -85,41 +83,41 @@ def _named(
         by=author(action),
         at=now,
     )
-    # A newer version was to take over by itself; it does not any more, whatever becomes of this one.
+    # Versions up to `above` do not take over by themselves any more, even if this one fails.
     update = {
         "promoted": promoted,
         "version_floor": resolved.number,
         "abandoned": [item for item in status.abandoned if item.revision != resolved.revision],
     }
-    return ActionResult(status.model_copy(update=update), _words(resolved.number))
+    return ActionResult(status.model_copy(update=update), _message(resolved.number))
 
 
-def _other_pods(
+def _abandoned_template(
     live: RevisionRef, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
 ) -> ActionResult | Problem:
-    """Return the status in which what serves is let through by the pods that the spec asks for, which were given up."""
+    """Return the status in which the live version is promoted with the current pod template, which was abandoned."""
     version = fleet.version_named(live.version)
     rendering = render(version, fleet) if version else None
-    if version is None or not isinstance(rendering, Rendering) or not _given_up(rendering.revision, status):
-        return Problem("AlreadyServes", f"version {live.number} is what serves")
-    wished = as_ref(version, rendering, now)
-    if is_quarantined(wished, status, fleet):
-        return Problem("RevisionQuarantined", f"revision {wished.revision} is in quarantine; Release it first")
-    let_through = Candidate(
-        **wished.model_dump(), champion_revision=live.revision, phase="Promoting", promoted_by=author(action)
+    if version is None or not isinstance(rendering, Rendering) or not _is_abandoned(rendering.revision, status):
+        return Problem("AlreadyServes", f"version {live.number} serves already")
+    ref = as_ref(version, rendering, now)
+    if is_quarantined(ref, status, fleet):
+        return Problem("RevisionQuarantined", f"revision {ref.revision} is in quarantine; Release it first")
+    candidate = Candidate(
+        **ref.model_dump(), champion_revision=live.revision, phase="Promoting", promoted_by=author(action)
     )
     update = {
-        "candidate": let_through,
-        # It is not served instead of that template any more.
+        "candidate": candidate,
+        # The live revision is not served instead of that template any more.
         "live": live.model_copy(update={"asked_template_digest": None}),
-        "abandoned": [item for item in status.abandoned if item.revision != wished.revision],
+        "abandoned": [item for item in status.abandoned if item.revision != ref.revision],
     }
-    return ActionResult(status.model_copy(update=update), _words(live.number))
+    return ActionResult(status.model_copy(update=update), _message(live.number))
 
 
-def _given_up(revision: str, status: ModelDeploymentStatus) -> bool:
+def _is_abandoned(revision: str, status: ModelDeploymentStatus) -> bool:
     return any(item.revision == revision for item in status.abandoned)
 
 
-def _words(number: int) -> str:
-    return f"version {number} is let through without a verdict; it takes all traffic once its pods are ready"
+def _message(number: int) -> str:
+    return f"version {number} is promoted without a verdict; it takes all traffic once its pods are ready"

@@ -21,7 +21,7 @@ def test_a_pin_action_serves_its_version_until_unpin() -> None:
     unpin = world.act("Unpin")
     world.settle()
     assert world.live() == 3
-    assert world.record(unpin) == ("Succeeded", "the pin is lifted")
+    assert world.record(unpin) == ("Succeeded", "the pin is removed")
     assert world.condition("Overridden") is None
 
 
@@ -82,7 +82,7 @@ def test_unpin_without_a_pin_action_is_refused() -> None:
     unpin = world.act("Unpin")
     world.settle()
     assert world.record(unpin)[0] == "Rejected"
-    assert "spec.pin is changed in the spec" in world.record(unpin)[1]
+    assert "spec.pin is removed in the spec" in world.record(unpin)[1]
 
 
 def test_an_unknown_verb_is_refused() -> None:

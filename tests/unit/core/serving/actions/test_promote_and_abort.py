@@ -25,22 +25,22 @@ def test_promote_lets_the_candidate_of_a_canary_through(phase: str, number: int 
     assert (after.candidate.phase, after.candidate.promoted_by) == ("Promoting", "alice (action-1)")
     assert outcome(after) == (
         "Succeeded",
-        "version 2 is let through without a verdict; it takes all traffic once its pods are ready",
+        "version 2 is promoted without a verdict; it takes all traffic once its pods are ready",
     )
 
 
 @pytest.mark.parametrize(
     ("world", "why"),
     [
-        (lambda: serving(1), "no version is being tried, so there is nothing to promote; name a version"),
-        (lambda: with_candidate("Promoting"), "version 2 was let through already"),
+        (lambda: serving(1), "there is no candidate to promote; name a version"),
+        (lambda: with_candidate("Promoting"), "version 2 is promoted already"),
         (
             lambda: with_candidate(championRevision=None),
-            "version 2 waits for no verdict: it takes the traffic as soon as its pods are ready",
+            "version 2 needs no verdict: it takes the traffic as soon as its pods are ready",
         ),
         (
             lambda: serving(1, 2, pin={"version": 1}),
-            "a version is pinned here; Unpin it, or take spec.pin away, before you promote another",
+            "a version is pinned here; Unpin it, or remove spec.pin, before you promote another",
         ),
     ],
     ids=["no candidate", "promoting", "blue-green", "pinned"],
@@ -158,7 +158,7 @@ def rolled_back(world: World) -> None:
     ("given", "number", "why"),
     [
         (lambda world: None, 7, "there is no version 7 of TrainingJob flights"),
-        (lambda world: None, 1, "version 1 is what serves"),
+        (lambda world: None, 1, "version 1 serves already"),
         (
             rejected,
             2,
@@ -194,7 +194,7 @@ def test_abort_gives_the_candidate_up_and_bars_it_not(phase: str) -> None:
         "it is worse",
         "alice (action-1)",
     )
-    assert outcome(after) == ("Succeeded", "version 2 is given up; version 1 goes on")
+    assert outcome(after) == ("Succeeded", "version 2 is abandoned; version 1 keeps serving")
 
 
 def test_abort_ends_a_promotion_that_does_not_come_up() -> None:
@@ -215,7 +215,7 @@ def test_abort_without_a_candidate_is_refused() -> None:
     world.settle()
     assert world.record(aborted) == (
         "Rejected",
-        "no version is coming up or being tried, so there is nothing to give up",
+        "there is no candidate to abort",
     )
 
 
@@ -226,7 +226,7 @@ def test_the_way_out_of_a_rollback_cannot_be_aborted() -> None:
     aborted = world.act("Abort")
     world.settle()
     assert world.record(aborted)[0] == "Rejected"
-    assert "version 1 takes the place of version 2, which was rolled back" in world.record(aborted)[1]
+    assert "version 1 replaces version 2, which was rolled back" in world.record(aborted)[1]
     assert world.live() == 1
 
 
@@ -238,5 +238,5 @@ def test_a_pinned_candidate_is_unpinned_and_not_aborted() -> None:
     world.settle()
     assert world.record(aborted) == (
         "Rejected",
-        "version 1 comes up because of a pin; Unpin it, or take spec.pin away",
+        "version 1 comes up because of a pin; Unpin it, or remove spec.pin",
     )

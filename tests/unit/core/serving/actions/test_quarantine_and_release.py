@@ -128,7 +128,7 @@ def test_release_ends_a_quarantine_and_rolls_nothing_out() -> None:
     assert world.status.quarantine == []
     assert world.record(released) == (
         "Pending",
-        "version 2 is released; the note beside its artifact is being taken away",
+        "version 2 is released; the note beside its artifact is being deleted",
     )
     forget(world, 2)
     world.settle()
@@ -186,7 +186,7 @@ def test_release_of_a_version_whose_object_is_gone_ends_its_entries() -> None:
     assert world.status.quarantine == []
     assert world.record(released) == (
         "Succeeded",
-        "version 2 is released; its ModelVersion is gone, and what its store knows stays",
+        "version 2 is released; its ModelVersion is gone, so the note beside its artifact stays",
     )
 
 
@@ -210,5 +210,5 @@ def test_a_second_release_of_a_version_takes_the_first_ones_place() -> None:
     world = serving(1)
     first, second = world.act("Release", 1), world.act("Release", 1)
     world.settle()
-    assert world.record(first) == ("Succeeded", "a later Release of the same version took over")
+    assert world.record(first) == ("Succeeded", "a later Release of the same version replaced this one")
     assert world.record(second)[0] == "Pending"

@@ -206,7 +206,7 @@ def test_what_was_compared_with_the_version_that_was_rolled_back_does_not_follow
     assert world.condition("Progressing") == ("False", "ChampionChanged")
     assert world.message("Progressing") == (
         "version 3 is not rolled out: it was compared with flights-v2, and flights-v1 serves here;"
-        " a Retrain compares anew, a Pin of version 3 serves it as it is"
+        " a Retrain compares again, a Pin of version 3 serves it without a comparison"
     )
     world.add(4)
     world.settle()
@@ -366,7 +366,7 @@ def test_a_rollback_has_not_succeeded_before_the_service_points_at_the_good_revi
         world.step()
         world.kubelet()
     assert world.selected() == world.moves[1]
-    assert world.record(action) == ("Pending", "the traffic moves")
+    assert world.record(action) == ("Pending", "the traffic is being moved")
 
 
 def test_a_rollback_to_a_last_good_version_that_is_barred_elsewhere_in_its_status_is_refused() -> None:

@@ -175,7 +175,7 @@ def test_without_a_verdict_for_too_long_a_candidate_is_given_up_and_not_barred(w
     assert world.status.quarantine == []
     assert len(world.seen("CanaryAbandoned")) == 1
     assert world.condition("Progressing") == ("False", "CandidateAbandoned")
-    assert "a Promote of version 2 lets it through" in world.message("Progressing")
+    assert "a Promote of version 2 serves it" in world.message("Progressing")
 
 
 def test_what_was_given_up_is_not_chosen_again_by_itself_but_a_newer_version_is() -> None:

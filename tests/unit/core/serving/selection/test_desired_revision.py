@@ -437,4 +437,4 @@ def test_a_deployment_of_another_name_is_told_that_only_a_pin_helps() -> None:
     observed = replace(world.observe(), deployment=ModelDeployment.model_validate(raw))
     problem = desired_revision.choose(world.status, Fleet(observed), world.now).problem
     assert problem is not None
-    assert problem.message.endswith("flights-v1 serves here; a Pin of version 2 serves it as it is")
+    assert problem.message.endswith("flights-v1 serves here; a Pin of version 2 serves it without a comparison")
