@@ -2,16 +2,18 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from steadfit_artifact.store import StoreConfig
+
+from steadfit_trainer.metrics.registry import known
 
 Scalar = bool | int | float | str
 # Names become folders of the pod; the operator checks them too.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Column = Annotated[str, Field(min_length=1, max_length=128)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-MetricName = Literal["roc_auc", "accuracy", "brier_score", "log_loss", "calibration_error", "mae", "rmse"]
+MetricName = Annotated[str, AfterValidator(known)]
 
 
 class _Model(BaseModel):

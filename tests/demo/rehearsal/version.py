@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from steadfit_artifact import reference
 from steadfit_artifact.model import Model
 from steadfit_trainer.config import Evaluation
+from steadfit_trainer.metrics.answers import Answers
 from steadfit_trainer.scoring import paired_comparison, permutation_importance, score
-from steadfit_trainer.scoring.metrics import Answers
 from steadfit_trainer.scoring.paired_comparison import Comparison
 from steadfit_trainer.scoring.reference_bins import edges_of
 
@@ -106,7 +106,7 @@ def _judged(model: Model, frame: pd.DataFrame) -> Answers:
 
 def _rows(judged: Answers, rows: NDArray[np.int64]) -> Answers:
     assert judged.probabilities is not None
-    return Answers(judged.truth[rows], judged.labels[rows], judged.probabilities[rows], judged.positive)
+    return Answers(judged.truth[rows], judged.labels[rows], judged.probabilities[rows], judged.positive, judged.classes)
 
 
 def _of_texts(known: list[str], values: pd.Series) -> NDArray[np.int64]:

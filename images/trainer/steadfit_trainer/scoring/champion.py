@@ -19,9 +19,9 @@ from steadfit_artifact.model import Model
 from steadfit_trainer.config import Champion, Config
 from steadfit_trainer.deadline import Deadline
 from steadfit_trainer.failures import Failure
+from steadfit_trainer.metrics.answers import Answers, UndefinedMetricError
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.scoring import older_versions, paired_comparison, score
-from steadfit_trainer.scoring.metrics import Answers, UndefinedMetricError
 from steadfit_trainer.scoring.older_versions import Connect, NotComparableError, end, short
 
 LOG = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from steadfit_artifact.transfer import download
 from steadfit_trainer.config import Evaluation, Version
 from steadfit_trainer.deadline import Deadline
 from steadfit_trainer.failures import Failure
+from steadfit_trainer.metrics.answers import Answers
 from steadfit_trainer.scoring import score
-from steadfit_trainer.scoring.metrics import Answers
 
 Connect = Callable[[StoreConfig], Store]
 

@@ -7,19 +7,19 @@ metric goes.
 - Accuracy: the interval follows from the rows on which just one of the two is right (McNemar, Psychometrika 12 (1947)).
 - All others: the percentile interval of a paired bootstrap, which draws rows, and both answers with each row (Efron and
   Tibshirani, An Introduction to the Bootstrap (1993), chapter 13). That of the calibration error is rather too
-  long than too short, as chance moves the error of every bin away from 0.
+  long than too short, as chance moves the error of every bin away from 0. That of the average precision is too short
+  where there are few positive rows (Boyd, Eng and Page, ECML PKDD 2013, LNCS 8190): count on it from some 100 of them.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from steadfit_trainer.scoring import metrics
-from steadfit_trainer.scoring.metrics import Answers, UndefinedMetricError
+from steadfit_trainer.metrics.answers import Answers, Floats, OfResamples, UndefinedMetricError
+from steadfit_trainer.metrics.label_metrics import right
+from steadfit_trainer.metrics.registry import METRICS
 
 MAX_ROWS = 20_000
 RESAMPLES = 1000
@@ -28,9 +28,6 @@ _CHUNK = 1_000_000
 # With fewer rows on which they differ, the normal interval is too short.
 _EXACT_BELOW = 50
 _Z = 1.959963984540054
-
-Floats = NDArray[np.float64]
-Scores = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True)
@@ -43,12 +40,10 @@ class Comparison:
         The other model's value of the metric.
     difference : float
         How much better the first one is.
-    lower : float
-        Lower end of the 95 % interval of the difference.
-    upper : float
-        Upper end of it.
+    lower, upper : float
+        Ends of the 95 % interval of the difference.
     rows : int
-        Rows that both were judged by.
+        Rows that both answered.
     method : str
         How the interval was found.
     """
@@ -68,23 +63,28 @@ def sample(rows: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False))
 
 
-def compare(metric: str, new: Answers, other: Answers, seed: int) -> Comparison:
-    """Compare two models' answers to the same rows, in the same order.
+def compare(name: str, new: Answers, other: Answers, seed: int) -> Comparison:
+    """Compare two models' answers to the same rows, in the same order, by the metric of this name.
 
     Raises
     ------
     UndefinedMetricError
-        The metric has no value for one of them.
+        If the metric has no value for one of them, or means something else of a model with two classes.
     """
-    known = {**metrics.CLASSIFICATION, **metrics.REGRESSION}[metric]
-    sign = 1.0 if metric in metrics.MAXIMIZED else -1.0
-    value = known(other)
-    difference = sign * (known(new) - value)
+    metric = METRICS[name]
+    sign = 1.0 if metric.goal == "Maximize" else -1.0
+    value = metric.value(other)
+    difference = sign * (metric.value(new) - value)
+    if metric.of_resamples is not None and (new.classes == 2) != (other.classes == 2):
+        raise UndefinedMetricError(
+            f"one of the models has {new.classes} classes and the other {other.classes}, and {name} of two classes is "
+            "another measure than of several."
+        )
     rows = len(new.truth)
-    if metric == "accuracy":
-        lower, upper, method = mcnemar(_right(new), _right(other))
+    if metric.of_resamples is None:
+        lower, upper, method = mcnemar(right(new), right(other))
     else:
-        lower, upper = _bootstrap(_SCORES[metric](new), _SCORES[metric](other), sign, rows, seed)
+        lower, upper = _bootstrap(metric.of_resamples(new), metric.of_resamples(other), sign, rows, seed)
         method = "paired bootstrap"
     return Comparison(value, difference, lower, upper, rows, method)
 
@@ -108,7 +108,7 @@ def mcnemar(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[float, 
     return gain / rows - half, gain / rows + half, "McNemar"
 
 
-def _bootstrap(new: Scores, other: Scores, sign: float, rows: int, seed: int) -> tuple[float, float]:
+def _bootstrap(new: OfResamples, other: OfResamples, sign: float, rows: int, seed: int) -> tuple[float, float]:
     """Return the percentile interval of the difference over resamples of the rows.
 
     A resample in which the metric has no value (a class is missing in it) is left out.
@@ -116,7 +116,7 @@ def _bootstrap(new: Scores, other: Scores, sign: float, rows: int, seed: int) ->
     Raises
     ------
     UndefinedMetricError
-        Those are more than half.
+        If more than half of them have none.
     """
     rng = np.random.default_rng(seed)
     found: list[Floats] = []
@@ -132,100 +132,3 @@ def _bootstrap(new: Scores, other: Scores, sign: float, rows: int, seed: int) ->
         raise UndefinedMetricError("too few rows of a class to tell how certain the difference is.")
     lower, upper = np.percentile(differences, [2.5, 97.5])
     return float(lower), float(upper)
-
-
-# Each of these returns what computes a metric for many resamples at once, of how often each row was drawn: an array of
-# shape [resamples, rows], whose sums over the rows are all the number of rows.
-
-
-def _brier(judged: Answers) -> Scores:
-    probabilities = _probabilities(judged)
-    if probabilities.shape[1] == 2:
-        errors = (probabilities[:, judged.positive] - (judged.truth == judged.positive)) ** 2
-    else:
-        errors = ((probabilities - np.eye(probabilities.shape[1])[judged.truth]) ** 2).sum(axis=1)
-    return _mean(errors)
-
-
-def _log_loss(judged: Answers) -> Scores:
-    probabilities = _probabilities(judged)
-    happened = probabilities[np.arange(len(judged.truth)), judged.truth]
-    return _mean(-np.log(np.maximum(happened, np.finfo(np.float64).eps)))
-
-
-def _calibration_error(judged: Answers) -> Scores:
-    bins, beyond = metrics.miscalibration(judged)
-    # Of a bin without rows nothing is added.
-    each = np.zeros((len(bins), metrics.CALIBRATION_BINS))
-    each[np.arange(len(bins)), bins] = beyond
-    return lambda weights: np.asarray(np.abs(weights @ each).sum(axis=1) / len(bins))
-
-
-def _mae(judged: Answers) -> Scores:
-    return _mean(np.abs(judged.labels - judged.truth))
-
-
-def _rmse(judged: Answers) -> Scores:
-    squared = _mean((judged.labels - judged.truth) ** 2)
-    return lambda weights: np.sqrt(squared(weights))
-
-
-def _mean(errors: NDArray[Any]) -> Scores:
-    exact = errors.astype(np.float64)
-    return lambda weights: weights @ exact / len(exact)
-
-
-def _roc_auc(judged: Answers) -> Scores:
-    """Several classes: one against the rest, weighted by the class's share, as the metric itself."""
-    probabilities = _probabilities(judged)
-    if probabilities.shape[1] == 2:
-        return _binary_auc(judged.truth == judged.positive, probabilities[:, judged.positive])
-    classes = [(judged.truth == index, probabilities[:, index]) for index in range(probabilities.shape[1])]
-    each = [_binary_auc(truth, scores) for truth, scores in classes]
-
-    def weighted(weights: Floats) -> Floats:
-        shares = [weights @ truth.astype(np.float64) / len(truth) for truth, _ in classes]
-        total = np.zeros(len(weights))
-        for share, auc in zip(shares, each, strict=True):
-            total += share * auc(weights)
-        return total
-
-    return weighted
-
-
-def _binary_auc(truth: NDArray[np.bool_], scores: Floats) -> Scores:
-    """Return the AUC as the Mann-Whitney statistic over rows in the order of their scores, ties counting half."""
-    order = np.argsort(scores, kind="stable")
-    ordered, positive = scores[order], truth[order].astype(np.float64)
-    groups = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-
-    def auc(weights: Floats) -> Floats:
-        drawn = weights[:, order]
-        ups = np.add.reduceat(drawn * positive, groups, axis=1)
-        downs = np.add.reduceat(drawn, groups, axis=1) - ups
-        below = np.cumsum(downs, axis=1) - downs / 2
-        positives, negatives = ups.sum(axis=1), downs.sum(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray((ups * below).sum(axis=1) / (positives * negatives))
-
-    return auc
-
-
-def _probabilities(judged: Answers) -> Floats:
-    if judged.probabilities is None or (judged.truth < 0).any():
-        raise UndefinedMetricError("The rows have labels that the model does not know.")
-    return judged.probabilities
-
-
-def _right(judged: Answers) -> NDArray[np.bool_]:
-    return np.asarray((judged.truth == judged.labels) & (judged.truth >= 0))
-
-
-_SCORES: Mapping[str, Callable[[Answers], Scores]] = {
-    "roc_auc": _roc_auc,
-    "brier_score": _brier,
-    "log_loss": _log_loss,
-    "calibration_error": _calibration_error,
-    "mae": _mae,
-    "rmse": _rmse,
-}

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from steadfit_artifact.model import Model, Prediction
 
 from steadfit_trainer.data import labels
+from steadfit_trainer.metrics.answers import Answers
 from steadfit_trainer.scoring import score
-from steadfit_trainer.scoring.metrics import Answers
 
 MAX_ROWS = 5000
 MIN_ROWS = 200

@@ -26,9 +26,9 @@ from steadfit_artifact.reference import (
 )
 from steadfit_artifact.signature import Feature
 
+from steadfit_trainer.metrics.answers import Answers
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.scoring import score
-from steadfit_trainer.scoring.metrics import Answers
 
 LOG = logging.getLogger(__name__)
 

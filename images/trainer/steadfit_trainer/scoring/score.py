@@ -17,7 +17,8 @@ from steadfit_artifact.signature import Feature
 from steadfit_trainer.config import Evaluation
 from steadfit_trainer.data import labels
 from steadfit_trainer.failures import UserFailure
-from steadfit_trainer.scoring import metrics
+from steadfit_trainer.metrics.answers import Answers, UndefinedMetricError
+from steadfit_trainer.metrics.registry import METRICS
 
 LOG = logging.getLogger(__name__)
 
@@ -128,20 +129,20 @@ def judge(
     return measure(evaluation, judged(evaluation, prediction, truth, classes))
 
 
-def measure(evaluation: Evaluation, answers: metrics.Answers) -> dict[str, float]:
+def measure(evaluation: Evaluation, answers: Answers) -> dict[str, float]:
     """Return the metrics that have a value on these rows."""
     values: dict[str, float] = {}
     for name in (metric.name for metric in evaluation.metrics):
         try:
-            values[name] = {**metrics.CLASSIFICATION, **metrics.REGRESSION}[name](answers)
-        except metrics.UndefinedMetricError as error:
+            values[name] = METRICS[name].value(answers)
+        except UndefinedMetricError as error:
             LOG.warning("%s has no value: %s", name, error)
     return values
 
 
 def judged(
     evaluation: Evaluation, prediction: Prediction, truth: list[Any], classes: tuple[Label, ...] | None
-) -> metrics.Answers:
+) -> Answers:
     """Return a model's answers beside the truth, as the metrics take them.
 
     Parameters
@@ -160,12 +161,12 @@ def judged(
     UserFailure
         The model gives something else than the metrics need.
     """
-    known = metrics.REGRESSION if classes is None else metrics.CLASSIFICATION
+    task = "regression" if classes is None else "classification"
     for name in (metric.name for metric in evaluation.metrics):
-        if name not in known:
+        if METRICS[name].task != task:
             kind, other = ("value", "classes") if classes is None else ("class", "a value")
             raise UserFailure(f"The metric {name} needs {other}, but the model predicts a {kind}.")
-        if name in metrics.NEED_PROBABILITIES and prediction.probabilities is None:
+        if METRICS[name].needs_probabilities and prediction.probabilities is None:
             raise UserFailure(
                 f"The metric {name} needs probabilities, which the model does not give as a tensor [rows, classes]."
             )
@@ -174,10 +175,10 @@ def judged(
 
 def _beside(
     evaluation: Evaluation, prediction: Prediction, truth: list[Any], classes: tuple[Label, ...] | None
-) -> metrics.Answers:
+) -> Answers:
     if classes is None:
         try:
-            return metrics.Answers(np.array(truth, np.float64), prediction.labels, None, 0)
+            return Answers(np.array(truth, np.float64), prediction.labels, None, 0, 0)
         except (TypeError, ValueError):
             raise UserFailure(f"The model predicts a value, but '{evaluation.target}' is no number.") from None
     positive = labels.positive_index(evaluation.positive_class, classes)
@@ -188,11 +189,12 @@ def _beside(
         # In float32 they add up to 1 only nearly, which some metrics refuse.
         probabilities = prediction.probabilities.astype(np.float64)
         probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return metrics.Answers(
+    return Answers(
         labels.indices(truth, classes),
         labels.indices(prediction.labels.tolist(), classes),
         probabilities,
         positive,
+        len(classes),
     )
 
 

@@ -19,11 +19,12 @@ from steadfit_artifact.store import Store
 from steadfit_trainer.config import Config, Evaluate, Evaluation, Metric, Version
 from steadfit_trainer.deadline import Deadline
 from steadfit_trainer.failures import Failure, UserFailure
+from steadfit_trainer.metrics.answers import Answers, UndefinedMetricError
+from steadfit_trainer.metrics.registry import METRICS
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.report import record
 from steadfit_trainer.report.operator_client import OperatorClient, OperatorUnavailableError
-from steadfit_trainer.scoring import metrics, older_versions, paired_comparison, score
-from steadfit_trainer.scoring.metrics import Answers, UndefinedMetricError
+from steadfit_trainer.scoring import older_versions, paired_comparison, score
 from steadfit_trainer.scoring.older_versions import Connect, NotComparableError, end, short
 
 LOG = logging.getLogger(__name__)
@@ -106,18 +107,18 @@ def _compared(config: Config, asked: Evaluate, paths: Paths, connect: Connect, d
             "answered lack what it did not take"
         )
     live, *good = (_answers(version, model, files, evaluation) for version, model in zip(versions, models, strict=True))
-    known = {**metrics.CLASSIFICATION, **metrics.REGRESSION}[asked.metric]
+    value = METRICS[asked.metric].value
     if not good:
-        return {"rows": rows, "live": short(known(live)), "reason": "there is no other version to compare with"}
+        return {"rows": rows, "live": short(value(live)), "reason": "there is no other version to compare with"}
     found = paired_comparison.compare(asked.metric, good[0], live, config.seed)
     numbers = {
         "live": found.value,
-        "lastGood": known(good[0]),
+        "lastGood": value(good[0]),
         "difference": found.difference,
         "lower": found.lower,
         "upper": found.upper,
     }
-    return {"rows": rows, **{name: short(value) for name, value in numbers.items()}, "reason": ""}
+    return {"rows": rows, **{name: short(number) for name, number in numbers.items()}, "reason": ""}
 
 
 def _load(version: Version, folder: Path, connect: Connect, deadline: Deadline) -> Model:

@@ -16,9 +16,9 @@ from steadfit_artifact.prediction import Prediction
 from steadfit_artifact.reference import Reference, read_reference
 from steadfit_artifact.signature import Feature
 from steadfit_artifact.transfer import download
+from steadfit_trainer.metrics.answers import Answers
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.scoring import permutation_importance, reference_bins
-from steadfit_trainer.scoring.metrics import Answers
 
 from tests.unit.trainer.flights import flights
 from tests.unit.trainer.run_pod import World, as_parquet, operator
@@ -153,7 +153,7 @@ def shares(classes: tuple[Any, ...] | None, features: int = 4, rows: int = 2000,
     prediction = model.predict(columns)
     truth = prediction.labels + rng.normal(scale=0.1, size=rows) if classes is None else prediction.labels
     model.rows = 0
-    answers = Answers(truth, prediction.labels, None, 1)
+    answers = Answers(truth, prediction.labels, None, 1, len(classes or ()))
     return permutation_importance.importances(model, columns, answers, classes, seed), model
 
 
@@ -172,14 +172,14 @@ def test_what_a_classifier_does_not_use_has_no_importance() -> None:
 def test_where_nothing_matters_all_matter_the_same() -> None:
     model = _Linear(4, None)
     columns: dict[str, NDArray[Any]] = {feature.name: np.zeros(50) for feature in model.features}
-    answers = Answers(np.zeros(50), np.zeros(50), None, 0)
+    answers = Answers(np.zeros(50), np.zeros(50), None, 0, 0)
     assert permutation_importance.importances(model, columns, answers, None, 0) == [0.25] * 4
 
 
 def test_rows_of_a_class_that_the_model_does_not_know_say_nothing() -> None:
     model = _Linear(4, (0, 1))
     columns: dict[str, NDArray[Any]] = {feature.name: np.ones(50) for feature in model.features}
-    answers = Answers(np.full(50, -1), np.zeros(50, int), None, 1)
+    answers = Answers(np.full(50, -1), np.zeros(50, int), None, 1, 2)
     assert permutation_importance.importances(model, columns, answers, (0, 1), 0) == [0.25] * 4
 
 
@@ -207,7 +207,7 @@ def reference_of(
     labels = np.zeros(len(prediction.labels), int)
     if classes is not None:
         labels = np.array([classes.index(label) for label in prediction.labels.tolist()])
-    answers = Answers(labels, labels, None, 1)
+    answers = Answers(labels, labels, None, 1, len(classes or ()))
     found = reference_bins.describe(model, paths, prediction, answers, classes, weights)
     assert found is not None
     assert Reference.parse(found.dump()) == found

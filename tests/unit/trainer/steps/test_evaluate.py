@@ -17,8 +17,8 @@ from steadfit_artifact.captures import CapturedRequest
 from steadfit_artifact.digest import manifest_of
 from steadfit_artifact.store import Store, StoreUnavailableError
 from steadfit_artifact.transfer import artifact_uri, upload
-from steadfit_trainer.config import MetricName
 from steadfit_trainer.failures import StoreFailure
+from steadfit_trainer.metrics.registry import METRICS
 from steadfit_trainer.steps.evaluate import RefusedError, evaluate_versions
 from steadfit_trainer.steps.fetch import fetch
 
@@ -124,17 +124,17 @@ def test_versions_that_are_alike_differ_by_nothing(tmp_path: Path) -> None:
     assert (found["lower"], found["difference"], found["upper"]) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "roc_auc", "brier_score", "calibration_error"])
-def test_the_better_one_is_better_by_every_metric_of_a_classification(tmp_path: Path, metric: MetricName) -> None:
+@pytest.mark.parametrize("metric", [name for name, each in METRICS.items() if each.task == "classification"])
+def test_the_better_one_is_better_by_every_metric_of_a_classification(tmp_path: Path, metric: str) -> None:
     found = evaluated(world_of(tmp_path, metric=metric), tmp_path)
     assert found["reason"] == ""
     assert 0 < found["lower"] < found["difference"]
     better = found["lastGood"] - found["live"]
-    assert found["difference"] == pytest.approx(better if metric in ("accuracy", "roc_auc") else -better, abs=1e-5)
+    assert found["difference"] == pytest.approx(better if METRICS[metric].goal == "Maximize" else -better, abs=1e-5)
 
 
 @pytest.mark.parametrize("metric", ["mae", "rmse"])
-def test_the_better_one_is_better_by_every_metric_of_a_regression(tmp_path: Path, metric: MetricName) -> None:
+def test_the_better_one_is_better_by_every_metric_of_a_regression(tmp_path: Path, metric: str) -> None:
     world = World(tmp_path / "steadfit", {"data": [recorded("1h")]})
     inputs, _ = rows()
     put_rows(world, ("wind", "gusts"), (inputs[:, 0] * 10).tolist())
