@@ -93,7 +93,7 @@ BAD = [
     # Enumerations
     (RECIPE, "spec.data.0.format", "Avro", 'Unsupported value: "Avro": supported values: "Parquet", "CSV"'),
     (RECIPE, "spec.readyPolicy", "Always", 'supported values: "Accepted", "FirstModel"'),
-    (RECIPE, "spec.evaluation.metrics.0.name", "f1", 'supported values: "roc_auc", "accuracy", "brier_score"'),
+    (RECIPE, "spec.evaluation.metrics.0.name", "f2", 'supported values: "roc_auc", "average_precision", "accur'),
     # Names
     (RECIPE, "spec.data", [DATA, DATA], 'spec.data[1]: Duplicate value: {"name":"flights"}'),
     (RECIPE, "spec.triggers", [TRIGGER, TRIGGER], 'spec.triggers[1]: Duplicate value: {"name":"weekly"}'),
@@ -126,7 +126,7 @@ BAD = [
     (RECIPE, "spec.triggers.0.schedule.timeZone", "Local", "must be a time zone of the IANA database"),
     # Numbers, lengths of time, amounts
     (RECIPE, "spec.evaluation.metrics.0.threshold", "high", 'threshold: got "string", expected "number"'),
-    (RECIPE, "spec.evaluation.metrics.0.goal", "Minimize", "roc_auc and accuracy are better when larger"),
+    (RECIPE, "spec.evaluation.metrics.0.goal", "Minimize", "f1 and r2 are better when larger (goal: Maximize)"),
     (RECIPE, "spec.evaluation.holdout.fraction", 1, "fraction in body should be less than 1"),
     (RECIPE, "spec.evaluation.holdout.fraction", 0, "fraction in body should be greater than 0"),
     (RECIPE, "spec.limits.runTimeout", "1d", "must be a length of time above zero in h, m, s or ms, for example 90s"),
@@ -235,6 +235,24 @@ BAD = [
         "spec.monitors",
         [{"name": "m", "quality": {"metric": "roc_auc"}}],
         "a quality monitor needs a condition: set min or max",
+    ),
+    (
+        SERVING,
+        "spec.monitors",
+        [{"name": "m", "quality": {"metric": "average_precision", "min": 0.5}}],
+        "must be a metric that the servers' counts of outcomes give: roc_auc, accuracy",
+    ),
+    (
+        SERVING,
+        "spec.monitors",
+        [{"name": "m", "quality": {"metric": "f1", "max": 0.5}}],
+        "roc_auc, accuracy, balanced_accuracy and f1 are better when larger (set min)",
+    ),
+    (
+        SERVING,
+        "spec.analysis.metrics",
+        [{"name": "m", "quality": {"metric": "f1"}}],
+        "must be a mean over answers that the servers count: accuracy, brier_score and mae",
     ),
     *(
         (

@@ -1,4 +1,4 @@
-"""Writes `crds/` and the field reference from the typed models: `python -m steadfit.api.crd [--check]`."""
+"""Writes `crds/` and the reference from the typed models and tables: `python -m steadfit.api.crd [--check]`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 
 from .base import GROUP, VERSION, Definition, PrinterColumn
 from .kinds import DEFINITIONS
-from .reference import page
+from .reference import metric_page, page
 from .structural import Schema, structural
 
 ROOT = Path(__file__).parents[3]
@@ -108,7 +108,7 @@ def files() -> dict[Path, str]:
     """Return every generated file with what it must contain; the paths are relative to the repository."""
     crds = {Path("crds", f"{GROUP}_{kind.plural}.yaml"): render(crd(kind)) for kind in DEFINITIONS}
     pages = {Path("docs/reference", f"{kind.kind.lower()}.md"): page(crd(kind)) for kind in DEFINITIONS}
-    return crds | pages
+    return crds | pages | {Path("docs/reference", "metrics.md"): metric_page()}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Digest, Duration, Label, Model, NotInput, cel, list_map, validations
+from .metrics import MAXIMIZED, METRICS, MINIMIZED, Goal, OneOf, words
 
 Column = Annotated[str, Field(min_length=1, max_length=128)]
 """Name of a column."""
@@ -92,15 +93,12 @@ class Holdout(Model):
     """Share of the rows that is held out."""
 
 
-MetricName = Literal["roc_auc", "accuracy", "brier_score", "log_loss", "mae", "rmse"]
-
-
 class Metric(Model):
     """One number a version is judged by, computed by Steadfit on the holdout."""
 
-    name: MetricName
-    """Metric, by scikit-learn's meaning."""
-    goal: Literal["Maximize", "Minimize"]
+    name: Annotated[str, OneOf(tuple(METRICS))]
+    """Metric, as scikit-learn defines it."""
+    goal: Goal
     """Which direction is better."""
     threshold: float | None = None
     """A version whose value is worse than this is Rejected."""
@@ -108,9 +106,9 @@ class Metric(Model):
     model_config = {
         "json_schema_extra": validations(
             cel(
-                "(self.name in ['roc_auc', 'accuracy']) == (self.goal == 'Maximize')",
-                "roc_auc and accuracy are better when larger (goal: Maximize); brier_score, log_loss, mae and rmse"
-                " are better when smaller (goal: Minimize)",
+                f"(self.name in {list(MAXIMIZED)}) == (self.goal == 'Maximize')",
+                f"{words(MAXIMIZED)} are better when larger (goal: Maximize); {words(MINIMIZED)} are better when"
+                " smaller (goal: Minimize)",
             )
         )
     }

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import Field, WithJsonSchema
 
 from .base import Duration, Label, Model, ObjectName, cel, list_map, validations
+from .metrics import MAXIMIZED, MONITORED, OneOf, words
 
 Action = Literal["Recover", "Retrain", "Rollback", "Alert"]
 
@@ -64,13 +65,20 @@ class PredictionDrift(BinnedDrift):
     """Answers that no longer look like those on the training data, by bins frozen at training."""
 
 
+_NOT_MONITORED = (
+    f"must be a metric that the servers' counts of outcomes give: {words(MONITORED)}; the others need every answer"
+    " beside its outcome, so they are for evaluation.metrics alone"
+)
+_BETTER_WHEN_LARGER = [name for name in MONITORED if name in MAXIMIZED]
+
+
 class Quality(MonitorKind):
     """Quality of the answers, by outcomes that were posted back."""
 
     ACTIONS = ("Alert", "Retrain", "Recover")
     WHY = "the world may have changed, which a rollback does not mend; Recover finds out"
 
-    metric: Literal["accuracy", "roc_auc", "brier_score", "calibration_error", "mae", "rmse"]
+    metric: Annotated[str, OneOf(MONITORED, _NOT_MONITORED)]
     """Metric over the window."""
     min: float | None = None
     """Fires below this value."""
@@ -81,8 +89,9 @@ class Quality(MonitorKind):
         "json_schema_extra": validations(
             cel("has(self.min) != has(self.max)", "a quality monitor needs a condition: set min or max"),
             cel(
-                "has(self.min) == (self.metric in ['accuracy', 'roc_auc'])",
-                "accuracy and roc_auc are better when larger (set min); the others are better when smaller (set max)",
+                f"has(self.min) == (self.metric in {_BETTER_WHEN_LARGER})",
+                f"{words(_BETTER_WHEN_LARGER)} are better when larger (set min);"
+                " the others are better when smaller (set max)",
             ),
         )
     }

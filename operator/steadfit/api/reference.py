@@ -1,4 +1,4 @@
-"""Renders the field reference of one kind from its CRD."""
+"""Renders the reference: the fields of a kind from its CRD, and the table of metrics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,22 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from .metrics import METRICS, EvaluationMetric, models
 from .structural import Schema
+
+_HEADER = "<!-- Generated from operator/steadfit/api by `make crds`. Do not edit. -->"
+_METRICS = """\
+What a version is judged by (`evaluation.metrics`), a monitor watches (`quality.metric`) and a canary compares
+(`analysis.metrics[].quality.metric`). Values are scikit-learn's, to 12 digits. The positive class is
+`evaluation.positiveClass`, else the greater label. A metric without a value on the rows is left out of the record, and
+a comparison by it is no data.
+
+- **Gate**: the difference of two versions has a 95 % interval: by McNemar's test for accuracy, else by a paired
+  bootstrap over the rows.
+- **Monitor**: for which models the servers' counts of outcomes give it over a window. Labels are cut at a probability
+  of 0.5. For other models such a monitor has no data, and says so (`MetricUndefined`).
+- **Canary**: it is a mean over answers, so that the sequential test can follow it.
+"""
 
 _BOUNDS = {
     "minimum": "at least {}",
@@ -26,7 +41,7 @@ def page(crd: dict[str, Any]) -> str:
     kind = f"`{spec['group']}/{spec['versions'][0]['name']}`, {spec['scope'].lower()}"
     short = "".join(f", short `{name}`" for name in spec["names"].get("shortNames", ()))
     lines = [
-        "<!-- Generated from operator/steadfit/api by `make crds`. Do not edit. -->",
+        _HEADER,
         f"# {spec['names']['kind']}",
         "",
         schema["description"],
@@ -38,6 +53,35 @@ def page(crd: dict[str, Any]) -> str:
         lines += ["", f"## {part}", "", "| field | type | default | meaning |", "|---|---|---|---|"]
         lines += _rows(schema["properties"][part], "")
     return "\n".join(lines) + "\n"
+
+
+def metric_page() -> str:
+    """Return the Markdown page of all metrics."""
+    head = "| metric | better | range | models | monitor | canary | is | source |"
+    rows = [_metric(metric) for metric in METRICS.values()]
+    return "\n".join([_HEADER, "# Metrics", "", _METRICS, head, "|---|---|---|---|---|---|---|---|", *rows]) + "\n"
+
+
+def _metric(metric: EvaluationMetric) -> str:
+    better = "larger" if metric.goal == "Maximize" else "smaller"
+    cells = (
+        f"`{metric.name}`",
+        better,
+        _range(metric),
+        models(metric.tasks),
+        models(metric.monitored) or "no",
+        "yes" if metric.canary else "no",
+        metric.meaning,
+        metric.source,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _range(metric: EvaluationMetric) -> str:
+    if metric.lower is None:
+        return f"at most {metric.upper:g}"
+    unit = f", in {metric.unit} unit" if metric.unit.endswith("'s") else f", in {metric.unit}s" if metric.unit else ""
+    return f"{metric.lower:g} and more{unit}" if metric.upper is None else f"{metric.lower:g} to {metric.upper:g}"
 
 
 def _rows(schema: Schema, prefix: str) -> Iterator[str]:

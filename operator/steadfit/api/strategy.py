@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Duration, Label, Model, ObjectName, cel, list_map, validations
+from .metrics import COMPARED, OneOf, words
 from .monitor import Query
 
 
@@ -98,10 +99,16 @@ class LatencyComparison(Model):
     """By how much the candidate's share may be larger."""
 
 
+_NOT_COMPARED = (
+    f"must be a mean over answers that the servers count: {words(COMPARED)}; a monitor can watch the others, and the"
+    " gate compares them (evaluation.metrics)"
+)
+
+
 class QualityComparison(Model):
     """How good the answers were, by outcomes that were posted back."""
 
-    metric: Literal["accuracy", "brier_score", "mae"]
+    metric: Annotated[str, OneOf(COMPARED, _NOT_COMPARED)]
     """A metric that is a mean over answers, so that it can be tested while they come in."""
     margin: Annotated[float, Field(gt=0)] = 0.02
     """By how much the candidate may be worse, in the metric's unit."""

@@ -58,6 +58,8 @@ class RecordedSeries(StrEnum):
 
     FEEDBACK_INCREASE = "steadfit:feedback_increase"
     QUALITY_ACCURACY = "steadfit:quality_accuracy"
+    QUALITY_BALANCED_ACCURACY = "steadfit:quality_balanced_accuracy"
+    QUALITY_F1 = "steadfit:quality_f1"
     QUALITY_ROC_AUC = "steadfit:quality_roc_auc"
     QUALITY_CALIBRATION_ERROR = "steadfit:quality_calibration_error"
     QUALITY_BRIER_SCORE = "steadfit:quality_brier_score"

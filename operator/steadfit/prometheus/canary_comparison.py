@@ -11,7 +11,7 @@ from steadfit.core.serving.rollout.stratified_difference import Slice, pair, sha
 from steadfit.core.types import Compared
 
 from .answer import Line, Lines, NoAnswer
-from .canary_queries import ABSOLUTE, PART, SQUARED, Grid, series_of
+from .canary_queries import ABSOLUTE, PART, QUALITY, SQUARED, Grid, series_of
 from .canary_trial import Trial
 
 BINS = 20
@@ -115,11 +115,9 @@ def _labels(metric: AnalysisMetric) -> tuple[str, ...]:
 
 def _needed(metric: AnalysisMetric) -> list[Part]:
     """Return the lines without which the others mean nothing."""
-    names: list[str] = []
-    if metric.latency:
-        names = ["+Inf"]
-    elif metric.quality and metric.quality.metric != "accuracy":
-        names = [SQUARED] if metric.quality.metric == "brier_score" else [ABSOLUTE, SQUARED]
+    names: tuple[str, ...] = ("+Inf",) if metric.latency else ()
+    if metric.quality:
+        _, names = QUALITY[metric.quality.metric]
     return [(name,) for name in names]
 
 
@@ -130,11 +128,9 @@ def _kind(metric: AnalysisMetric) -> _Kind:
         return _share(
             lambda tally: tally[("+Inf",)], lambda tally: max(0.0, 2 * tally[("+Inf",)] - sum(tally.values()))
         )
-    if metric.quality and metric.quality.metric == "accuracy":
-        return _share(_decided, lambda tally: _sum(tally, _is_right))
-    if metric.quality and metric.quality.metric == "brier_score":
-        return _Kind(_decided, lambda tally: tally[(SQUARED,)], _brier_variance)
-    return _Kind(_observed, lambda tally: tally[(ABSOLUTE,)], _absolute_variance)
+    if metric.quality:
+        return KINDS[metric.quality.metric]
+    raise ValueError(f"metric {metric.name} compares nothing")
 
 
 def _share(count: Callable[[Tally], float], events: Callable[[Tally], float]) -> _Kind:
@@ -185,3 +181,11 @@ def _is_right(part: Part) -> bool:
         return True
     upper = part[0].isdecimal() and int(part[0]) >= BINS // 2
     return (part[-1] == "positive" and upper) or (part[-1] == "negative" and part[0].isdecimal() and not upper)
+
+
+KINDS: Mapping[str, _Kind] = {
+    "accuracy": _share(_decided, lambda tally: _sum(tally, _is_right)),
+    "brier_score": _Kind(_decided, lambda tally: tally[(SQUARED,)], _brier_variance),
+    "mae": _Kind(_observed, lambda tally: tally[(ABSOLUTE,)], _absolute_variance),
+}
+"""How each metric of quality is compared."""

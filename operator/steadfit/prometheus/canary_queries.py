@@ -11,6 +11,7 @@ Slices grow with the time that is looked back over, so that there are never more
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,6 +33,13 @@ SQUARED = "steadfit_feedback_squared_error_total"
 ABSOLUTE = "steadfit_feedback_absolute_error_total"
 PART = "part"
 """Label of the sums that are not counted by outcome."""
+
+QUALITY: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "accuracy": ("", ()),
+    "brier_score": ('outcome=~"positive|negative"', (SQUARED,)),
+    "mae": ('outcome="observed"', (ABSOLUTE, SQUARED)),
+}
+"""What each metric of quality is compared by: a matcher of outcomes, and the series of sums beside their counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +90,10 @@ def comparison(trial: Trial, metric: AnalysisMetric, step: int) -> str:
         return _rise(trial, REQUESTS, step, "code")
     if metric.latency:
         return _rise(trial, LATENCY, step, "le", f"le{one_of([*_texts(bucket(metric)), '+Inf'])}")
-    if metric.quality and metric.quality.metric == "accuracy":
-        return _rise(trial, FEEDBACK, step, "bin, outcome")
-    if metric.quality and metric.quality.metric == "brier_score":
-        counts = _rise(trial, FEEDBACK, step, "bin, outcome", 'outcome=~"positive|negative"')
-        return f"{counts} or {_part(trial, SQUARED, step)}"
     if metric.quality:
-        counts = _rise(trial, FEEDBACK, step, "bin, outcome", 'outcome="observed"')
-        return f"{counts} or {_part(trial, ABSOLUTE, step)} or {_part(trial, SQUARED, step)}"
+        outcomes, sums = QUALITY[metric.quality.metric]
+        counts = _rise(trial, FEEDBACK, step, "bin, outcome", outcomes)
+        return " or ".join([counts, *(_part(trial, series, step) for series in sums)])
     raise ValueError(f"metric {metric.name} compares nothing")
 
 

@@ -117,6 +117,8 @@ def signal(live: Live, monitor: Monitor, recorded: Recorded, readings: Mapping[s
     if missing:
         if selection and selection.any_value and at(selection.any_value) is not None:
             return _unknown(missing, selection, live)
+        if recorded.undefined:
+            return _undefined(recorded, samples, live, monitor)
         return _no_series(recorded.series, live, monitor)
     found = [value for value in values.values() if value is not None]
     if not all(map(math.isfinite, found)):
@@ -131,6 +133,14 @@ def _unknown(names: Sequence[str], selection: Selection, live: Live) -> Signal:
     what = f"no counted {selection.label}{'' if len(names) == 1 else 's'}"
     return Signal(
         reason=f"version {live.version} has {what} {', '.join(names)}: {selection.advice}", code="UnknownFeature"
+    )
+
+
+def _undefined(recorded: Recorded, samples: float, live: Live, monitor: Monitor) -> Signal:
+    return Signal(
+        reason=f"the {samples:.0f} outcomes of version {live.version} over {monitor.window} give no {recorded.series}:"
+        f" {recorded.undefined}",
+        code="MetricUndefined",
     )
 
 

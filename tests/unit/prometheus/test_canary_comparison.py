@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from steadfit.api.metrics import COMPARED
 from steadfit.api.strategy import Analysis, AnalysisMetric
 from steadfit.core.types import Compared
 from steadfit.prometheus.answer import Line, Lines, NoAnswer
-from steadfit.prometheus.canary_comparison import compared
-from steadfit.prometheus.canary_queries import Grid, grid
+from steadfit.prometheus.canary_comparison import KINDS, compared
+from steadfit.prometheus.canary_queries import QUALITY, Grid, grid
 from steadfit.prometheus.canary_trial import Trial, expression
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -117,6 +118,10 @@ def test_a_mean_absolute_error_and_its_variance_are_those_of_the_same_answers() 
     assert found.candidate is not None
     assert found.candidate.mean == pytest.approx(errors.mean())
     assert found.candidate.variance == pytest.approx(errors.var() / errors.size, rel=0.01)
+
+
+def test_every_metric_that_a_canary_may_name_is_compared_and_no_other() -> None:
+    assert set(QUALITY) == set(KINDS) == set(COMPARED)
 
 
 def test_of_the_wrong_outcomes_there_are_no_samples() -> None:

@@ -30,6 +30,17 @@ def read(one: Live, series: dict[str, float | dict[str, float]], **other: str) -
     return signal(one, *recorded(one.monitors[0]), readings)
 
 
+def test_outcomes_that_do_not_give_a_metric_are_no_data_and_the_reason_says_which_models_have_it() -> None:
+    f1 = {"name": "f1", "quality": {"metric": "f1", "min": 0.5}, "action": "Retrain"}
+    found = read(live(f1), {"steadfit:feedback_count": 1000.0})
+    assert (found.value, found.code) == (None, "MetricUndefined")
+    assert found.reason == (
+        "the 1000 outcomes of version 3 over 1h give no steadfit:quality_f1: it is recorded for models of two classes,"
+        " and not while a class that it needs has no outcome"
+    )
+    assert read(live(f1), {"steadfit:quality_f1": 0.4, "steadfit:feedback_count": 1000.0}).value == 0.4
+
+
 def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
     monitors = [
         monitor(DRIFT),

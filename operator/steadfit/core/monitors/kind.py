@@ -69,11 +69,14 @@ class Recorded:
         Series of the number of samples behind it.
     selection
         Which of the series' values count; None = there is one a model, version and window.
+    undefined
+        Why samples may give no value, as the end of a sentence; empty = they always give one.
     """
 
     series: str
     samples: str
     selection: Selection | None = None
+    undefined: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, brier_score_loss, f1_score, roc_auc_score
+from steadfit.api.metrics import MONITORED
+from steadfit.core.monitors.recording.quality import quality
 
 from tests.support.promtool import Scene
 from tests.unit.core.rules.rising_counters import LABELS, deployment, rising, scene, serve
@@ -48,6 +50,9 @@ def test_binary_accuracy_area_brier_and_calibration_equal_those_of_the_same_answ
     a.expect("steadfit:quality_brier_score", 25, brier_score_loss(outcomes, scores))
     off = sum(abs(np.sum(outcomes[bins == b]) - np.sum(bins == b) * (b + 0.5) / 20) for b in range(20))
     a.expect("steadfit:quality_calibration_error", 25, float(off / 1000))
+    labels = scores >= 0.5
+    a.expect("steadfit:quality_f1", 25, f1_score(outcomes, labels))
+    a.expect("steadfit:quality_balanced_accuracy", 25, balanced_accuracy_score(outcomes, labels))
     for other in ("mae", "rmse"):
         a.expect(f"steadfit:quality_{other}", 25, None)
     a.play()
@@ -59,14 +64,26 @@ def test_a_model_that_is_always_right_has_an_area_of_one_although_bins_are_missi
     post(a, "", 100, bin="17", outcome="positive")
     a.expect("steadfit:quality_roc_auc", 25, 1.0)
     a.expect("steadfit:quality_accuracy", 25, 1.0)
+    a.expect("steadfit:quality_f1", 25, 1.0)
+    a.expect("steadfit:quality_balanced_accuracy", 25, 1.0)
     a.play()
 
 
-def test_an_area_without_positives_is_no_value(tmp_path: Path) -> None:
+def test_a_model_that_is_always_wrong_has_an_f1_of_nothing_although_bins_are_missing(tmp_path: Path) -> None:
+    a = scene(tmp_path, deployment(ACCURACY))
+    post(a, "", 300, bin="17", outcome="negative")
+    post(a, "", 100, bin="2", outcome="positive")
+    a.expect("steadfit:quality_f1", 25, 0.0)
+    a.expect("steadfit:quality_balanced_accuracy", 25, 0.0)
+    a.play()
+
+
+def test_what_needs_positives_has_no_value_without_them(tmp_path: Path) -> None:
     a = scene(tmp_path, deployment(ACCURACY))
     scores, _ = drawn(4)
     binary(a, scores, np.zeros(1000, dtype=np.int64))
-    a.expect("steadfit:quality_roc_auc", 25, None)
+    for undefined in ("roc_auc", "f1", "balanced_accuracy"):
+        a.expect(f"steadfit:quality_{undefined}", 25, None)
     a.expect("steadfit:quality_accuracy", 25, float(np.mean(scores < 0.5)))
     a.play()
 
@@ -77,7 +94,7 @@ def test_the_accuracy_of_several_classes_is_the_share_of_right_answers(tmp_path:
         post(a, "", right, bin=name, outcome="correct")
         post(a, "", wrong, bin=name, outcome="wrong")
     a.expect("steadfit:quality_accuracy", 25, 0.4)
-    for other in ("roc_auc", "calibration_error", "brier_score", "mae"):
+    for other in ("roc_auc", "calibration_error", "brier_score", "mae", "f1", "balanced_accuracy"):
         a.expect(f"steadfit:quality_{other}", 25, None)
     a.play()
 
@@ -91,15 +108,20 @@ def test_the_errors_of_a_regression_are_those_of_its_sums(tmp_path: Path) -> Non
     a.expect("steadfit:quality_mae", 25, float(np.mean(np.abs(errors))))
     a.expect("steadfit:quality_rmse", 25, float(np.sqrt(np.mean(errors**2))))
     a.expect("steadfit:feedback_count", 25, 400)
-    for other in ("accuracy", "roc_auc", "calibration_error", "brier_score"):
+    for other in ("accuracy", "roc_auc", "calibration_error", "brier_score", "f1", "balanced_accuracy"):
         a.expect(f"steadfit:quality_{other}", 25, None)
     a.play()
+
+
+def test_every_metric_that_can_be_monitored_is_recorded_and_no_other() -> None:
+    recorded = {rule["record"] for rule in quality("10m", "600s")}
+    assert {name for name in recorded if "quality_" in name} == {f"steadfit:quality_{name}" for name in MONITORED}
 
 
 def test_quality_without_outcomes_is_no_value(tmp_path: Path) -> None:
     a = scene(tmp_path, deployment(ACCURACY))
     binary(a, np.zeros(0), np.zeros(0, dtype=np.int64))
-    for metric in ("accuracy", "roc_auc", "brier_score", "calibration_error"):
+    for metric in ("accuracy", "roc_auc", "brier_score", "calibration_error", "f1", "balanced_accuracy"):
         a.expect(f"steadfit:quality_{metric}", 25, None)
     a.expect("steadfit:feedback_count", 25, 0)
     a.play()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from steadfit.api.metrics import METRICS, models
 from steadfit.api.monitor import Quality
 from steadfit.core.monitors.kind import AlertText, Limit, Recorded, one_of_two
 from steadfit.core.monitors.recording import quality as rules
@@ -12,25 +13,21 @@ from steadfit.core.series import RecordedSeries
 
 MIN_SAMPLES = 200
 
-_NAMES = {
-    "accuracy": "accuracy",
-    "roc_auc": "area under the ROC curve",
-    "brier_score": "Brier score",
-    "calibration_error": "calibration error",
-    "mae": "mean absolute error",
-    "rmse": "root mean squared error",
-}
-"""The metrics in words."""
-
 
 def limit(quality: Quality) -> Limit:
-    """Return the limit; a metric that is better when larger cannot pass 1."""
-    return one_of_two(quality.min, quality.max, largest=1.0 if quality.min is not None else None)
+    """Return the limit, and the end of the metric's range."""
+    return one_of_two(quality.min, quality.max, largest=METRICS[quality.metric].upper)
 
 
 def measurement(quality: Quality) -> Recorded:
     """Return the recorded metric."""
-    return Recorded(RecordedSeries[f"QUALITY_{quality.metric.upper()}"], RecordedSeries.FEEDBACK)
+    metric = METRICS[quality.metric]
+    return Recorded(
+        RecordedSeries[f"QUALITY_{metric.name.upper()}"],
+        RecordedSeries.FEEDBACK,
+        undefined=f"it is recorded for models of {models(metric.monitored)}, and not while a class that it needs has"
+        " no outcome",
+    )
 
 
 def subject(quality: Quality) -> str:
@@ -45,7 +42,7 @@ def alert_name(_: Quality) -> str:
 
 def summary(quality: Quality, text: AlertText) -> str:
     """Return the sentence of the alert."""
-    metric = _NAMES[quality.metric]
+    metric = METRICS[quality.metric].title
     return f"The {metric} of {text.model} is {text.value} over {text.window}, {text.expected} is expected."
 
 

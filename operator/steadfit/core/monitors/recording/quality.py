@@ -2,7 +2,8 @@
 
 Which metrics a model has follows from its outcomes: positive and negative are binary, correct and wrong several
 classes, observed a number. The area under the ROC curve is that of the scores cut into twentieths, pairs within a bin
-counting half; the calibration error takes the middle of a bin for its mean score. Accuracy cuts at 0.5.
+counting half; the calibration error takes the middle of a bin for its mean score. Labels are cut at a score of 0.5.
+Several classes are counted by the predicted class alone, which gives neither F1 nor balanced accuracy.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from steadfit.core.series import RecordedSeries, ServerSeries
 BINS = 20
 
 _LABELLED = "positive|negative"
+_UPPER, _LOWER = 'bin=~"1[0-9]"', 'bin=~"[0-9]"'
+"""Bins whose label is positive, and negative."""
 
 
 def quality(window: str, period: str) -> Iterator[Rule]:
@@ -29,8 +32,8 @@ def quality(window: str, period: str) -> Iterator[Rule]:
     decided = _sum(window, f'outcome=~"{_LABELLED}|correct|wrong"')
     right = " or ".join(
         (
-            _outcomes(window, 'outcome="positive", bin=~"1[0-9]"'),
-            _outcomes(window, 'outcome="negative", bin=~"[0-9]"'),
+            _outcomes(window, f'outcome="positive", {_UPPER}'),
+            _outcomes(window, f'outcome="negative", {_LOWER}'),
             _outcomes(window, 'outcome="correct"'),
         )
     )
@@ -38,6 +41,8 @@ def quality(window: str, period: str) -> Iterator[Rule]:
 
     binary = _sum(window, f'outcome=~"{_LABELLED}"')
     positives, negatives = _sum(window, 'outcome="positive"'), _sum(window, 'outcome="negative"')
+    yield record(RecordedSeries.QUALITY_F1, _f1(window), window=window)
+    yield record(RecordedSeries.QUALITY_BALANCED_ACCURACY, _balanced_accuracy(window), window=window)
     yield record(
         RecordedSeries.QUALITY_ROC_AUC,
         f"sum by ({MODEL}) ({_pairs(window)}) / ({positives} * {negatives} > 0)",
@@ -54,6 +59,25 @@ def quality(window: str, period: str) -> Iterator[Rule]:
     yield record(RecordedSeries.QUALITY_BRIER_SCORE, f"{squared} / ({binary} > 0)", window=window)
     yield record(RecordedSeries.QUALITY_MAE, f"{absolute} / ({observed} > 0)", window=window)
     yield record(RecordedSeries.QUALITY_RMSE, f"sqrt({squared} / ({observed} > 0))", window=window)
+
+
+def _f1(window: str) -> str:
+    """Return 2 TP / (2 TP + FP + FN), as long as there are positives. Terms are joined as in `_pairs`."""
+    hits, misses = (_outcomes(window, f'outcome="positive", {bins}') for bins in (_UPPER, _LOWER))
+    false_alarms = _outcomes(window, f'outcome="negative", {_UPPER}')
+    part = f"sum by ({MODEL}) (2 * {hits} or 0 * {misses})"
+    whole = f"sum by ({MODEL}) (2 * {hits} or {misses} or {false_alarms})"
+    positives = _sum(window, 'outcome="positive"')
+    return f"{part} / {whole} and {positives} > 0"
+
+
+def _balanced_accuracy(window: str) -> str:
+    """Return the mean of both recalls, as long as there are rows of both classes."""
+    recalls = []
+    for matcher, right, wrong in (('outcome="positive"', _UPPER, _LOWER), ('outcome="negative"', _LOWER, _UPPER)):
+        hits, misses = (_outcomes(window, f"{matcher}, {bins}") for bins in (right, wrong))
+        recalls.append(f"sum by ({MODEL}) ({hits} or 0 * {misses}) / ({_sum(window, matcher)} > 0)")
+    return f"0.5 * ({' + '.join(recalls)})"
 
 
 def _pairs(window: str) -> str:

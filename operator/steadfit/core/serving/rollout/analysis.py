@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from steadfit.api.metrics import METRICS
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.rollout import Candidate, Verdict
 from steadfit.api.strategy import Analysis, AnalysisMetric
@@ -133,15 +134,15 @@ def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: A
 
 def compare(metric: AnalysisMetric, compared: Compared, candidate: Arm, champion: Arm) -> SequentialResult:
     """Return what the two arms of a comparison say."""
-    accuracy = metric.quality is not None and metric.quality.metric == "accuracy"
+    maximized = metric.quality is not None and METRICS[metric.quality.metric].goal == "Maximize"
     difference = compared.difference if compared.difference is not None else candidate.mean - champion.mean
     found = sequential_test(
-        -difference if accuracy else difference,
+        -difference if maximized else difference,
         candidate.variance + champion.variance,
         messages.margin(metric),
     )
     if found.word == "Fail" and messages.is_share(metric):
-        share = 1 - candidate.mean if accuracy else candidate.mean
+        share = 1 - candidate.mean if maximized else candidate.mean
         if share * candidate.count < FEWEST_EVENTS:
             return SequentialResult("Inconclusive", found.ratio, found.upper)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from steadfit.api.metrics import METRICS
 from steadfit.api.monitor import Query
 from steadfit.api.rollout import Verdict
 from steadfit.api.strategy import AnalysisMetric
@@ -22,7 +23,7 @@ def margin(metric: AnalysisMetric) -> float:
 
 def is_share(metric: AnalysisMetric) -> bool:
     """Return whether a comparison is of shares of requests or outcomes, not of mean errors."""
-    return metric.quality is None or metric.quality.metric == "accuracy"
+    return metric.quality is None or METRICS[metric.quality.metric].canary == "Share"
 
 
 def holds(query: Query, value: float) -> bool:
