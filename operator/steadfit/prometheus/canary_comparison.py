@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from steadfit.api.strategy import AnalysisMetric
+from steadfit.core.series import ServerSeries
 from steadfit.core.serving.rollout.stratified_difference import Slice, pair, share_variance
 from steadfit.core.types import Compared
 
 from .answer import Line, Lines, NoAnswer
-from .canary_queries import ABSOLUTE, PART, QUALITY, SQUARED, Grid, series_of
+from .canary_queries import PART, QUALITY, Grid, series_of
 from .canary_trial import Trial
 
 BINS = 20
@@ -152,8 +153,8 @@ def _brier_variance(tally: Tally) -> float:
 def _absolute_variance(tally: Tally) -> float:
     """Return the variance of one absolute error, from the sum of the squares, and one more at its mean's distance."""
     count = max(_observed(tally), 1.0)
-    mean = tally[(ABSOLUTE,)] / count
-    return (max(0.0, tally[(SQUARED,)] - count * mean**2) + mean**2) / (count + 1)
+    mean = tally[(ServerSeries.FEEDBACK_ABSOLUTE_ERROR,)] / count
+    return (max(0.0, tally[(ServerSeries.FEEDBACK_SQUARED_ERROR,)] - count * mean**2) + mean**2) / (count + 1)
 
 
 def _total(tallies: list[dict[Part, float]]) -> Tally:
@@ -185,7 +186,7 @@ def _is_right(part: Part) -> bool:
 
 KINDS: Mapping[str, _Kind] = {
     "accuracy": _share(_decided, lambda tally: _sum(tally, _is_right)),
-    "brier_score": _Kind(_decided, lambda tally: tally[(SQUARED,)], _brier_variance),
-    "mae": _Kind(_observed, lambda tally: tally[(ABSOLUTE,)], _absolute_variance),
+    "brier_score": _Kind(_decided, lambda tally: tally[(ServerSeries.FEEDBACK_SQUARED_ERROR,)], _brier_variance),
+    "mae": _Kind(_observed, lambda tally: tally[(ServerSeries.FEEDBACK_ABSOLUTE_ERROR,)], _absolute_variance),
 }
 """How each metric of quality is compared."""

@@ -18,6 +18,7 @@ from datetime import datetime
 from steadfit.api.base import parse_duration
 from steadfit.api.strategy import AnalysisMetric
 from steadfit.core.promql import number, one_of, seconds, string
+from steadfit.core.series import ServerSeries
 
 from .canary_trial import Trial
 
@@ -26,18 +27,13 @@ SHORTEST_SECONDS = 15.0
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Bounds of the server's histogram of latency, in seconds."""
 
-REQUESTS = "steadfit_server_requests_total"
-LATENCY = "steadfit_server_request_duration_seconds_bucket"
-FEEDBACK = "steadfit_feedback_total"
-SQUARED = "steadfit_feedback_squared_error_total"
-ABSOLUTE = "steadfit_feedback_absolute_error_total"
 PART = "part"
 """Label of the sums that are not counted by outcome."""
 
-QUALITY: Mapping[str, tuple[str, tuple[str, ...]]] = {
+QUALITY: Mapping[str, tuple[str, tuple[ServerSeries, ...]]] = {
     "accuracy": ("", ()),
-    "brier_score": ('outcome=~"positive|negative"', (SQUARED,)),
-    "mae": ('outcome="observed"', (ABSOLUTE, SQUARED)),
+    "brier_score": ('outcome=~"positive|negative"', (ServerSeries.FEEDBACK_SQUARED_ERROR,)),
+    "mae": ('outcome="observed"', (ServerSeries.FEEDBACK_ABSOLUTE_ERROR, ServerSeries.FEEDBACK_SQUARED_ERROR)),
 }
 """What each metric of quality is compared by: a matcher of outcomes, and the series of sums beside their counts."""
 
@@ -77,27 +73,29 @@ def bucket(metric: AnalysisMetric) -> float:
     return next((bound for bound in BUCKETS if bound >= asked), BUCKETS[-1])
 
 
-def series_of(metric: AnalysisMetric) -> str:
+def series_of(metric: AnalysisMetric) -> ServerSeries:
     """Return the series whose samples a comparison counts."""
     if metric.error_rate:
-        return REQUESTS
-    return LATENCY if metric.latency else FEEDBACK
+        return ServerSeries.REQUESTS
+    return ServerSeries.REQUEST_DURATION_BUCKET if metric.latency else ServerSeries.FEEDBACK
 
 
 def comparison(trial: Trial, metric: AnalysisMetric, step: int) -> str:
     """Return the expression for one slice of a comparison, ending at the time of the query."""
     if metric.error_rate:
-        return _rise(trial, REQUESTS, step, "code")
+        return _rise(trial, ServerSeries.REQUESTS, step, "code")
     if metric.latency:
-        return _rise(trial, LATENCY, step, "le", f"le{one_of([*_texts(bucket(metric)), '+Inf'])}")
+        return _rise(
+            trial, ServerSeries.REQUEST_DURATION_BUCKET, step, "le", f"le{one_of([*_texts(bucket(metric)), '+Inf'])}"
+        )
     if metric.quality:
         outcomes, sums = QUALITY[metric.quality.metric]
-        counts = _rise(trial, FEEDBACK, step, "bin, outcome", outcomes)
+        counts = _rise(trial, ServerSeries.FEEDBACK, step, "bin, outcome", outcomes)
         return " or ".join([counts, *(_part(trial, series, step) for series in sums)])
     raise ValueError(f"metric {metric.name} compares nothing")
 
 
-def _rise(trial: Trial, series: str, step: int, labels: str, matcher: str = "") -> str:
+def _rise(trial: Trial, series: ServerSeries, step: int, labels: str, matcher: str = "") -> str:
     length = seconds(step)
     selected = (
         f"{series}{{namespace={string(trial.namespace)},model={string(trial.name)},"
@@ -107,7 +105,7 @@ def _rise(trial: Trial, series: str, step: int, labels: str, matcher: str = "") 
     return f"sum by ({by}) ({selected} - {selected} offset {length} >= 0 or increase({selected}[{length}]))"
 
 
-def _part(trial: Trial, series: str, step: int) -> str:
+def _part(trial: Trial, series: ServerSeries, step: int) -> str:
     return f'label_replace({_rise(trial, series, step, "")}, "{PART}", "{series}", "", "")'
 
 

@@ -7,6 +7,7 @@ from wsgiref.simple_server import WSGIServer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from steadfit_server.telemetry.collector import SignalsCollector
+from steadfit_server.telemetry.series import Series
 from steadfit_server.telemetry.signals import Signals
 
 LABELS = ("namespace", "model", "version", "revision")
@@ -23,20 +24,20 @@ class Metrics:
         self._labels = (namespace, model, version, revision)
         self.registry = CollectorRegistry()
         requests = Counter(
-            "steadfit_server_requests_total",
+            Series.REQUESTS,
             "Inference requests answered, by HTTP status code.",
             (*LABELS, "code"),
             registry=self.registry,
         )
         duration = Histogram(
-            "steadfit_server_request_duration_seconds",
+            Series.REQUEST_DURATION,
             "Time from an inference request's headers to its answer.",
             LABELS,
             buckets=BUCKETS,
             registry=self.registry,
         )
         self._info = Gauge(
-            "steadfit_model_info",
+            Series.MODEL_INFO,
             "1 for the model that is loaded.",
             (*LABELS, "digest", "format"),
             registry=self.registry,
@@ -61,7 +62,7 @@ class Metrics:
     def show_draining(self, draining: Callable[[], bool]) -> None:
         """Export whether answers close their connections, as it is when somebody asks."""
         gauge = Gauge(
-            "steadfit_server_draining",
+            Series.DRAINING,
             "1 while each answer closes its connection, because the traffic goes to other pods.",
             LABELS,
             registry=self.registry,

@@ -19,13 +19,13 @@ from steadfit.app.results.handler import IntakeStatistics
 from steadfit.app.rules.publisher import RulesStatistics
 from steadfit.app.tls.certificate import CertificateStatistics
 from steadfit.app.watch.kopf_supervisor import SupervisorStatistics
+from steadfit.core.series import OperatorSeries
 from steadfit.kube.api import ClientStatistics
 from steadfit.kube.lease import LeaseStatistics
 from steadfit.prometheus.poller import PollerStatistics
 
 from .frozen_rollbacks import FrozenStatistics
 
-PREFIX = "steadfit_operator"
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 Statistics = (
@@ -65,44 +65,50 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
             yield from _engine(part)
         case ClientStatistics():
             requests = {(verb, resource, code): count for (verb, resource, code), count in part.requests.items()}
-            yield _counter("api_requests", "Requests to the API server.", ("verb", "resource", "code"), requests)
+            yield _counter(
+                OperatorSeries.API_REQUESTS, "Requests to the API server.", ("verb", "resource", "code"), requests
+            )
         case LeaseStatistics():
-            yield _gauge("lease_held", "Whether this replica leads.", float(part.held))
-            yield _count("lease_renewals", "Successful renewals of the Lease.", part.renewals)
-            yield _count("lease_failures", "Failed requests for the Lease.", part.failures)
+            yield _gauge(OperatorSeries.LEASE_HELD, "Whether this replica leads.", float(part.held))
+            yield _count(OperatorSeries.LEASE_RENEWALS, "Successful renewals of the Lease.", part.renewals)
+            yield _count(OperatorSeries.LEASE_FAILURES, "Failed requests for the Lease.", part.failures)
         case CertificateStatistics():
             expires = part.expires.timestamp() if isinstance(part.expires, datetime) else 0.0
-            yield _gauge("certificate_expiry_timestamp_seconds", "When the intake's certificate ends.", expires)
-            yield _count("certificate_renewals", "Certificates made.", part.renewals)
+            yield _gauge(OperatorSeries.CERTIFICATE_EXPIRY, "When the intake's certificate ends.", expires)
+            yield _count(OperatorSeries.CERTIFICATE_RENEWALS, "Certificates made.", part.renewals)
         case IntakeStatistics():
             answers = {(str(code),): count for code, count in part.answers.items()}
-            yield _counter("intake_requests", "Records that were posted, by answer.", ("code",), answers)
+            yield _counter(OperatorSeries.INTAKE_REQUESTS, "Records that were posted, by answer.", ("code",), answers)
         case AlertStatistics():
             answers = {(str(code),): count for code, count in part.answers.items()}
-            yield _counter("alert_requests", "Messages of alerts that were posted, by answer.", ("code",), answers)
-            alerts = CounterMetricFamily("steadfit_alerts", "Alerts, by what became of them.", labels=("result",))
+            yield _counter(
+                OperatorSeries.ALERT_REQUESTS, "Messages of alerts that were posted, by answer.", ("code",), answers
+            )
+            alerts = CounterMetricFamily(OperatorSeries.ALERTS, "Alerts, by what became of them.", labels=("result",))
             for result, count in part.results.items():
                 alerts.add_metric((result,), count)
             yield alerts
         case SupervisorStatistics():
-            yield _count("watch_exits", "Times that watching ended and was started again.", part.exits)
+            yield _count(OperatorSeries.WATCH_EXITS, "Times that watching ended and was started again.", part.exits)
         case PollerStatistics():
             text = "Queries to MetricSources, by result."
-            yield _counter("metric_queries", text, ("source", "result"), part.queries)
+            yield _counter(OperatorSeries.METRIC_QUERIES, text, ("source", "result"), part.queries)
             # Named like the servers' series: alerts of queries are made of it.
             labels = ("namespace", "model", "version", "monitor")
-            values = GaugeMetricFamily("steadfit_monitor_value", "What a monitor measured last.", labels=labels)
+            values = GaugeMetricFamily(OperatorSeries.MONITOR_VALUE, "What a monitor measured last.", labels=labels)
             for place, value in part.values.items():
                 values.add_metric(place, value)
             yield values
         case RulesStatistics():
-            yield _gauge("rules", "Rules published for Prometheus.", part.rules)
-            yield _gauge("rules_refused_models", "ModelDeployments whose alerts had no room.", part.refused)
-            yield _count("rules_writes", "Times that the rules were written.", part.writes)
-            yield _count("rules_failures", "Times that the rules could not be written.", part.failures)
+            yield _gauge(OperatorSeries.RULES, "Rules published for Prometheus.", part.rules)
+            yield _gauge(
+                OperatorSeries.RULES_REFUSED_MODELS, "ModelDeployments whose alerts had no room.", part.refused
+            )
+            yield _count(OperatorSeries.RULES_WRITES, "Times that the rules were written.", part.writes)
+            yield _count(OperatorSeries.RULES_FAILURES, "Times that the rules could not be written.", part.failures)
         case FrozenStatistics():
             text = "Whether the limit of rollbacks by themselves is reached."
-            frozen = GaugeMetricFamily(f"{PREFIX}_rollbacks_frozen", text, labels=("namespace", "model"))
+            frozen = GaugeMetricFamily(OperatorSeries.ROLLBACKS_FROZEN, text, labels=("namespace", "model"))
             for of_model, is_frozen in part.frozen.items():
                 frozen.add_metric(of_model, float(is_frozen))
             yield frozen
@@ -110,41 +116,43 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
 
 def _engine(part: EngineStatistics) -> Iterator[Metric]:
     queue, resync, events = part.queue, part.resync, part.events
-    yield _gauge("queue_depth", "Objects that wait for a pass.", queue.depth)
-    yield _gauge("queue_processing", "Passes under way.", queue.processing)
-    yield _gauge("queue_delayed", "Objects that come back at a later time.", queue.delayed)
-    yield _gauge("queue_failing", "Objects whose last pass failed.", queue.failing)
-    yield _count("queue_adds", "Times an object was queued.", queue.added)
-    yield _count("queue_retries", "Times an object was queued because its pass failed.", queue.retried)
-    yield _count("queue_wait_seconds", "Time that objects have waited for a pass.", queue.waited_seconds)
-    yield _counter("passes", "Passes, by kind and outcome.", ("kind", "outcome"), part.passes)
+    yield _gauge(OperatorSeries.QUEUE_DEPTH, "Objects that wait for a pass.", queue.depth)
+    yield _gauge(OperatorSeries.QUEUE_PROCESSING, "Passes under way.", queue.processing)
+    yield _gauge(OperatorSeries.QUEUE_DELAYED, "Objects that come back at a later time.", queue.delayed)
+    yield _gauge(OperatorSeries.QUEUE_FAILING, "Objects whose last pass failed.", queue.failing)
+    yield _count(OperatorSeries.QUEUE_ADDS, "Times an object was queued.", queue.added)
+    yield _count(OperatorSeries.QUEUE_RETRIES, "Times an object was queued because its pass failed.", queue.retried)
+    yield _count(OperatorSeries.QUEUE_WAIT_SECONDS, "Time that objects have waited for a pass.", queue.waited_seconds)
+    yield _counter(OperatorSeries.PASSES, "Passes, by kind and outcome.", ("kind", "outcome"), part.passes)
     seconds = {(kind,): value for kind, value in part.pass_seconds.items()}
-    yield _counter("pass_seconds", "Time spent in passes.", ("kind",), seconds)
-    objects = GaugeMetricFamily(f"{PREFIX}_cache_objects", "Objects that are known.", labels=("kind",))
+    yield _counter(OperatorSeries.TIME_IN_PASSES, "Time spent in passes.", ("kind",), seconds)
+    objects = GaugeMetricFamily(OperatorSeries.CACHE_OBJECTS, "Objects that are known.", labels=("kind",))
     for kind, number in part.cache.objects.items():
         objects.add_metric((kind,), number)
     yield objects
-    yield _count("watch_events", "Watch events that arrived.", part.events_received)
-    yield _count("cache_stale_news", "News that was older than what was known.", part.cache.stale)
-    yield _gauge("resync_age_seconds", "Time since everything was last listed.", resync.age_seconds)
-    yield _count("resync_failures", "Lists that failed.", resync.failed)
-    yield _count("resync_repaired_changes", "Changes that only a list has told.", resync.repaired_changes)
-    yield _count("resync_repaired_deletions", "Deletions that only a list has told.", resync.repaired_deletions)
-    yield _gauge("watches_stale", "Kinds whose watch does not deliver changes.", len(resync.stale_watches))
-    yield _count("events_written", "Kubernetes Events written.", events.written)
-    yield _count("events_dropped", "Kubernetes Events that were not written.", events.dropped)
+    yield _count(OperatorSeries.WATCH_EVENTS, "Watch events that arrived.", part.events_received)
+    yield _count(OperatorSeries.CACHE_STALE_NEWS, "News that was older than what was known.", part.cache.stale)
+    yield _gauge(OperatorSeries.RESYNC_AGE_SECONDS, "Time since everything was last listed.", resync.age_seconds)
+    yield _count(OperatorSeries.RESYNC_FAILURES, "Lists that failed.", resync.failed)
+    yield _count(OperatorSeries.RESYNC_REPAIRED_CHANGES, "Changes that only a list has told.", resync.repaired_changes)
+    yield _count(
+        OperatorSeries.RESYNC_REPAIRED_DELETIONS, "Deletions that only a list has told.", resync.repaired_deletions
+    )
+    yield _gauge(OperatorSeries.WATCHES_STALE, "Kinds whose watch does not deliver changes.", len(resync.stale_watches))
+    yield _count(OperatorSeries.EVENTS_WRITTEN, "Kubernetes Events written.", events.written)
+    yield _count(OperatorSeries.EVENTS_DROPPED, "Kubernetes Events that were not written.", events.dropped)
 
 
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
+def _gauge(series: OperatorSeries, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(series, text, value=value)
 
 
-def _count(name: str, text: str, value: float) -> Metric:
-    return CounterMetricFamily(f"{PREFIX}_{name}", text, value=value)
+def _count(series: OperatorSeries, text: str, value: float) -> Metric:
+    return CounterMetricFamily(series, text, value=value)
 
 
-def _counter(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:
-    family = CounterMetricFamily(f"{PREFIX}_{name}", text, labels=labels)
+def _counter(series: OperatorSeries, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:
+    family = CounterMetricFamily(series, text, labels=labels)
     for label_values, value in values.items():
         family.add_metric(label_values, value)
     return family

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from steadfit.api.strategy import Analysis, AnalysisMetric
-from steadfit.prometheus.canary_queries import BUCKETS, LATENCY, REQUESTS, comparison
+from steadfit.prometheus.canary_queries import BUCKETS, comparison
 from steadfit.prometheus.canary_trial import Trial
 
 from tests.support.promtool import STEP, Scene
 
 SLICE = 4 * STEP
 LABELS = {"namespace": "ns", "model": "flights", "version": "7"}
+REQUESTS = "steadfit_server_requests_total"
+LATENCY = "steadfit_server_request_duration_seconds_bucket"
 CANDIDATE, CHAMPION = {**LABELS, "revision": "bbb"}, {**LABELS, "version": "6", "revision": "aaa"}
 
 
