@@ -3,5 +3,5 @@
 import os
 
 # ONNX Runtime from 1.29 on sends usage data to its maker and writes a device id to the home directory, unless this
-# is set before it is imported. A pod has nothing to tell anybody, and its root file system is read-only.
+# is set before it is imported. A pod must not send any, and its root file system is read-only.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

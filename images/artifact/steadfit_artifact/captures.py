@@ -1,4 +1,4 @@
-"""Captured requests and outcomes as Parquet: where they lie and which columns they have.
+"""Captured requests and outcomes as Parquet: their paths and their columns.
 
 The server writes them, the trainer reads them back. Both folders are partitioned by hour and version, Hive style:
 
@@ -6,8 +6,8 @@ The server writes them, the trainer reads them back. Both folders are partitione
                                                                    input, prediction, probabilities
     <place>/outcomes/hour=2026-02-01T17/version=7/<part>.parquet   prediction_id, row, received_at, outcome (JSON)
 
-An outcome lies in the hour in which it came, which may be weeks after its request's; the pair (prediction_id, row)
-joins them. An input may have any name, also one of ours: then its column is called `input.<name>`.
+The hour of an outcome is the one in which it was received, which may be weeks after its request; the pair
+(prediction_id, row) joins them. An input whose name is one of our columns has the column `input.<name>`.
 """
 
 import re
@@ -38,16 +38,16 @@ _PATH = re.compile(
 
 @dataclass(frozen=True)
 class PartPath:
-    """What the path of a part says.
+    """The fields of a part's path.
 
     Attributes
     ----------
     kind : str
         `requests` or `outcomes`.
     hour : datetime
-        In which its rows were captured or received.
+        Hour in which its rows were captured or received.
     version : str
-        Of the model that answered.
+        Version of the model that answered.
     """
 
     kind: str
@@ -62,15 +62,15 @@ class CapturedRequest:
     Attributes
     ----------
     prediction_id : str
-        Of the answer.
+        Id of the answer.
     at : float
-        When it was answered, in seconds since 1970.
+        Time of the answer, in seconds since 1970.
     columns : Mapping[str, NDArray[Any]]
         The inputs, each of shape [rows].
     prediction : Sequence[Any] | NDArray[Any]
         Labels or values, of shape [rows].
     probabilities : NDArray[Any] | None
-        Of shape [rows, classes], or None.
+        Probabilities of shape [rows, classes], or None.
     """
 
     prediction_id: str
@@ -81,12 +81,12 @@ class CapturedRequest:
 
 
 def part_path(kind: str, at: float, version: str, part: str) -> str:
-    """Return where a part lies below the place of captures; `at` is the time of its rows."""
+    """Return the path of a part below the URI of captures; `at` is the time of its rows."""
     return f"{kind}/hour={datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H}/version={version}/{part}.parquet"
 
 
 def parse_part_path(path: str) -> PartPath | None:
-    """Return what a path below the place of captures says, or None if it is no part."""
+    """Parse a path below the URI of captures; None if it is not the path of a part."""
     found = _PATH.fullmatch(path)
     if found is None:
         return None
@@ -103,7 +103,7 @@ def column_of(name: str) -> str:
 
 
 def input_of(column: str) -> str | None:
-    """Return the input of a column, or None for a column of ours."""
+    """Return the input of a column, or None for one of our own columns."""
     return None if column in OWN else column.removeprefix(_INPUT)
 
 

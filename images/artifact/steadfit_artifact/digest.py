@@ -50,7 +50,7 @@ class Manifest:
     Raises
     ------
     ArtifactError
-        A path that leaves the directory or is there twice, or too many files.
+        A path leaves the directory or occurs twice, or there are too many files.
     """
 
     files: tuple[FileEntry, ...]
@@ -88,7 +88,7 @@ class Manifest:
         Raises
         ------
         ArtifactError
-            It is no manifest of this schema version.
+            The bytes are not a manifest of this schema version.
         """
         try:
             document = json.loads(raw)
@@ -112,7 +112,7 @@ def manifest_of(directory: Path) -> Manifest:
     Raises
     ------
     ArtifactError
-        A symlink or other non-file, or a name that a manifest can't hold.
+        There is a symbolic link or another non-file, or a name that a manifest can't hold.
     """
     entries = []
     for root, directories, files in os.walk(directory):
@@ -135,9 +135,9 @@ def verify(directory: Path, digest: str) -> Manifest:
     Raises
     ------
     DigestMismatchError
-        The manifest or a file differs, is absent or is too many; the sentence names it.
+        The manifest or a file differs, is absent or is extra; the message names it.
     ArtifactError
-        The manifest can't be read, or there is something else than plain files.
+        The manifest can't be read, or the directory holds something other than plain files.
     """
     try:
         raw = (directory / MANIFEST_NAME).read_bytes()
@@ -158,9 +158,9 @@ def parse_verified(raw: bytes, digest: str) -> Manifest:
     Raises
     ------
     DigestMismatchError
-        It is another one.
+        The bytes have another digest.
     ArtifactError
-        It is none.
+        The bytes are not a manifest.
     """
     actual = "sha256:" + hashlib.sha256(raw).hexdigest()
     if actual != digest:
@@ -169,12 +169,12 @@ def parse_verified(raw: bytes, digest: str) -> Manifest:
 
 
 def check_entry(expected: FileEntry, found: FileEntry | None) -> None:
-    """Compare a file with its manifest.
+    """Compare a file with its entry in the manifest.
 
     Raises
     ------
     DigestMismatchError
-        The sentence says what differs.
+        They differ; the message names how.
     """
     if found is None:
         raise DigestMismatchError(f"'{expected.path}' of the artifact is absent.")

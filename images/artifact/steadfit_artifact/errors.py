@@ -1,12 +1,12 @@
-"""What can be wrong with an artifact or with rows for it; each message is a sentence for the user."""
+"""Errors of artifacts and of rows for them; each message is a sentence for the user."""
 
 
 class ArtifactError(Exception):
-    """The artifact can't be used, now or later."""
+    """The artifact can't be used; trying again does not help."""
 
 
 class DigestMismatchError(ArtifactError):
-    """The bytes are not those that the digest names."""
+    """The bytes do not have the expected digest."""
 
 
 class SignatureError(ArtifactError):
@@ -14,7 +14,7 @@ class SignatureError(ArtifactError):
 
 
 class ModelError(ArtifactError):
-    """The model is refused, can't be loaded, or answers in a shape that no one can read."""
+    """The model is refused, can't be loaded, or returns an unknown shape."""
 
 
 class ColumnError(ValueError):

@@ -28,7 +28,7 @@ def load_model(directory: Path, format: str | None = None) -> Model:  # noqa: A0
     Raises
     ------
     ArtifactError
-        It can't be loaded or is refused; the sentence says why.
+        The model can't be loaded or is refused; the message has the reason.
     """
     refuse_pickles(directory)
     if format is not None:
@@ -41,12 +41,12 @@ def load_model(directory: Path, format: str | None = None) -> Model:  # noqa: A0
 
 
 def refuse_pickles(directory: Path) -> None:
-    """Refuse files that run code when they are read, even beside a model that does not.
+    """Refuse pickles, which run code when they are loaded, even if they lie beside a safe model.
 
     Raises
     ------
     ModelError
-        There is one.
+        The directory holds a pickle.
     """
     for path in sorted(directory.rglob("*")):
         if path.suffix.lower() in PICKLES:
@@ -57,7 +57,7 @@ def refuse_pickles(directory: Path) -> None:
 
 
 def _no_model(directory: Path) -> NoReturn:
-    """Refuse an artifact without a model, and name a model of a format that is not known."""
+    """Raise ModelError for an artifact without a model; the message names a model file of an unknown format."""
     unknown = min((path.name for path in directory.glob("model.*")), default=None)
     hint = f" '{unknown}' is in no format that this release loads." if unknown is not None else ""
     raise ModelError(f"There is no {registry.file_names()}.{hint}")
@@ -69,7 +69,7 @@ def read_signature(directory: Path) -> Signature:
     Raises
     ------
     SignatureError
-        There is none, or it can't be read.
+        The signature is absent or can't be read.
     """
     try:
         raw = (directory / SIGNATURE_NAME).read_bytes()
@@ -84,7 +84,7 @@ def read_classes(directory: Path) -> tuple[Label, ...] | None:
     Raises
     ------
     SignatureError
-        It is not a list of at least two different labels.
+        `classes.json` is not a list of at least two different labels.
     """
     try:
         raw = (directory / CLASSES_NAME).read_bytes()

@@ -1,4 +1,4 @@
-"""Whether two formats of one model say the same."""
+"""Comparison of the predictions of two formats of one model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +9,14 @@ from steadfit_artifact.prediction import Prediction
 
 # Differences of float32 arithmetic are below 1e-6 on the models that convert well.
 TOLERANCE = 1e-4
-# A tree's threshold rounded to 32 bits sends a row that lies exactly on it to the other side.
+# A threshold of a tree is rounded to 32 bits, so a row that lies exactly on it can fall on the other side.
 SHARE = 0.99
 SAMPLE_ROWS = 1000
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far two formats differ on a sample.
+    """Difference between the predictions of two formats on a sample.
 
     Attributes
     ----------
@@ -34,11 +34,11 @@ class Parity:
 
     @property
     def agrees(self) -> bool:
-        """Whether the two are the same model."""
+        """Whether the two formats are the same model."""
         return self.agreeing >= SHARE
 
     def document(self) -> dict[str, Any]:
-        """Return what records say."""
+        """Return the comparison as the JSON object of records."""
         return {
             "rows": self.rows,
             "agreeing": self.agreeing,
@@ -58,6 +58,6 @@ def compare(one: Prediction, other: Prediction) -> Parity:
         difference = np.abs(one.labels - other.labels) / scale
     else:
         difference = (one.labels.astype(str) != other.labels.astype(str)).astype(np.float64)
-    # A NaN on one side is as far off as can be.
+    # NaN on one side counts as the largest difference.
     difference = np.where(np.isnan(difference), 1.0, difference)
     return Parity(len(difference), float((difference <= TOLERANCE).mean()), float(difference.max()))

@@ -1,4 +1,4 @@
-"""What a model answers, and the checks that the formats share."""
+"""Predictions, the protocol of a loaded model, and checks that the formats share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Label = str | int | float | bool
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for some rows.
+    """The predictions for some rows.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Prediction:
     probabilities : NDArray[np.float32] | None
         Shape [rows, classes], or None where the model gives none.
     classes : tuple[Label, ...] | None
-        Which class each column of `probabilities` is, or None where it is not known.
+        Class of each column of `probabilities`, or None where it is not known.
     """
 
     labels: NDArray[Any]
@@ -33,7 +33,7 @@ class Prediction:
 
 
 class Model(Protocol):
-    """A loaded model; predicting changes nothing in it, so several threads may."""
+    """A loaded model; `predict` has no side effects, so several threads may call it at once."""
 
     @property
     def format(self) -> str:
@@ -55,9 +55,9 @@ class Model(Protocol):
         Raises
         ------
         ColumnError
-            A column does not fit; it names the field.
+            A column does not fit; `field` names it.
         ModelError
-            The model answers in a shape that no one can read.
+            The model returns an unknown shape.
         """
 
 
@@ -67,7 +67,7 @@ def values_of(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float64]
     Raises
     ------
     ModelError
-        It has more than one value for a row.
+        The output has more than one value for a row.
     """
     if values.size != rows or values.shape[0] != rows:
         raise ModelError(
@@ -83,7 +83,7 @@ def probabilities_of(name: str, values: NDArray[Any], rows: int, classes: int | 
     Raises
     ------
     ModelError
-        They have another shape.
+        The output has another shape.
     """
     if values.ndim != 2 or values.shape[0] != rows or (classes is not None and values.shape[1] != classes):
         wanted = classes if classes is not None else "classes"
@@ -94,12 +94,12 @@ def probabilities_of(name: str, values: NDArray[Any], rows: int, classes: int | 
 
 
 def refuse_missing(signature: Signature, columns: Mapping[str, ArrayLike]) -> None:
-    """Name the first feature without a value, after a model showed that it can't do without.
+    """Raise an error for the first feature with a missing value, after the model failed on one.
 
     Raises
     ------
     ColumnError
-        There is one; returns if there is none.
+        A feature has a missing value; the function returns if there is none.
     """
     for feature in signature.features:
         encoded = signature.encoded(feature, columns)

@@ -1,6 +1,6 @@
-"""The note beside an artifact that says which ModelDeployments rolled it back: it outlives statuses and clusters.
+"""The quarantine note beside an artifact: which ModelDeployments rolled it back. It outlives statuses and clusters.
 
-It is no part of the artifact, whose digest never changes; whoever loads or publishes the artifact reads it.
+It is not part of the artifact, whose digest never changes; the server and `publish` read it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_NOTE_BYTES = 1024 * 1024
 
 
 class NoteError(ArtifactError):
-    """The note can't be read. It is only there because the artifact was rolled back somewhere, so nobody may go on."""
+    """The note can't be read. It exists only because the artifact was rolled back, so the artifact is refused."""
 
 
 class QuarantinedError(ArtifactError):
@@ -30,12 +30,12 @@ class QuarantinedError(ArtifactError):
 
 
 class _Model(BaseModel):
-    # A newer writer may say more than this reader knows.
+    # A newer release may write fields that this one does not know.
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
 
 class Entry(_Model):
-    """Why a ModelDeployment keeps an artifact from its traffic."""
+    """The reason why a ModelDeployment does not serve an artifact."""
 
     reason: Annotated[str, Field(max_length=1024)]
     by: Annotated[str, Field(max_length=1024)]
@@ -44,7 +44,7 @@ class Entry(_Model):
 
 
 class Note(_Model):
-    """Everything that is known, by the name of the ModelDeployment."""
+    """The entries of a note, by the name of the ModelDeployment."""
 
     schema_version: Literal[1] = 1
     deployments: dict[str, Entry] = {}
@@ -60,7 +60,7 @@ def read(store: Store, uri: str) -> Note | None:
     Raises
     ------
     NoteError
-        There is one that can't be read.
+        The note can't be read.
     StoreError
         The store failed.
     """
@@ -81,15 +81,15 @@ def read(store: Store, uri: str) -> Note | None:
 
 
 def known(store: Store, uri: str) -> dict[str, Entry]:
-    """Return what the note says, nothing where there is none.
+    """Return the entries of the note; empty if there is none.
 
-    S3 refuses to say that an object is missing to whoever may not list the bucket. Who may read the artifact next to
-    it may read a note too, so a refusal means that there is none.
+    Without the permission to list the bucket, S3 answers 403 and not 404 for a missing object. Credentials that can
+    read the artifact can read a note beside it too, so 403 means that there is none.
 
     Raises
     ------
     NoteError
-        There is one that can't be read.
+        The note can't be read.
     StoreError
         The store failed.
     """
@@ -107,9 +107,9 @@ def refuse(store: Store, uri: str, deployment: str) -> None:
     Raises
     ------
     QuarantinedError
-        It did.
+        The ModelDeployment rolled the artifact back.
     NoteError
-        It can't be known.
+        The note can't be read.
     StoreError
         The store failed.
     """

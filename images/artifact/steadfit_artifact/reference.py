@@ -1,7 +1,7 @@
-"""What the training rows looked like, in bins that never move (`reference.json`), and how a value finds its bin.
+"""The reference: distributions of the training rows in fixed bins (`reference.json`), and how values are binned.
 
-Publish writes the file with these classes and counts with these functions; the server reads and counts with the same.
-So both agree on every border, and the counters of all replicas and versions can be added up and compared.
+`publish` writes the file and the server reads it with the same classes and functions. So both agree on every border,
+and the counters of all replicas and versions can be added and compared.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ MAX_EDGES = 9
 MAX_COUNTED_CATEGORIES = 10
 MAX_COUNTED_CLASSES = 11
 MAX_BIN_NAME = 64
-# Names of the bins that are no value's own; a category or class of such a name counts as other.
+# Names of the bins that hold several values; a category or class with such a name counts as other.
 OTHER, MISSING = "other", "missing"
 
 # Whole-number inputs keep all their digits; these are as short as the training data may have been (see `numbers`).
@@ -45,13 +45,13 @@ class _Document(BaseModel):
 
 
 class _Binned(_Document):
-    """What all distributions have in common: one count for each position."""
+    """A distribution: one count for each position."""
 
     counts: Counts
 
     @property
     def positions(self) -> tuple[str, ...]:
-        """The name of the bin that each count belongs to; a name may be there twice."""
+        """Name of the bin of each count; a name may occur twice."""
         raise NotImplementedError
 
     @model_validator(mode="after")
@@ -72,16 +72,16 @@ class _Edged(_Binned):
 
 
 class NumberFeature(_Edged):
-    """A number or boolean.
+    """The distribution of a number or boolean.
 
     Attributes
     ----------
     edges : tuple[float, ...]
         Strictly rising; x lies in the first bin whose edge is not below it.
     counts : tuple[int, ...]
-        Of the training rows: one for each bin, then those without a value.
+        Counts of the training rows: one for each bin, then the missing values.
     importance : float
-        Share of this feature in what the model makes of its inputs.
+        Share of this feature in the permutation importance of all features.
     """
 
     name: str
@@ -95,16 +95,16 @@ class NumberFeature(_Edged):
 
 
 class CategoryFeature(_Binned):
-    """A text.
+    """The distribution of a text.
 
     Attributes
     ----------
     categories : tuple[str, ...]
-        The most frequent ones of the training rows.
+        The most frequent categories of the training rows.
     counts : tuple[int, ...]
-        One for each category, then all others, then those without a value.
+        One for each category, then all other values, then the missing values.
     importance : float
-        Share of this feature in what the model makes of its inputs.
+        Share of this feature in the permutation importance of all features.
     """
 
     name: str
@@ -119,7 +119,7 @@ class CategoryFeature(_Binned):
 
 
 class ScorePredictions(_Edged):
-    """A binary classifier's probability of the positive class."""
+    """The distribution of a binary classifier's probability of the positive class."""
 
     kind: Literal["score"] = "score"
 
@@ -130,7 +130,7 @@ class ScorePredictions(_Edged):
 
 
 class ValuePredictions(_Edged):
-    """A regression's value."""
+    """The distribution of a regression's value."""
 
     kind: Literal["value"] = "value"
 
@@ -141,12 +141,12 @@ class ValuePredictions(_Edged):
 
 
 class ClassPredictions(_Binned):
-    """The predicted class, where there is no one score.
+    """The distribution of the predicted class, where there is no single score.
 
     Attributes
     ----------
     classes : tuple[Label, ...]
-        The most frequent ones among the predictions.
+        The most frequent classes of the predictions.
     counts : tuple[int, ...]
         One for each class, then all others.
     """
@@ -165,7 +165,7 @@ ReferencePredictions = Annotated[ScorePredictions | ClassPredictions | ValuePred
 
 
 class Reference(_Document):
-    """The whole of `reference.json`.
+    """The contents of `reference.json`: distributions of training rows and predictions.
 
     Attributes
     ----------
@@ -174,13 +174,13 @@ class Reference(_Document):
     rows : int
         Training rows that were counted.
     features : tuple[ReferenceFeature, ...]
-        Those with the largest importance; each has counted `rows` values.
+        The features with the largest importance; the counts of each add up to `rows`.
     predictions : ReferencePredictions
-        Of the model for rows like the training rows.
+        Predictions of the model for rows like the training rows.
     positive : Label, optional
-        Of a binary classification, the class whose probability is the score.
+        The class whose probability is the score, in a binary classification.
     classes : tuple[Label, ...], optional
-        Of a classification, in the order of the probabilities.
+        Classes in the order of the probabilities, in a classification.
     """
 
     schema_version: Literal[1] = 1
@@ -218,7 +218,7 @@ class Reference(_Document):
         Raises
         ------
         ReferenceFileError
-            It is something else; the sentence says where.
+            The bytes do not fit the schema; the message names the field.
         """
         if len(raw) > MAX_REFERENCE_BYTES:
             raise ReferenceFileError(f"{REFERENCE_NAME} is larger than {MAX_REFERENCE_BYTES} bytes.")
@@ -237,12 +237,12 @@ class Reference(_Document):
 
 
 def read_reference(directory: Path) -> Reference | None:
-    """Return the reference of an artifact, or None if it has none: older releases wrote none.
+    """Return the reference of an artifact, or None if it has none, as artifacts of older releases.
 
     Raises
     ------
     ReferenceFileError
-        It can't be read.
+        The file can't be read.
     """
     try:
         raw = (directory / REFERENCE_NAME).read_bytes()
@@ -252,7 +252,7 @@ def read_reference(directory: Path) -> Reference | None:
 
 
 def numbers(values: ArrayLike, datatype: str) -> NDArray[np.float64]:
-    """Return a column of numbers or booleans as its bins see it: float64, NaN where there is no value.
+    """Return a column of numbers or booleans as float64 for binning, with NaN for a missing value.
 
     A 32-bit input is rounded to 32 bits first. Otherwise 0.7 of a caller's JSON would lie beyond the edge that the
     same 0.7 made in a file of 32-bit numbers.
@@ -265,15 +265,15 @@ def numbers(values: ArrayLike, datatype: str) -> NDArray[np.float64]:
 
 
 def count_numbers(edges: Sequence[float], values: NDArray[np.float64]) -> list[int]:
-    """Return how many values lie in each bin, and at the end how many are missing."""
-    # So few comparisons of whole columns take a third of the time of a search for each value. NaN is above nothing.
+    """Count the values in each bin, then the missing values."""
+    # A few comparisons of whole columns take a third of the time of a binary search per value. NaN is above no edge.
     missing = int(np.count_nonzero(np.isnan(values)))
     above = [len(values) - missing, *(int(np.count_nonzero(values > edge)) for edge in edges), 0]
     return [*(low - high for low, high in pairwise(above)), missing]
 
 
 def count_categories(categories: Sequence[str], values: Iterable[Any]) -> list[int]:
-    """Return how many values are each category, how many another text, and how many are missing (None or NaN)."""
+    """Count the values of each category, then the other texts, then the missing values (None or NaN)."""
     positions = {category: position for position, category in enumerate(categories)}
     counts = [0] * (len(categories) + 2)
     for value, times in Counter(values).items():
@@ -282,12 +282,12 @@ def count_categories(categories: Sequence[str], values: Iterable[Any]) -> list[i
 
 
 def count_scores(edges: Sequence[float], values: NDArray[np.float64]) -> list[int]:
-    """Return how many predictions lie in each bin; a prediction is never missing."""
+    """Count the predictions in each bin; a prediction is never missing."""
     return count_numbers(edges, values)[:-1]
 
 
 def count_classes(classes: Sequence[Label], labels: Iterable[Label]) -> list[int]:
-    """Return how many predictions are each class, and how many another one."""
+    """Count the predictions of each class, then those of other classes."""
     positions = {label: position for position, label in enumerate(classes)}
     counts = [0] * (len(classes) + 1)
     for label, times in Counter(labels).items():
@@ -296,7 +296,7 @@ def count_classes(classes: Sequence[Label], labels: Iterable[Label]) -> list[int
 
 
 def label_text(label: Label) -> str:
-    """Return a class as the text that names its bin: 3, 2.5, true, late."""
+    """Return the name of the bin of a class: 3, 2.5, true, late."""
     if isinstance(label, bool):
         return "true" if label else "false"
     if isinstance(label, float) and label.is_integer():
@@ -309,5 +309,5 @@ def _numbered(edges: Sequence[float]) -> tuple[str, ...]:
 
 
 def _named(texts: Iterable[str]) -> tuple[str, ...]:
-    """Two texts that are the same when cut share a bin."""
+    """Return the names of bins for texts; texts that are equal after truncation share a bin."""
     return tuple(OTHER if text in (OTHER, MISSING) else text[:MAX_BIN_NAME] for text in texts)

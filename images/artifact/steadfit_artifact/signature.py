@@ -1,7 +1,7 @@
-"""A model's inputs (`signature.json`) and the way from columns to what the model takes.
+"""The signature of a model: its inputs (`signature.json`) and how columns are encoded for it.
 
-Encoding, the same in training, evaluation and serving: numbers and booleans as float32, text as the index of its
-category, a missing or unknown value as NaN.
+The encoding is the same in training, evaluation and serving: numbers and booleans are float32, text is the index of its
+category, a missing or unknown value is NaN.
 """
 
 import json
@@ -34,9 +34,9 @@ class Feature(BaseModel):
     name : str
         Name of the column and of the input tensor.
     datatype : Datatype
-        In the words of the Open Inference Protocol.
-    categories : Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_CATEGORIES)], optional
-        Of a text feature (BYTES), in the order of their indices.
+        Datatype of the Open Inference Protocol.
+    categories : tuple[str, ...], optional
+        Categories of a text feature (BYTES), in the order of their indices.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -89,7 +89,7 @@ class Signature:
         Raises
         ------
         SignatureError
-            It is something else; the sentence says where.
+            The bytes do not fit the schema; the message names the field.
         """
         if len(raw) > MAX_SIGNATURE_BYTES:
             raise SignatureError(f"{SIGNATURE_NAME} is larger than {MAX_SIGNATURE_BYTES} bytes.")
@@ -103,7 +103,7 @@ class Signature:
             ) from None
 
     def dump(self) -> bytes:
-        """Return `signature.json`."""
+        """Return the bytes of `signature.json`."""
         return json.dumps([feature.document() for feature in self.features], indent=1, ensure_ascii=False).encode()
 
     def require_numbers(self) -> None:
@@ -126,9 +126,9 @@ class Signature:
         Raises
         ------
         ColumnError
-            A column is absent, has another length, or a value that does not fit.
+            A column is absent, has another length, or holds a value that does not fit.
         """
-        # Once for all features: entering it costs as much as encoding one row of one.
+        # Once for all features: entering the context costs as much as encoding one row of one feature.
         with np.errstate(over="ignore"):
             arrays = [self._encoded(feature, columns) for feature in self.features]
         matrix = np.empty((len(arrays[0]), len(arrays)), np.float32)
@@ -172,7 +172,7 @@ def column_of(feature: Feature, columns: Mapping[str, ArrayLike]) -> NDArray[Any
     Raises
     ------
     ColumnError
-        It is absent, or not one value for each row.
+        The column is absent, or does not have one value for each row.
     """
     try:
         values = np.asarray(columns[feature.name])

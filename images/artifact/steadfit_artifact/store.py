@@ -1,4 +1,4 @@
-"""Objects in an S3 store: bounded waits, few kinds of failure, each a sentence."""
+"""Objects in an S3 store, with bounded waits and a few kinds of error, each with a message for the user."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHUNK_BYTES = 4 * 1024 * 1024
 # Larger objects are written in parts, this many at once: together the memory that an upload takes.
 PART_BYTES = 16 * 1024 * 1024
 PARTS = 4
-# A request may take as long as a large object needs, but a silent connection is given up.
+# A request may take as long as a large object needs, but a connection without data is closed.
 _CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "30m"}
 # Short: a caller retries until a deadline of its own, and its message names what it waits for.
 _RETRIES: RetryConfig = {
@@ -37,15 +37,15 @@ _RETRIES: RetryConfig = {
 
 
 class StoreError(Exception):
-    """The store did not do what was asked; the message is a sentence."""
+    """A request to the store failed; the message is a sentence."""
 
 
 class StoreUnavailableError(StoreError):
-    """The store did not answer in time or failed: waiting may help."""
+    """The store did not answer in time or failed; trying again may help."""
 
 
 class ObjectMissingError(StoreError):
-    """There is no such object or bucket."""
+    """The object or bucket does not exist."""
 
 
 class AccessDeniedError(StoreError):
@@ -53,7 +53,7 @@ class AccessDeniedError(StoreError):
 
 
 class ObjectExistsError(StoreError):
-    """An object was to be created, but there is one already."""
+    """The object to create exists already."""
 
 
 class _CamelModel(BaseModel):
@@ -61,7 +61,7 @@ class _CamelModel(BaseModel):
 
 
 class S3Options(_CamelModel):
-    """How to reach the S3 endpoint; all absent means AWS itself. Plain HTTP only where `endpoint` says `http://`."""
+    """Options of the S3 endpoint; without any, it is AWS. Plain HTTP is used only if `endpoint` begins with `http://`."""
 
     endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
     region: str = "us-east-1"
@@ -69,12 +69,12 @@ class S3Options(_CamelModel):
 
 
 class StoreConfig(_CamelModel):
-    """Where a store is, as the operator tells it to a pod.
+    """Address and credentials of a store, as the operator passes them to a pod.
 
     Attributes
     ----------
     uri_prefix : str
-        `s3://bucket/prefix`; nothing outside of it is read or written.
+        `s3://bucket/prefix`; nothing outside it is read or written.
     s3 : S3Options
         Endpoint and addressing.
     credentials : Path
@@ -137,7 +137,7 @@ class Store:
             options["endpoint"] = endpoint
             options["virtual_hosted_style_request"] = False
         elif endpoint is not None:
-            # The client wants the endpoint as requests are sent: with the bucket in the host's name.
+            # The client takes the endpoint as requests use it: with the bucket in the host name.
             options["endpoint"] = endpoint.replace("://", f"://{name}.", 1)
         try:
             if config.ca_bundle is not None:
@@ -148,7 +148,7 @@ class Store:
         return cls(config.uri_prefix, bucket)
 
     def get(self, uri: str, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
-        """Return a small object whole.
+        """Return the bytes of a small object.
 
         Raises
         ------
@@ -189,7 +189,7 @@ class Store:
         Parameters
         ----------
         uri : str
-            Where.
+            URI of the object.
         content : bytes | Path
             The bytes, or the file that has them.
         create : bool, default False
@@ -198,7 +198,7 @@ class Store:
         Raises
         ------
         ObjectExistsError
-            `create`, and there is an object.
+            `create` is set, and the object exists.
         """
         with self._sentences(uri):
             key = self._key(uri)
@@ -208,7 +208,7 @@ class Store:
                 obstore.put(self._bucket, key, content, chunk_size=PART_BYTES, max_concurrency=PARTS)
 
     def covers(self, uri: str) -> bool:
-        """Tell whether `uri` lies below this store's prefix."""
+        """Return whether `uri` lies below this store's prefix."""
         return uri == self.uri_prefix or uri.startswith(self.uri_prefix + "/")
 
     def _key(self, uri: str) -> str:
@@ -218,7 +218,7 @@ class Store:
 
     @contextmanager
     def _sentences(self, uri: str) -> Iterator[None]:
-        """Turn the client's errors into ours."""
+        """Convert the client's errors to ours."""
         try:
             yield
         except AlreadyExistsError:
@@ -234,12 +234,12 @@ class Store:
 
 
 def under(uri: str, *names: str) -> str:
-    """Return the URI of something below a folder's URI."""
+    """Join path parts to the URI of a folder."""
     return "/".join([uri.rstrip("/"), *names])
 
 
 def _failure(uri: str, error: Exception) -> StoreError:
-    """Return what the client did not tell apart: it has classes for answers to GET and PUT, but not to listing."""
+    """Return the error of a failed listing, for which the client has no classes, as it has for GET and PUT."""
     status = re.search(r"status code: (\d{3})", str(error))
     if status is not None and status.group(1) in ("401", "403"):
         return AccessDeniedError(f"The store refuses access to {uri}: {_first_line(error)}.")
@@ -249,7 +249,7 @@ def _failure(uri: str, error: Exception) -> StoreError:
 
 
 def _is_address(endpoint: str) -> bool:
-    """Tell whether the endpoint is an IP address, before which no bucket's name can be put."""
+    """Return whether the endpoint is an IP address, which can't be prefixed with the bucket's name."""
     try:
         ip_address(urlsplit(endpoint).hostname or "")
     except ValueError:
@@ -268,10 +268,10 @@ def _credential(directory: Path, name: str) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    """Return what a person needs of the client's message, with S3's code or the system's words.
+    """Return the useful part of the client's message: S3's error code, or the message of the operating system.
 
-    The rest is XML, a dump of Rust values, and times and counts: with those the same failure would never read the same
-    twice, and whoever shows it would take every attempt for news.
+    The rest is XML, a dump of Rust values, times and counts. With those the same failure would have a new text at each
+    attempt, and each would be shown as a new event.
     """
     text = str(error).strip()
     line = text.splitlines()[0] if text else type(error).__name__

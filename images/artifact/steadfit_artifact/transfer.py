@@ -1,4 +1,4 @@
-"""An artifact's way to the store and back: the manifest goes last and is read first."""
+"""Upload and download of artifacts: the manifest is written last and read first."""
 
 import hashlib
 import shutil
@@ -12,12 +12,12 @@ MAX_MANIFEST_BYTES = 1024 * 1024
 
 
 def artifact_uri(folder: str, digest: str) -> str:
-    """Return where the artifact with `digest` lies: `<folder>/artifacts/sha256/<hex>/`."""
+    """Return the URI of the artifact with `digest`: `<folder>/artifacts/sha256/<hex>/`."""
     return under(folder, "artifacts", "sha256", digest.removeprefix("sha256:"), "")
 
 
 def upload(store: Store, uri: str, directory: Path, manifest: Manifest) -> None:
-    """Write the files, then the manifest: an artifact without one was cut off and is none.
+    """Write the files, then the manifest: an artifact without a manifest is incomplete and can't be loaded.
 
     Writing the same artifact again changes nothing, since its URI names its contents.
 
@@ -32,16 +32,16 @@ def upload(store: Store, uri: str, directory: Path, manifest: Manifest) -> None:
 
 
 def download(store: Store, uri: str, digest: str, directory: Path) -> Manifest:
-    """Fetch the artifact at `uri` into `directory` (emptied first), every byte checked against `digest`.
+    """Fetch the artifact at `uri` into `directory` (emptied first), and check every byte against `digest`.
 
     Raises
     ------
     DigestMismatchError
-        A file or the manifest is not what the digest names.
+        A file or the manifest does not have its digest.
     ArtifactError
-        The manifest is none.
+        The manifest can't be read.
     StoreError
-        The store failed, or something is missing in it.
+        The store failed, or an object is missing.
     """
     if directory.exists():
         for old in directory.iterdir():

@@ -1,4 +1,4 @@
-"""Ten lines from `estimator.fit` to a version.
+"""The SDK of training containers: load the data, describe the features, save the model.
 
 import steadfit_sdk as steadfit
 from sklearn.ensemble import RandomForestClassifier

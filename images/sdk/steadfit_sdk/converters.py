@@ -1,4 +1,4 @@
-"""The formats that the SDK converts estimators to, beside skops, which holds the estimator itself."""
+"""The registry of converters: the formats that the SDK writes beside skops, which holds the estimator itself."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the training ran in, for the record."""
+"""The environment of a training, for the record."""
 
 import importlib.metadata
 import os
@@ -7,8 +7,8 @@ from typing import Any
 
 
 def environment() -> dict[str, Any]:
-    """Return interpreter, packages, and the source from STEADFIT_SOURCE_COMMIT, _DIRTY and _URL where they are set."""
-    # Each access to `metadata`, also that by `name` or `version`, reads and parses a file.
+    """Return Python's version, the packages, and the source from STEADFIT_SOURCE_COMMIT, _DIRTY and _URL if set."""
+    # Each access to `metadata`, also by `name` or `version`, reads and parses a file.
     known = [each.metadata for each in importlib.metadata.distributions()]
     packages = {each["Name"]: each["Version"] for each in known if each["Name"]}
     found: dict[str, Any] = {"python": platform.python_version(), "packages": dict(sorted(packages.items()))}

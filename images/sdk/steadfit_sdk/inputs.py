@@ -1,4 +1,4 @@
-"""What Steadfit gives a training container: data, parameters, a seed."""
+"""The inputs of a training container: data, parameters, seed."""
 
 import json
 import os
@@ -10,19 +10,19 @@ import pyarrow.parquet as pq
 
 
 def root() -> Path:
-    """Return the folder of the run; `STEADFIT_ROOT` names another than /steadfit, to try a script at home."""
+    """Return the folder of the run: /steadfit, or `STEADFIT_ROOT`, to run a script outside a pod."""
     return Path(os.environ.get("STEADFIT_ROOT", "/steadfit"))
 
 
 def load_data(name: str, columns: list[str] | None = None) -> pa.Table:
-    """Return the training rows of a data source, without the rows that will judge.
+    """Return the training rows of a data source, without the holdout.
 
     Parameters
     ----------
     name : str
-        Of the source in the TrainingJob.
+        Name of the source in the TrainingJob.
     columns : list[str], optional
-        Only these; all by default.
+        The columns to read; all by default.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def load_data(name: str, columns: list[str] | None = None) -> pa.Table:
 
 
 def params() -> dict[str, Any]:
-    """Return `spec.params` of the TrainingJob; empty where there is no file."""
+    """Return `spec.params` of the TrainingJob; empty if there is no file."""
     path = root() / "params.json"
     if not path.exists():
         return {}
@@ -47,5 +47,5 @@ def params() -> dict[str, Any]:
 
 
 def seed() -> int:
-    """Return `spec.seed` of the TrainingJob, 0 if none is set; give it to whatever draws at random."""
+    """Return `spec.seed` of the TrainingJob, 0 if none is set; pass it to every random generator."""
     return int(os.environ.get("STEADFIT_SEED", "0"))

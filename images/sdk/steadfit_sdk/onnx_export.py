@@ -14,7 +14,7 @@ def onnx_bytes(estimator: Any, width: int) -> bytes:
     Raises
     ------
     NotConvertibleError
-        The converter refuses it.
+        The converter refuses the estimator.
     """
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType
@@ -26,10 +26,10 @@ def onnx_bytes(estimator: Any, width: int) -> bytes:
             model = convert_sklearn(
                 estimator, initial_types=[("features", FloatTensorType([None, width]))], options=options
             )
-    except Exception as error:  # Converters fail in as many ways as there are estimators.
+    except Exception as error:  # The converters raise many types of exceptions.
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise NotConvertibleError(f"{type(estimator).__name__} does not convert: {first}") from error
-    # Names and versions of tools, and a graph's random name, say nothing about the model.
+    # Names and versions of tools, and the random name of the graph, would change the digest.
     model.producer_name, model.producer_version, model.domain, model.doc_string = "steadfit", "", "", ""
     model.graph.name, model.graph.doc_string = "model", ""
     del model.metadata_props[:]

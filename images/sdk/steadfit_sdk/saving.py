@@ -26,10 +26,10 @@ LOG = logging.getLogger(__name__)
 
 
 def save(estimator: Any, features: Sequence[Feature], sample: Any, output: Path | str | None = None) -> Path:
-    """Write a fitted estimator to where Steadfit's publish step finds it.
+    """Write a fitted estimator to the folder that Steadfit's publish step reads.
 
-    Written are model.skops; model.onnx if the estimator converts and predicts the same on `sample` (it is served
-    many times faster); signature.json, classes.json, environment.json. The same estimator gives the same bytes.
+    The files are model.skops; model.onnx, if the estimator converts and predicts the same on `sample` (ONNX is served
+    many times faster); signature.json, classes.json and environment.json. The same estimator gives the same bytes.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def save(estimator: Any, features: Sequence[Feature], sample: Any, output: Path 
     signature = Signature(tuple(features))
     columns = _sample(signature, sample)
     (folder / SIGNATURE_NAME).write_bytes(signature.dump())
-    # A second save must not find the first one's files.
+    # Files of an earlier save must not stay.
     for name in (*(each.file_name for each in registry.formats()), CLASSES_NAME):
         (folder / name).unlink(missing_ok=True)
     classes = getattr(estimator, "classes_", None)
@@ -115,7 +115,7 @@ def _sample(signature: Signature, sample: Any) -> dict[str, Any]:
 
 
 def _decoded(feature: Feature, values: Any) -> Any:
-    """Return an encoded column as the request would give it."""
+    """Return an encoded column as a request has it."""
     if feature.categories is None:
         return values
     texts = [None if np.isnan(value) else feature.categories[int(value)] for value in values]

@@ -13,8 +13,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # The earliest time a zip file can hold.
 def skops_bytes(estimator: Any) -> bytes:
     """Return the estimator as a skops file.
 
-    skops names each part by its address in memory and stamps the time; here parts are numbered in the order they
-    are met, and the time is fixed.
+    skops names each part by its address in memory and adds the time. Here parts are numbered in the order of their
+    occurrence, and the time is fixed.
     """
     numbers: dict[str, int] = {}
 

@@ -1,6 +1,6 @@
-"""From a table to a signature, and from a table to what an estimator takes.
+"""Features of a table, and the table encoded for an estimator.
 
-A table is a pyarrow.Table, or anything that gives a column by its name: a pandas DataFrame, a dict of arrays.
+A table is a pyarrow.Table, or anything with columns by name: a pandas DataFrame, a dict of arrays.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ _DATATYPES = {
 def features(table: Any, names: Sequence[str] | None = None, exclude: Iterable[str] = ()) -> tuple[Feature, ...]:
     """Describe columns as the inputs of a model: text with its categories in sorted order, the rest as numbers.
 
-    Whole numbers with gaps become FP64, so that a request may leave them out as well.
+    Integers with missing values become FP64, so that a request may omit them too.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def features(table: Any, names: Sequence[str] | None = None, exclude: Iterable[s
     names : Sequence[str], optional
         The columns in the order the model takes them; all by default.
     exclude : Iterable[str], default ()
-        Columns that are none of the model's, such as the target.
+        Columns that are not inputs, such as the target.
 
     Raises
     ------
@@ -53,14 +53,14 @@ def features(table: Any, names: Sequence[str] | None = None, exclude: Iterable[s
 
 
 def encode(table: Any, features: Sequence[Feature]) -> NDArray[np.float32]:
-    """Return what the estimator is fitted on: float32 of shape [rows, features].
+    """Encode a table for an estimator: float32 of shape [rows, features].
 
-    It is what evaluation and server give to the model: text as the index of its category, missing or unknown as NaN.
+    Evaluation and server encode rows in the same way: text is the index of its category, missing or unknown is NaN.
 
     Raises
     ------
     ColumnError
-        A column is absent or has a value that is no number.
+        A column is absent or has a value that is not a number.
     """
     signature = Signature(tuple(features))
     signature.require_numbers()
@@ -68,7 +68,7 @@ def encode(table: Any, features: Sequence[Feature]) -> NDArray[np.float32]:
 
 
 def columns(table: Any, features: Sequence[Feature]) -> dict[str, NDArray[Any]]:
-    """Return the features' columns as numpy arrays of shape [rows], those that the table has."""
+    """Return the columns of the features that the table has, as numpy arrays of shape [rows]."""
     there = set(_names(table))
     return {
         feature.name: _values(_array(table, feature.name), feature) for feature in features if feature.name in there
@@ -108,7 +108,7 @@ def _array(table: Any, name: str) -> pa.ChunkedArray:
     if isinstance(table, pa.Table):
         column = table.column(name)
     else:
-        # from_pandas: NaN is missing, also in a plain list or array.
+        # from_pandas: NaN is a missing value, in lists and arrays too.
         column = pa.chunked_array([pa.array(table[name], from_pandas=True)])
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)

@@ -22,7 +22,7 @@ LOG = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Serve until told to stop; return the exit code: 0 after a drain, 1 when there is no model to serve."""
+    """Serve until SIGTERM; return the exit code: 0 after a drain, 1 if there is no model to serve."""
     logs.configure()
     try:
         settings = Settings()
@@ -48,7 +48,7 @@ def main() -> int:
             capture.start()
 
     def load() -> Predictor:
-        # Here, in the loader's thread: importing the runtimes takes seconds, and the server is live before that.
+        # Imported in the loader's thread: the runtimes take seconds to import, and the server is live before that.
         from steadfit_server.inference.factory import load
 
         return load(settings, capture)
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def _capture(settings: Settings) -> Capture | None:
-    """Return what keeps requests in the artifact's store, if that is asked for."""
+    """Return the capture of requests in the artifact's store, or None if it is off."""
     if settings.capture is None:
         return None
     store, wanted = settings.artifact.store, settings.capture
@@ -76,7 +76,7 @@ def _capture(settings: Settings) -> Capture | None:
 
 
 def _fail(termination_log: Path, sentence: str) -> int:
-    """Leave the sentence where Kubernetes reads it; its fallback is the end of the log, so that has it as well."""
+    """Write the message to the termination log and to the log, whose end is the fallback of Kubernetes; return 1."""
     LOG.error("%s", sentence)
     try:
         termination_log.write_text(sentence[:4096])
@@ -86,7 +86,7 @@ def _fail(termination_log: Path, sentence: str) -> int:
 
 
 def _called(store: StoreConfig) -> str:
-    """Return what to call the store in a sentence: not every sentence about an object says where it was looked for."""
+    """Return the name of the store for messages: not every message about an object names its store."""
     return f"The store {store.uri_prefix}" + (f" at {store.s3.endpoint}" if store.s3.endpoint else "")
 
 
@@ -95,7 +95,7 @@ def _termination_log() -> Path:
 
 
 def _sentence(error: ValidationError) -> str:
-    """Say which variables are wrong, without their values: one of them may hold a secret by mistake."""
+    """Return a message that names the wrong variables, without their values: one may hold a secret by mistake."""
     problems = [(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors(include_input=False)]
     return "The server's environment is wrong: " + "; ".join(f"STEADFIT_{at.upper()}: {why}" for at, why in problems)
 
@@ -104,5 +104,5 @@ if __name__ == "__main__":
     exit_code = main()
     logging.shutdown()
     sys.stdout.flush()
-    # Not sys.exit: it would wait for the worker thread, that is for a prediction whose time is over.
+    # Not sys.exit: it would wait for the worker thread, which may run a prediction that has timed out.
     os._exit(exit_code)

@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line, so that a collector needs no parser of ours."""
+"""Logs as one JSON object per line, which collectors read without a parser of ours."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ import orjson
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as JSON; what is passed as `extra={"fields": {...}}` becomes keys of the line."""
+    """Formats a record as JSON; the keys of `extra={"fields": {...}}` become keys of the line."""
 
     def __init__(self, **constant: str) -> None:
         super().__init__()
@@ -33,5 +33,5 @@ def configure(**constant: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(**constant))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # uvicorn tells each start and stop in several lines of its own; ours say the same with the version.
+    # uvicorn logs each start and stop in several lines; ours have the same facts and the version.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""What the server is told: environment variables `STEADFIT_*`, checked before anything starts."""
+"""The settings of the server: environment variables `STEADFIT_*`, validated at the start."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from steadfit_artifact.store import StoreConfig
 
 
 class ArtifactSettings(BaseModel):
-    """Which artifact to serve, and the store it lies in."""
+    """The artifact to serve, and its store."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -19,7 +19,7 @@ class ArtifactSettings(BaseModel):
 
 
 class CaptureSettings(BaseModel):
-    """Where answered requests are kept, and which share of them."""
+    """URI and share of captured requests."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,16 +55,16 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(10.0, gt=0)
     feedback_max_age_seconds: float = Field(30 * 86400.0, gt=0)
     drain_seconds: float = Field(4.0, ge=0)
-    # Longer than the idle timeouts of common proxies and load balancers (60 s to 600 s), so that it is the
-    # client that closes an idle connection: a server that closes first resets whoever is just sending.
+    # Longer than the idle timeouts of common proxies and load balancers (60 s to 600 s), so that the client closes an
+    # idle connection: if the server closes first, a request that is just being sent gets a reset.
     keep_alive_seconds: int = Field(620, gt=0)
-    # A Service shares out connections, not requests: how far a share of the requests can be from the share of the pods
-    # is bounded by how long a connection lasts. A quarter more or less, by chance; 0 = no bound.
+    # A Service balances connections, not requests: the lifetime of a connection bounds how far the share of requests
+    # can differ from the share of pods. Each connection adds a jitter of a quarter; 0 = no bound.
     max_requests_per_connection: int = Field(100, ge=0)
     max_connection_seconds: float = Field(30.0, ge=0)
-    # A captured row is in the store after this time, or as soon as so many wait.
+    # Captured rows are written after this time, or as soon as so many wait.
     capture_flush_seconds: float = Field(60.0, gt=0)
     capture_flush_rows: int = Field(5_000, gt=0)
     retry_seconds: float = Field(1.0, gt=0, description="first pause after a failed download; doubles up to a minute")
-    # Long enough for a store that restarts, short enough that a person who waits for a rollout reads the cause.
+    # Long enough for a restart of the store, short enough to show the cause of a failed rollout soon.
     store_deadline_seconds: float = Field(60.0, ge=0)

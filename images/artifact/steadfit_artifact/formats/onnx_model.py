@@ -1,4 +1,4 @@
-"""ONNX models by ONNX Runtime: one thread, and nothing read but the file itself."""
+"""ONNX models, executed by ONNX Runtime in one thread; no other file is read."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,8 +32,8 @@ class OnnxModel:
     One input of rank 2 is "stacked": [rows, features] in the signature's order. Otherwise there is one input for
     each feature, by its name, of shape [rows] or [rows, 1].
 
-    An output of whole numbers or strings is the label; one of floating point is the probabilities if there is a
-    label or `classes`, else the value of a regression.
+    An output of integers or strings is the label; an output of floats is the probabilities if there is a label or
+    `classes`, else the value of a regression.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ class OnnxModel:
     Raises
     ------
     ModelError
-        It can't be loaded, or has outputs that are none of these.
+        The file can't be loaded, or has no such output.
     SignatureError
-        Its inputs are not the signature's.
+        The inputs differ from the signature.
     """
 
     format = ONNX
@@ -80,7 +80,7 @@ class OnnxModel:
         wanted = [name for name in (self._label, self._score) if name is not None]
         try:
             outputs = dict(zip(wanted, self._session.run(wanted, feeds), strict=True))
-        except Exception as error:  # The runtime's exceptions have no common class but this.
+        except Exception as error:  # The exceptions of ONNX Runtime have no other common class.
             raise ModelError(f"The model failed to predict: {_first_line(error)}.") from error
         scores = outputs.get(self._score or "")
         if scores is not None and np.isnan(scores).any():
@@ -128,7 +128,7 @@ class OnnxModel:
                 row = int(np.isnan(encoded).argmax())
                 raise ColumnError(feature.name, f"is missing in row {row}, and this model takes whole numbers there.")
             wide = feature.datatype != "BYTES" and node.type in ("tensor(int64)", "tensor(int32)", "tensor(double)")
-            # float32 has 24 bits for a number: not enough for the wider types.
+            # float32 has a mantissa of 24 bits: not enough for the wider types.
             array = (column_of(feature, columns) if wide else encoded).astype(_DTYPES[node.type])
         return array.reshape(-1, 1) if len(node.shape) == 2 else array
 
@@ -163,11 +163,11 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    # Weights outside of the file would be read from where the file says, unchecked by any digest: point to nowhere.
+    # External weights would be read from any path that the file names, unchecked: use a folder that cannot exist.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/dev/null/none")
     try:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # The runtime's exceptions have no common class but this.
+    except Exception as error:  # The exceptions of ONNX Runtime have no other common class.
         message = _first_line(error)
         if "external data" in message.lower():
             raise ModelError(f"{ONNX_NAME} keeps weights in other files; save it as a single file.") from error

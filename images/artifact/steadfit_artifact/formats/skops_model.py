@@ -1,4 +1,4 @@
-"""scikit-learn estimators from skops files: no pickle, listed types only, the version they were fitted with."""
+"""scikit-learn estimators from skops files: no pickle, only listed types, only the same scikit-learn version."""
 
 import warnings
 import zipfile
@@ -19,7 +19,7 @@ from steadfit_artifact.formats.skops_types import ALLOWED
 from steadfit_artifact.prediction import Label, Prediction, probabilities_of, refuse_missing, values_of
 from steadfit_artifact.signature import Feature, Signature
 
-# Of all arrays and the schema, unpacked: a small zip file can hold a great deal of zeros.
+# Limit on the unpacked size of all arrays and the schema: a small zip file can unpack to a large one.
 MAX_UNPACKED_BYTES = 4 * 1024 * 1024 * 1024
 
 
@@ -38,7 +38,7 @@ class SkopsModel:
     Raises
     ------
     ModelError
-        It can't be loaded, is of another scikit-learn, or holds types that are not listed.
+        The file can't be loaded, was saved with another scikit-learn, or holds types that are not listed.
     SignatureError
         A text feature has no categories.
     """
@@ -74,7 +74,7 @@ class SkopsModel:
                 return Prediction(np.asarray(self._estimator.predict(matrix)), None, self.classes)
             scores = np.asarray(self._estimator.predict_proba(matrix))
         except ValueError as error:
-            # Most often an estimator that takes no NaN; scikit-learn does not say in which column.
+            # Usually the estimator does not accept NaN; scikit-learn does not name the column.
             refuse_missing(self._signature, columns)
             raise ModelError(f"The model failed to predict: {str(error).splitlines()[0]}") from error
         probabilities = probabilities_of("predict_proba", scores, rows, len(self.classes))
@@ -105,5 +105,5 @@ def _load(path: Path) -> Any:
             f"{SKOPS_NAME} was saved with scikit-learn {error.original_sklearn_version}, but this image has "
             f"{sklearn.__version__}; train with that version, or write model.onnx."
         ) from None
-    except Exception as error:  # A damaged file can fail anywhere in the reader.
+    except Exception as error:  # A damaged file can fail anywhere in skops.
         raise ModelError(f"{SKOPS_NAME} can't be loaded: {type(error).__name__}: {error}") from error

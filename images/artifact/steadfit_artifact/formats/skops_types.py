@@ -1,7 +1,7 @@
 """The types that a skops file may hold beyond those skops itself trusts.
 
-A checked-in list, read by people: asking a file which untrusted types it holds and trusting those would be
-loading a pickle. Each one here is of scikit-learn or numpy and holds numbers; building it runs no code of the file.
+The list is reviewed by people. To trust the types that a file reports would be as unsafe as to load a pickle. Each type
+here belongs to scikit-learn, numpy or the standard library; to build it runs no code of the file.
 """
 
 ALLOWED = (

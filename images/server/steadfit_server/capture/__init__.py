@@ -1,1 +1,1 @@
-"""Keeps requests, answers and outcomes in the object store."""
+"""Capture of requests, answers and outcomes in the object store."""

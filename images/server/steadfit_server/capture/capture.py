@@ -33,29 +33,29 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# A part has at least this much time or this many rows, so that a store does not fill with crumbs.
+# A part spans at least this time or this many rows, so that the store does not fill with small objects.
 SECONDS = 60.0
 ROWS = 5_000
-# What may wait, being written included. Texts and wide models make rows large, so bytes are bounded as well.
+# Bounds on what waits or is being written. Texts and wide models make rows large, so bytes are bounded as well.
 MAX_ROWS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
 STOP_SECONDS = 5.0
-# What a row holds beside its inputs, roughly.
+# Approximate size of a row without its inputs.
 _ROW_BYTES = 200
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Rows of requests and outcomes so far.
+    """Counts of captured rows of requests and outcomes.
 
     Attributes
     ----------
     kept : int, default 0
-        They are in the store.
+        Rows that are in the store.
     dropped : int, default 0
-        The queue had no room for them, or the process ended first.
+        Rows that did not fit into the queue, or were still in it at the end of the process.
     failed : int, default 0
-        The store did not take them, or they could not be written at all.
+        Rows that the store did not accept, or that could not be encoded.
     """
 
     kept: int = 0
@@ -65,7 +65,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class _Answered:
-    """A request as it came; what takes time is done when it is written."""
+    """An answered request; it is encoded when it is written."""
 
     prediction_id: str
     at: float
@@ -77,7 +77,7 @@ class _Answered:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """An outcome, already as JSON."""
+    """An outcome as JSON."""
 
     prediction_id: str
     at: float
@@ -89,30 +89,30 @@ class _Outcome:
 
 
 class Capture:
-    """Keeps a share of requests, and every outcome of those, below one URI.
+    """Captures a share of the requests, and every outcome of those, below one URI.
 
     Parameters
     ----------
     uri : str
-        The place of captures; see `steadfit_artifact.captures`.
+        URI of captures; `steadfit_artifact.captures` describes the paths below it.
     sample : float
-        Share of requests to keep, from 0 to 1.
+        Share of requests to capture, from 0 to 1.
     version : str
-        Of the model that answers here.
+        Version of the model that answers here.
     connect : Callable[[], ObjectWriter]
         Opens the store; called by the thread, and again after a failure.
     pod : str, default ''
         Part of the parts' names, which must differ between replicas.
     seconds : float, default SECONDS
-        The longest that a row waits.
+        Longest time that a row waits, in seconds.
     rows : int, default ROWS
-        Write as soon as so many wait.
+        Number of waiting rows at which a part is written at once.
     max_rows : int, default MAX_ROWS
-        At most so many wait, those being written included.
+        Most rows that wait or are being written.
     max_bytes : int, default MAX_BYTES
-        At most so much waits, roughly.
+        Most bytes that wait or are being written, approximately.
     give_up_seconds : float, default GIVE_UP_SECONDS
-        Seconds for which the store is asked again to take what it refused.
+        Time for which a failed upload is retried, in seconds.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Capture:
         self._bound = round(sample * 2**64)
         self._version = version
         self._uploads = UploadQueue(connect, self._done, give_up_seconds)
-        # Unlike a count alone, the time is another one after the container was restarted in the same pod.
+        # The time makes the name unique after a restart of the container in the same pod, where the count begins again.
         self._part = f"{pod or socket.gethostname()}-{time.time_ns() // 1_000_000}"
         self._parts = 0
         self._seconds, self._rows = seconds, rows
@@ -147,11 +147,11 @@ class Capture:
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread that writes."""
         self._thread.start()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Write what waits, for at most so long; what then still waits is dropped, as is what comes later."""
+        """Write the waiting rows for at most `seconds`; drop what waits then, and all that comes later."""
         with self._lock:
             self._stopping = True
             self._lock.notify_all()
@@ -170,24 +170,24 @@ class Capture:
             return Statistics(self._kept, self._dropped, self._failed)
 
     def keeps(self, prediction_id: str) -> bool:
-        """Tell whether a request is in the sample."""
+        """Return whether a request is in the sample."""
         return int.from_bytes(hashlib.sha256(prediction_id.encode()).digest()[:8], "big") < self._bound
 
     def request(
         self, prediction_id: str, at: float, columns: Mapping[str, NDArray[Any]], outputs: Sequence["Output"]
     ) -> None:
-        """Keep an answered request, if it is in the sample; never blocks and never raises.
+        """Capture an answered request if it is in the sample; never blocks and never raises.
 
         Parameters
         ----------
         prediction_id : str
-            Of the answer.
+            Id of the answer.
         at : float
-            Now, in seconds since 1970.
+            Current time, in seconds since 1970.
         columns : Mapping[str, NDArray[Any]]
-            The inputs, each of shape [rows]; nobody may change them afterwards.
-        outputs : Sequence['Output']
-            What was answered.
+            The inputs, each of shape [rows]; they must not change afterwards.
+        outputs : Sequence[Output]
+            Outputs of the answer.
         """
         try:
             if self.keeps(prediction_id):
@@ -198,20 +198,20 @@ class Capture:
             self._fail(1, f"a request can't be captured: {error!r}")
 
     def outcome(self, prediction_id: str, at: float, row: int, outcome: str | float | bool, version: str) -> None:
-        """Keep an outcome, if its request is in the sample; never blocks and never raises.
+        """Capture an outcome if its request is in the sample; never blocks and never raises.
 
         Parameters
         ----------
         prediction_id : str
-            Of the answer it belongs to.
+            Id of the answer it belongs to.
         at : float
-            Now, in seconds since 1970.
+            Current time, in seconds since 1970.
         row : int
-            Which row of the request.
+            Row of the request.
         outcome : str | float | bool
-            What happened.
+            The observed value or class.
         version : str
-            Which version answered; it may be another one than this server's.
+            Version that answered; it may differ from the version of this server.
         """
         try:
             if self.keeps(prediction_id):
@@ -240,7 +240,7 @@ class Capture:
                 wait = min(flush_at, self._uploads.due) - time.monotonic()
                 self._lock.wait_for(lambda: self._stopping or self._queued_rows >= self._rows, max(wait, 0))
                 items: list[_Answered | _Outcome] = []
-                # Not what waits only because the store is asked again: parts would be crumbs.
+                # Not when only an upload is due for a retry: parts would be small.
                 if self._stopping or self._queued_rows >= self._rows or time.monotonic() >= flush_at:
                     items, self._queue, self._queued_rows = self._queue, [], 0
                     flush_at = time.monotonic() + self._seconds
@@ -253,7 +253,7 @@ class Capture:
                 return
 
     def _pack(self, key: tuple[str, int, str], items: list[_Answered | _Outcome]) -> None:
-        """Make one part of rows of one kind, hour and version."""
+        """Encode rows of one kind, hour and version as one part and queue it."""
         from steadfit_artifact import captures
 
         rows, size = sum(item.rows for item in items), sum(item.size for item in items)
@@ -268,10 +268,10 @@ class Capture:
             self._uploads.add(Part(under(self._uri, path), content, rows, size))
 
     def _done(self, part: Part, failure: str | None) -> None:
-        """Count the rows of a part that has left, and make room for others."""
+        """Count the rows of a part that was uploaded or lost, and free its room in the queue."""
         with self._lock:
             if not self._waiting_rows:
-                return  # stop() has given up on them and counted them.
+                return  # stop() has counted them as dropped.
             self._waiting_rows -= part.rows
             self._waiting_bytes -= part.size
             self._kept += part.rows if failure is None else 0
@@ -280,7 +280,7 @@ class Capture:
             self._fail(part.rows, failure)
 
     def _fail(self, rows: int, sentence: str) -> None:
-        """Count lost rows; the log has the first of a series of failures."""
+        """Count lost rows; log only the first of a series of failures."""
         with self._lock:
             self._failed += rows
             complained, self._complained = self._complained, True
@@ -289,7 +289,7 @@ class Capture:
 
 
 def _grouped(items: list[_Answered | _Outcome]) -> dict[tuple[str, int, str], list[_Answered | _Outcome]]:
-    """Return the items of each part: of one kind, one hour and one version."""
+    """Group items by the part they belong to: one kind, one hour and one version."""
     groups: dict[tuple[str, int, str], list[_Answered | _Outcome]] = {}
     for item in items:
         hour = int(item.at // 3600)
@@ -299,7 +299,7 @@ def _grouped(items: list[_Answered | _Outcome]) -> dict[tuple[str, int, str], li
 
 
 def _parquet(items: list[_Answered | _Outcome]) -> bytes:
-    # Here, in the thread: importing pyarrow takes memory and time that a server without capture never needs.
+    # Imported in the thread: pyarrow takes memory and time that a server without capture does not need.
     import pyarrow.parquet as pq
     from steadfit_artifact import captures
 
@@ -326,7 +326,7 @@ def _request(item: _Answered) -> "CapturedRequest":
 
 
 def _size(values: NDArray[Any]) -> int:
-    """Return roughly how many bytes a column holds on to."""
+    """Return the approximate size of a column in bytes."""
     if values.dtype != object:
         return values.nbytes
     return values.nbytes + sum(49 + len(value) for value in values.tolist() if value is not None)

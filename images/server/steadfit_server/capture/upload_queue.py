@@ -1,7 +1,7 @@
-"""Parts on their way to the store: what it refuses is tried again for a while, and only then lost.
+"""The queue of parts to upload: a failed upload is retried for some minutes, and then the part is lost.
 
-A store that restarts, or a network that was cut for a minute, should cost no rows; one that is away for long may not
-fill this process. So a part has some minutes, counted from when it was made, and whoever makes parts bounds what waits.
+A restart of the store, or a network that is down for a minute, should lose no rows; a long outage must not fill the
+memory of this process. So each part is retried until some minutes after its creation, and the caller bounds what waits.
 """
 
 import logging
@@ -20,28 +20,28 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 
 class ObjectWriter(Protocol):
-    """What takes parts."""
+    """A store that parts are written to."""
 
     def put(self, uri: str, content: bytes) -> None:
-        """Write an object; writing the same one again changes nothing."""
+        """Write an object; to write the same one again changes nothing."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is to lie at one URI.
+    """An object to upload.
 
     Attributes
     ----------
     uri : str
-        Where.
+        URI of the object.
     content : bytes
-        Of the object.
+        Bytes of the object.
     rows : int
-        That are in it.
+        Number of its rows.
     size : int
-        What it was counted as while its rows were waiting.
+        Size that its rows were counted with while they waited, in bytes.
     made : float
-        When, by the monotonic clock.
+        Time of its creation, by the monotonic clock.
     """
 
     uri: str
@@ -52,23 +52,23 @@ class Part:
 
 
 class UploadQueue:
-    """Hands parts to the store in the order they were made; not for several threads at once.
+    """Uploads parts in the order of their creation; not thread-safe.
 
     Parameters
     ----------
     connect : Callable[[], ObjectWriter]
-        Opens the store; called again after every failure, because keys and certificates may be others by then.
+        Opens the store; called again after every failure, because keys and certificates may have changed.
     done : Callable[[Part, str | None], None]
-        Is told of every part that leaves, and why it is lost, if it is.
+        Called with each part that was uploaded or lost, and with the reason if it was lost.
     give_up_seconds : float, default GIVE_UP_SECONDS
-        Seconds that a part is tried for.
+        Time for which a part is retried, in seconds.
     pause : float, default FIRST_PAUSE_SECONDS
-        Seconds between a refusal and the next try; doubles up to half a minute.
+        Time before the first retry, in seconds; doubles up to half a minute.
 
     Attributes
     ----------
     due : float
-        When to call `send` again, by the monotonic clock; infinite when nothing waits.
+        Time of the next call of `send`, by the monotonic clock; infinite if nothing waits.
     """
 
     def __init__(
@@ -88,13 +88,13 @@ class UploadQueue:
         self.due = float("inf")
 
     def add(self, part: Part) -> None:
-        """Let a part wait for its turn."""
+        """Append a part to the queue."""
         if not self._parts:
             self.due = time.monotonic()
         self._parts.append(part)
 
     def send(self, *, last: bool = False) -> None:
-        """Hand over what waits, until the store refuses; `last` tries each part once and gives it up."""
+        """Upload the waiting parts until one fails; with `last`, try each part once and lose those that fail."""
         while self._parts:
             part, failure = self._parts[0], self._try(self._parts[0])
             if failure is not None and not last and time.monotonic() - part.made < self._give_up_seconds:
@@ -106,7 +106,7 @@ class UploadQueue:
         self.due = float("inf")
 
     def _try(self, part: Part) -> str | None:
-        """Return why the store did not take a part; the log has the first of a series."""
+        """Upload a part; return the reason if it failed, and log only the first of a series of failures."""
         try:
             if self._store is None:
                 self._store = self._connect()

@@ -1,1 +1,1 @@
-"""Takes outcomes of earlier predictions."""
+"""Feedback: outcomes of earlier predictions."""

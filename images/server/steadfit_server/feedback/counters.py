@@ -1,4 +1,4 @@
-"""Counts outcomes for each version that predicted, whichever version is served where they are posted."""
+"""Counters of outcomes by the version that predicted, which may not be the version that is served."""
 
 import threading
 from dataclasses import dataclass, field
@@ -7,14 +7,14 @@ from steadfit_artifact.reference import Task
 
 from steadfit_server.feedback.outcome import OUTCOMES, OutcomeScorer, ScoredOutcome
 
-# Versions that outcomes may still come for, beside the one that is served. Each costs some 40 series a pod.
+# Other versions than the served one whose outcomes are counted. Each costs about 40 series per pod.
 MAX_OTHER_VERSIONS = 8
 REASONS = ("malformed", "forged", "other_model", "expired", "wrong_type", "replayed")
 
 
 @dataclass
 class OutcomeTally:
-    """The outcomes of one version's predictions."""
+    """Counts of the outcomes of one version's predictions."""
 
     version: str
     revision: str
@@ -26,21 +26,21 @@ class OutcomeTally:
 
     @classmethod
     def empty(cls, version: str, revision: str, task: Task, bins: tuple[str, ...]) -> "OutcomeTally":
-        """Begin every series at 0."""
+        """Return a tally with every series at 0."""
         return cls(version, revision, task, {(name, outcome): 0 for name in bins for outcome in OUTCOMES[task]})
 
 
 class OutcomeCounts:
-    """The outcomes of all versions; several threads may add and read.
+    """Counts of the outcomes of all versions; thread-safe.
 
     Parameters
     ----------
     version, revision : str
-        Of the model that is served; its series exist from the start.
+        Version and revision of the served model; its series exist from the start.
     task : Task | None
-        What that predicts; None if its outcomes can't be scored.
+        Task of the served model; None if its outcomes can't be scored.
     scorer : OutcomeScorer
-        Whose bins are counted.
+        Gives the bins.
     """
 
     def __init__(self, version: str, revision: str, task: Task | None, scorer: OutcomeScorer) -> None:
@@ -54,12 +54,12 @@ class OutcomeCounts:
         self._most = len(self._tallies) + MAX_OTHER_VERSIONS
 
     def takes(self, version: str, revision: str, task: Task) -> bool:
-        """Tell whether outcomes of this version are counted here; the versions that came first are."""
+        """Return whether outcomes of this version are counted: only the first few versions are."""
         tally = self._tallies.get((version, revision))
         return len(self._tallies) < self._most if tally is None else tally.task == task
 
     def add(self, version: str, revision: str, task: Task, scored: ScoredOutcome) -> None:
-        """Count one outcome; `takes` said that it can be."""
+        """Count one outcome of a version for which `takes` returned True."""
         with self._lock:
             tally = self._tallies.get((version, revision))
             if tally is None:
@@ -70,20 +70,20 @@ class OutcomeCounts:
             tally.absolute_error += scored.absolute_error
 
     def reject(self, reason: str) -> None:
-        """Count one outcome that was not counted, by the reason."""
+        """Count one rejected outcome by its reason."""
         with self._lock:
             self._rejected[reason] += 1
 
     def rejected(self) -> dict[str, int]:
-        """Return how many outcomes were not counted, by reason."""
+        """Return the number of rejected outcomes by reason."""
         with self._lock:
             return dict(self._rejected)
 
     def scrape(self) -> list[OutcomeTally]:
         """Return the counts of each version for Prometheus.
 
-        A version that is not served here has no series until its first outcome comes. `increase` sees nothing of a
-        series that begins above 0, so the first scrape shows it at 0, and the next one what was counted.
+        A version that is not served here has no series before its first outcome. `increase` ignores the first value of
+        a series, so the first scrape shows it at 0 and the next one shows the counts.
         """
         with self._lock:
             shown = []

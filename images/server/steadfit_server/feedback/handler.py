@@ -1,7 +1,7 @@
 """`POST /v2/models/<model>/feedback`: outcomes of earlier predictions, each with the token of its answer.
 
-What a caller posts becomes counters only; nothing is stored but a bounded memory of what was counted, so that a retry
-does not count twice. It is one replica's own: the same outcome posted to two replicas counts twice.
+Outcomes only become counters. Each replica remembers a bounded number of counted outcomes, so a retry does not count
+twice; the same outcome posted to two replicas does.
 """
 
 import threading
@@ -18,7 +18,7 @@ from steadfit_server.feedback.token import Token, TokenError, Tokens
 from steadfit_server.protocol.errors import InvalidInputError, quoted
 
 MAX_ENTRIES = 1000
-# Outcomes remembered; each takes about 200 bytes.
+# Counted outcomes to remember; each takes about 200 bytes.
 MAX_REMEMBERED = 65_536
 _FIELDS = frozenset({"token", "row", "outcome"})
 
@@ -26,7 +26,7 @@ Sink = Callable[[str, float, int, str | int | float | bool, str], None]
 
 
 class RejectedError(Exception):
-    """One outcome that is not counted: the reason as a label, and the sentence for the caller."""
+    """An outcome is rejected; it has the reason as a label value, and a sentence for the caller."""
 
     def __init__(self, reason: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -36,7 +36,7 @@ class RejectedError(Exception):
 
 @dataclass
 class Received:
-    """What became of the outcomes of one request."""
+    """The result of one feedback request."""
 
     counted: int = 0
     replayed: int = 0
@@ -44,45 +44,45 @@ class Received:
 
     @property
     def status(self) -> int:
-        """200 if anything was of use, else 400."""
+        """HTTP status: 200 if an outcome was counted or replayed, else 400."""
         return 200 if self.counted or self.replayed else 400
 
     def document(self) -> dict[str, Any]:
-        """Return the answer."""
+        """Return the result as the JSON object of the answer."""
         return {"counted": self.counted, "replayed": self.replayed, "rejected": self.rejected}
 
 
 class ServedVersion(Protocol):
-    """Which model is served here."""
+    """The version that is served here."""
 
     @property
     def version(self) -> str:
-        """Its version."""
+        """Number of the version."""
 
     @property
     def revision(self) -> str:
-        """Its revision."""
+        """Name of the revision."""
 
 
 class FeedbackHandler:
-    """Takes outcomes; several threads may at once.
+    """Verifies and counts posted outcomes; thread-safe.
 
     Parameters
     ----------
     served : ServedVersion
-        Whose classes `score` knows.
+        The version whose classes the scorer has.
     tokens : Tokens
-        Verifies.
+        Verifies the tokens.
     scorer : OutcomeScorer
-        Compares outcome and prediction.
+        Compares outcomes with predictions.
     counts : OutcomeCounts
-        Where they are counted.
+        Counts the outcomes.
     max_age_seconds : float
-        Oldest prediction whose outcome is taken.
+        Age of the oldest prediction whose outcome is counted.
     keep : Sink
-        Gets each outcome that was counted: prediction id, time, row, outcome, version.
+        Called with each counted outcome: prediction id, time, row, outcome, version.
     clock : Callable[[], float]
-        Seconds since 1970.
+        Returns seconds since 1970.
     """
 
     def __init__(
@@ -106,12 +106,12 @@ class FeedbackHandler:
         self._remembered: OrderedDict[tuple[str, int], None] = OrderedDict()
 
     def receive(self, body: bytes) -> Received:
-        """Count what a request's body holds.
+        """Count the outcomes of a request's body.
 
         Raises
         ------
         InvalidInputError
-            The body as a whole is wrong; each outcome's own mistakes are in the answer.
+            The body as a whole is wrong; errors of single outcomes are in the result.
         """
         received, verified = Received(), dict[str, Token | TokenError]()
         for index, entry in enumerate(_entries(body)):
@@ -127,7 +127,7 @@ class FeedbackHandler:
         return received
 
     def _take(self, entry: object, verified: dict[str, Token | TokenError]) -> bool:
-        """Count one outcome; returns False if it was counted before."""
+        """Count one outcome; return False if it was counted before."""
         text, row, outcome = _checked(entry)
         token = self._verified(text, verified)
         now = self._clock()
@@ -161,7 +161,7 @@ class FeedbackHandler:
         return True
 
     def _verified(self, text: str, verified: dict[str, Token | TokenError]) -> Token:
-        """Verify a token once in a request, however many rows of it have an outcome there."""
+        """Verify a token once per request, for all rows that share it."""
         found = verified.get(text)
         if found is None:
             try:
@@ -174,7 +174,7 @@ class FeedbackHandler:
         return found
 
     def _remember(self, key: tuple[str, int]) -> bool:
-        """Return whether the outcome is remembered, and remember it."""
+        """Return whether the outcome was counted before, and remember it."""
         if key in self._remembered:
             return True
         self._remembered[key] = None
@@ -202,7 +202,7 @@ def _entries(body: bytes) -> list[Any]:
 
 
 def _checked(entry: object) -> tuple[str, int, Any]:
-    """Return token, row and outcome of an entry; the row is 0 where it is not said."""
+    """Return token, row (0 by default) and outcome of an entry."""
     if not isinstance(entry, Mapping):
         raise RejectedError("malformed", " must be an object with 'token', 'row' and 'outcome'.")
     for name in entry:

@@ -1,4 +1,4 @@
-"""What an outcome says about the prediction that a token holds."""
+"""Scoring of an outcome against the prediction that its token holds."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from steadfit_server.feedback.token import SCORE_STEPS, Token
 from steadfit_server.model.output_semantics import OutputSemantics, identity
 from steadfit_server.protocol.errors import quoted
 
-# Equal-width parts of the score from 0 to 1: enough for calibration, and for the area under the ROC curve.
+# Bins of equal width for scores from 0 to 1: enough for calibration and for the area under the ROC curve.
 SCORE_BINS = 20
 OUTCOMES: Mapping[Task, tuple[str, ...]] = {
     "binary": ("positive", "negative"),
@@ -22,12 +22,12 @@ MAX_TEXT = 256
 
 
 class OutcomeError(Exception):
-    """An outcome that can't be one of this prediction; the message is the rest of a sentence."""
+    """The outcome does not fit the prediction; the message is the rest of a sentence."""
 
 
 @dataclass(frozen=True)
 class ScoredOutcome:
-    """One outcome beside its prediction, as it is counted."""
+    """An outcome and its prediction as they are counted."""
 
     bin: str
     outcome: str
@@ -36,14 +36,14 @@ class ScoredOutcome:
 
 
 class OutcomeScorer:
-    """Judges outcomes of the served model's predictions, and of other versions'.
+    """Scores outcomes of predictions of the served model and of other versions.
 
     Parameters
     ----------
     semantics : OutputSemantics | None
-        Of the served model's outputs; None if nobody names its classes.
+        Semantics of the served model's outputs; None if its classes are unknown.
     reference : Reference | None
-        Of its artifact, which names the classes that are counted by name.
+        Reference of its artifact, which lists the classes that are counted by name.
     """
 
     def __init__(self, semantics: OutputSemantics | None, reference: Reference | None) -> None:
@@ -57,29 +57,29 @@ class OutcomeScorer:
         self._names = dict(zip(map(identity, counted), texts, strict=False))
 
     def bins(self, task: Task) -> tuple[str, ...]:
-        """Return the bins that `score` gives for a task."""
+        """Return the bins that `score` uses for a task."""
         if task == "binary":
             return tuple(map(str, range(SCORE_BINS)))
         return ("value",) if task == "regression" else tuple(dict.fromkeys([*self._names.values(), OTHER]))
 
     def score(self, token: Token, row: int, outcome: object, served: bool) -> ScoredOutcome:
-        """Compare an outcome with what was predicted for a row of the token.
+        """Compare an outcome with the prediction for a row of the token.
 
         Parameters
         ----------
         token : Token
-            Verified, and it has the row.
+            Verified token, which has the row.
         row : int
-            Of the request that was answered.
+            Row of the answered request.
         outcome : object
-            As posted.
+            Outcome as posted.
         served : bool
-            The token is of the very model that is served, so that its classes are known.
+            Whether the token is from the served version, whose classes are known.
 
         Raises
         ------
         OutcomeError
-            It has the wrong type, or is no class of the model.
+            The outcome has the wrong type, or is not a class of the model.
         """
         if token.task == "regression":
             return _value(float(token.predicted[row]), outcome)
@@ -114,9 +114,9 @@ def _value(predicted: float, outcome: object) -> ScoredOutcome:
     try:
         error = abs(predicted - outcome)
         squared = error * error
-    except OverflowError:  # a whole number of more digits than a float has room for
+    except OverflowError:  # an integer too large for a float
         squared = math.inf
-    # One infinite addend would stay in the sum for ever.
+    # One infinite value would make the sum infinite for ever.
     if not math.isfinite(squared):
         raise OutcomeError("is too large.")
     return ScoredOutcome("value", "observed", squared, error)

@@ -1,18 +1,18 @@
-"""Prediction tokens: what a later outcome has to be compared with, signed, so that nothing need be remembered.
+"""Prediction tokens: signed predictions that later outcomes are compared with, so that the server stores nothing.
 
-Each answer carries one. Whoever learns the outcome posts it back to any replica (feedback.py), which so knows the
-model, the version and what was predicted, without a database and even when that version is no longer served.
+Each answer carries a token. A caller posts it with the outcome to any replica (`handler.py`), which reads the model,
+the version and the prediction from it, without a database and even if that version is no longer served.
 
 A token is base64url, without padding, of
 
     format (1) | model (4) | task (1) | length, version | length, revision | binary: positive (4), negative (4)
-    | seconds since 1970 (4) | prediction id (16) | what was predicted, for each row | keyed BLAKE2b (16)
+    | seconds since 1970 (4) | prediction id (16) | prediction of each row | keyed BLAKE2b (16)
 
-with, for each row, the score as a 65520th (2), the class (4, `semantics.identity`) or the value (8).
+where the prediction of a row is the score in 65520ths (2), the class (4, `output_semantics.identity`) or the value (8).
 
 The key is derived from the store's secret access key, which every pod of the ModelDeployment has in a file, and from
-the names of namespace and model: nobody else can make a token, and one model's says nothing to another. BLAKE2b with a
-key is a MAC by itself (RFC 7693), and takes a quarter of the time of HMAC-SHA256 for something this short.
+the names of namespace and model. So no one else can make a token, and a token of one model is refused by another. Keyed
+BLAKE2b is a MAC (RFC 7693), and takes a quarter of the time of HMAC-SHA256 for a message this short.
 """
 
 import base64
@@ -32,7 +32,7 @@ from steadfit_server.model.output_semantics import OutputSemantics, identity
 
 FORMAT = 1
 MAC_BYTES = 16
-# Fits two bytes, and the borders of the bins that scores are counted in are whole steps.
+# Fits two bytes, and the borders of the score bins are whole steps.
 SCORE_STEPS = 65520
 _TASKS: dict[Task, tuple[int, str]] = {"binary": (1, "<u2"), "multiclass": (2, "<u4"), "regression": (3, "<f8")}
 _BY_CODE = {code: (task, dtype) for task, (code, dtype) in _TASKS.items()}
@@ -42,14 +42,14 @@ _EVENT = struct.Struct("<I16s")
 
 
 class TokenError(Exception):
-    """A token that says nothing here.
+    """The token is not valid here.
 
     Parameters
     ----------
     reason : Literal['malformed', 'forged', 'other_model']
         `malformed`, `forged` or `other_model`.
     sentence : str
-        What is wrong, for the caller.
+        The problem, for the caller.
     """
 
     def __init__(self, reason: Literal["malformed", "forged", "other_model"], sentence: str) -> None:
@@ -60,20 +60,20 @@ class TokenError(Exception):
 
 @dataclass(frozen=True)
 class Token:
-    """What a verified token says.
+    """The contents of a verified token.
 
     Attributes
     ----------
     version, revision : str
-        Of the model that predicted.
+        Version and revision that predicted.
     task : Task
-        What it predicts.
+        Task of the model.
     positive, negative : int
-        Identities of the classes of a binary classification, else 0.
+        Identities of the classes in a binary classification, else 0.
     at : int
-        When, in seconds since 1970.
+        Time of the prediction, in seconds since 1970.
     prediction_id : str
-        Of the answer, in hex.
+        Id of the answer, in hex.
     predicted : NDArray[Any]
         For each row the score in 65520ths, the identity of the class, or the value.
     """
@@ -96,9 +96,9 @@ class Tokens:
     secret : bytes
         The store's secret access key.
     namespace, model : str
-        Whose tokens these are.
+        Namespace and name of the ModelDeployment.
     version, revision : str
-        Of the model that is served here.
+        Version and revision that are served here.
     """
 
     def __init__(self, secret: bytes, namespace: str, model: str, version: str, revision: str) -> None:
@@ -107,7 +107,7 @@ class Tokens:
         self._served = _text(version) + _text(revision)
 
     def signer(self, semantics: OutputSemantics) -> "Signer":
-        """Return what signs the predictions of the model that is served."""
+        """Return the signer of the served model's predictions."""
         code, dtype = _TASKS[semantics.task]
         prefix = _HEAD.pack(FORMAT, self._model, code) + self._served
         if semantics.task == "binary":
@@ -116,18 +116,18 @@ class Tokens:
         return Signer(self._key, prefix, semantics, dtype)
 
     def verify(self, text: str) -> Token:
-        """Return what a token says.
+        """Verify a token and return its contents.
 
         Raises
         ------
         TokenError
-            It is no token, of another model, or was not signed here.
+            The text is not a token, is of another model, or has a wrong signature.
         """
         raw = _decoded(text)
         body, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if len(body) < _HEAD.size or body[0] != FORMAT:
             raise TokenError("malformed", "is no prediction token of this release.")
-        # Before the signature, which another model's token can't have: this tells a mix-up from a forgery.
+        # Before the signature, which differs for each model: so a token of another model is not reported as forged.
         if body[1:5] != self._model:
             raise TokenError("other_model", "is a token of another model's answer.")
         if not hmac.compare_digest(_mac(self._key, body), mac):
@@ -138,7 +138,7 @@ class Tokens:
 
 
 class Signer:
-    """Makes the tokens of one model's answers."""
+    """Signs the tokens of one model's answers."""
 
     def __init__(self, key: bytes, prefix: bytes, semantics: OutputSemantics, dtype: str) -> None:
         self._key = key
@@ -154,7 +154,7 @@ class Signer:
 
     def _rows(self, predicted: NDArray[Any]) -> bytes:
         if self._task == "binary":
-            # A probability may be above 1 by the last digit of a float.
+            # A probability may exceed 1 by a rounding error.
             if len(predicted) == 1:
                 return int(min(max(predicted.item(), 0.0), 1.0) * SCORE_STEPS + 0.5).to_bytes(2, "little")
             steps: NDArray[Any] = predicted * SCORE_STEPS
@@ -169,7 +169,7 @@ class Signer:
 
 
 def new_prediction_id() -> bytes:
-    """Return 16 bytes that no other answer has."""
+    """Return 16 unique bytes for an answer."""
     return os.urandom(16)
 
 
@@ -190,7 +190,7 @@ def _decoded(text: str) -> bytes:
 
 
 def _parsed(body: bytes) -> Token:
-    """Read a body that was signed here: nothing of it can be wrong."""
+    """Parse a body with a valid signature, which is well-formed."""
     task, dtype = _BY_CODE[body[5]]
     rest = body[_HEAD.size :]
     version, rest = rest[1 : 1 + rest[0]].decode(), rest[1 + rest[0] :]

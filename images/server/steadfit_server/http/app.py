@@ -1,7 +1,7 @@
 """The HTTP interface: Open Inference Protocol V2 over REST, as a plain ASGI application.
 
-A model's name and version are known when the process starts, so the whole routing is one dictionary of exact
-paths; a framework would add a fifth to the cost of a small request (docs/design/0020) and nothing we use.
+Name and version of the model are known when the process starts, so the routes are one dictionary of exact paths; a
+framework would add a fifth to the cost of a small request (docs/design/0020) and nothing that is used.
 """
 
 import logging
@@ -29,8 +29,7 @@ Document = dict[str, Any]
 T = TypeVar("T")
 
 READ = ("GET", "HEAD")
-# Where the protocol implementation tells whether the answer that is about to be sent is its connection's last
-# (connection.py).
+# The ASGI extension by which `connection.py` says whether the next answer is the last one of its connection.
 CONNECTION = "steadfit.connection"
 
 
@@ -59,11 +58,11 @@ class App:
             self._reads[path] = self._metadata
             self._reads[f"{path}/ready"] = self._ready
         self._infer_paths = frozenset(f"{path}/infer" for path in (self._model_path, self._version_path))
-        # Without a version: an outcome belongs to the version that its token names.
+        # Without a version: the token of an outcome names its version.
         self._feedback_path = f"{model}/feedback"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; nothing but the client's going away ends without an answer."""
+        """Answer one request; only a request whose client has gone gets no answer."""
         started = time.perf_counter()
         path, method = scope["path"], scope["method"]
         inference = path in self._infer_paths and method == "POST"
@@ -100,7 +99,7 @@ class App:
         return received.status, self._identity | received.document()
 
     async def _posted(self, scope: Scope, receive: Receive, answer: Callable[[Predictor, bytes], Awaitable[T]]) -> T:
-        """Read a body and answer it, within the caps that all bodies share."""
+        """Read a body and answer it, within the limits that all bodies share."""
         predictor = self._loaded()
         if self._inferring >= self._settings.max_concurrent_requests:
             raise RequestError(
@@ -146,7 +145,7 @@ class App:
         }
 
     def _no_such(self, path: str, method: str) -> RequestError:
-        """Say which part of the path or method is wrong."""
+        """Return the error for an unknown path or method, which names the wrong part."""
         if path in self._infer_paths:
             return RequestError(405, f"Inference takes POST, not {quoted(method)}.", {b"allow": b"POST"})
         if path == self._feedback_path:

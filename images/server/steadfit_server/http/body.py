@@ -1,4 +1,4 @@
-"""Reading a request's body within caps of size and time."""
+"""Reads a request's body within limits on size and time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -13,17 +13,17 @@ async def read_json_body(
     max_bytes: int,
     timeout_seconds: float,
 ) -> bytes:
-    """Return the whole body of a request that says it is JSON.
+    """Return the whole body of a JSON request.
 
     Raises
     ------
     RequestError
-        415 for another type or coding, 413 above `max_bytes`, 408 when it did not arrive in time.
+        415 for another media type or coding, 413 above `max_bytes`, 408 if it did not arrive in time.
     ClientGone
         The connection closed before the end of the body.
     """
     named = dict(headers)
-    # A client that names no type gets the benefit of the doubt, as RFC 9110 (8.3) allows: curl and kubectl are such.
+    # A request without a media type is taken as JSON, as RFC 9110 (8.3) allows.
     media_type = named.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
     if media_type != b"application/json":
         raise RequestError(415, f"The body must be application/json, not {quoted(media_type.decode('latin-1'))}.")

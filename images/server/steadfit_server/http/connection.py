@@ -1,12 +1,14 @@
-"""uvicorn's HTTP/1.1 connection over httptools, with what it lacks for this server.
+"""uvicorn's HTTP/1.1 connection over httptools, extended for this server.
 
-- An idle connection is never closed while the process ends.
-- An answer is the connection's last one while draining, and after some requests or some time: a Service decides when a
-  connection is opened, so one that never ends keeps its client where it is, and makes it one voice of thousands.
-  Never is it the last between requests that were sent together: the later ones would be lost.
-- The size of a request's head is capped; httptools has no limit of its own.
-- An offer to upgrade (`Upgrade: h2c` from Java's HTTP client, for one) is ignored, as HTTP allows; httptools
-  takes the offer for accepted and drops the body of the request.
+- An idle connection is not closed while the process ends.
+- An answer is the last one of its connection while draining, and after a number of requests or a time: a Service
+  balances connections when they are opened, so a connection that never ends keeps its client on one pod. A connection
+  is not closed between pipelined requests: the later ones would be lost.
+- The size of a request's head is limited; httptools has no limit of its own.
+- An offer to upgrade (e.g. `Upgrade: h2c` from Java's HTTP client) is ignored, as HTTP allows; httptools treats the
+  offer as accepted and drops the body of the request.
+
+uvicorn has no public hooks for this; `tests/unit/server/http/test_uvicorn_seam.py` guards what is overridden.
 """
 
 import fcntl
@@ -22,14 +24,14 @@ from steadfit_server.http.app import CONNECTION
 from steadfit_server.inference.lifecycle import Lifecycle
 from steadfit_server.settings import Settings
 
-# Most bytes of a request's line and headers.
+# Limit on a request's line and headers, in bytes.
 MAX_HEAD_BYTES = 64 * 1024
-# So far a connection's bounds are from the settings, up or down: clients that began together do not all come back so.
+# Relative jitter of a connection's bounds, so that clients that connect together do not all reconnect together.
 JITTER = 0.25
 
 
 def http_protocol(lifecycle: Lifecycle, settings: Settings) -> type[HttpToolsProtocol]:
-    """Return the class of one connection; uvicorn creates each with arguments of its own."""
+    """Return the class of connections, which uvicorn instantiates with its own arguments."""
 
     class Protocol(HttpToolsProtocol):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -50,10 +52,10 @@ def http_protocol(lifecycle: Lifecycle, settings: Settings) -> type[HttpToolsPro
                     self.parser.feed_data(data)
                 except HttpParserUpgrade as offer:
                     self.parser.feed_data(self._head_without_offer() + data[offer.args[0] :])
-            except (HttpParserError, HttpParserUpgrade):  # the second offer is the method CONNECT
+            except (HttpParserError, HttpParserUpgrade):  # a second offer is the method CONNECT
                 self.send_400_response("This is not an HTTP/1.1 request that can be answered here.")
                 return
-            # Only what came after the chunk that began the head is counted: that chunk may begin with a body.
+            # The chunk in which the head begins is not counted: it may begin with the body of the request before.
             if continued and self._in_head:
                 self._head_bytes += len(data)
                 if self._head_bytes > MAX_HEAD_BYTES:
@@ -85,14 +87,14 @@ def http_protocol(lifecycle: Lifecycle, settings: Settings) -> type[HttpToolsPro
                 super().timeout_keep_alive_handler()
 
         def _is_last(self) -> bool:
-            """Return whether the answer that is about to be sent is the last one of this connection."""
+            """Return whether the next answer is the last one of this connection."""
             worn = self._requests >= self._most_requests or self.loop.time() >= self._last_at
             return (worn or lifecycle.draining) and not self._more_comes()
 
         def _more_comes(self) -> bool:
-            """Return whether something was sent beyond the request that is answered, or of it is still to come.
+            """Return whether the client has sent more than the current request, or still sends its body.
 
-            A connection that is closed on unread bytes is reset, and the reset may overtake the answer.
+            The kernel resets a connection that is closed with unread bytes, and the reset may overtake the answer.
             """
             if self.pipeline or self._in_head or self.cycle.more_body or self.transport.is_closing():
                 return True
@@ -103,5 +105,5 @@ def http_protocol(lifecycle: Lifecycle, settings: Settings) -> type[HttpToolsPro
 
 
 def _about(bound: float) -> float:
-    """Return a bound of one connection's own; 0 is none."""
+    """Return a bound with jitter; 0 is no bound."""
     return bound * random.uniform(1 - JITTER, 1 + JITTER) if bound else math.inf  # noqa: S311 - no secret

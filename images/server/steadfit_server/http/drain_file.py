@@ -1,29 +1,29 @@
-"""What the operator says about this pod's traffic: a file that the kubelet writes from an annotation of the pod."""
+"""The drain file, which the kubelet writes from an annotation of the pod that the operator sets."""
 
 from pathlib import Path
 
-_TOLD = b"true"
+_DRAIN = b"true"
 
 
 class DrainFile:
-    """The file, read again and again: it is a few bytes in memory, and a change of it is a change of a link.
+    """Reads whether the operator wants this pod to drain. The file is small and in memory, so it is polled.
 
     Parameters
     ----------
     path : Path
-        Of the file; where it never was, as outside Kubernetes, nobody says anything.
+        Path of the file; without a file, as outside Kubernetes, the pod does not drain.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._told = False
+        self._requested = False
 
     def requested(self) -> bool:
-        """Return whether this pod is to drain: what was read last, if it can't be read now."""
+        """Return whether this pod is to drain; if the file can't be read, return the last value."""
         try:
             with self._path.open("rb") as file:
-                self._told = file.read(16).strip() == _TOLD
+                self._requested = file.read(16).strip() == _DRAIN
         except OSError:
-            # While the kubelet changes the link, or for ever; neither is worth a word.
+            # The kubelet replaces the link just now, or there is no file: neither is logged.
             pass
-        return self._told
+        return self._requested

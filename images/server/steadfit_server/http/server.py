@@ -1,12 +1,11 @@
-"""uvicorn with a drain: after SIGTERM it goes on answering, and each answer closes its connection.
+"""uvicorn with a drain: after SIGTERM it still answers, and each answer closes its connection.
 
-uvicorn 0.54 on SIGTERM sets `should_exit`; within 0.1 s it closes the listening socket and every idle
-connection at once. A keep-alive client that is just sending on one of them gets a reset: 35 of 180,000
-requests in a measurement with pods being replaced. Here the signal only starts the drain: connections are
-still accepted, none is closed while idle, and clients move because each answer says `Connection: close`.
-Only after that uvicorn's own shutdown runs, which lets requests in flight finish.
+On SIGTERM uvicorn 0.54 sets `should_exit`; within 0.1 s it closes the listening socket and every idle connection. A
+keep-alive client that sends at that moment gets a reset: 35 of 180,000 requests in a measurement with replaced pods.
+Here the signal only starts the drain: connections are still accepted, idle ones stay open, and clients move because
+each answer says `Connection: close`. Then uvicorn's own shutdown runs, which lets requests in flight finish.
 
-The operator can ask for the same of a pod that stays, because the traffic has moved to other pods (`drain_file.py`).
+A pod that stays drains too while the operator says so, because the traffic has moved to other pods (`drain_file.py`).
 """
 
 import asyncio
@@ -28,7 +27,7 @@ from steadfit_server.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
-# Between two reads of the drain file.
+# Time between two reads of the drain file.
 POLL_SECONDS = 1.0
 
 
@@ -40,9 +39,9 @@ class DrainingServer(uvicorn.Server):
     settings : Settings
         Address, port and times.
     app : App
-        What answers.
+        The ASGI application.
     lifecycle : Lifecycle
-        Whose `ending` and `left` this server sets.
+        State of the process; this server sets `ending` and `left`.
     """
 
     def __init__(self, settings: Settings, app: App, lifecycle: Lifecycle) -> None:
@@ -58,7 +57,7 @@ class DrainingServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                # Also on what uvicorn answers by itself, e.g. 400 to bytes that are no HTTP.
+                # Also on answers of uvicorn itself, e.g. 400 to bytes that are not HTTP.
                 headers=[("Steadfit-Version", settings.version), ("Steadfit-Revision", settings.revision)],
                 proxy_headers=False,
                 timeout_keep_alive=settings.keep_alive_seconds,
@@ -79,10 +78,10 @@ class DrainingServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Drain on a signal, for the time of the block.
+        """Handle signals within the block: start the drain.
 
-        uvicorn's own handler would also remember the signal and raise it again after the shutdown, so that the
-        process dies of it. An ordered end is exit code 0.
+        uvicorn's own handler also remembers the signal and raises it again after the shutdown, which would end the
+        process by the signal. After a drain the exit code is 0.
         """
         loop = asyncio.get_running_loop()
         for each in HANDLED_SIGNALS:
@@ -90,7 +89,7 @@ class DrainingServer(uvicorn.Server):
         yield
 
     def _signalled(self, received: signal.Signals) -> None:
-        """Begin the drain. A second signal ends it, and there is nothing to drain before the first answer."""
+        """Start the drain. A second signal ends it; without a loaded model the process ends at once."""
         if self._lifecycle.ending or self._lifecycle.predictor is None:
             self.should_exit = True
             return
@@ -103,7 +102,7 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
     async def _watch_drain_file(self) -> None:
-        """Drain while the file says so."""
+        """Poll the drain file and set `left` accordingly."""
         while True:
             if (left := self._drain_file.requested()) != self._lifecycle.left:
                 self._lifecycle.left = left

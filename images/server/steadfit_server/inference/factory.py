@@ -1,4 +1,4 @@
-"""A predictor from a stored artifact: fetched, verified, loaded."""
+"""Creates the predictor from a stored artifact."""
 
 import logging
 
@@ -17,23 +17,23 @@ LOG = logging.getLogger(__name__)
 
 
 def load(settings: Settings, capture: CaptureSink | None = None) -> Predictor:
-    """Fetch the artifact, check every byte against its digest, and only then load the model.
+    """Fetch the artifact, check every byte against its digest, and then load the model.
 
-    An artifact that this ModelDeployment rolled back is refused, though nobody in the cluster remembers it any more.
+    An artifact that this ModelDeployment rolled back is refused, even if the cluster has no record of it any more.
 
     Parameters
     ----------
     settings : Settings
-        Which artifact, and the limits.
-    capture : Capture, optional
-        Gets what is answered and posted back.
+        The artifact and the limits.
+    capture : CaptureSink, optional
+        Captures requests and outcomes.
 
     Raises
     ------
     StoreError
-        The store can't give the artifact now.
+        The artifact can't be fetched now.
     ArtifactError
-        It was rolled back here, is not what its digest names, can't be loaded, or fails on an example row.
+        The artifact was rolled back here, does not have its digest, can't be loaded, or fails on an example row.
     """
     artifact = settings.artifact
     store = Store.connect(artifact.store)

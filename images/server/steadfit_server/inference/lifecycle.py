@@ -1,4 +1,4 @@
-"""What one process is at the moment: not ready, ready, draining. Shared by the HTTP side and the loader."""
+"""The state of the process: not ready, ready or draining. Shared by the HTTP server and the loader."""
 
 from dataclasses import dataclass
 
@@ -9,18 +9,18 @@ from steadfit_server.inference.predictor import Predictor
 class Lifecycle:
     """The state that answers depend on.
 
-    Each attribute is written by one thread and replaced whole, so reading it needs no lock.
+    Each attribute is written by one thread and replaced as a whole, so it is read without a lock.
 
     Attributes
     ----------
     predictor : Predictor, optional
-        The loaded model; None until its digests were verified and it was loaded.
+        The predictor of the loaded model; None until the model is verified and loaded.
     reason : str, default 'The model is being downloaded.'
-        While `predictor` is None, why, as a sentence.
+        The reason why `predictor` is None, as a sentence.
     ending : bool, default False
-        SIGTERM came; the process ends when its clients have had time to move.
+        Whether SIGTERM was received; the process ends after the drain.
     left : bool, default False
-        The traffic goes elsewhere by now, as the operator says; the process stays, and may be wanted again.
+        Whether the operator says that the traffic goes to other pods; the process stays, and may get traffic again.
     """
 
     predictor: Predictor | None = None
@@ -30,5 +30,5 @@ class Lifecycle:
 
     @property
     def draining(self) -> bool:
-        """Whether to go on answering, but close each connection with its answer."""
+        """Whether each answer closes its connection."""
         return self.ending or self.left

@@ -1,9 +1,9 @@
-"""From the artifact in the store to a model that serves, in a thread of its own.
+"""Loads the model from the store in a thread of its own.
 
-Two kinds of failure, told apart by whether waiting can help. A store that does not answer, refuses the keys or
-has no such object is tried again for about a minute; then the process ends, because what a container leaves behind
-is all that Kubernetes shows of a cause, and is started again, so that it heals by itself. An artifact that is not
-what its digest says, or that this server can't load, stays wrong: the process ends at once with the sentence.
+There are two kinds of failure. A store that does not answer, refuses the keys or does not have the object is retried
+for about a minute. Then the process ends with the cause in its termination message, the only place where Kubernetes
+shows it, and is restarted. An artifact that does not have its digest or can't be loaded does not change: the process
+ends at once with the cause.
 """
 
 import logging
@@ -23,24 +23,24 @@ MAX_PAUSE_SECONDS = 60.0
 
 
 class Loader:
-    """Loads once, in a daemon thread: nothing waits for a download when the process ends.
+    """Loads the model once, in a daemon thread, so that a download does not delay the end of the process.
 
     Parameters
     ----------
     load : Callable[[], Predictor]
-        Returns the model; raises StoreError where waiting may help, ArtifactError where it can't.
+        Returns the predictor; raises StoreError if a retry may help, ArtifactError if not.
     lifecycle : Lifecycle
-        Gets the model, or the reason why there is none yet.
+        State of the process; gets the predictor, or the reason why there is none yet.
     store : str
-        What to call the store in a sentence.
+        Name of the store for messages.
     pause_seconds : float
-        First pause after a failure of the store; doubles up to a minute.
+        Time before the first retry; doubles up to a minute.
     deadline_seconds : float
-        For how long the store is tried; the last attempt begins at the end of it.
+        Time for which the store is retried; the last attempt begins at its end.
     on_loaded : Callable[[Predictor], None]
-        Called with the model just before the server becomes ready.
+        Called with the predictor just before the server becomes ready.
     on_failed : Callable[[str], None]
-        Called with the sentence when this process will never have a model.
+        Called with a message if this process will never have a model.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class Loader:
         self._on_failed = on_failed
 
     def start(self) -> None:
-        """Begin to load."""
+        """Start the thread."""
         threading.Thread(target=self.run, name="loader", daemon=True).start()
 
     def run(self) -> None:
-        """Load; returns when the model is there or is given up."""
+        """Load the model; return when it is loaded or has failed for good."""
         pause, end = self._pause, time.monotonic() + self._deadline_seconds
         while True:
             started = time.monotonic()

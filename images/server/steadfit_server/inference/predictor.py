@@ -1,10 +1,9 @@
-"""From a request's body to the outputs of its answer, and in which thread that runs.
+"""Answers inference requests: parses the body, predicts, and decides in which thread.
 
-A short prediction runs on the event loop, because handing it to another thread and back costs more than the
-prediction itself; a long one runs in one worker thread, so that health answers do not wait for it. What is
-short depends on the model (a linear model takes microseconds for a row, a forest milliseconds), so it is
-measured when the model is loaded. One worker, because a second one would compete with the first for the same
-processor: pods are scaled by replicas.
+A short prediction runs on the event loop, because a switch to another thread costs more than the prediction; a long one
+runs in a worker thread, so that health checks do not wait for it. What is short depends on the model (a linear model
+takes microseconds for a row, a forest milliseconds), so it is measured when the model is loaded. There is one worker,
+because a second one would compete for the same processor: pods are scaled by replicas.
 """
 
 import asyncio
@@ -23,32 +22,32 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The longest that one prediction may hold the event loop, in seconds.
+# Longest time that one prediction may block the event loop, in seconds.
 INLINE_SECONDS = 0.002
-# Above this size the parsing goes to the worker too: 64 KiB of numbers take about a millisecond.
+# Larger bodies are parsed in the worker too: 64 KiB of numbers take about a millisecond.
 INLINE_BYTES = 64 * 1024
-# Rows of the second measurement; with fewer, the cost of a row drowns in the cost of a call.
+# Rows of the second measurement; with fewer, the cost of a call hides the cost of a row.
 MEASURED_ROWS = 128
 
 
 class Predictor:
-    """Answers inference requests with one model, and takes what is posted back about its answers.
+    """Answers inference and feedback requests with one model.
 
     Parameters
     ----------
     model : ServedModel
-        What predicts.
+        The model.
     max_rows : int
         Most rows of a request.
     timeout_seconds : float
-        Longest time in the worker thread, waiting included.
+        Longest time in the worker thread, with the time in its queue.
     signals : Signals, optional
-        What hears of every answer; None to serve without.
+        Counts and captures every answer; None to serve without.
 
     Raises
     ------
     Exception
-        Whatever the model raises for an example row: such a model can't serve.
+        Any exception of the model for an example row: such a model can't serve.
     """
 
     def __init__(
@@ -63,12 +62,12 @@ class Predictor:
         self.inline_rows = self._measure()
 
     async def infer(self, body: bytes) -> dict[str, Any]:
-        """Return `outputs`, `parameters` that name the prediction, and `id` if the caller gave one.
+        """Return `outputs`, `parameters` with the prediction's id and token, and `id` if the caller gave one.
 
         Raises
         ------
         RequestError
-            400 for wrong input, 504 when the prediction took too long.
+            400 for wrong input, 504 if the prediction took too long.
         """
         if len(body) > INLINE_BYTES:
             return await self._in_worker(lambda: self._answer(self._parse(body)))
@@ -78,12 +77,12 @@ class Predictor:
         return self._answer(request)
 
     async def feedback(self, body: bytes) -> "Received":
-        """Take outcomes of earlier predictions.
+        """Count outcomes of earlier predictions.
 
         Raises
         ------
         RequestError
-            400 for a wrong body, 504 when it took too long.
+            400 for a wrong body, 504 if it took too long.
         """
         if self.signals is None:
             raise RequestError(404, "This server takes no feedback.")
@@ -112,7 +111,7 @@ class Predictor:
         return answer
 
     async def _in_worker(self, work: Callable[[], T]) -> T:
-        """Run in the worker thread; what has not begun when the time is over never runs."""
+        """Run in the worker thread; work that has not begun at the timeout is cancelled."""
         future = asyncio.get_running_loop().run_in_executor(self._worker, work)
         try:
             return await asyncio.wait_for(future, self._timeout)
@@ -126,7 +125,7 @@ class Predictor:
         return min(max(int((INLINE_SECONDS - one) / per_row) + 1, 0), self._max_rows)
 
     def _time(self, rows: int) -> float:
-        """Return the shortest of several predictions, in seconds: the longer ones measure the neighbours."""
+        """Return the shortest time of several predictions, in seconds: other processes only make them longer."""
         columns = example(self.model.features, rows)
         best = float("inf")
         for _ in range(3):

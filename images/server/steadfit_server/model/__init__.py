@@ -1,1 +1,1 @@
-"""The model as the server sees it: a protocol, its outputs, and the one of an artifact."""
+"""The served model: its protocol, its outputs, and its implementation for artifacts."""

@@ -1,4 +1,4 @@
-"""The artifact package's model as the server needs it: its answers as tensors."""
+"""Adapter of the artifact package's model to the server: predictions as tensors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from steadfit_server.model.interface import Output, example
 from steadfit_server.protocol.errors import InvalidInputError
 from steadfit_server.protocol.inference_request import InputFeature
 
-# A numpy array's kind to the protocol's datatype; what is not here are objects and strings.
+# Datatypes of the protocol by the kind of a numpy array; other kinds are objects and strings (BYTES).
 _DATATYPES = {"b": "BOOL", "i": "INT64", "u": "UINT64", "f": "FP64"}
 
 
@@ -22,7 +22,7 @@ class ArtifactModel:
     Raises
     ------
     ModelError
-        It fails on an example row.
+        The model fails on an example row.
     """
 
     def __init__(self, model: Model) -> None:
@@ -49,14 +49,14 @@ class ArtifactModel:
     def predict(self, columns: Mapping[str, NDArray[Any]]) -> Sequence[Output]:
         """Return `label` and `probabilities` of a classification, or `prediction` of a regression.
 
-        Called from two threads at once, which every format allows: predicting changes nothing in a model.
+        Called from two threads at once, which every format allows: `predict` has no side effects.
 
         Raises
         ------
         InvalidInputError
-            A row that the model can't judge; the sentence names the input.
+            The model can't predict a row; the message names the input.
         ModelError
-            An answer that is no number.
+            The prediction is not a finite number.
         """
         try:
             return _tensors(self._model.predict(columns))
@@ -78,6 +78,6 @@ def _tensors(prediction: Prediction) -> list[Output]:
 
 
 def _require_finite(values: NDArray[Any] | None) -> None:
-    """JSON has no word for NaN and infinity; answering null would look like an answer."""
+    """Raise ModelError for NaN and infinity, which JSON can't express; null would look like a prediction."""
     if values is not None and not np.isfinite(values).all():
         raise ModelError("The model's answer is not a finite number.")

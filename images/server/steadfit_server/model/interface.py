@@ -1,4 +1,4 @@
-"""What the server asks of a model: a protocol, its output tensors and an example of its inputs."""
+"""The protocol of a served model, its output tensors and an example of its inputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class Output:
     name : str
         `label`, `prediction` or `probabilities`.
     datatype : str
-        In the protocol's words.
+        Datatype of the Open Inference Protocol.
     shape : list[int]
-        [rows] or [rows, classes].
+        Shape: [rows] or [rows, classes].
     data : list[Any] | NDArray[Any]
         The elements in row-major order.
     parameters : Mapping[str, Any], optional
-        What belongs to the tensor but is not its data, e.g. the classes of the columns.
+        Further facts about the tensor, e.g. the classes of the columns.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Output:
 
 
 class ServedModel(Protocol):
-    """What the server needs of a loaded model."""
+    """A loaded model as the server uses it."""
 
     @property
     def features(self) -> Sequence[InputFeature]:
@@ -64,11 +64,11 @@ class ServedModel(Protocol):
         """Name of the artifact's format, e.g. `onnx`."""
 
     def predict(self, columns: Mapping[str, NDArray[Any]]) -> Sequence[Output]:
-        """Return the outputs for columns of shape [rows]; raises InvalidInputError for rows it can't judge."""
+        """Return the outputs for columns of shape [rows]; raises InvalidInputError for rows it can't predict."""
 
 
 def example(features: Sequence[InputFeature], rows: int) -> dict[str, NDArray[Any]]:
-    """Return columns of plain values that every model has to take: 0, false, the first category."""
+    """Return example columns that every model must accept: 0, false, the first category."""
     columns = {}
     for feature in features:
         value = (feature.categories or ("",))[0] if feature.datatype == "BYTES" else 0

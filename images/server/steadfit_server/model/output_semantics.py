@@ -1,4 +1,4 @@
-"""What a model's outputs say, in the words that counters and prediction tokens need."""
+"""The semantics of a model's outputs for counters and prediction tokens: task, classes, positive class."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ from steadfit_server.model.interface import Output
 
 @dataclass(frozen=True)
 class OutputSemantics:
-    """How to read the outputs of one model.
+    """The semantics of one model's outputs.
 
     Attributes
     ----------
     task : Task
-        What it predicts.
+        Task of the model.
     classes : tuple[Label, ...], default ()
-        Of a classification, in the order of the probabilities.
+        Classes in the order of the probabilities, in a classification.
     positive : int, default 0
-        Of a binary classification, the index of the class that the score is the probability of.
+        Index of the class whose probability is the score, in a binary classification.
     """
 
     task: Task
@@ -45,33 +45,33 @@ class OutputSemantics:
         return labels if self.task == "multiclass" else (labels == self.classes[self.positive]).astype(np.float64)
 
     def labels(self, outputs: Sequence[Output]) -> NDArray[Any]:
-        """Return for each row the class, as objects."""
+        """Return the class of each row, as objects."""
         return np.asarray(outputs[0].data, object)
 
 
 def semantics_of(
     reference: Reference | None, classes: Sequence[Label] | None, outputs: Sequence[Mapping[str, Any]]
 ) -> OutputSemantics | None:
-    """Find out what a model's outputs say.
+    """Derive the semantics of a model's outputs.
 
     Parameters
     ----------
     reference : Reference | None
-        Of the artifact, which says it; older artifacts have none.
+        Reference of the artifact; artifacts of older releases have none.
     classes : Sequence[Label] | None
-        In the order of the probabilities, where the model knows them.
+        Classes in the order of the probabilities, if the model has them.
     outputs : Sequence[Mapping[str, Any]]
-        The outputs' names, types and shapes.
+        Names, types and shapes of the outputs.
 
     Returns
     -------
     OutputSemantics | None
-        None for a classification whose classes nobody names.
+        None for a classification whose classes are unknown.
 
     Raises
     ------
     ReferenceFileError
-        The reference is one of another kind of model.
+        The reference is of another kind of model.
     """
     regression = outputs[0]["name"] == "prediction"
     if reference is not None and (reference.task == "regression") != regression:
@@ -89,7 +89,7 @@ def semantics_of(
 
 
 def identity(label: Label) -> int:
-    """Return four bytes that stand for a class in a token, so that it means the same whatever is served then.
+    """Return the four bytes of a class in a token, which are the same for every version that has the class.
 
     True, 1 and 1.0 are one class, as they are in training: a boolean column comes out of an ONNX graph as 0 and 1.
     """
@@ -102,5 +102,5 @@ def _number(label: float) -> float:
 
 
 def _greater(classes: tuple[Label, ...]) -> int:
-    """Choose as evaluation does when the TrainingJob names no positive class."""
+    """Return the index of the default positive class, the same as in evaluation."""
     return max(range(len(classes)), key=lambda index: (isinstance(classes[index], str), classes[index]))

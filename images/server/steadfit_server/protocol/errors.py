@@ -1,15 +1,15 @@
-"""Answers that are not 200, raised where the reason is known and turned into JSON in one place."""
+"""Errors that become HTTP answers."""
 
 
 class RequestError(Exception):
-    """A request that can't be answered as asked.
+    """The request gets an answer other than 200.
 
     Parameters
     ----------
     status : int
         HTTP status code of the answer.
     sentence : str
-        What is wrong, for the caller; names the field and says what would be right.
+        The problem, for the caller; names the field and what is valid.
     headers : dict[bytes, bytes], optional
         Further headers of the answer.
     """
@@ -22,17 +22,17 @@ class RequestError(Exception):
 
 
 class InvalidInputError(RequestError):
-    """A body that does not fit the protocol or the model's signature: 400."""
+    """The body does not fit the protocol or the model's signature: 400."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(400, sentence)
 
 
 def quoted(name: object) -> str:
-    """Return a caller's own word for use in a sentence: quoted, and cut so that it can't fill an answer or a log."""
+    """Quote and truncate a caller's text for a message, so that it can't fill an answer or a log."""
     text = str(name)
     return f"'{text[:60]}…'" if len(text) > 60 else f"'{text}'"
 
 
 class ClientGone(Exception):  # noqa: N818 — an event, not an error
-    """The client closed the connection before its request was complete: there is nobody to answer."""
+    """The client closed the connection before its request was complete, so there is no answer."""

@@ -1,4 +1,4 @@
-"""The body of an inference request (Open Inference Protocol V2, REST) to the model's columns."""
+"""Parses the body of an inference request (Open Inference Protocol V2, REST) into the model's columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from steadfit_server.protocol.tensors import DTYPES, NUMERIC, column, flat
 
 
 class InputFeature(Protocol):
-    """One input of the model, as its signature names it."""
+    """An input of the model, as in its signature."""
 
     @property
     def name(self) -> str:
@@ -20,7 +20,7 @@ class InputFeature(Protocol):
 
     @property
     def datatype(self) -> str:
-        """Datatype in the protocol's words, e.g. FP64, INT64, BOOL or BYTES."""
+        """Datatype of the protocol, e.g. FP64, INT64, BOOL or BYTES."""
 
     @property
     def categories(self) -> Sequence[str] | None:
@@ -29,7 +29,7 @@ class InputFeature(Protocol):
 
 @dataclass(frozen=True)
 class InferRequest:
-    """A checked request.
+    """A valid inference request.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class InferRequest:
     id : str | None
         The caller's id, echoed in the answer.
     outputs : tuple[str, ...] | None
-        Names of the outputs asked for; None means all.
+        Names of the requested outputs; None is all.
     """
 
     columns: Mapping[str, NDArray[Any]]
@@ -50,7 +50,7 @@ class InferRequest:
 
 
 def parse(body: bytes, features: Sequence[InputFeature], max_rows: int) -> InferRequest:
-    """Read an inference request.
+    """Parse an inference request.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def parse(body: bytes, features: Sequence[InputFeature], max_rows: int) -> Infer
     Raises
     ------
     InvalidInputError
-        Anything that does not fit; the sentence names the field.
+        The request does not fit; the message names the field.
     """
     try:
         document = orjson.loads(body)
@@ -101,7 +101,7 @@ def _named(entries: object, field: str) -> dict[str, dict[str, Any]]:
 def _columns(
     tensors: Mapping[str, dict[str, Any]], features: Sequence[InputFeature], max_rows: int
 ) -> dict[str, NDArray[Any]]:
-    """One tensor for each feature, in any order."""
+    """Return the columns of a request with one tensor for each feature, in any order."""
     known = {feature.name for feature in features}
     for name in tensors:
         if name not in known:
@@ -128,9 +128,9 @@ def _columns(
 def _matrix(
     tensors: Mapping[str, dict[str, Any]], features: Sequence[InputFeature], max_rows: int
 ) -> dict[str, NDArray[Any]] | None:
-    """One numeric tensor [n, f] under any name: its columns are the features in the signature's order.
+    """Return the columns of a request with one numeric tensor [n, f], whose columns are in the signature's order.
 
-    Returns None when the request is not of this form.
+    Returns None if the request does not have this form.
     """
     if len(tensors) != 1:
         return None
@@ -168,7 +168,7 @@ def _shape(where: str, tensor: Mapping[str, Any], max_rows: int) -> list[int]:
 
 
 def _check_datatype(where: str, given: object, wanted: str) -> None:
-    """Refuse what can't mean the same: numbers of any width fit each other, and each value is checked later."""
+    """Refuse a datatype of another kind; numbers of any width are accepted, and each value is checked later."""
     if given == wanted or (given in NUMERIC and wanted in NUMERIC):
         return
     if given is None:
@@ -180,6 +180,6 @@ def _check_datatype(where: str, given: object, wanted: str) -> None:
 
 
 def _listed(features: Sequence[InputFeature]) -> str:
-    """Return the inputs for a sentence, cut where a list would be longer than one reads."""
+    """Return the inputs for a message, truncated if there are many."""
     names = [f"'{feature.name}' ({feature.datatype})" for feature in features[:20]]
     return ", ".join(names) + (f" and {len(features) - 20} more" if len(features) > 20 else "")

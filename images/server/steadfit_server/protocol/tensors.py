@@ -1,7 +1,7 @@
-"""One tensor of the Open Inference Protocol to a numpy array, every element checked.
+"""Converts a tensor of the Open Inference Protocol to a numpy array, with a check of every element.
 
-numpy alone is too helpful for input from outside: it reads the string "1.5" as a number, True as 1 and
-rounds 1.5 to 1 for an integer array. So the Python types that JSON gave are looked at first.
+numpy alone is not strict: it reads the string "1.5" as a number, True as 1, and truncates 1.5 to 1 for an integer
+array. So the Python types of the JSON values are checked first.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ NUMERIC = (*FLOATS, *INTEGERS)
 DTYPES: Mapping[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.bool_),
     "BYTES": np.dtype(object),
-    # JSON numbers are doubles; the model narrows them, and says which one is too large for it.
+    # JSON numbers are doubles; the model converts them to 32 bits and names a value that is too large.
     **dict.fromkeys(FLOATS, np.dtype(np.float64)),
     **{name: np.dtype(name.lower()) for name in INTEGERS},
 }
 
-# What JSON may hold for each kind of datatype. null is a missing value: of numbers with a fraction (NaN) and of text.
+# Types of JSON values that each kind of datatype accepts. null is a missing value of floats (NaN) and of text.
 _ALLOWED: Mapping[str, frozenset[type]] = {
     "BOOL": frozenset({bool}),
     "BYTES": frozenset({str, type(None)}),
@@ -41,7 +41,7 @@ def flat(where: str, data: object, shape: list[int]) -> list[Any]:
     Raises
     ------
     InvalidInputError
-        `data` is no list or does not fill `shape`.
+        `data` is not a list or does not fit `shape`.
     """
     if not isinstance(data, list):
         raise InvalidInputError(f"{where}: 'data' must be a list.")
@@ -62,7 +62,7 @@ def column(where: str, values: list[Any], datatype: str) -> NDArray[Any]:
     Raises
     ------
     InvalidInputError
-        An element has the wrong type or does not fit the datatype; the sentence names its row.
+        An element has the wrong type or does not fit the datatype; the message names its row.
     """
     allowed = _ALLOWED[datatype]
     if not allowed.issuperset(map(type, values)):
@@ -76,7 +76,7 @@ def column(where: str, values: list[Any], datatype: str) -> NDArray[Any]:
 
 
 def _integers(where: str, values: list[Any], dtype: np.dtype[Any], datatype: str) -> NDArray[Any]:
-    """Integers, or whole numbers written as 3.0: a client that sends one float matrix means these."""
+    """Convert integers, also those written as 3.0: a client may send one matrix of floats."""
     limits = np.iinfo(dtype)
     if float in set(map(type, values)):
         fractions = np.array(values, dtype=np.float64) % 1 != 0

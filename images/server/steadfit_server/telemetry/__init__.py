@@ -1,1 +1,1 @@
-"""Counts what is asked and answered, for Prometheus."""
+"""Counters of requests, inputs and answers for Prometheus."""

@@ -1,7 +1,7 @@
-"""Counts, for each input and for the answer, in which of the reference's bins the rows fall.
+"""Counters of rows by bin, for each input and for the prediction.
 
-The bins are the reference's and never move, so the counts of all replicas can be added (docs/design/0060). Numbers are
-counted many rows at a time (number_counts.py), and so are texts and classes.
+The bins are those of the reference and never change, so the counts of all replicas can be added (docs/design/0060).
+Numbers, texts and classes are counted many rows at a time (`number_bins.py`).
 """
 
 import threading
@@ -23,7 +23,7 @@ from steadfit_artifact.reference import (
 from steadfit_server.protocol.inference_request import InputFeature
 from steadfit_server.telemetry.number_bins import NumberCounts
 
-# Rows whose texts may wait to be counted.
+# Most rows whose texts wait to be counted.
 MAX_WAITING_TEXTS = 1_024
 
 
@@ -34,13 +34,13 @@ class Tally:
     Attributes
     ----------
     bins : tuple[str, ...]
-        The bins' names, each once.
+        Names of the bins, each once.
     reference : tuple[int, ...]
-        How many of the reference's rows are in each.
+        Number of the reference's rows in each bin.
     counts : list[int]
-        How many of the answered ones, by position; several positions may share a bin.
+        Number of answered rows by position; several positions may share a bin.
     bin_of : tuple[int, ...]
-        Which bin each position belongs to.
+        Index of the bin of each position.
     """
 
     bins: tuple[str, ...]
@@ -50,7 +50,7 @@ class Tally:
 
     @classmethod
     def of(cls, positions: Sequence[str], counted: Sequence[int]) -> "Tally":
-        """Begin at 0, beside what the reference counted by position."""
+        """Return a tally with counts of 0 for a distribution of the reference."""
         bins = tuple(dict.fromkeys(positions))
         bin_of = tuple(bins.index(name) for name in positions)
         return cls(bins, tuple(_folded(counted, bin_of, len(bins))), [0] * len(positions), bin_of)
@@ -60,14 +60,14 @@ class Tally:
         return _folded(self.counts, self.bin_of, len(self.bins))
 
     def ratios(self) -> list[float]:
-        """Return the reference's share of each bin, never 0: half a row is added to each (Jeffreys)."""
+        """Return the reference's share of each bin, never 0: half a row is added to each (Jeffreys prior)."""
         total = sum(self.reference) + 0.5 * len(self.bins)
         return [(count + 0.5) / total for count in self.reference]
 
 
 @dataclass
 class _Texts:
-    """Texts or classes that wait to be counted, the function that does it by position, and the counts so far."""
+    """Texts or classes that wait, the function that counts them by position, and the counts."""
 
     name: str
     counted: Callable[[Sequence[Any]], list[int]]
@@ -76,19 +76,19 @@ class _Texts:
 
 
 class BinCounters:
-    """The counts of one model's inputs and answers; several threads may add and read.
+    """Counts of one model's inputs and predictions by bin; thread-safe.
 
     Parameters
     ----------
     reference : Reference
-        The artifact's.
+        Reference of the artifact.
     features : Sequence[InputFeature]
         The model's inputs.
 
     Raises
     ------
     ReferenceFileError
-        The reference counts an input that the model does not have, or another kind of it.
+        The reference has an input that the model does not have, or has with another kind of datatype.
     """
 
     def __init__(self, reference: Reference, features: Sequence[InputFeature]) -> None:
@@ -139,14 +139,14 @@ class BinCounters:
                 self._count_texts()
 
     def snapshot(self) -> tuple[dict[str, list[int]], list[int]]:
-        """Return the counts by bin of one moment: of each feature, and of the answers."""
+        """Return a snapshot of the counts by bin: of each feature, and of the predictions."""
         with self._lock:
             self._number_counts.count()
             self._count_texts()
             return {name: tally.by_bin() for name, tally in self.features.items()}, self.predictions.by_bin()
 
     def _count_texts(self) -> None:
-        """Count the texts and classes that wait; the lock is held."""
+        """Count the texts and classes that wait; the caller holds the lock."""
         self._waiting_rows = 0
         for texts in (*self._texts, self._classes):
             if texts is not None:

@@ -1,4 +1,4 @@
-"""Makes series of the signals when Prometheus asks, so that a request pays for none of them."""
+"""Creates the series of the signals at a scrape, so that requests do not pay for them."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,16 +13,16 @@ from steadfit_server.telemetry.signals import Signals
 
 
 class SignalsCollector(Collector):
-    """The series of one model's signals.
+    """Collector of one model's signals.
 
     Parameters
     ----------
     signals : Signals
-        What they are made of.
+        The signals.
     names : Sequence[str]
-        Of the labels that each has: namespace, model, version, revision.
+        Names of the labels of each series: namespace, model, version, revision.
     labels : Sequence[str]
-        Their values.
+        Values of these labels.
     """
 
     def __init__(self, signals: Signals, names: Sequence[str], labels: Sequence[str]) -> None:
@@ -31,7 +31,7 @@ class SignalsCollector(Collector):
         self._labels = list(labels)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every family, as Prometheus asks for them."""
+        """Yield all metric families."""
         signals = self._signals
         rows = self._counter(Series.PREDICTED_ROWS, "Rows predicted.")
         rows.add_metric(self._labels, signals.rows)
@@ -82,7 +82,7 @@ class SignalsCollector(Collector):
         squared = self._counter(Series.FEEDBACK_SQUARED_ERROR, "Sum of squared errors of predictions.")
         absolute = self._counter(Series.FEEDBACK_ABSOLUTE_ERROR, "Sum of absolute errors of predictions.")
         for tally in tallies:
-            # By the version that predicted, which need not be the one that is served.
+            # By the version that predicted, which may not be the version that is served.
             labels = [*self._labels[:2], tally.version, tally.revision]
             for key, count in tally.counts.items():
                 outcomes.add_metric([*labels, *key], count)

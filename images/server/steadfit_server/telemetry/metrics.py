@@ -1,4 +1,4 @@
-"""The series this server exports, each with the labels namespace, model, version and revision."""
+"""The metrics of this server, each with the labels namespace, model, version and revision."""
 
 from collections.abc import Callable
 from threading import Thread
@@ -13,12 +13,12 @@ from steadfit_server.telemetry.signals import Signals
 LABELS = ("namespace", "model", "version", "revision")
 # Series that exist from the start, so that a rate over them is right from the first error on.
 KNOWN_CODES = (200, 400, 413, 500, 503)
-# From half a millisecond (one row through a small ONNX graph) to the default cap on a request's time.
+# From half a millisecond (one row through a small ONNX graph) to the default timeout of a request.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
-    """Counts inference requests. Codes come from this server's own answers, so cardinality is bounded."""
+    """Counts inference requests. The codes are those that this server sends, so cardinality is bounded."""
 
     def __init__(self, namespace: str, model: str, version: str, revision: str) -> None:
         self._labels = (namespace, model, version, revision)
@@ -44,7 +44,7 @@ class Metrics:
         )
         self._requests = requests
         self._duration = duration.labels(*self._labels)
-        # `labels()` costs more than counting; children are looked up once per code.
+        # `labels()` costs more than `inc()`, so children are looked up once per code.
         self._by_code = {code: requests.labels(*self._labels, str(code)) for code in KNOWN_CODES}
 
     def answered(self, code: int, seconds: float) -> None:
@@ -60,7 +60,7 @@ class Metrics:
         self._info.labels(*self._labels, digest, model_format).set(1)
 
     def show_draining(self, draining: Callable[[], bool]) -> None:
-        """Export whether answers close their connections, as it is when somebody asks."""
+        """Export whether answers close their connections, read at each scrape."""
         gauge = Gauge(
             Series.DRAINING,
             "1 while each answer closes its connection, because the traffic goes to other pods.",
@@ -74,5 +74,5 @@ class Metrics:
         self.registry.register(SignalsCollector(signals, LABELS, self._labels))
 
     def listen(self, host: str, port: int) -> tuple[WSGIServer, Thread]:
-        """Answer `/metrics` from a thread of its own: a scrape never waits for a prediction or the reverse."""
+        """Serve `/metrics` from a thread of its own: scrapes and predictions do not wait for each other."""
         return start_http_server(port, host, registry=self.registry)

@@ -1,7 +1,7 @@
-"""Counts in which bins numbers fall, many rows at a time.
+"""Counts numbers by bin, many rows at a time.
 
-A request copies its numbers into one buffer, which is counted when it is full or somebody asks. numpy's cost of a call
-is then shared by thousands of rows, and nothing of a request stays alive: kept arrays make the next request find cold
+A request copies its numbers into a buffer, which is counted when it is full or at a scrape. So thousands of rows share
+the cost of a numpy call, and no array of a request stays alive: kept arrays would make the next request allocate cold
 memory, which costs as much as the counting.
 """
 
@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from steadfit_artifact.reference import numbers
 
-# So many fit a processor's cache, and are counted in less than a millisecond: the longest that a request waits for it.
+# These fit a processor's cache, and are counted in less than a millisecond: the longest time that a request waits.
 MAX_WAITING_VALUES = 65_536
 
 
 class NumberCounts:
-    """Counts columns of numbers together; not for several threads at once.
+    """Counts columns of numbers together; not thread-safe.
 
     Parameters
     ----------
     columns : Sequence[tuple[Sequence[float], str, list[int]]]
-        Of each its edges, its datatype, and the counts to add to: one for each bin, then, if there is a place for it,
-        the missing.
+        Edges, datatype and counts of each column. `counts` has one element for each bin, and optionally one for
+        missing values; they are added to.
     """
 
     def __init__(self, columns: Sequence[tuple[Sequence[float], str, list[int]]]) -> None:
@@ -33,14 +33,14 @@ class NumberCounts:
         self._waiting = np.empty((len(columns), self._room))
         self._above = np.empty((len(columns), self._room), np.bool_)
         self._rows = 0
-        # Nothing is above infinity, so columns with fewer edges have only empty bins more.
+        # No value is above infinity, so columns with fewer edges only get empty bins.
         most = max((len(edges) for edges, _, _ in columns), default=0)
         self._edges = np.full((most, len(columns), 1), np.inf)
         for index, (own, _, _) in enumerate(columns):
             self._edges[: len(own), index, 0] = own
 
     def add(self, columns: Sequence[NDArray[Any]], rows: int) -> None:
-        """Count rows; `columns` have one array of numbers for each column, of shape [rows]."""
+        """Count rows; `columns` has one array of numbers of shape [rows] for each column."""
         begin = 0
         while begin < rows and columns:
             if self._rows == self._room:
@@ -52,7 +52,7 @@ class NumberCounts:
             begin += more
 
     def count(self) -> None:
-        """Add what waits to the counts."""
+        """Add the rows of the buffer to the counts."""
         rows, self._rows = self._rows, 0
         waiting, above = self._waiting[:, :rows], self._above[:, :rows]
         for index, (_, datatype, _) in enumerate(self._columns):
@@ -72,5 +72,5 @@ class NumberCounts:
 
 
 def _per_row(true: NDArray[np.bool_]) -> list[int]:
-    # Row by row: ten times as fast as numpy's own count along an axis.
+    # Row by row: ten times as fast as numpy's count along an axis.
     return [int(np.count_nonzero(row)) for row in true]

@@ -1,4 +1,4 @@
-"""What one served model tells about itself: counts of what it sees and answers, tokens, outcomes, captured rows."""
+"""The signals of one served model: counts of inputs and predictions, tokens, outcomes, captured rows."""
 
 import threading
 import time
@@ -20,55 +20,55 @@ from steadfit_server.telemetry.bin_counters import BinCounters
 
 
 class CaptureStatistics(Protocol):
-    """What became of captured rows."""
+    """Counts of captured rows."""
 
     @property
     def kept(self) -> int:
-        """They are in the store."""
+        """Rows that are in the store."""
 
     @property
     def dropped(self) -> int:
-        """There was no room for them."""
+        """Rows that did not fit into the queue."""
 
     @property
     def failed(self) -> int:
-        """The store did not take them."""
+        """Rows that the store did not accept."""
 
 
 class CaptureSink(Protocol):
-    """Keeps requests, answers and outcomes in the store; no method blocks or raises."""
+    """Captures requests, answers and outcomes; no method blocks or raises."""
 
     def request(
         self, prediction_id: str, at: float, columns: Mapping[str, NDArray[Any]], outputs: Sequence[Output]
     ) -> None:
-        """Keep a request and its answer."""
+        """Capture a request and its answer."""
 
     def outcome(self, prediction_id: str, at: float, row: int, outcome: str | int | float | bool, version: str) -> None:
-        """Keep an outcome."""
+        """Capture an outcome."""
 
     def statistics(self) -> CaptureStatistics:
-        """Return the rows so far."""
+        """Return the counts so far."""
 
 
 class Signals:
-    """The signals of one model; several threads may predict, post and scrape at once.
+    """The signals of one model; thread-safe.
 
     Parameters
     ----------
     settings : Settings
-        Whose model it is, and the limits.
+        Identity of the model, and the limits.
     secret : bytes
-        The store's secret access key, of which the tokens' key is derived.
+        The store's secret access key, from which the key of the tokens is derived.
     model : ServedModel
-        What is served.
+        The served model.
     classes : Sequence[Label] | None
-        In the order of the probabilities, where the model knows them.
+        Classes in the order of the probabilities, if the model has them.
     reference : Reference | None
-        Of the artifact, or None if it has none: then nothing is counted by bin.
-    capture : Capture, optional
-        Gets what is answered and posted, or None.
+        Reference of the artifact, or None if it has none: then nothing is counted by bin.
+    capture : CaptureSink, optional
+        Captures requests and outcomes.
     clock : Callable[[], float], default time.time
-        Seconds since 1970.
+        Returns seconds since 1970.
 
     Raises
     ------
@@ -105,11 +105,11 @@ class Signals:
 
     @property
     def rows(self) -> int:
-        """Rows predicted."""
+        """Number of predicted rows."""
         return self._rows
 
     def predicted(self, columns: Mapping[str, NDArray[Any]], rows: int, outputs: Sequence[Output]) -> dict[str, str]:
-        """Count and capture an answer; return the parameters that it carries."""
+        """Count and capture an answer; return its parameters."""
         at, prediction_id = self._clock(), new_prediction_id()
         parameters = {"prediction_id": prediction_id.hex()}
         with self._lock:
@@ -126,4 +126,4 @@ class Signals:
 
 
 def _drop(prediction_id: str, at: float, row: int, outcome: str | int | float | bool, version: str) -> None:
-    """Nothing is captured."""
+    """Do nothing: capture is off."""
