@@ -1,8 +1,8 @@
-"""Beside Prometheus: fetches the rules that the operator publishes, and finds pods where Prometheus itself cannot.
+"""Sidecar of Prometheus: fetches the rules that the operator publishes, and lists the pods to scrape.
 
-A ConfigMap cannot be mounted from another namespace, and the kubelet takes up to two minutes to bring a change into a
-pod. Debian's Prometheus is built without Kubernetes; it reads the pods from a file instead. What cannot be fetched or
-loaded leaves in force what is; it is tried again, for ever.
+A ConfigMap can't be mounted from another namespace, and the kubelet takes up to two minutes to update it in a pod.
+Debian's Prometheus is built without Kubernetes discovery, so it reads the pods from a file. After a failure the last
+rules and pods stay in use, and the next poll tries again.
 """
 
 import json
@@ -22,14 +22,14 @@ ANNOTATION = "prometheus.io/"
 
 
 class APIServer:
-    """Reads from the API server as the pod's service account."""
+    """Client of the API server with the pod's service account."""
 
     def __init__(self, url: str, account: Path = SERVICE_ACCOUNT) -> None:
         self._url = url
         self._account = account
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """Return an object or a list; None when there is none."""
+        """Return an object or a list; None if there is none."""
         # The kubelet renews the token, so it is read each time.
         headers = {"Authorization": f"Bearer {(self._account / 'token').read_text().strip()}"}
         context = (
@@ -47,7 +47,7 @@ class APIServer:
 
 
 class Rules:
-    """Brings the published rules to Prometheus."""
+    """Copies the published rules to Prometheus."""
 
     def __init__(self, api: APIServer, prometheus: str, namespace: str, name: str, key: str, file: Path) -> None:
         self._api = api
@@ -57,8 +57,8 @@ class Rules:
         self._file = file
         self._loaded: str | None = None
 
-    def look(self) -> None:
-        """Fetch the rules, and have Prometheus load new ones."""
+    def poll(self) -> None:
+        """Fetch the rules, and reload Prometheus if they have changed."""
         found = self._api.get(self._path) or {}
         text = (found.get("data") or {}).get(self._key)
         if text is None or text == self._loaded:
@@ -70,31 +70,31 @@ class Rules:
 
 
 class Pods:
-    """Writes the pods that ask to be scraped into a file that Prometheus watches."""
+    """Writes the pods with scrape annotations to a file that Prometheus watches."""
 
     def __init__(self, api: APIServer, file: Path) -> None:
         self._api = api
         self._file = file
         self._written: str | None = None
 
-    def look(self) -> None:
-        """List the pods, and write the file if it would differ."""
+    def poll(self) -> None:
+        """List the pods, and write the file if it has changed."""
         found = self._api.get("/api/v1/pods?fieldSelector=status.phase%3DRunning&resourceVersion=0") or {}
-        text = json.dumps([target(pod) for pod in found.get("items", []) if wanted(pod)], indent=1)
+        text = json.dumps([target(pod) for pod in found.get("items", []) if is_scraped(pod)], indent=1)
         if text != self._written:
             replace(self._file, text)
             self._written = text
 
 
-def wanted(pod: dict[str, Any]) -> bool:
-    """Return whether a pod asks to be scraped, and can be."""
+def is_scraped(pod: dict[str, Any]) -> bool:
+    """Return whether a pod has the scrape annotations and an IP address."""
     annotations = pod["metadata"].get("annotations", {})
-    asks = annotations.get(f"{ANNOTATION}scrape") == "true" and annotations.get(f"{ANNOTATION}port", "").isdigit()
-    return asks and bool(pod["status"].get("podIP"))
+    annotated = annotations.get(f"{ANNOTATION}scrape") == "true" and annotations.get(f"{ANNOTATION}port", "").isdigit()
+    return annotated and bool(pod["status"].get("podIP"))
 
 
 def target(pod: dict[str, Any]) -> dict[str, Any]:
-    """Return a pod as Prometheus reads it from a file."""
+    """Return a pod as a target of Prometheus' file-based discovery."""
     metadata, address = pod["metadata"], pod["status"]["podIP"]
     annotations = metadata["annotations"]
     host = f"[{address}]" if ":" in address else address
@@ -104,7 +104,7 @@ def target(pod: dict[str, Any]) -> dict[str, Any]:
 
 
 def reload(prometheus: str) -> None:
-    """Have Prometheus read its files; raises an OSError with its own words if it does not want to."""
+    """Reload Prometheus; raises OSError with its message if it refuses the rules."""
     request = urllib.request.Request(f"{prometheus}/-/reload", method="POST")  # noqa: S310 - our own Prometheus
     try:
         urllib.request.urlopen(request, timeout=TIMEOUT).close()  # noqa: S310
@@ -113,33 +113,33 @@ def reload(prometheus: str) -> None:
 
 
 def replace(file: Path, text: str) -> None:
-    """Write a file in one step: Prometheus never reads half of it."""
+    """Write a file atomically, so that Prometheus never reads a part of it."""
     unfinished = file.with_suffix(".unfinished")
     unfinished.write_text(text)
     unfinished.rename(file)
 
 
-class Cautious:
-    """Goes on after a problem, and says it once for as long as it lasts."""
+class FailureTolerantPoll:
+    """Catches the failures of a poll, and logs each failure once while it lasts."""
 
-    def __init__(self, look: Callable[[], None]) -> None:
-        self._look = look
-        self._said = ""
+    def __init__(self, poll: Callable[[], None]) -> None:
+        self._poll = poll
+        self._logged = ""
 
-    def look(self) -> None:
-        """Look, whatever comes of it."""
+    def poll(self) -> None:
+        """Poll once; log a failure and return."""
         problem = ""
         try:
-            self._look()
+            self._poll()
         except (OSError, ValueError) as error:
             problem = str(error)
-        if problem and problem != self._said:
+        if problem and problem != self._logged:
             sys.stderr.write(f"everything stays as it is: {problem}\n")
-        self._said = problem
+        self._logged = problem
 
 
 def main() -> None:
-    """Look for ever."""
+    """Poll for ever."""
     env = os.environ
     host, port = env["KUBERNETES_SERVICE_HOST"], env["KUBERNETES_SERVICE_PORT_HTTPS"]
     api = APIServer(f"https://{f'[{host}]' if ':' in host else host}:{port}")
@@ -151,12 +151,12 @@ def main() -> None:
         key=env.get("RULES_KEY", "steadfit.rules.yml"),
         file=Path(env.get("RULES_FILE", "/rules/steadfit.rules.yml")),
     )
-    looks = [Cautious(rules.look)]
+    polls = [FailureTolerantPoll(rules.poll)]
     if "PODS_FILE" in env:
-        looks.append(Cautious(Pods(api, Path(env["PODS_FILE"])).look))
+        polls.append(FailureTolerantPoll(Pods(api, Path(env["PODS_FILE"])).poll))
     while True:
-        for each in looks:
-            each.look()
+        for each in polls:
+            each.poll()
         time.sleep(float(env.get("INTERVAL_SECONDS", "5")))
 
 

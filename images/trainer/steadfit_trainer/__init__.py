@@ -1,1 +1,1 @@
-"""The steps of a run that are ours: fetch before the user's container, publish after it."""
+"""The steps of a run beside the user's container: fetch, publish, evaluate, quarantine."""

@@ -1,7 +1,4 @@
-"""The steps that are ours: `python -m steadfit_trainer fetch|publish|evaluate|quarantine`.
-
-They are configured by the environment.
-"""
+"""Command line: `python -m steadfit_trainer fetch|publish|evaluate|quarantine`, configured by the environment."""
 
 import logging
 import os
@@ -24,12 +21,12 @@ from steadfit_trainer.steps.quarantine import QuarantineConfig, write_note
 LOG = logging.getLogger(__name__)
 
 STEPS = ("fetch", "publish", "evaluate", "quarantine")
-# Not one of the classes of the user's world: the operator sees a failure of the step itself.
+# None of the failure classes: an error of the step itself.
 INTERNAL_EXIT_CODE = 1
 
 
 def main(arguments: list[str], environment: Mapping[str, str]) -> int:
-    """Do one step; return the exit code: 0, 10 (Data), 11 (Store), 12 (UserError), else 1.
+    """Run one step; return the exit code: 0, 10 (Data), 11 (Store), 12 (UserError), else 1.
 
     Variables: STEADFIT_CONFIG; STEADFIT_CA_FILE (certificates of the operator), STEADFIT_PUBLISH_DEADLINE
     (seconds, default 1800), STEADFIT_ROOT (default /steadfit), STEADFIT_TERMINATION_LOG.

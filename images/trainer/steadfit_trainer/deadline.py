@@ -1,4 +1,4 @@
-"""Trying again until a deadline."""
+"""Retries until a deadline."""
 
 import logging
 import random
@@ -16,18 +16,18 @@ T = TypeVar("T")
 
 
 class Deadline:
-    """A deadline from now on, and growing pauses before it.
+    """A deadline, with retries and growing pauses until it.
 
     Parameters
     ----------
     seconds : float
-        Until the deadline.
+        Time from now until the deadline, in seconds.
     sleep : Callable[[float], None], default time.sleep
         Waits for some seconds.
     clock : Callable[[], float], default time.monotonic
-        Seconds that only ever grow.
+        Returns seconds of a monotonic clock.
     what : str, default 'The result was not published'
-        What did not happen when the deadline passes, for a sentence.
+        Begin of the message when the deadline passes: what did not happen.
     """
 
     def __init__(
@@ -42,35 +42,35 @@ class Deadline:
         self._end = clock() + seconds
 
     def part(self, share: float, what: str) -> "Deadline":
-        """Return a deadline with a share of the time that is left, for something that may fail."""
+        """Return a deadline at a share of the remaining time, for work that is optional."""
         return Deadline(share * max(0.0, self._end - self._clock()), self._sleep, self._clock, what)
 
     def pause(self, seconds: float, why: str) -> None:
-        """Wait.
+        """Sleep.
 
         Parameters
         ----------
         seconds : float
-            How long.
+            Time to sleep, in seconds.
         why : str
-            What is waited for, as a sentence.
+            The reason, as a sentence for the message.
 
         Raises
         ------
         StoreFailure
-            The deadline would pass.
+            The deadline would pass during the sleep.
         """
         if self._clock() + seconds > self._end:
             raise StoreFailure(f"{self._what} within {self._seconds:g} s. {why}")
         self._sleep(seconds)
 
     def retry(self, work: Callable[[], T], healing: type[Exception]) -> T:
-        """Do `work` until it succeeds, pausing after each of the failures that may heal.
+        """Call `work` until it succeeds; sleep after each failure of the type `healing`.
 
         Raises
         ------
         StoreFailure
-            The deadline passed; the sentence ends with the last failure.
+            The deadline passed; the message ends with the last failure.
         """
         seconds = FIRST_SECONDS
         while True:

@@ -1,31 +1,31 @@
-"""The failures a step reports: a class that the operator acts on (by exit code) and a sentence for people."""
+"""The failures of a step: each has a failure class and an exit code for the operator, and a message for people."""
 
 from typing import ClassVar
 
 
 class Failure(Exception):  # noqa: N818 — the word of the run's status
-    """A step that can't be done; the message is a sentence."""
+    """The step failed; the message is a sentence."""
 
     failure_class: ClassVar[str]
     exit_code: ClassVar[int]
 
 
 class DataFailure(Failure):
-    """The data is absent, unreadable, not what its digest says, or too little to learn and judge from."""
+    """The data is absent, unreadable, does not have its digest, or has too few rows to train and evaluate."""
 
     failure_class = "Data"
     exit_code = 10
 
 
 class StoreFailure(Failure):
-    """The store, or the operator that takes the record, could not be reached or refused; it may heal."""
+    """The store or the operator did not answer or refused the request; a retry may help."""
 
     failure_class = "Store"
     exit_code = 11
 
 
 class UserFailure(Failure):
-    """What the training container wrote is absent, unreadable, or does not predict what it should."""
+    """The output of the training container is absent or unreadable, or the model does not predict the target."""
 
     failure_class = "UserError"
     exit_code = 12

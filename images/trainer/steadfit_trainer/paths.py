@@ -1,4 +1,4 @@
-"""Where things lie in a run's pod, below `/steadfit`."""
+"""The paths in a run's pod, below `/steadfit`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,14 @@ class Paths:
     Attributes
     ----------
     root : Path
-        `/steadfit`; tests give another.
+        `/steadfit`; tests use another folder.
     """
 
     root: Path = Path("/steadfit")
 
     @property
     def data(self) -> Path:
-        """Training rows, one folder for each source: what the user's container reads."""
+        """Training rows, one folder for each source, for the user's container."""
         return self.root / "data"
 
     @property
@@ -28,32 +28,32 @@ class Paths:
 
     @property
     def output(self) -> Path:
-        """What the user's container writes."""
+        """Output of the user's container."""
         return self.root / "output"
 
     @property
     def holdout(self) -> Path:
-        """Rows that judge. `handover` is not mounted into the user's container."""
+        """Holdout rows. `handover` is not mounted into the user's container."""
         return self.root / "handover" / "holdout"
 
     @property
     def resolved(self) -> Path:
-        """What fetch read and how it split, for publish."""
+        """What fetch read and how it split the rows, for publish."""
         return self.root / "handover" / "resolved.json"
 
     @property
     def downloads(self) -> Path:
-        """Objects as they came, holdout rows included; so below `handover`, and gone when fetch ends."""
+        """Downloaded objects; below `handover`, because they include holdout rows. fetch deletes them at its end."""
         return self.root / "handover" / "downloads"
 
     @property
     def staging(self) -> Path:
-        """The artifact's files, copied from `output` before anything reads them."""
+        """Copies of the artifact's files from `output`."""
         return self.root / "handover" / "artifact"
 
     @property
     def champion(self) -> Path:
-        """The artifact of the version that serves, while the result is compared with it."""
+        """Artifact of the version that serves, for the comparison."""
         return self.root / "handover" / "champion"
 
     @property

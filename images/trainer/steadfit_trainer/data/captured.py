@@ -1,11 +1,10 @@
-"""Captured requests whose outcome is known, as a table to learn from.
+"""Joins captured requests with their outcomes to a table of labelled rows.
 
-Requests and outcomes were written apart, by different pods and at different times; here they are joined by
-prediction id and row. The newest outcome of a row counts, and a row counts once. What comes out is one file with the
-model's inputs, `captured_at`, and the outcome under the name of the target: from there on it is a source like any
-other.
+Requests and outcomes are written by different pods and at different times; they are joined by prediction id and row.
+Only the newest outcome of a row counts. The result is one file with the model's inputs, `captured_at`, and the outcome
+under the name of the target, which is then a source like any other.
 
-The window ends with the newest captured request, not now: the same objects always give the same rows.
+The window ends with the newest captured request and not now, so the same objects always give the same rows.
 """
 
 import logging
@@ -34,9 +33,9 @@ from steadfit_trainer.failures import DataFailure
 
 LOG = logging.getLogger(__name__)
 
-# Small objects: what a download waits for is the answer, not the bytes.
+# Parallel downloads: the objects are small, so latency dominates.
 DOWNLOADS = 8
-# More make a list that no record can hold; the oldest hours are left out.
+# Limit of what a record can list; the oldest hours are left out.
 MAX_PARTS = 20_000
 _HOUR, _CENTURY = timedelta(hours=1), timedelta(days=36_500)
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -44,16 +43,16 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 @dataclass(frozen=True)
 class Joined:
-    """Labelled rows.
+    """The labelled rows of a captured source.
 
     Attributes
     ----------
     entries : list[FileEntry]
-        Every object that was read.
+        The objects that were read.
     file : Path
-        Has the rows.
+        File with the rows.
     schema : pa.Schema
-        Of the rows.
+        Columns of the rows.
     """
 
     entries: list[FileEntry]
@@ -63,18 +62,18 @@ class Joined:
 
 @dataclass(frozen=True)
 class JoinSpec:
-    """What is to be joined.
+    """What to join.
 
     Attributes
     ----------
     source : DataSource
-        For sentences, and the place of captures.
+        The data source, with the URI of captures.
     captured : Captured
-        Which ModelDeployment's, and how far back.
+        The ModelDeployment and the window.
     evaluation : Evaluation
         Names the target and the column that rows are split by.
     other_schemas : Sequence[pa.Schema]
-        Columns of the run's other sources; their types are taken over.
+        Columns of the run's other sources, whose types are used.
     """
 
     source: DataSource
@@ -84,7 +83,7 @@ class JoinSpec:
 
     @property
     def window(self) -> timedelta:
-        """How far back from the newest request."""
+        """Length of the window, which ends with the newest request."""
         return length_of(self.captured.window)
 
     @property
@@ -94,19 +93,19 @@ class JoinSpec:
 
 
 def length_of(text: str) -> timedelta:
-    """Return a length of time such as 1h30m, at most a century: a time can't be counted back further."""
+    """Parse a duration such as 1h30m; at most a century, so that it can be subtracted from a time."""
     seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)(ms|h|m|s)", text))
     return min(timedelta(seconds=min(seconds, 1e10)), _CENTURY)
 
 
 def resolve(store: Store, uri: str, window: timedelta) -> list[StoredObject]:
-    """Return the parts that may have rows of the window, sorted by path."""
+    """Return the parts that may hold rows of the window, sorted by path."""
     found = [(each, captures.parse_part_path(each.path)) for each in store.list(uri)]
     parts = [(each, place) for each, place in found if place is not None]
     hours = [place.hour for _, place in parts if place.kind == captures.REQUESTS]
     if not hours:
         return []
-    # The newest request came somewhere in the newest hour. An outcome never comes before its request.
+    # The newest request is somewhere in the newest hour. An outcome is never older than its request.
     begin = max(hours) - window - _HOUR
     parts = [(each, place) for each, place in parts if place.hour > begin]
     if len(parts) > MAX_PARTS:
@@ -117,12 +116,12 @@ def resolve(store: Store, uri: str, window: timedelta) -> list[StoredObject]:
 
 
 def join(store: Store, spec: JoinSpec, folder: Path) -> Joined:
-    """Download what was captured to `folder` and join it.
+    """Download captured requests and outcomes to `folder` and join them.
 
     Raises
     ------
     DataFailure
-        Nothing is labelled and no other source has the target, or it does not fit together.
+        No row is labelled and no other source has the target, or types do not fit.
     StoreError
         The store failed.
     """
@@ -148,7 +147,7 @@ def download(store: Store, found: Sequence[StoredObject], folder: Path) -> tuple
     Raises
     ------
     DataFailure
-        One vanished since it was listed.
+        A part was deleted after the listing.
     StoreError
         The store failed.
     """
@@ -160,7 +159,7 @@ def download(store: Store, found: Sequence[StoredObject], folder: Path) -> tuple
 def _join(
     spec: JoinSpec, requests: dict[str, Path], posted: dict[str, Path], target: Path
 ) -> tuple[pa.Schema, int, int]:
-    """Write the labelled rows; return their columns, their number, and how many requested rows the window has."""
+    """Write the labelled rows; return their columns, their number, and the number of requested rows in the window."""
     stored = tables.unify({uri: tables.schema_of(path, uri, "Parquet") for uri, path in requests.items()})
     inputs = {name: column for column in stored.names if (name := captures.input_of(column)) is not None}
     schema, other = _schema(spec, stored, inputs), spec.labelled
@@ -187,8 +186,8 @@ def _join(
 def _schema(spec: JoinSpec, stored: pa.Schema, inputs: dict[str, str]) -> pa.Schema:
     """Return the columns of the labelled rows without the target: the model's inputs and the time of the request.
 
-    A split by time is by the time of the request if the model has no such input; the column is then added, with the
-    type that it has in the other data, so that both have one order.
+    If the model has no input of the split column's name, a split by time uses the time of the request. The column is
+    then added with its type in the other sources, so that both can be compared.
     """
     split, target = spec.evaluation.holdout, spec.evaluation.target
     for name in (captures.CAPTURED_AT, target):
@@ -208,14 +207,14 @@ def _schema(spec: JoinSpec, stored: pa.Schema, inputs: dict[str, str]) -> pa.Sch
 
 
 def _nothing(spec: JoinSpec, seen: int) -> pa.Schema:
-    """Return the columns of a source without a labelled row: those of the other data, with the time of the request.
+    """Return the columns of a source without labelled rows: those of the other sources and the time of the request.
 
-    So a recipe that names both can train its first model before anything was captured.
+    So a TrainingJob with both can train its first model before anything is captured.
 
     Raises
     ------
     DataFailure
-        There is no other data to learn from.
+        There are no other sources.
     """
     if spec.labelled is not None:
         has_time = captures.CAPTURED_AT in spec.labelled.names
@@ -233,7 +232,7 @@ def _nothing(spec: JoinSpec, seen: int) -> pa.Schema:
 
 
 def _begin(requests: dict[str, Path], stored: pa.Schema, window: timedelta) -> Any:
-    """Return the time after which rows belong to the window."""
+    """Return the begin of the window."""
     newest = None
     for uri, path in requests.items():
         for table in tables.batches(path, uri, "Parquet", stored, [captures.CAPTURED_AT]):
@@ -243,7 +242,7 @@ def _begin(requests: dict[str, Path], stored: pa.Schema, window: timedelta) -> A
 
 
 def matches(keys: Any, known: pa.Array, used: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return which rows have an outcome and which one, each outcome once; `used` is kept up to date."""
+    """Return the indices of matched rows and of their outcomes, each outcome once; updates `used`."""
     found = pc.fill_null(pc.index_in(keys, value_set=known), -1).to_numpy().astype(np.int64)
     rows = np.flatnonzero(found >= 0)
     index, first = np.unique(found[rows], return_index=True)
@@ -254,7 +253,7 @@ def matches(keys: Any, known: pa.Array, used: NDArray[np.bool_]) -> tuple[NDArra
 
 
 def _chunks(requests: dict[str, Path], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield the rows of all parts, many parts at once: a part may have a single row."""
+    """Yield the rows of all parts, many parts per table, because a part may have a single row."""
     waiting: list[pa.Table] = []
     for uri, path in requests.items():
         waiting += tables.batches(path, uri, "Parquet", schema)

@@ -1,11 +1,10 @@
-"""Is this data of the kind that the last accepted model was trained on? Asked before anything is trained.
+"""Compares the data of a run with that of the last accepted run, before the training.
 
-A pipeline that broke upstream trains a model that looks fine on a holdout with the same fault. So what was accepted
-last says what data should look like: columns and their kinds, how much is missing, how many rows, and roughly where
-numbers lie. A world that moved passes; only what no world does fails the run.
+A model that was trained on data from a broken pipeline scores well on a holdout with the same fault. So the data must
+resemble the last accepted data: columns and their types, shares of missing values, number of rows, and ranges of
+numbers. The thresholds are wide: drift passes, and only a break fails the run.
 
-A source that was declared otherwise since then (another place, other partitions, another window) is not compared:
-somebody has chosen different data.
+A source whose declaration has changed (another URI, other partitions, another window) is not compared.
 """
 
 import json
@@ -23,12 +22,12 @@ LOG = logging.getLogger(__name__)
 
 MAX_MISSING_RISE = 0.2
 MIN_ROWS_SHARE = 0.5
-# A sentence has to fit into a status; the log has all of them.
+# A message has to fit into a status; the log has all problems.
 _SHOWN = 3
 
 
 def document(source: DataSource, profile: Profile) -> dict[str, Any]:
-    """Return what the record says of a source's data."""
+    """Return the entry of a source for the record."""
     return {"name": source.name, "declared": _declared(source), "rows": profile.rows, "columns": profile.columns()}
 
 
@@ -40,7 +39,7 @@ def check(
     Raises
     ------
     DataFailure
-        It differs in what no world does by itself.
+        The data differs by more than drift.
     """
     record = _accepted(config.accepted, connect) if config.accepted is not None else None
     if record is None:
@@ -61,14 +60,14 @@ def check(
 
 
 def differences(record: Mapping[str, Any], now: Sequence[Mapping[str, Any]], evaluation: Evaluation) -> Iterator[str]:
-    """Yield what is wrong with the data, each as a part of a sentence.
+    """Yield the problems of the data, each as a part of a sentence.
 
     Parameters
     ----------
     record : Mapping[str, Any]
-        Of the accepted run, with `profile`.
+        Entry of the source in the record of the accepted run, with `profile`.
     now : Sequence[Mapping[str, Any]]
-        The profile of this run's data.
+        Profile of this run's data.
     evaluation : Evaluation
         Names the target and the column that rows are split by.
     """
@@ -85,7 +84,7 @@ def differences(record: Mapping[str, Any], now: Sequence[Mapping[str, Any]], eva
             yield f"'{source['name']}' has {source['rows']} rows, and had {then['rows']}"
         columns = {each["name"]: each for each in source["columns"]}
         for column in then["columns"]:
-            # Of a table with the target the model takes its inputs by name; of others nobody knows what was used.
+            # The model takes its inputs by name from the table with the target; its use of other tables is unknown.
             whole = not any(each["name"] == evaluation.target for each in then["columns"])
             if whole or column["name"] in used or column["name"] in (evaluation.target, evaluation.holdout.column):
                 yield from _column(source["name"], column, columns.get(column["name"]), column["name"] in used)
@@ -103,7 +102,7 @@ def _column(source: str, then: Mapping[str, Any], now: Mapping[str, Any] | None,
         yield f"{name} is missing in {now['missing']:.1%} of the rows, and was in {then['missing']:.1%}"
     if used and "q01" in now and "min" in then:
         width = then["max"] - then["min"]
-        # A constant says nothing about how far values may lie apart.
+        # A constant column has no range to compare with.
         if width > 0 and (now["q01"] > then["max"] + width or now["q99"] < then["min"] - width):
             yield (
                 f"{name} lies between {now['q01']:.6g} and {now['q99']:.6g} in 98% of the rows, and lay between "
@@ -114,7 +113,7 @@ def _column(source: str, then: Mapping[str, Any], now: Mapping[str, Any] | None,
 def _accepted(accepted: Accepted, connect: Callable[[StoreConfig], Store]) -> dict[str, Any] | None:
     """Return the accepted run's record, or None if there is none to compare with.
 
-    A store that can't be read holds no run back: publish compares with the same champion, and holds the version then.
+    A store that can't be read does not fail the run: publish compares with the same champion, and holds the version.
     """
     try:
         record = json.loads(connect(accepted.store).get(accepted.record_uri))
@@ -128,5 +127,5 @@ def _accepted(accepted: Accepted, connect: Callable[[StoreConfig], Store]) -> di
 
 
 def _declared(source: DataSource) -> dict[str, Any]:
-    """Return which data was asked for; a digest pins it, but does not change what it is."""
+    """Return the declaration of the source without the digest, which pins data and does not change them."""
     return source.model_dump(mode="json", by_alias=True, include={"uri", "format", "latest", "captured"})

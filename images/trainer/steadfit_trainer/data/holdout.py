@@ -1,13 +1,13 @@
-"""The rows that judge: split off before anyone trains, the same for every version.
+"""The holdout: rows that are split off before the training, the same for every version.
 
-Two rules, both on the value of one column, so that a row always falls on the same side:
+There are two rules, both on the value of one column, so that a row always falls on the same side:
 
 - Time: rows at or after a boundary. The boundary is the value where the newest `fraction` of the labelled rows
   begins, over all sources together; rows of equal value are never divided.
-- Hash: rows whose value's SHA-256, read as a number in [0, 1), is below `fraction`. It depends on nothing but the
-  value, so new data never moves an old row to the other side.
+- Hash: rows whose value's SHA-256, read as a number in [0, 1), is below `fraction`. It depends only on the value,
+  so new data never moves an old row to the other side.
 
-Only rows with a label can judge; rows without one are for training, since they have no answer to learn.
+Only rows with a label can be in the holdout; rows without a label go to the training data.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ Splitter = Callable[[pa.Table], pa.Array]
 
 
 def judging(table: pa.Table, target: str, splitter: Splitter) -> Any:
-    """Return which rows judge: a boolean array of shape [rows]."""
+    """Return which rows are in the holdout: a boolean array of shape [rows]."""
     labelled = pc.invert(pc.is_null(table.column(target), nan_is_null=True))
     return pc.and_(labelled, splitter(table))
 
@@ -46,13 +46,13 @@ def boundary_of(values: pa.ChunkedArray, fraction: float) -> Any:
     Raises
     ------
     DataFailure
-        There is only one value, so nothing would be left to train on.
+        There is only one value, so no rows would be left to train on.
     """
     order = values.take(pc.sort_indices(values))
     held = max(1, round(len(order) * fraction))
     boundary = order[len(order) - held]
     if boundary.equals(order[0]):
-        # Every row is tied with the boundary or after it: begin at the next value, so that training has rows.
+        # All rows are at or after the boundary: begin at the next value, so that training has rows.
         later = order.filter(pc.greater(order, boundary))
         if len(later) == 0:
             raise DataFailure("All rows have the same value in the holdout's column, so they can't be split by time.")
@@ -61,7 +61,7 @@ def boundary_of(values: pa.ChunkedArray, fraction: float) -> Any:
 
 
 def by_time(column: str, boundary: Any) -> Splitter:
-    """Split at `boundary`: rows at or after it judge."""
+    """Split at `boundary`: rows at or after it are in the holdout."""
     return lambda table: pc.greater_equal(table.column(column), boundary)
 
 
@@ -77,12 +77,12 @@ def by_hash(column: str, fraction: float) -> Splitter:
 
 
 def check_orderable(name: str, table: pa.Schema, holdout: Holdout) -> None:
-    """Check that the column can be split by.
+    """Check that the rows can be split by the column.
 
     Raises
     ------
     DataFailure
-        It is absent, or of a type without an order.
+        The column is absent, or its type has no order.
     """
     if holdout.column not in table.names:
         raise DataFailure(
@@ -95,22 +95,22 @@ def check_orderable(name: str, table: pa.Schema, holdout: Holdout) -> None:
 
 
 def text_of(boundary: Any) -> str:
-    """Return a boundary for records: times as ISO 8601, with Z if they are of UTC."""
+    """Return a boundary for records: times as ISO 8601, with Z if they are in UTC."""
     kind = boundary.type
     if not pa.types.is_timestamp(kind):
         return str(boundary.as_py())[:128]
-    moment = datetime(1970, 1, 1) + timedelta(microseconds=_microseconds(boundary).as_py())  # noqa: DTZ001 — of no zone
+    moment = datetime(1970, 1, 1) + timedelta(microseconds=_microseconds(boundary).as_py())  # noqa: DTZ001 — without a time zone
     return moment.isoformat() + ("Z" if kind.tz is not None else "")
 
 
 def listed(names: list[str]) -> str:
-    """Return columns for a sentence."""
+    """Return columns for a message."""
     shown = ", ".join(f"'{name}'" for name in names[:20])
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
 def _plain(values: Any) -> Any:
-    """Return times as whole microseconds, so that unit and time zone of the storage do not matter."""
+    """Return times as integer microseconds, independent of unit and time zone of the storage."""
     return _microseconds(values) if pa.types.is_timestamp(values.type) else values
 
 
@@ -119,7 +119,7 @@ def _microseconds(times: Any) -> Any:
 
 
 def _fraction_of(value: Any) -> float:
-    """Return a number in [0, 1) that depends on nothing but the value, whatever type it was stored as."""
+    """Return a number in [0, 1) that depends on the value only, not on its type."""
     if isinstance(value, bool):
         value = int(value)
     if isinstance(value, float) and value.is_integer():

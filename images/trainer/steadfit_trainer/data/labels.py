@@ -1,4 +1,4 @@
-"""Labels as they mean the same in a table, in ONNX and in scikit-learn.
+"""Comparison of labels from tables, ONNX and scikit-learn.
 
 A boolean column comes out of an ONNX graph as 0 and 1, and out of a table with gaps as 0.0 and 1.0; a label in the
 YAML of a TrainingJob is always text.
@@ -21,7 +21,7 @@ def text_of(label: Any) -> str:
 
 
 def indices(values: Iterable[Any], classes: Sequence[Any]) -> NDArray[np.int64]:
-    """Return the index of each value's class, -1 for a value that is none of them."""
+    """Return the index of each value's class, -1 for other values."""
     known = {text_of(label): index for index, label in enumerate(classes)}
     return np.array([known.get(text_of(value), -1) for value in values], np.int64)
 

@@ -1,4 +1,4 @@
-"""Which objects a data source means, and their bytes on the disk, hashed on the way."""
+"""The objects of a data source: listing, download and digest."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ def resolve(store: Store, source: DataSource) -> list[StoredObject]:
     Raises
     ------
     DataFailure
-        There is nothing.
+        There are no objects.
     StoreError
         The store failed.
     """
@@ -30,7 +30,7 @@ def resolve(store: Store, source: DataSource) -> list[StoredObject]:
         try:
             size = store.size(source.uri)
         except ObjectMissingError:
-            pass  # Then it is a folder without its slash.
+            pass  # Then it is a folder without a trailing slash.
         else:
             return [StoredObject(source.uri, source.uri.rsplit("/", 1)[-1], size)]
     found = [each for each in store.list(source.uri) if _is_data(each.path)]
@@ -52,12 +52,12 @@ def newest(partitions: set[str], count: int) -> set[str]:
 
 
 def fetch_object(store: Store, found: StoredObject, target: Path) -> FileEntry:
-    """Write an object's bytes to `target` and return its entry, hashed from the very bytes written.
+    """Write an object's bytes to `target` and return its entry, with the hash of the written bytes.
 
     Raises
     ------
     DataFailure
-        It vanished since it was listed.
+        The object was deleted after the listing.
     StoreError
         The store failed.
     """
@@ -75,14 +75,14 @@ def fetch_object(store: Store, found: StoredObject, target: Path) -> FileEntry:
 
 
 def check_digest(source: DataSource, entries: list[FileEntry]) -> str:
-    """Return the data digest of what was read, after comparing it with the one that was declared.
+    """Return the digest of the data, after a comparison with the declared one.
 
-    For a single object its plain SHA-256 is accepted as well: that is what other tools know.
+    For a single object its plain SHA-256 is accepted too, because other tools show that.
 
     Raises
     ------
     DataFailure
-        It is other data.
+        The digests differ.
     """
     actual = data_digest(entries)
     accepted = {actual} | ({f"sha256:{entries[0].sha256}"} if len(entries) == 1 else set())
@@ -97,7 +97,7 @@ def _is_data(path: str) -> bool:
 
 
 def _partition(path: str) -> str:
-    """Return the folder of an object if all of its path's folders are `key=value`, else nothing."""
+    """Return the folder of an object if all folders of its path are `key=value`, else an empty text."""
     folders = path.split("/")[:-1]
     return "/".join(folders) if folders and all(_PARTITION.fullmatch(folder) for folder in folders) else ""
 

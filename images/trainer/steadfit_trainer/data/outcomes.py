@@ -1,7 +1,7 @@
-"""Outcomes that were posted back, as values of the target.
+"""Converts posted outcomes to values of the target.
 
-They come as JSON, in whatever way the caller writes a label; the run's other data says how the target is written there,
-and both have to be one column for whoever learns from them.
+Outcomes are JSON, in the way in which the caller writes a label. The other sources of the run give the type of the
+target, so that both are one column for the training.
 """
 
 import json
@@ -28,9 +28,9 @@ class Outcomes:
     Attributes
     ----------
     keys : pa.Array
-        What names the row, each once.
+        Keys of the rows, each once.
     values : pa.Array
-        What happened, as the target has it.
+        Outcomes in the type of the target.
     """
 
     keys: pa.Array
@@ -38,7 +38,7 @@ class Outcomes:
 
 
 def keys_of(table: pa.Table) -> Any:
-    """Return what names each row of requests or outcomes: prediction id and row."""
+    """Return the key of each row of requests or outcomes: prediction id and row."""
     rows = table.column(captures.ROW).cast(pa.string())
     return pc.binary_join_element_wise(table.column(captures.PREDICTION_ID), rows, ":")
 
@@ -53,18 +53,18 @@ def read(
     files : dict[str, Path]
         The parts, by URI.
     name : str
-        Of the source, for sentences.
+        Name of the source, for messages.
     target : str
-        The column that the outcomes are values of.
+        Name of the target.
     kind : pa.DataType | None
-        Its type in the run's other data; None if there is no other.
+        Type of the target in the run's other sources; None if there is none.
     window : timedelta, optional
-        Only outcomes that came so long before the newest one count; None = all.
+        Only outcomes within this time before the newest one count; None = all.
 
     Raises
     ------
     DataFailure
-        A part can't be read, or an outcome is no value of the target.
+        A part can't be read, or an outcome is not a value of the target.
     """
     parts = [captures.OUTCOME_SCHEMA.empty_table()]
     for uri, path in files.items():
@@ -82,7 +82,7 @@ def read(
 
 
 def _typed(values: list[Any], name: str, target: str, kind: pa.DataType | None) -> pa.Array:
-    """Return outcomes as the other data has the target, or else as what they all are."""
+    """Return outcomes in the type of the target in the other sources, or else in their common type."""
     wanted = _common(values) if kind is None else kind
     found = []
     for value in values:

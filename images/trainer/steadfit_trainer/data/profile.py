@@ -1,7 +1,7 @@
-"""What a table looks like: for each column its type, how much is missing, and where the values lie.
+"""The profile of a table: type, share of missing values and distribution of each column.
 
-Taken while the rows pass by, so it costs no second reading. Least and greatest value are exact; the quantiles are of
-every n-th row, a number of rows that stays bounded. There is no chance in it: the same rows give the same profile.
+It is computed while the rows are written, without a second pass. Minimum and maximum are exact; the quantiles are those
+of every n-th row, with a bounded number of rows. It is deterministic: the same rows give the same profile.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Rows that the quantiles are taken of: at least this many, at most twice, if there are so many.
+# Rows in the sample for quantiles: at least this many, at most twice as many, if there are so many.
 SAMPLE_ROWS = 8192
 # More different texts are not counted.
 MAX_CATEGORIES = 1000
@@ -22,7 +22,7 @@ class Profile:
     Parameters
     ----------
     schema : pa.Schema
-        Of its rows.
+        Columns of its rows.
     """
 
     def __init__(self, schema: pa.Schema) -> None:
@@ -36,7 +36,7 @@ class Profile:
         self._stride, self._sampled = 1, 0
 
     def add(self, table: pa.Table) -> None:
-        """Take rows into account."""
+        """Add rows to the profile."""
         for name in table.column_names:
             self._missing[name] += pc.sum(pc.is_null(table.column(name), nan_is_null=True)).as_py() or 0
         numbers = pa.table([_doubles(table.column(name)) for name in self._numbers], names=self._numbers)
@@ -72,7 +72,7 @@ class Profile:
         return found
 
     def _take(self, numbers: pa.Table, rows: int) -> None:
-        """Sample every n-th row of all; when there are too many, every second of those."""
+        """Sample every n-th row; halve the sample when it is too large."""
         if not self._numbers:
             return
         picked = numbers.take(pa.array(np.arange(-self.rows % self._stride, rows, self._stride)))
@@ -85,7 +85,7 @@ class Profile:
 
 
 def kind_of(column: pa.DataType) -> str:
-    """Return what a column is, whatever width it is stored in: number, text, time, other, or empty."""
+    """Return the kind of a column, independent of its width: number, text, time, other, or empty."""
     types = pa.types
     if types.is_null(column):
         return "empty"
@@ -97,6 +97,6 @@ def kind_of(column: pa.DataType) -> str:
 
 
 def _doubles(values: Any) -> Any:
-    """Return numbers as doubles, missing as NaN."""
+    """Return numbers as float64, with NaN for missing values."""
     plain = pc.cast(values, pa.uint8()) if pa.types.is_boolean(values.type) else values
     return pc.fill_null(pc.cast(plain, pa.float64(), safe=False), np.nan)

@@ -1,4 +1,4 @@
-"""Reading and writing rows: CSV and Parquet in, Parquet out, a batch at a time."""
+"""Reads rows of CSV and Parquet and writes Parquet, in batches."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ CSV_BLOCK_BYTES = 8 * 1024 * 1024
 
 
 def schema_of(path: Path, name: str, form: str) -> pa.Schema:
-    """Return the columns of a file, dictionaries as plain values.
+    """Return the columns of a file, with dictionary columns as plain ones.
 
     Raises
     ------
     DataFailure
-        It can't be read; the sentence names the object.
+        The file can't be read; the message names the object.
     """
     with readable(name, form):
         if form == "CSV":
@@ -56,7 +56,7 @@ def batches(
     Raises
     ------
     DataFailure
-        It can't be read, or a value does not fit its column.
+        The file can't be read, or a value does not fit its column.
     """
     wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
     with readable(name, form):
@@ -73,7 +73,7 @@ def batches(
 
 @contextmanager
 def readable(name: str, form: str) -> Iterator[None]:
-    """Turn what the readers raise for wrong bytes into a sentence."""
+    """Convert the errors of the readers for invalid bytes to DataFailure."""
     try:
         yield
     except (pa.ArrowException, UnicodeDecodeError, EOFError) as error:
@@ -86,14 +86,14 @@ def readable(name: str, form: str) -> Iterator[None]:
 
 
 class Writer:
-    """Writes one Parquet file; there is no file if no row came, unless `always`.
+    """Writes one Parquet file; without rows there is no file, unless `always` is set.
 
     Parameters
     ----------
     path : Path
         The file.
     schema : pa.Schema
-        Of the rows.
+        Columns of the rows.
     always : bool, default False
         Write the file even if it has no rows.
     """
@@ -114,7 +114,7 @@ class Writer:
             self.rows += len(table)
 
     def close(self) -> None:
-        """Finish the file."""
+        """Close the file."""
         if self._writer is not None:
             self._writer.close()
 
@@ -139,7 +139,7 @@ def _read(path: Path, form: str, schema: pa.Schema, wanted: pa.Schema) -> Iterat
 
 
 def _input(path: Path) -> Any:
-    """Open a file; a name such as .csv.gz says how it is compressed."""
+    """Open a file; its name, e.g. .csv.gz, gives the compression."""
     return pa.input_stream(str(path), compression="detect")
 
 

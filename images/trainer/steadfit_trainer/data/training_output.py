@@ -1,7 +1,7 @@
-"""What the training container wrote, taken over without following it anywhere.
+"""Copies the output of the training container without following links.
 
-This step has the store's keys and the operator's token mounted, and `output` was written by someone else: a link
-in it could name them. So only plain files of known names are copied, and everything after reads the copies.
+This step has the store's keys and the operator's token mounted, and the user's container wrote `output`: a link there
+could point to them. So only plain files of known names are copied, and all later code reads the copies.
 """
 
 import json
@@ -32,7 +32,7 @@ def stage(output: Path, staging: Path) -> None:
     Raises
     ------
     UserFailure
-        Nothing was written, or something else than plain files.
+        The output is empty, has no model, or holds something other than plain files.
     """
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
@@ -47,7 +47,7 @@ def stage(output: Path, staging: Path) -> None:
     if not models & set(names):
         written = ", ".join(f"'{name}'" for name in names[:10])
         raise UserFailure(f"/steadfit/output/ has no {registry.file_names()}; the training container wrote {written}.")
-    # What a server needs; the rest describes how it came about and goes into the record (docs/design/0011).
+    # What a server needs; other files describe the training and go into the record (docs/design/0011).
     artifact = models | {SIGNATURE_NAME, CLASSES_NAME}
     for name in names:
         if name in artifact:
@@ -62,7 +62,7 @@ def document(output: Path, name: str) -> dict[str, Any]:
     Raises
     ------
     UserFailure
-        It is no JSON object, or too large.
+        The file is not a JSON object, or is too large.
     """
     path = output / name
     if not path.is_symlink() and not path.exists():
@@ -97,7 +97,7 @@ def _read(path: Path) -> bytes:
 
 
 def _open(path: Path, max_bytes: int) -> Any:
-    """Open a plain file: no link, no pipe that would block for ever."""
+    """Open a plain file; refuse links, and pipes, which would block."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -1,1 +1,1 @@
-"""Tells the operator and Kubernetes how a step ended."""
+"""Reports the result of a step to the operator and to Kubernetes."""

@@ -1,7 +1,7 @@
-"""The record's way to the operator: POST until it says that the version exists.
+"""Client of the operator's intake: POST the record until the version exists.
 
-The same body is posted again and again: the operator answers 202 once it has stored the record, and 200 when the
-version exists. So a lost answer, a new leader or a restart of this container need no memory anywhere.
+The same body is posted repeatedly: the operator answers 202 once it has stored the record, and 200 when the version
+exists. So after a lost answer, a new leader or a restart of this container, the client only posts again.
 """
 
 import http.client
@@ -21,29 +21,29 @@ TIMEOUT_SECONDS = 20.0
 POLL_SECONDS = 1.0
 MAX_POLL_SECONDS = 5.0
 MAX_ANSWER_BYTES = 64 * 1024
-# Refusals that time may heal: a token being renewed, a write that lost against another, a full house.
+# Temporary refusals: an expired token, a timeout, a conflict, too many requests.
 TRANSIENT = frozenset({401, 408, 409, 429})
 
 
 class OperatorUnavailableError(Exception):
-    """The operator did not take the record now; the message is a sentence."""
+    """The operator did not accept the record now; the message is a sentence."""
 
 
 class OperatorClient:
-    """The operator's intake.
+    """Posts results to the operator's intake.
 
-    Token and CA file are read for each request, because Kubernetes renews the one and the operator the other.
+    Token and CA file are read for each request, because Kubernetes renews the token and the operator the CA.
 
     Parameters
     ----------
     url : str
-        Where the run's result goes, https.
+        URL of the run's result (https).
     token : Path
         File with the bearer token.
     ca_file : Path | None
         File with the certificates to trust; None trusts the system's.
     what : str, default 'record'
-        Is posted, for sentences.
+        What is posted, for messages.
     """
 
     def __init__(self, url: str, token: Path, ca_file: Path | None, what: str = "record") -> None:
@@ -53,14 +53,14 @@ class OperatorClient:
         self._ca_file = ca_file
 
     def post(self, body: bytes) -> str | None:
-        """Post once; return the version's name if it exists, None if it is stored only.
+        """Post once; return the version's name if it exists, None if the record is only stored.
 
         Raises
         ------
         UserFailure
-            It is refused for good.
+            The body is refused permanently.
         OperatorUnavailableError
-            Anything that may heal.
+            The request failed temporarily.
         """
         try:
             status, answer = self._exchange(body)
@@ -76,7 +76,7 @@ class OperatorClient:
         raise OperatorUnavailableError(f"The operator did not take the {self._what} ({status}): {sentence}.")
 
     def _exchange(self, body: bytes) -> tuple[int, dict[str, Any]]:
-        """Send one request on a connection of its own; redirects are not followed."""
+        """Send one request on a new connection, without following redirects."""
         context = ssl.create_default_context(cafile=self._ca_file)
         connection = http.client.HTTPSConnection(
             self._url.hostname or "", self._url.port, timeout=TIMEOUT_SECONDS, context=context
@@ -105,18 +105,18 @@ def wait_for_version(operator: OperatorClient, body: bytes, pause: Callable[[flo
     Parameters
     ----------
     operator : OperatorClient
-        Where.
+        Client of the intake.
     body : bytes
         The record.
     pause : Callable[[float, str], None]
-        Sleeps for some seconds and says why, or raises when the time is over.
+        Sleeps for some seconds with a reason, or raises when the deadline has passed.
 
     Raises
     ------
     UserFailure
-        The record is refused for good.
+        The record is refused permanently.
     OperatorUnavailableError
-        It can't be taken now; the caller begins again.
+        The request failed temporarily; the caller retries.
     """
     seconds = POLL_SECONDS
     while True:

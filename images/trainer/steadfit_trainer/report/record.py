@@ -1,4 +1,4 @@
-"""The record of a run: complete for the store, and cut to what fits into an object's status for the operator."""
+"""The record of a run: complete for the store, and reduced for the operator to the size of an object's status."""
 
 import copy
 import json
@@ -10,7 +10,7 @@ from steadfit_artifact.quarantine import Entry
 
 from steadfit_trainer.config import Config
 
-# The operator refuses more.
+# The operator refuses larger bodies.
 MAX_BYTES = 16 * 1024
 _OBJECTS = 8
 _QUARANTINES = 8
@@ -29,30 +29,30 @@ def complete(
     parity: dict[str, Any],
     champion: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return everything that is known of a run's result; the same for the same result, without a clock.
+    """Return the complete record of a run's result. It has no times: the same result gives the same record.
 
     Parameters
     ----------
     config : Config
-        Of the run.
+        Configuration of the run.
     uri : str
-        Where the artifact lies.
+        URI of the artifact.
     manifest : Manifest
-        Of the artifact.
+        Manifest of the artifact.
     resolved : dict[str, Any]
-        What fetch read and how it split.
+        What fetch read and how it split the rows.
     metrics : dict[str, float]
-        On the holdout.
+        Metrics on the holdout.
     signature : list[dict[str, Any]]
         The model's inputs.
     environment : dict[str, Any]
-        Environment.json of the training container; its `source` becomes the record's.
+        `environment.json` of the training container; its `source` becomes that of the record.
     reported : dict[str, Any]
-        Metrics.json of the training container.
+        `metrics.json` of the training container.
     parity : dict[str, Any]
-        How far the formats differ; empty if there is one.
+        Difference between the formats; empty if there is only one.
     champion : dict[str, Any], optional
-        How the result compares with what serves; None if nothing does.
+        Comparison with the version that serves; None if none serves.
     """
     held = resolved["holdout"]
     evaluation = {
@@ -93,7 +93,7 @@ def complete(
 
 
 def quarantined(record: dict[str, Any], past: Mapping[str, Entry]) -> dict[str, Any]:
-    """Return the record with what lay beside the artifact: the ModelDeployments that rolled these very files back."""
+    """Return the record with the ModelDeployments that rolled the same files back, from the quarantine note."""
     if not past:
         return record
     entries = [{"deployment": name, **entry.model_dump(mode="json", by_alias=True)} for name, entry in past.items()]
@@ -106,7 +106,7 @@ def dump(record: dict[str, Any]) -> bytes:
 
 
 def source_of(source: dict[str, Any]) -> dict[str, Any]:
-    """Return commit, dirty flag and URL of the training code, as far as they are well-formed."""
+    """Return commit, dirty flag and URL of the training code, those that are well-formed."""
     found: dict[str, Any] = {
         key: source[key][:512] for key in ("commit", "url") if isinstance(source.get(key), str) and source[key]
     }
@@ -116,9 +116,9 @@ def source_of(source: dict[str, Any]) -> dict[str, Any]:
 
 
 def posted(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the part for the operator, at most MAX_BYTES as JSON.
+    """Return the part of the record for the operator, at most MAX_BYTES as JSON.
 
-    What is cut is in the store's record; the bulkiest and least asked for goes first.
+    The store's record keeps what is removed here; the largest and least used parts are removed first.
     """
     short = copy.deepcopy(
         {key: record[key] for key in record if key not in ("reported", "lineage", "declared", "profile")}
@@ -126,7 +126,7 @@ def posted(record: dict[str, Any]) -> dict[str, Any]:
     for each in short["data"]:
         each.pop("droppedRows", None)
     if "quarantined" in short:
-        # The note itself still keeps the others away: their servers read it.
+        # The note itself still protects the others: their servers read it.
         short["quarantined"] = [
             {**each, "reason": each["reason"][:_REASON], "by": each["by"][:_REASON]}
             for each in short["quarantined"][:_QUARANTINES]

@@ -1,4 +1,4 @@
-"""The last word of a container, where Kubernetes looks for it: one sentence, never a stack trace."""
+"""The termination message of a container: one sentence, never a stack trace."""
 
 import logging
 from pathlib import Path
@@ -9,7 +9,7 @@ MAX_BYTES = 2048
 
 
 def write(path: Path, failure_class: str, sentence: str) -> str:
-    """Write `<class>: <sentence>` to the termination log, cut to 2 KiB, and return it."""
+    """Write `<class>: <sentence>` to the termination log, truncated to 2 KiB, and return it."""
     line = " ".join(f"{failure_class}: {sentence}".split())
     raw = line.encode()
     if len(raw) > MAX_BYTES:

@@ -1,8 +1,8 @@
-"""Evaluate: which of two versions is better on the rows that production answered lately.
+"""Evaluate: compares two versions on the newest labelled rows of production.
 
-It answers the question whose fault a fall in quality is. Both versions answer the same rows, so that what has become
-harder for both shows in neither's favour. Whatever is wrong with the versions or the rows is an answer too, with its
-reason; only what may heal, the store or the operator being away, fails the step.
+The result tells whether the model or the data causes a fall in quality. Both versions predict the same rows, so rows
+that are harder for both favour neither. A problem with the versions or the rows is a result too, with its reason; only
+a store or an operator that does not answer fails the step.
 """
 
 import json
@@ -34,7 +34,7 @@ _LONGEST_REASON = 1024
 
 
 class RefusedError(Exception):
-    """The operator does not want the outcome; the message is a sentence."""
+    """The operator refuses the outcome; the message is a sentence."""
 
 
 def evaluate_versions(
@@ -67,7 +67,7 @@ def evaluate_versions(
 
 
 def outcome(config: Config, asked: Evaluate, paths: Paths, connect: Connect, deadline: Deadline) -> dict[str, Any]:
-    """Return what was found: a comparison, or the reason why there is none.
+    """Return the outcome: a comparison, or the reason why there is none.
 
     Raises
     ------

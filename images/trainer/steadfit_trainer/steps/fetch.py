@@ -1,9 +1,9 @@
-"""Fetch: data from the store to the pod, with the holdout split off where the user's code can't see it.
+"""Fetch: downloads the data to the pod, and splits off the holdout where the user's code can't read it.
 
-Two readings of the downloaded files: the first finds the columns, the labels and the boundary, the second writes
-the rows. Only the split column of the labelled rows is in memory at once.
+The files are read twice: the first pass finds the columns, the labels and the boundary, the second writes the rows.
+Only the split column of the labelled rows is in memory as a whole.
 
-A run of purpose Evaluate trains nothing: it gets the newest rows that production answered, see `recent`.
+A run of purpose Evaluate trains nothing: it fetches the newest labelled rows of production (`recent_rows.py`).
 """
 
 import errno
@@ -29,13 +29,13 @@ from steadfit_trainer.paths import Paths
 from steadfit_trainer.steps import recent_rows
 
 LOG = logging.getLogger(__name__)
-# More different labels than that are values of a regression.
+# A target with more different values is that of a regression.
 MAX_LABELS = 1000
 
 
 @dataclass
 class Fetched:
-    """A source on its way: what was read, and how many rows went where."""
+    """A fetched source: its objects, files and numbers of rows."""
 
     source: DataSource
     entries: list[FileEntry]
@@ -51,18 +51,18 @@ class Fetched:
         self.profile = Profile(self.schema)
 
     def split(self, target: str) -> bool:
-        """Tell whether the source has rows that can judge."""
+        """Return whether the source has rows for the holdout."""
         return target in self.schema.names
 
     def uri(self, index: int) -> str:
-        """Return the URI of one object, for sentences."""
+        """Return the URI of one object, for messages."""
         if self.source.captured is not None:
-            return self.source.uri  # Its objects were joined to one file.
+            return self.source.uri  # Captured objects are joined to one file.
         path = self.entries[index].path
         return self.source.uri if self.source.uri.endswith(path) else under(self.source.uri, path)
 
     def document(self) -> dict[str, Any]:
-        """Return what records say of the source."""
+        """Return the entry of the source for the record."""
         return {
             "name": self.source.name,
             "uri": self.source.uri,
@@ -77,7 +77,7 @@ class Fetched:
 
 @dataclass
 class _Survey:
-    """What the first reading finds in the labelled rows of all split sources."""
+    """The result of the first pass over the labelled rows of all split sources."""
 
     values: list[pa.ChunkedArray] = field(default_factory=list)
     labels: set[Any] | None = field(default_factory=set)
@@ -85,12 +85,12 @@ class _Survey:
 
 
 def fetch(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store] = Store.connect) -> None:
-    """Bring the data of a run.
+    """Fetch the data of a run.
 
     Raises
     ------
     DataFailure
-        It is not there, can't be read, is not what it should be, or too little.
+        The data is absent, can't be read, fails a check, or has too few rows.
     StoreFailure
         The store failed.
     """
@@ -148,7 +148,7 @@ def _split(config: Config, fetched: list[Fetched], paths: Paths) -> None:
 
 
 def _all(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store]) -> list[Fetched]:
-    """Download all sources; the captured ones last, because they take the types of the others over."""
+    """Download all sources; the captured ones last, because they use the types of the others."""
     found: dict[str, Fetched] = {}
     for source in sorted(config.data, key=lambda source: source.captured is not None):
         store = connect(source.store)
@@ -168,7 +168,7 @@ def _download(store: Store, source: DataSource, paths: Paths) -> Fetched:
     found = objects.resolve(store, source)
     entries, files, schemas = [], [], {}
     for index, each in enumerate(found):
-        # The end of the name is kept: it says how a CSV is compressed.
+        # The end of the name is kept: it gives the compression of a CSV.
         file = paths.downloads / source.name / f"{index:05d}-{each.path.rsplit('/', 1)[-1]}"
         entries.append(objects.fetch_object(store, each, file))
         files.append(file)
@@ -239,9 +239,9 @@ def _splitter(survey: _Survey, evaluation: Evaluation) -> tuple[holdout.Splitter
 
 
 def _held_keys(split: list[Fetched], target: str, splitter: holdout.Splitter) -> dict[str, pa.Array]:
-    """Return the keys of the rows that judge, by the name of the key column.
+    """Return the keys of the holdout rows, by the name of the key column.
 
-    A row that was delivered again later would be on both sides; with a key column it is known.
+    A row that is delivered again later would be on both sides; with a key column it is recognised.
     """
     keys: dict[str, list[Any]] = {}
     for each in split:
@@ -260,7 +260,7 @@ def _write(
     splitter: holdout.Splitter | None = None,
     keys: Mapping[str, pa.Array] = MappingProxyType({}),
 ) -> None:
-    """Write the source's rows to where they belong, one part for each object; the download goes.
+    """Write the source's rows to training data and holdout, one part for each object, and delete the download.
 
     Without `splitter` all rows are for training.
     """
@@ -300,7 +300,7 @@ def _keys(table: pa.Table, each: Fetched) -> Any:
 
 
 def _empty(folder: Path) -> None:
-    """Remove what an earlier start of this container left; the folder itself is a mount."""
+    """Remove the files of an earlier start of this container; the folder itself is a mount."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         shutil.rmtree(old) if old.is_dir() else old.unlink()

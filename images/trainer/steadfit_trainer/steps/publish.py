@@ -1,7 +1,7 @@
-"""Publish: judge what was trained, then artifact, record and report, in this order.
+"""Publish: evaluates the trained model, then uploads the artifact, writes the record and reports it, in this order.
 
-Each step is safe to repeat, and each is visible only once the one before is whole: an artifact has its manifest
-last, a record names an artifact that is there, and the operator hears of a record that can be read.
+Each step is safe to repeat, and each becomes visible only after the step before is complete: the manifest of an
+artifact is written last, a record names an artifact that exists, and the operator gets a record that can be read.
 """
 
 import json
@@ -46,17 +46,17 @@ def publish(
     Raises
     ------
     UserFailure
-        The training container's output is not what it should be, or the operator refuses the record.
+        The output of the training container fails a check, or the operator refuses the record.
     StoreFailure
-        Store or operator could not be reached until the deadline, or what lies beside the artifact can't be read.
+        Store or operator could not be reached until the deadline, or the quarantine note can't be read.
     """
     folder = under(config.store.uri_prefix, config.run.namespace, config.run.training_job)
     manifest, result = assess(config, paths, folder, connect, deadline)
     operator = OperatorClient(config.record_url, paths.token, ca_file)
     uri, record_uri = result["artifact"]["uri"], under(folder, "records", f"{config.run.uid}.json")
-    # Connected anew for each try: credentials and CA bundle may have been put right meanwhile.
+    # A new connection for each attempt: credentials and CA bundle may have been corrected meanwhile.
     deadline.retry(lambda: upload(connect(config.store), uri, paths.staging, manifest), StoreError)
-    # The very same files may have been rolled back before, in a cluster that has forgotten it.
+    # The same files may have been rolled back before, by a cluster that has no record of it any more.
     result = record.quarantined(result, _past(config, uri, connect, deadline))
     deadline.retry(lambda: write_record(connect(config.store), record_uri, result), StoreError)
     body = record.dump(record.posted(result))
@@ -66,14 +66,14 @@ def publish(
 def assess(
     config: Config, paths: Paths, folder: str, connect: Callable[[StoreConfig], Store], deadline: Deadline
 ) -> tuple[Manifest, dict[str, Any]]:
-    """Take over and judge the training container's output; return the artifact's manifest and the record.
+    """Copy and evaluate the training container's output; return the artifact's manifest and the record.
 
-    The champion is compared with last, and whatever is wrong with it is no failure.
+    The comparison with the champion is last, and a problem with the champion is no failure.
 
     Raises
     ------
     UserFailure
-        It is absent, unreadable, or does not predict.
+        The output is absent or unreadable, or the model does not predict.
     """
     resolved = json.loads(paths.resolved.read_text())
     training_output.stage(paths.output, paths.staging)
@@ -85,7 +85,7 @@ def assess(
     prediction = score.predict(model, columns, len(truth))
     classes = _classes(model, prediction, resolved["labels"])
     if classes is not None and model.classes is None:
-        # The server has no training data to know them from.
+        # The server has no training data to derive them from.
         (paths.staging / CLASSES_NAME).write_bytes(rfc8785.dumps(list(classes)))
     answers = score.judged(config.evaluation, prediction, truth, classes)
     values = score.measure(config.evaluation, answers)
@@ -112,12 +112,12 @@ def assess(
 
 
 def write_record(store: Store, uri: str, result: dict[str, Any]) -> None:
-    """Write the complete record as one conditional request; an earlier attempt's is replaced.
+    """Write the complete record by a conditional request; replace the record of an earlier attempt.
 
     Raises
     ------
     StoreFailure
-        A later attempt of the run has written its own.
+        A later attempt of the run has written its record.
     StoreError
         The store failed.
     """
@@ -139,7 +139,7 @@ def _past(config: Config, uri: str, connect: Callable[[StoreConfig], Store], dea
     Raises
     ------
     StoreFailure
-        The note says so in a way that can't be read; a person has to look at it.
+        The quarantine note can't be read; a person has to repair it.
     """
     try:
         return deadline.retry(lambda: known(connect(config.store), uri), StoreError)
@@ -153,7 +153,7 @@ def _classes(model: Model, prediction: Prediction, labels: list[Label] | None) -
     Raises
     ------
     UserFailure
-        The model does not say, and the data has another number of labels.
+        The model has no classes, and the data has another number of labels.
     """
     if model.classes is not None:
         return model.classes
@@ -176,7 +176,7 @@ def _parity(model: Model, staging: Path, sample: dict[str, Any]) -> dict[str, An
     Raises
     ------
     UserFailure
-        They are not the same model.
+        Two formats are not the same model.
     """
     rows = len(next(iter(sample.values())))
     served, *others = registry.present(staging)

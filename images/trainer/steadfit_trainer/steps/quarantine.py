@@ -1,6 +1,6 @@
-"""Quarantine: write beside an artifact which ModelDeployments keep it from their traffic, or take that away again.
+"""Quarantine: adds ModelDeployments to the quarantine note beside an artifact, or removes them.
 
-What others have written there stays. The operator runs one such pod for a version at a time.
+Entries of other ModelDeployments stay. The operator runs one such pod per version at a time.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ LOG = logging.getLogger(__name__)
 
 
 class QuarantineConfig(BaseModel):
-    """What is to be written.
+    """The configuration of the step.
 
     Attributes
     ----------
     store : StoreConfig
         The store that holds the artifact.
     uri : str
-        Where the artifact lies.
+        URI of the artifact.
     put : dict[str, Entry], default {}
         New entries by the name of their ModelDeployment.
     take : dict[str, datetime], default {}
-        Whose entries to take away: those that are not newer than the time.
+        ModelDeployments whose entries to remove, if they are not newer than the time.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -42,12 +42,12 @@ class QuarantineConfig(BaseModel):
 
 
 def write_note(config: QuarantineConfig, connect: Callable[[StoreConfig], Store] = Store.connect) -> None:
-    """Bring the note up to date; once more changes nothing.
+    """Update the note; to repeat it changes nothing.
 
     Raises
     ------
     DataFailure
-        There is a note that can't be read, and must not be lost.
+        The note can't be read, and must not be overwritten.
     StoreFailure
         The store failed.
     """

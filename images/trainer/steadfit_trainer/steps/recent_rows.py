@@ -1,11 +1,11 @@
-"""The newest rows that production answered and whose outcome is known, whatever version answered them.
+"""Fetches the newest labelled rows of production, answered by any version.
 
-A monitor of quality counts outcomes as they come in, and so does this: the window holds outcomes that came so long
-before the newest one. Their requests may be weeks older, so the parts of requests are searched from the newest hour
-backwards, until there are enough rows, every outcome has its request, or a day of requests has had none of the rest.
+As in a quality monitor, the window is over the times at which outcomes were received, and ends with the newest one.
+Their requests may be weeks older, so the parts of requests are searched from the newest hour backwards, until there are
+enough rows, every outcome has its request, or a day of requests has matched no further outcome.
 
-What two versions take as inputs may differ, and a row that an older version answered lacks what a newer one takes. So
-rows of different columns go to different files, and whoever judges a version knows which rows it can answer.
+The inputs of two versions may differ, and a row that an older version answered lacks inputs of a newer one. So rows
+with different columns go to different files, and the evaluation reads the files that have all inputs of both versions.
 """
 
 import itertools
@@ -34,9 +34,9 @@ from steadfit_trainer.scoring.older_versions import Connect
 
 LOG = logging.getLogger(__name__)
 
-# Parts are of an hour. Clocks of two replicas may differ, so an outcome may seem to come before its request.
+# A part has rows of one hour. Clocks of replicas may differ, so an outcome may seem older than its request.
 _HOUR = timedelta(hours=1)
-# Requests without any of the missing ones before the search ends; only once there are rows enough to decide something.
+# The search ends after this time of requests without a match, but only once there are enough rows for a decision.
 _QUIET = timedelta(days=1)
 
 
@@ -50,14 +50,14 @@ class CapturedPart:
 
 @dataclass
 class _Rows:
-    """Rows of the same columns: the inputs and the target, and when each was answered."""
+    """Rows with the same columns (inputs and target), and the time of each answer."""
 
     table: pa.Table
     moments: NDArray[np.int64]
 
 
 def fetch(config: Config, asked: Evaluate, paths: Paths, connect: Connect) -> None:
-    """Write the newest labelled rows to where rows that judge lie, a file for each set of columns.
+    """Write the newest labelled rows as holdout, one file for each set of columns.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def fetch(config: Config, asked: Evaluate, paths: Paths, connect: Connect) -> No
 def _outcomes(
     store: Store, source: DataSource, parts: Sequence[CapturedPart], window: timedelta, target: str, folder: Path
 ) -> Outcomes:
-    """Return the newest outcome of each row, of those that came in the window."""
+    """Return the newest outcome of each row in the window."""
     newest = max((part.hour for part in parts), default=None)
     wanted = [part for part in parts if newest is not None and part.hour >= newest - window - _HOUR]
     wanted = sorted(wanted, key=lambda part: part.hour)[-captured.MAX_PARTS :]
@@ -108,7 +108,7 @@ def _search(
     asked: Evaluate,
     folder: Path,
 ) -> list[_Rows]:
-    """Return the requests of outcomes, from the newest hour backwards."""
+    """Return the rows of the requests of outcomes, searched from the newest hour backwards."""
     used = np.zeros(len(known.keys), np.bool_)
     found: dict[tuple[tuple[str, str], ...], list[_Rows]] = {}
     rows, read = 0, 0
@@ -162,7 +162,7 @@ def _labelled(
 
 
 def _newest(found: Sequence[_Rows], most: int) -> list[pa.Table]:
-    """Return the rows that were answered last, at most so many in all."""
+    """Return the rows with the newest answers, at most `most` in all."""
     if not found:
         return []
     moments = np.concatenate([each.moments for each in found])

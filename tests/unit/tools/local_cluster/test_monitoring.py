@@ -193,27 +193,27 @@ def api(cluster: Cluster, tmp_path: Path) -> Any:
 def rules(cluster: Cluster, api: Any, tmp_path: Path) -> Any:
     prometheus = f"http://127.0.0.1:{cluster.server_port}"
     found = SIDECAR.Rules(api, prometheus, "steadfit-system", NAME, KEY, tmp_path / "rules.yml")
-    return SIDECAR.Cautious(found.look)
+    return SIDECAR.FailureTolerantPoll(found.poll)
 
 
 def test_rules_are_loaded_when_they_are_new_and_only_then(cluster: Cluster, rules: Any, tmp_path: Path) -> None:
-    rules.look()
-    rules.look()
+    rules.poll()
+    rules.poll()
     assert ((tmp_path / "rules.yml").read_text(), cluster.reloads) == ("groups: []", 1)
     cluster.rules = "groups: [more]"
-    rules.look()
+    rules.poll()
     assert ((tmp_path / "rules.yml").read_text(), cluster.reloads) == ("groups: [more]", 2)
     assert not list(tmp_path.glob("*.unfinished"))
 
 
 @pytest.mark.parametrize("problem", ["deleted", "down"])
 def test_rules_that_cannot_be_fetched_stay_in_force(cluster: Cluster, rules: Any, tmp_path: Path, problem: str) -> None:
-    rules.look()
+    rules.poll()
     if problem == "deleted":
         cluster.rules = None
     else:
         cluster.api_status = 503
-    rules.look()
+    rules.poll()
     assert ((tmp_path / "rules.yml").read_text(), cluster.reloads) == ("groups: []", 1)
 
 
@@ -222,19 +222,19 @@ def test_a_load_that_failed_is_tried_again_and_said_once(
 ) -> None:
     cluster.reload_status = 500
     for _ in range(3):
-        rules.look()
+        rules.poll()
     assert cluster.reloads == 3
     assert capsys.readouterr().err.count("Prometheus refuses the rules: bad rule") == 1
     cluster.reload_status = 200
-    rules.look()
-    rules.look()
+    rules.poll()
+    rules.poll()
     assert cluster.reloads == 4
 
 
 def test_a_renewed_token_is_used(cluster: Cluster, rules: Any, tmp_path: Path) -> None:
-    rules.look()
+    rules.poll()
     (tmp_path / "token").write_text("second")
-    rules.look()
+    rules.poll()
     assert cluster.tokens == ["Bearer first", "Bearer second"]
 
 
@@ -252,7 +252,7 @@ def test_the_pods_that_ask_for_it_are_scraped_where_they_say(cluster: Cluster, a
         pod("odd", scrape="true", port="http"),
         {"metadata": {"name": "plain", "namespace": "ns"}, "status": {"podIP": "10.0.0.2"}},
     ]
-    SIDECAR.Pods(api, tmp_path / "pods.json").look()
+    SIDECAR.Pods(api, tmp_path / "pods.json").poll()
     assert json.loads((tmp_path / "pods.json").read_text()) == [
         {"targets": ["10.0.0.1:9090"], "labels": {"namespace": "ns", "pod": "server", "__metrics_path__": "/m"}},
         {"targets": ["[fd00::1]:8080"], "labels": {"namespace": "ns", "pod": "six", "__metrics_path__": "/metrics"}},
@@ -261,9 +261,9 @@ def test_the_pods_that_ask_for_it_are_scraped_where_they_say(cluster: Cluster, a
 
 def test_pods_stay_as_they_are_while_the_api_server_does_not_answer(cluster: Cluster, api: Any, tmp_path: Path) -> None:
     cluster.pods = [pod("server", scrape="true", port="9090")]
-    pods = SIDECAR.Cautious(SIDECAR.Pods(api, tmp_path / "pods.json").look)
-    pods.look()
+    pods = SIDECAR.FailureTolerantPoll(SIDECAR.Pods(api, tmp_path / "pods.json").poll)
+    pods.poll()
     before = (tmp_path / "pods.json").read_text()
     cluster.api_status, cluster.pods = 503, []
-    pods.look()
+    pods.poll()
     assert (tmp_path / "pods.json").read_text() == before
