@@ -1,4 +1,4 @@
-"""Parts of a run that several kinds speak of: its cause, its phase and why it failed."""
+"""Parts of a run that several kinds share: its cause, its phase and why it failed."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Cause(Model):
 
 
 class FailureRecord(Model):
-    """Why something failed: a class that tools act on and a sentence that people read."""
+    """Why something failed: a class for tools and a sentence for people."""
 
     failure_class: Annotated[FailureClass, Field(alias="class")]
     """Class of the failure."""
     message: Annotated[str, Field(max_length=4096)]
-    """The pod's own words, or the operator's where the pod has none."""
+    """What the pod reported, or what the operator observed where the pod reported nothing."""

@@ -39,11 +39,11 @@ class Limits(Model):
     """Size limit of the run's scratch volume (data and output)."""
     cooldown: Duration = "1h"
     """Time after a run, or after its version took over, in which alerts and monitors start none. What fires then is
-    looked at again when it ends. Make it longer than the windows of the monitors."""
+    evaluated again when it ends. Make it longer than the windows of the monitors."""
     max_runs_per_day: Annotated[int, Field(ge=1, le=48)] = 4
     """How many runs alerts and monitors may start within 24 hours."""
     break_after: Annotated[int, Field(ge=1, le=20)] = 3
-    """After this many runs in a row by alerts and monitors that brought no better version the cooldown doubles with
+    """After this many runs in a row by alerts and monitors without a better version the cooldown doubles with
     every further one, up to 24 hours."""
 
 

@@ -29,7 +29,7 @@ from .runinputs import RunInputs
 
 
 class Schedule(Model):
-    """Times at which a run starts. Missed times do not pile up: the newest one counts."""
+    """Times at which a run starts. Of several missed times only the newest counts."""
 
     cron: Annotated[
         str,
@@ -123,18 +123,18 @@ class TrainingJobSpec(RunInputs):
     ready_policy: Literal["Accepted", "FirstModel"] = "Accepted"
     """Accepted: Ready once the recipe is valid. FirstModel: Ready once a version is verified."""
     suspend: bool = False
-    """Start no run while true; a run that has started goes on."""
+    """Start no run while true. A run in progress continues."""
 
 
 class ActiveRun(Model):
-    """The run that was decided on; it is created from this entry and from nothing else."""
+    """The run in progress. Its TrainingRun is created from this entry alone."""
 
     name: str
     """Name of the TrainingRun."""
     cause: Cause
     """Why it starts."""
     input_hash: str
-    """Hash of the inputs it is frozen with."""
+    """Hash of its inputs."""
 
 
 class LastRun(Model):
@@ -147,26 +147,26 @@ class LastRun(Model):
     finished_at: datetime | None = None
     """When it ended."""
     version: str | None = None
-    """Name of the ModelVersion it brought."""
+    """Name of the ModelVersion that it produced."""
     failure: FailureRecord | None = None
     """Why it failed."""
 
 
 class TriggerState(Model):
-    """Where a schedule stands."""
+    """State of a schedule."""
 
     name: str
     """Name of the trigger."""
     schedule: str
-    """Cron line and time zone that the times below follow from; an edited schedule starts anew."""
+    """Cron line and time zone that the times below follow from. An edited schedule starts anew."""
     last_scheduled_at: datetime
-    """Newest time that was honoured; before its first time, when the schedule was first seen."""
+    """Newest time that a run was started for; before the first one, when the schedule was first seen."""
     next_scheduled_at: datetime
     """Next time a run starts."""
 
 
 class AlertState(Model):
-    """One alert that matches a trigger, as Alertmanager last told it. Written by the intake."""
+    """One alert that matches a trigger, as Alertmanager last sent it. Written by the alert intake."""
 
     fingerprint: Annotated[str, Field(max_length=64)]
     """Alertmanager's fingerprint of the alert's labels."""
@@ -179,7 +179,7 @@ class AlertState(Model):
     starts_at: datetime
     """When it began to fire, as Alertmanager says."""
     received_at: datetime
-    """When it was last told."""
+    """When it was last received."""
     labels: Annotated[dict[str, Annotated[str, Field(max_length=256)]], Field(max_length=16)] = {}
     """The labels that were matched."""
 
@@ -192,27 +192,27 @@ RunOutcome = Literal["Open", "Better", "NotBetter", "Failed"]
 
 
 class Waiting(Model):
-    """Alerts and monitors that ask for a run, and why none starts now. There is at most one such run to come."""
+    """Alerts and monitors that request a run, and why none starts now. All of them lead to one run."""
 
     reason: WaitReason
-    """Why they wait."""
+    """Why no run starts."""
     message: Annotated[str, Field(max_length=1024)]
-    """The same in a sentence."""
+    """The reason in a sentence."""
     since: datetime
-    """Since when they wait for this reason."""
+    """When the wait for this reason began."""
     until: datetime | None = None
-    """When they are looked at again, where a time is known."""
+    """When the wait ends, if that is known."""
     causes: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=16)] = []
-    """What asks: `alert <name>` or `monitor <deployment>/<monitor>`."""
+    """What requests the run: `alert <name>` or `monitor <deployment>/<monitor>`."""
 
 
 class AutomaticRun(Model):
-    """One run that alerts or monitors started, and what it brought."""
+    """One run that alerts or monitors started, and its outcome."""
 
     name: str
     """Name of the TrainingRun."""
     at: datetime
-    """When it was decided."""
+    """When its start was decided."""
     outcome: RunOutcome = "Open"
     """Better: its version was verified. NotBetter: it was rejected, held or a duplicate. Failed: there was none."""
 
@@ -238,12 +238,12 @@ class VersionRef(Model):
 
 
 class TrainingJobStatus(Status):
-    """Where the recipe stands."""
+    """State of the recipe."""
 
     input_hash: str | None = None
     """Hash of the inputs of the newest run that was started."""
     active_run: ActiveRun | None = None
-    """The run in flight."""
+    """The run in progress."""
     last_run: LastRun | None = None
     """How the newest finished run ended."""
     latest_version: VersionRef | None = None
@@ -251,18 +251,18 @@ class TrainingJobStatus(Status):
     next_run_at: datetime | None = None
     """Next time a schedule starts a run."""
     triggers: Annotated[list[TriggerState], Field(max_length=16, json_schema_extra=list_map("name"))] = []
-    """Where each schedule stands."""
+    """State of each schedule."""
     actions: ActionRecords = []
-    """The newest ModelActions and what became of them."""
+    """The newest ModelActions and their results."""
     alerts: Alerts = []
-    """Alerts that match a trigger. Written by the intake on any replica; everything else here by the leader."""
+    """Alerts that match a trigger. Written by the alert intake on any replica; everything else here by the leader."""
     alerts_dropped: int = 0
-    """How many alerts found no room in the list."""
+    """How many alerts were dropped because the list was full."""
     waiting: Waiting | None = None
-    """Alerts and monitors that ask for a run that can't start now."""
+    """Alerts and monitors that request a run that cannot start now."""
     automatic_runs: Annotated[list[AutomaticRun], Field(max_length=64, json_schema_extra=list_map("name"))] = []
-    """Runs that alerts and monitors started, oldest first: the newest in a row that brought nothing, and those of the
-    last 24 hours."""
+    """Runs that alerts and monitors started, oldest first: the newest in a row without a better version, and those
+    of the last 24 hours."""
     skipped: Annotated[list[Skipped], Field(max_length=16, json_schema_extra=list_map("reason"))] = []
     """How often alerts and monitors had to wait, by reason."""
 
@@ -283,7 +283,7 @@ DEFINITION = Definition(
     columns=(
         READY,
         REASON,
-        PrinterColumn("Run", ".status.activeRun.name", description="The run in flight"),
+        PrinterColumn("Run", ".status.activeRun.name", description="The run in progress"),
         PrinterColumn("Last", ".status.lastRun.phase", description="How the newest finished run ended"),
         PrinterColumn("Failure", ".status.lastRun.failure.class", description="Why it failed"),
         PrinterColumn("Version", ".status.latestVersion.name", description="Newest version"),

@@ -1,4 +1,4 @@
-"""TrainingRun: one execution with its inputs frozen and its cause."""
+"""TrainingRun: one execution of a recipe, with its inputs as they were then, and its cause."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OwnerRef(Model):
 
 
 class EvaluatedVersion(Model):
-    """A version that a run of purpose Evaluate judges."""
+    """A version that a run of purpose Evaluate scores."""
 
     version: str
     """Name of its ModelVersion."""
@@ -40,17 +40,17 @@ class EvaluateInputs(Model):
     deployment: str
     """The ModelDeployment whose captured rows they are."""
     metric: Annotated[str, Field(max_length=64)]
-    """The metric to compare by."""
+    """Metric that the versions are compared by."""
     margin: float
-    """By how much one must be better to count as better."""
+    """Smallest difference that counts as better."""
     live: EvaluatedVersion
-    """What serves."""
+    """The version that serves."""
     last_good: EvaluatedVersion | None = None
-    """What served before; absent when there is nothing to go back to."""
+    """The version that served before; absent if there is none to go back to."""
     min_rows: int = 200
-    """Fewer rows decide nothing."""
+    """Below this number of rows there is no comparison."""
     max_rows: int = 20_000
-    """No more rows than these, the newest, are used."""
+    """At most this number of rows is used: the newest."""
 
 
 class TrainingRunSpec(RunInputs):
@@ -59,7 +59,7 @@ class TrainingRunSpec(RunInputs):
     training_job_ref: OwnerRef
     """The recipe."""
     purpose: Literal["Train", "Evaluate"] = "Train"
-    """Train: bring a version. Evaluate: compare versions on captured rows; nothing is trained."""
+    """Train: produce a version. Evaluate: compare versions on captured rows; nothing is trained."""
     evaluate: EvaluateInputs | None = None
     """What is compared, for purpose Evaluate."""
     cause: Cause
@@ -83,21 +83,21 @@ class Attempt(Model):
     number: int
     """Number of the attempt, from 1."""
     job: str
-    """Name of the Job. It is created from this entry and from nothing else."""
+    """Name of the Job. It is created from this entry alone."""
     job_uid: str | None = None
-    """Uid of the Job once it was seen; a Job that vanishes afterwards is a lost one."""
+    """Uid of the Job once it was observed. If the Job is missing afterwards, it was deleted."""
     phase: AttemptPhase = "Pending"
-    """Which step is at work."""
+    """Which step runs."""
     decided_at: datetime
-    """When the attempt was decided on; the queue clock starts here."""
+    """When the attempt was decided on; queueTimeout counts from here."""
     pod: str | None = None
     """Name of the pod."""
     pod_created_at: datetime | None = None
-    """When the pod was made; the start clock starts here."""
+    """When the pod was created; startTimeout counts from here."""
     started_at: datetime | None = None
     """When the first container started."""
     train_started_at: datetime | None = None
-    """When the training container started; the run clock starts here."""
+    """When the training container started; runTimeout counts from here."""
     train_finished_at: datetime | None = None
     """When the training container ended."""
     waiting_since: datetime | None = None
@@ -105,7 +105,7 @@ class Attempt(Model):
     image_id: str | None = None
     """Image of the training container as the node resolved it, with its digest."""
     message: Annotated[str, Field(max_length=4096)] = ""
-    """What the pod waits for, in its own words."""
+    """What the pod waits for, as the kubelet or the scheduler reports it."""
     failure: FailureRecord | None = None
     """Why the attempt failed."""
     finished_at: datetime | None = None
@@ -119,10 +119,10 @@ RecordData = Annotated[
 
 
 class EvaluationOutcome(Model):
-    """What a run of purpose Evaluate found."""
+    """Result of a run of purpose Evaluate."""
 
     rows: int = 0
-    """Rows that were judged."""
+    """Rows that were scored."""
     live: float | None = None
     """Value of the version that serves."""
     last_good: float | None = None
@@ -138,10 +138,10 @@ class EvaluationOutcome(Model):
 
 
 class TrainingRunStatus(Status):
-    """Where the run stands."""
+    """State of the run."""
 
     phase: RunPhase = "Pending"
-    """Where the run stands; Succeeded, Failed and Superseded are final."""
+    """Phase of the run; Succeeded, Failed and Superseded are final."""
     attempts: Annotated[list[Attempt], Field(max_length=16)] = []
     """The Jobs of the run, oldest first."""
     next_attempt_at: datetime | None = None
@@ -155,7 +155,7 @@ class TrainingRunStatus(Status):
     record: RecordData | None = None
     """What publish posted: the artifact, its lineage and metrics. At most 16 KiB."""
     evaluation: EvaluationOutcome | None = None
-    """What was found, for purpose Evaluate."""
+    """The result, for purpose Evaluate."""
     version_number: int | None = None
     """Number taken for the version; it is created from this entry."""
     version: str | None = None
@@ -163,7 +163,7 @@ class TrainingRunStatus(Status):
 
 
 class TrainingRun(Object):
-    """One execution of a recipe with its inputs frozen, and its cause."""
+    """One execution of a recipe, with its inputs as they were then, and its cause."""
 
     spec: TrainingRunSpec
     status: TrainingRunStatus = TrainingRunStatus()
@@ -172,15 +172,15 @@ class TrainingRun(Object):
 DEFINITION = Definition(
     model=TrainingRun,
     plural="trainingruns",
-    description="One execution of a recipe with its inputs frozen, and its cause. Written by the operator.",
+    description="One execution of a recipe, with its inputs as they were then, and its cause. Written by the operator.",
     short_names=("tr",),
     columns=(
         PrinterColumn("Purpose", ".spec.purpose", description="Whether it trains or evaluates"),
-        PrinterColumn("Phase", ".status.phase", description="Where the run stands"),
+        PrinterColumn("Phase", ".status.phase", description="Phase of the run"),
         PrinterColumn("Cause", ".spec.cause.type", description="Why it started"),
         PrinterColumn("Failure", ".status.failure.class", description="Why it failed"),
-        PrinterColumn("Version", ".status.version", description="The version it brought"),
-        PrinterColumn("Message", '.status.conditions[?(@.type=="Ready")].message', description="The pod's own words"),
+        PrinterColumn("Version", ".status.version", description="The version that it produced"),
+        PrinterColumn("Message", '.status.conditions[?(@.type=="Ready")].message', description="In a sentence"),
         AGE,
     ),
 )
