@@ -162,7 +162,7 @@ Scalar = Annotated[Any, WithJsonSchema({"x-kubernetes-preserve-unknown-fields": 
 
 
 NOT_AN_INPUT = object()
-"""Marks a field that a run is frozen with and that is no reason to train again."""
+"""Marks a field that is copied into a run and whose change is no reason to train again."""
 
 T = TypeVar("T")
 NotInput = Annotated[T, NOT_AN_INPUT]

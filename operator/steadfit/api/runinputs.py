@@ -48,10 +48,10 @@ class Limits(Model):
 
 
 class RunInputs(Model):
-    """The part of a recipe that a run is frozen with.
+    """The part of a recipe that is copied into a run.
 
-    Every field is copied into the TrainingRun. It is also an input, so that a run starts when it changes, unless it is
-    marked `NotInput`, here or in the models below.
+    Every field is also an input, so that a run starts when it changes, unless it is marked `NotInput`, here or in the
+    models below.
     """
 
     image: Image

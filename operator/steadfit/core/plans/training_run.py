@@ -1,4 +1,4 @@
-"""The plan of a TrainingRun: attempts until one brings a result, then a version of it if it was to train one."""
+"""The plan of a TrainingRun: attempts until one has a result, then a version of that result if it trains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
     status = before
     if before.phase not in FINISHED:
         status = attempts.begin(status, observed, now)
-        status, due = _followed(status, observed, now)
+        status, due = _observed(status, observed, now)
         record = version_manifest.read(status, observed)
         problem = record if isinstance(record, Problem) else None
         if record is not None and problem is None:
@@ -48,10 +48,10 @@ def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
     )
 
 
-def _followed(
+def _observed(
     status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetime
 ) -> tuple[TrainingRunStatus, list[datetime]]:
-    """Return the status with its open attempt as it is now, and when that attempt's clocks run out."""
+    """Return the status with its current attempt as it is now, and when the timeouts of that attempt expire."""
     if not status.attempts or status.attempts[-1].finished_at is not None:
         return status, []
     observation = attempts.observe(status.attempts[-1], observed, now)
@@ -61,11 +61,11 @@ def _followed(
             "started_at": status.started_at or observation.attempt.started_at,
         }
     )
-    return status, [clock.due for clock in observation.timeouts]
+    return status, [timeout.due for timeout in observation.timeouts]
 
 
 def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
-    """Return the creation of the open attempt's Job, while there is none; a finished run never gets one again."""
+    """Return the creation of the current attempt's Job while it does not exist; a finished run gets none again."""
     if status.phase in FINISHED or not status.attempts:
         return []
     attempt = status.attempts[-1]
@@ -77,7 +77,7 @@ def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Act
         workload = job_manifest.render(run, attempt, observed.stores, observed.platform, evaluated=pair)
         return [Create(workload)] if workload else []
     if observed.job is not None and any(item.status.phase is None for item in observed.versions):
-        # One of them may be the champion in a moment: without a verdict it would not be compared with.
+        # One of them may become the champion in a moment, and would be missed without its verdict.
         return []
     compared = champion.pick(run.spec.training_job_ref.name, observed.versions, observed.deployments)
     workload = job_manifest.render(run, attempt, observed.stores, observed.platform, compared)
@@ -88,25 +88,25 @@ def _create_version(status: TrainingRunStatus, observed: ObservedTrainingRun) ->
     record = version_manifest.read(status, observed)
     if record is None or isinstance(record, Problem) or status.phase in FINISHED:
         return []
-    wished = version_manifest.manifest(status, record, observed)
-    return [Create(wished)] if wished else []
+    version = version_manifest.manifest(status, record, observed)
+    return [Create(version)] if version else []
 
 
 def _end_workloads(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:
-    """Return the deletion of Jobs that go on though their attempt has ended.
+    """Return the deletion of Jobs that still run after their attempt has ended.
 
-    Those that have ended by themselves stay, with their pods and logs, until the run is put away.
+    Those that have ended by themselves stay, with their pods and logs, until the run is deleted.
     """
     open_attempts = {attempt.job for attempt in status.attempts if attempt.finished_at is None}
     return [
         Delete(job.reference(workload))
         for workload in observed.workloads
-        if workload["metadata"]["name"] not in open_attempts and _goes_on(workload, observed)
+        if workload["metadata"]["name"] not in open_attempts and _still_runs(workload, observed)
     ]
 
 
-def _goes_on(workload: Manifest, observed: ObservedTrainingRun) -> bool:
+def _still_runs(workload: Manifest, observed: ObservedTrainingRun) -> bool:
     if job.is_over(workload) or job.is_deleted(workload):
         return False
     own = pods.pods_of(workload, observed.pods)
-    return not own or not all(pod.ends_by_itself for pod in own)
+    return not own or not all(pod.is_ending for pod in own)

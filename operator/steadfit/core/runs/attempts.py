@@ -1,7 +1,7 @@
-"""The attempts of a run: each is one Job, and after a failure that may pass there is another one.
+"""The attempts of a run: each is one Job. After a failure that may be temporary, another attempt follows.
 
-An attempt is decided on in the status first; its Job follows from that entry. The operator counts and waits, not the
-Job: a Job's own retries would repeat fetch and train for a failed publish, and lose the evidence.
+An attempt is written to the status first, and its Job is created from that entry. The operator retries, not the Job: a
+Job's own retries would repeat fetch and train after a failed publish, and delete the evidence.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from .failure_classification import RETRYABLE, classify, failure
 from .runtime import job, job_manifest, pods
 from .runtime.pod_view import RunPod
 from .superseded import is_superseded
-from .timeouts import Clock
+from .timeouts import Timeout
 
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=10)
-NEWS_PATIENCE = timedelta(minutes=1)
-"""How long a failed Job waits for the words of its pod: news of Jobs and of pods travel apart."""
+POD_STATUS_DELAY = timedelta(minutes=1)
+"""How long after its Job a pod may report that it failed: the two watches are independent."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptObservation:
-    """An attempt as it is now, and the clocks that run for it."""
+    """An attempt as it is now, and the timeouts that apply to it."""
 
     attempt: Attempt
-    timeouts: Sequence[Clock] = field(default=())
+    timeouts: Sequence[Timeout] = field(default=())
 
 
 def begin(status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetime) -> TrainingRunStatus:
-    """Return the status with the next attempt, if one is due and the TrainingJob is still there."""
+    """Return the status with the next attempt, if one is due and the TrainingJob still exists."""
     training_job = observed.job
     if training_job is None or training_job.metadata.deletion_timestamp is not None:
         return status
@@ -51,7 +51,7 @@ def begin(status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetim
 
 
 def observe(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> AttemptObservation:
-    """Return an open attempt as its Job and pod show it: further on, succeeded, failed, or still waiting."""
+    """Return an attempt that has not ended as its Job and pod show it now."""
     workload = workload_of(attempt, observed)
     if workload is None:
         return _without_workload(attempt, observed, now)
@@ -63,23 +63,22 @@ def observe(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> A
                 attempt.model_copy(update={"phase": "Succeeded", "message": "", "finished_at": now})
             )
         return _failed(attempt, failure("Infrastructure", _unposted(observed.run)), now)
-    found = classify(pod) if pod is not None else None
-    found = found or _lost(attempt, workload, pod)
-    if found:
-        return _failed(attempt, found, now)
-    over = _without_words(attempt, workload)
-    times = [over] if over else timeouts.running(attempt, pod, observed.run.spec.limits)
-    late = timeouts.expired(times, now)
-    return _failed(attempt, late, now) if late else AttemptObservation(attempt, times)
+    cause = classify(pod) if pod is not None else None
+    cause = cause or _deleted(attempt, workload, pod)
+    if cause:
+        return _failed(attempt, cause, now)
+    unreported = _unreported(attempt, workload)
+    running = [unreported] if unreported else timeouts.running(attempt, pod, observed.run.spec.limits)
+    return _unless_expired(attempt, running, now)
 
 
 def has_result(status: TrainingRunStatus, run: TrainingRun) -> bool:
-    """Return whether an attempt has posted what the run is for: a record, or an evaluation."""
+    """Return whether an attempt has posted the result of the run: a record, or an evaluation."""
     return (status.evaluation if run.spec.purpose == "Evaluate" else status.record) is not None
 
 
 def workload_of(attempt: Attempt, observed: ObservedTrainingRun) -> Manifest | None:
-    """Return what an attempt runs as; an object of another uid than was seen first is not it."""
+    """Return the Job of an attempt; one with another uid than was observed first is not it."""
     for workload in observed.workloads:
         metadata = workload["metadata"]
         if metadata["name"] == attempt.job and attempt.job_uid in (None, metadata["uid"]):
@@ -87,10 +86,10 @@ def workload_of(attempt: Attempt, observed: ObservedTrainingRun) -> Manifest | N
     return None
 
 
-def retry_at(status: TrainingRunStatus, found: FailureRecord, retries: int, now: datetime) -> datetime | None:
+def retry_at(status: TrainingRunStatus, cause: FailureRecord, retries: int, now: datetime) -> datetime | None:
     """Return when the next attempt starts after a failure: after 30s, doubling, at most 10m; None = never."""
     made = len(status.attempts)
-    if found.failure_class not in RETRYABLE or made > retries:
+    if cause.failure_class not in RETRYABLE or made > retries:
         return None
     pause: timedelta = FIRST_PAUSE * 2 ** (made - 1)
     return now + min(pause, LONGEST_PAUSE)
@@ -107,12 +106,15 @@ def _without_workload(attempt: Attempt, observed: ObservedTrainingRun, now: date
         return _failed(attempt, failure("Infrastructure", f"{job.KIND} {attempt.job} is gone; it was deleted"), now)
     # A missing store delays the attempt until it is there again.
     attempt = attempt.model_copy(update={"message": job_manifest.missing(observed.run, observed.stores) or ""})
-    times = timeouts.running(attempt, None, observed.run.spec.limits)
-    late = timeouts.expired(times, now)
-    return _failed(attempt, late, now) if late else AttemptObservation(attempt, times)
+    return _unless_expired(attempt, timeouts.running(attempt, None, observed.run.spec.limits), now)
 
 
-def _lost(attempt: Attempt, workload: Manifest, pod: RunPod | None) -> FailureRecord | None:
+def _unless_expired(attempt: Attempt, running: Sequence[Timeout], now: datetime) -> AttemptObservation:
+    expired = timeouts.expired(running, now)
+    return _failed(attempt, expired, now) if expired else AttemptObservation(attempt, running)
+
+
+def _deleted(attempt: Attempt, workload: Manifest, pod: RunPod | None) -> FailureRecord | None:
     """Return the failure of an attempt whose Job or pod was deleted before it could report one."""
     if job.is_deleted(workload):
         return failure("Infrastructure", f"{job.KIND} {attempt.job} was deleted")
@@ -121,16 +123,16 @@ def _lost(attempt: Attempt, workload: Manifest, pod: RunPod | None) -> FailureRe
     return None
 
 
-def _without_words(attempt: Attempt, workload: Manifest) -> Clock | None:
-    """Return the clock of a Job that has failed while its pod is not known to have."""
+def _unreported(attempt: Attempt, workload: Manifest) -> Timeout | None:
+    """Return the timeout of a Job that has failed while its pod has not reported a failure."""
     ended = job.failed(workload)
     if ended is None:
         return None
-    said = log_tail(str(ended.get("message", ""))) or ended.get("reason", "no words")
-    found = failure("Infrastructure", f"{job.KIND} {attempt.job} failed and its pod left no words: {said}")
-    return Clock(datetime.fromisoformat(ended["lastTransitionTime"]) + NEWS_PATIENCE, found)
+    reason = log_tail(str(ended.get("message", ""))) or ended.get("reason", "no reason is given")
+    cause = failure("Infrastructure", f"{job.KIND} {attempt.job} failed and its pod reported no failure: {reason}")
+    return Timeout(datetime.fromisoformat(ended["lastTransitionTime"]) + POD_STATUS_DELAY, cause)
 
 
-def _failed(attempt: Attempt, found: FailureRecord, now: datetime) -> AttemptObservation:
-    ended = {"phase": "Failed", "failure": found, "message": "", "waiting_since": None, "finished_at": now}
+def _failed(attempt: Attempt, cause: FailureRecord, now: datetime) -> AttemptObservation:
+    ended = {"phase": "Failed", "failure": cause, "message": "", "waiting_since": None, "finished_at": now}
     return AttemptObservation(attempt.model_copy(update=ended))

@@ -1,7 +1,7 @@
-"""The champion: which version a run's result is compared with, as publish is told when the run's pod is made.
+"""The champion: the version that a run's result is compared with. It is chosen when the run's pod is created.
 
-It is what serves: on the ModelDeployment of the TrainingJob's own name, else on the first by name that serves anything.
-While nothing serves it is what would: the newest verified version that was not rolled back.
+It is the version that serves: on the ModelDeployment of the TrainingJob's name, else on the first by name that serves
+one. While none serves, it is the newest verified version that was not rolled back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from steadfit.core.serving.quarantine import is_quarantined_by
 
 @dataclass(frozen=True, slots=True)
 class ComparedVersion:
-    """What a result is compared with.
+    """A version that is compared.
 
     Attributes
     ----------
@@ -26,8 +26,8 @@ class ComparedVersion:
     digest
         Digest of its artifact.
     version
-        The ModelVersion; None when the object is gone though its artifact still serves. Then there is a champion,
-        and no comparison: that is not the same as having none.
+        The ModelVersion; None if the object was deleted while its artifact still serves. Then there is a champion
+        without a comparison, which differs from having no champion.
     """
 
     name: str
@@ -36,7 +36,7 @@ class ComparedVersion:
 
 
 def pick(job: str, versions: Sequence[ModelVersion], deployments: Sequence[ModelDeployment]) -> ComparedVersion | None:
-    """Return the champion of a TrainingJob, or None while there is nothing to compare with."""
+    """Return the champion of a TrainingJob, or None if there is no version to compare with."""
     for deployment in sorted(deployments, key=lambda item: (item.name != job, item.name)):
         ref = _serving(deployment, versions)
         if ref is not None:
@@ -47,21 +47,19 @@ def pick(job: str, versions: Sequence[ModelVersion], deployments: Sequence[Model
 
 
 def _serving(deployment: ModelDeployment, versions: Sequence[ModelVersion]) -> RevisionRef | None:
-    """Return what serves; while a rollback is in flight, what it brings back."""
+    """Return the version that serves, or during a rollback the one that it restores."""
     status = deployment.status
     if status.live is None:
         return None
     if not is_quarantined_by(deployment, status.live, versions):
         return status.live
-    back = [
-        ref for ref in (status.candidate, status.last_good) if ref and not is_quarantined_by(deployment, ref, versions)
-    ]
-    return back[0] if back else None
+    restored = (status.candidate, status.last_good)
+    return next((ref for ref in restored if ref and not is_quarantined_by(deployment, ref, versions)), None)
 
 
 def _version_of(ref: RevisionRef, versions: Sequence[ModelVersion]) -> ModelVersion | None:
-    found = (version for version in versions if version.name == ref.version)
-    return next((version for version in found if version.spec.artifact.digest == ref.digest), None)
+    namesakes = (version for version in versions if version.name == ref.version)
+    return next((version for version in namesakes if version.spec.artifact.digest == ref.digest), None)
 
 
 def _is_good(version: ModelVersion) -> bool:

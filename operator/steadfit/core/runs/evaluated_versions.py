@@ -1,4 +1,4 @@
-"""The versions that a run of purpose Evaluate compares, with the objects that say where their artifacts lie."""
+"""The versions that a run of purpose Evaluate compares, with the objects that locate their artifacts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def pick(run: TrainingRun, versions: Sequence[ModelVersion]) -> tuple[ComparedVe
     inputs = run.spec.evaluate
     if inputs is None:
         return ()
-    named = (inputs.live, inputs.last_good)
-    return tuple(_found(asked, versions) for asked in named if asked is not None)
+    references = (inputs.live, inputs.last_good)
+    return tuple(_resolved(reference, versions) for reference in references if reference is not None)
 
 
-def _found(asked: EvaluatedVersion, versions: Sequence[ModelVersion]) -> ComparedVersion:
-    """Return a version as it was asked for; one of the same name with another artifact is another one."""
-    there = (version for version in versions if version.name == asked.version)
-    same = (version for version in there if version.spec.artifact.digest == asked.digest)
-    return ComparedVersion(asked.version, asked.digest, next(same, None))
+def _resolved(reference: EvaluatedVersion, versions: Sequence[ModelVersion]) -> ComparedVersion:
+    """Return the version of a reference. One of the same name with another artifact is not it."""
+    namesakes = (version for version in versions if version.name == reference.version)
+    same = (version for version in namesakes if version.spec.artifact.digest == reference.digest)
+    return ComparedVersion(reference.version, reference.digest, next(same, None))

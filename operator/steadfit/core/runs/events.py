@@ -1,4 +1,4 @@
-"""What is told when a TrainingRun's status changes: one Event for each transition."""
+"""The Events of a TrainingRun: one for each transition of its status."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def _attempts(before: TrainingRunStatus, after: TrainingRunStatus) -> list[Event
         if old is None:
             events.append(Event("Normal", "AttemptStarted", f"attempt {attempt.number} is {job.KIND} {attempt.job}"))
         if attempt.failure and (old is None or old.failure is None):
-            found = attempt.failure
+            failure = attempt.failure
             events.append(
                 Event(
                     "Warning",
                     "AttemptFailed",
-                    f"attempt {attempt.number} failed ({found.failure_class}): {found.message}",
+                    f"attempt {attempt.number} failed ({failure.failure_class}): {failure.message}",
                 )
             )
         elif attempt.message and attempt.waiting_since and (old is None or old.waiting_since is None):
@@ -47,9 +47,9 @@ def _end(before: TrainingRunStatus, after: TrainingRunStatus, inputs: EvaluateIn
     if after.phase == before.phase:
         return []
     if after.phase == "Succeeded" and inputs is not None and after.evaluation is not None:
-        return [Event("Normal", "RunSucceeded", messages.words(inputs, after.evaluation))]
+        return [Event("Normal", "RunSucceeded", messages.message(inputs, after.evaluation))]
     if after.phase == "Succeeded":
-        return [Event("Normal", "RunSucceeded", f"the run brought version {after.version}")]
+        return [Event("Normal", "RunSucceeded", f"the run produced version {after.version}")]
     if after.phase == "Superseded":
         return [Event("Normal", "Superseded", "the recipe changed before the run had a result")]
     if after.phase == "Failed" and after.failure:

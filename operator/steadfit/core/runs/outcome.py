@@ -1,4 +1,4 @@
-"""How a run ends: with a version or an evaluation, with a failure for good, or overtaken by its recipe."""
+"""How a run ends: with a version or an evaluation, with a final failure, or superseded by a change of its recipe."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .superseded import is_superseded
 def settle(
     status: TrainingRunStatus, problem: Problem | None, observed: ObservedTrainingRun, now: datetime
 ) -> TrainingRunStatus:
-    """Return the status with its phase, and with the time of the next attempt after a failure that may pass.
+    """Return the status with its phase, and with the time of the next attempt after a retryable failure.
 
-    A result counts however its pod ended: once it is there, no further attempt is made.
+    A result counts however its pod ended. Once it is posted, no further attempt is made.
     """
     attempt = status.attempts[-1] if status.attempts else None
     posted = has_result(status, observed.run)
@@ -31,7 +31,7 @@ def settle(
     if not posted and is_superseded(observed):
         return _ended(status, "Superseded", status.failure, now)
     if posted or attempt is None or attempt.failure is None:
-        return status.model_copy(update={"phase": _going(attempt, posted)})
+        return status.model_copy(update={"phase": _open_phase(attempt, posted)})
     if status.next_attempt_at is None:
         at = retry_at(status, attempt.failure, observed.run.spec.limits.retries, now)
         if at is None:
@@ -40,15 +40,15 @@ def settle(
     return status.model_copy(update={"phase": "Pending", "failure": attempt.failure})
 
 
-def _going(attempt: Attempt | None, posted: bool) -> RunPhase:
+def _open_phase(attempt: Attempt | None, posted: bool) -> RunPhase:
     return "Running" if posted or (attempt and attempt.started_at) else "Pending"
 
 
-def _ended(status: TrainingRunStatus, phase: RunPhase, found: FailureRecord | None, now: datetime) -> TrainingRunStatus:
+def _ended(status: TrainingRunStatus, phase: RunPhase, cause: FailureRecord | None, now: datetime) -> TrainingRunStatus:
     attempts = [
         attempt if attempt.finished_at else attempt.model_copy(update={"finished_at": now, "message": ""})
         for attempt in status.attempts
     ]
     return status.model_copy(
-        update={"phase": phase, "failure": found, "attempts": attempts, "next_attempt_at": None, "finished_at": now}
+        update={"phase": phase, "failure": cause, "attempts": attempts, "next_attempt_at": None, "finished_at": now}
     )

@@ -1,4 +1,4 @@
-"""How far an attempt has come, read from its Job and pod into the status."""
+"""The progress of an attempt, read from its Job and pod into the status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .runtime import job
 from .runtime.pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
 from .runtime.pod_waiting import Wait, waiting
 
-_AT_WORK: tuple[tuple[str, AttemptPhase], ...] = (
+_PHASES: tuple[tuple[str, AttemptPhase], ...] = (
     (EVALUATE, "Evaluating"),
     (PUBLISH, "Publishing"),
     (TRAIN, "Training"),
@@ -41,7 +41,7 @@ def follow(attempt: Attempt, workload: Manifest, pod: RunPod | None, now: dateti
             "train_finished_at": train.finished_at or attempt.train_finished_at,
             "image_id": train.image_id or attempt.image_id,
             "waiting_since": _since(attempt, pod, wait, now),
-            "message": _words(attempt, wait),
+            "message": _message(attempt, wait),
         }
     )
 
@@ -49,11 +49,11 @@ def follow(attempt: Attempt, workload: Manifest, pod: RunPod | None, now: dateti
 def _phase(pod: RunPod) -> AttemptPhase:
     """Return the phase of the last step that has started."""
     started = {step.name for step in pod.steps.values() if not step.waiting}
-    return next((phase for name, phase in _AT_WORK if name in started), "Pending")
+    return next((phase for name, phase in _PHASES if name in started), "Pending")
 
 
 def _queued(attempt: Attempt, now: datetime) -> Attempt:
-    """Return an attempt whose Job is held back; one that was taken from its node queues anew."""
+    """Return an attempt whose Job is suspended; one that was preempted queues anew."""
     message = f"{job.KIND} {attempt.job} is suspended: it waits in its queue"
     if attempt.pod is None:
         return attempt.model_copy(update={"message": message})
@@ -61,15 +61,15 @@ def _queued(attempt: Attempt, now: datetime) -> Attempt:
 
 
 def _since(attempt: Attempt, pod: RunPod, wait: Wait, now: datetime) -> datetime | None:
-    """Return since when the pod is stuck. What it was stuck at before its node or this step does not count."""
+    """Return since when the pod is stuck; not from before it was scheduled or this step was due."""
     if not wait.stuck:
         return None
-    earliest = max(pod.turn_since, pod.scheduled_at or pod.created_at)
+    earliest = max(pod.next_step_since, pod.scheduled_at or pod.created_at)
     if attempt.waiting_since is None or attempt.waiting_since < earliest:
         return now
     return attempt.waiting_since
 
 
-def _words(attempt: Attempt, wait: Wait) -> str:
-    """Return what is waited for. A back-off that does not repeat its cause does not make us forget it."""
-    return attempt.message if wait.image and attempt.message.startswith(wait.words) else wait.words
+def _message(attempt: Attempt, wait: Wait) -> str:
+    """Return what the pod waits for. A back-off that does not repeat its cause keeps the message that names it."""
+    return attempt.message if wait.image and attempt.message.startswith(wait.message) else wait.message

@@ -1,4 +1,4 @@
-"""The configuration that a run's own steps read from STEADFIT_CONFIG: fetch, and publish or evaluate."""
+"""STEADFIT_CONFIG: the configuration of fetch, and of publish or evaluate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def render(
     champion: ComparedVersion | None = None,
     evaluated: Sequence[ComparedVersion] = (),
 ) -> str:
-    """Return the configuration as JSON. Every store that the run itself needs must be there."""
+    """Return the configuration as JSON. Every store that the run itself needs must exist."""
     spec = run.spec
     lineage: dict[str, Any] = {
         "image": spec.image,
@@ -43,7 +43,7 @@ def render(
             "attempt": attempt.number,
             "trainingJob": spec.training_job_ref.name,
         },
-        "store": store_access.settings(_found(store_choice.by_name(spec.store_ref.name, stores))),
+        "store": store_access.settings(_usable(store_choice.by_name(spec.store_ref.name, stores))),
         "data": [_source(source, run, stores) for source in spec.data],
         "evaluation": spec.evaluation.dump(),
         "params": spec.params,
@@ -56,13 +56,14 @@ def render(
 
 
 def _compared(champion: ComparedVersion | None, stores: Stores) -> dict[str, Any]:
-    """Return what publish compares the result with, and the accepted run whose data fetch compares its own with.
+    """Return the champion for publish, and the accepted run whose data fetch compares the new data with.
 
-    A champion that cannot be reached is named with the reason: the version is then held, and not taken for a first one.
+    A champion whose artifact cannot be read is named with the reason. The new version is then held: without the name
+    it would be taken for a first one.
     """
     if champion is None:
         return {}
-    named = _reached(champion, stores)
+    named = _located(champion, stores)
     if champion.version is None or "problem" in named:
         return {"champion": named}
     spec = champion.version.spec
@@ -74,23 +75,23 @@ def _compared(champion: ComparedVersion | None, stores: Stores) -> dict[str, Any
 
 
 def _evaluate(inputs: EvaluateInputs, evaluated: Sequence[ComparedVersion], stores: Stores) -> dict[str, Any]:
-    """Return what evaluate compares: the version that serves, and the last good one if there is one."""
+    """Return the versions that evaluate compares: the one that serves, and the last good one if there is one."""
     versions = zip(("live", "lastGood"), evaluated, strict=False)
     return {
         "evaluate": {
             "metric": inputs.metric,
             "minRows": inputs.min_rows,
             "maxRows": inputs.max_rows,
-            **{name: _reached(version, stores) for name, version in versions},
+            **{name: _located(version, stores) for name, version in versions},
         }
     }
 
 
-def _reached(version: ComparedVersion, stores: Stores) -> dict[str, Any]:
-    """Return a version with the place of its artifact and how to reach it, or with the reason why it cannot be had."""
+def _located(version: ComparedVersion, stores: Stores) -> dict[str, Any]:
+    """Return a version with the location and store of its artifact, or with the reason why it cannot be read."""
     named: dict[str, Any] = {"version": version.name, "artifact": {"digest": version.digest}}
     if version.version is None:
-        return {**named, "problem": f"the ModelVersion {version.name} is gone"}
+        return {**named, "problem": f"no ModelVersion {version.name} has this artifact"}
     spec = version.version.spec
     store = store_choice.by_name(spec.store_ref.name, stores)
     if isinstance(store, str):
@@ -100,15 +101,15 @@ def _reached(version: ComparedVersion, stores: Stores) -> dict[str, Any]:
 
 
 def _source(source: DataSource, run: TrainingRun, stores: Stores) -> dict[str, Any]:
-    """Return a data source with its store, and with the place of captured rows."""
-    store = _found(store_choice.for_source(source, run.spec.store_ref.name, stores))
+    """Return a data source with its store, and with the URI of captured rows."""
+    store = _usable(store_choice.for_source(source, run.spec.store_ref.name, stores))
     shape = {**source.dump(), "store": store_access.settings(store)}
     if source.captured is not None:
         shape["uri"] = store_choice.captures_uri(store, run.metadata.namespace, source.captured.deployment)
     return shape
 
 
-def _found(store: ArtifactStore | str) -> ArtifactStore:
+def _usable(store: ArtifactStore | str) -> ArtifactStore:
     if isinstance(store, str):
         raise ValueError(store)
     return store

@@ -1,4 +1,4 @@
-"""When a run is overtaken: its recipe asks for other inputs before it has brought a result."""
+"""Whether a run is superseded: the inputs of its recipe changed before it had a result."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from steadfit.core.types import ObservedTrainingRun
 
 
 def is_superseded(observed: ObservedTrainingRun) -> bool:
-    """Return whether the recipe asks for other inputs than the run is frozen with.
+    """Return whether the recipe has other inputs than the run.
 
-    A run that evaluates makes nothing of the recipe's inputs, so no change of them overtakes it.
+    A run that evaluates uses no inputs of the recipe, so a change of them does not supersede it.
     """
     if observed.run.spec.purpose == "Evaluate":
         return False

@@ -1,6 +1,6 @@
-"""The clocks of an attempt: how long it may wait for its pod, for its steps to start, for an image, and train.
+"""The timeouts of an attempt: for its pod to be created, its steps to start, an image to be pulled, and training.
 
-Kubernetes' own deadline of a Job is not used: it deletes the pod together with its evidence.
+The deadline of a Job (`activeDeadlineSeconds`) is not used: Kubernetes deletes the pod with it, and its evidence.
 """
 
 from __future__ import annotations
@@ -18,54 +18,54 @@ from .failure_classification import failure
 from .runtime.pod_view import RunPod
 from .runtime.pod_waiting import waiting
 
-IMAGE_PATIENCE = timedelta(minutes=2)
-"""How long an image may fail to be pulled: the kubelet tries again meanwhile, and a Job would wait for ever."""
+IMAGE_TIMEOUT = timedelta(minutes=2)
+"""How long pulls of an image may fail. The kubelet retries them, and a Job would wait for ever."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
-    """When time is up, and the failure that it is then."""
+class Timeout:
+    """A time, and the failure of an attempt that is not further by then."""
 
     due: datetime
     failure: FailureRecord
 
 
-def running(attempt: Attempt, pod: RunPod | None, limits: Limits) -> list[Clock]:
-    """Return the clocks that run now; earlier ones first."""
-    clocks = _queue(attempt, limits) if pod is None else [*_start(attempt, pod, limits), *_run(pod, limits)]
-    return sorted(clocks, key=lambda clock: clock.due)
+def running(attempt: Attempt, pod: RunPod | None, limits: Limits) -> list[Timeout]:
+    """Return the timeouts that apply now, earliest first."""
+    timeouts = _queue(attempt, limits) if pod is None else [*_start(attempt, pod, limits), *_run(pod, limits)]
+    return sorted(timeouts, key=lambda timeout: timeout.due)
 
 
-def expired(clocks: Sequence[Clock], now: datetime) -> FailureRecord | None:
-    """Return the failure of the first clock whose time is up."""
-    return next((clock.failure for clock in clocks if clock.due <= now), None)
+def expired(timeouts: Sequence[Timeout], now: datetime) -> FailureRecord | None:
+    """Return the failure of the first timeout that has expired."""
+    return next((timeout.failure for timeout in timeouts if timeout.due <= now), None)
 
 
-def _queue(attempt: Attempt, limits: Limits) -> list[Clock]:
-    words = f": {attempt.message}" if attempt.message else ""
-    message = f"queueTimeout: the attempt had no pod after {limits.queue_timeout}{words}"
-    return [Clock(attempt.decided_at + parse_duration(limits.queue_timeout), failure("Deadline", message))]
+def _queue(attempt: Attempt, limits: Limits) -> list[Timeout]:
+    detail = f": {attempt.message}" if attempt.message else ""
+    message = f"queueTimeout: the attempt had no pod after {limits.queue_timeout}{detail}"
+    return [Timeout(attempt.decided_at + parse_duration(limits.queue_timeout), failure("Deadline", message))]
 
 
-def _start(attempt: Attempt, pod: RunPod, limits: Limits) -> Iterator[Clock]:
-    step = pod.turn
+def _start(attempt: Attempt, pod: RunPod, limits: Limits) -> Iterator[Timeout]:
+    step = pod.next_step
     if step is None:
         return
     wait = waiting(pod)
-    due = pod.turn_since + parse_duration(limits.start_timeout)
+    due = pod.next_step_since + parse_duration(limits.start_timeout)
     if pod.unschedulable is not None:
-        yield Clock(due, failure("Scheduling", f"{wait.words} (for {limits.start_timeout}, startTimeout)"))
+        yield Timeout(due, failure("Scheduling", f"{wait.message} (for {limits.start_timeout}, startTimeout)"))
         return
     if wait.image and attempt.waiting_since is not None:
-        yield Clock(attempt.waiting_since + IMAGE_PATIENCE, failure("Image", attempt.message))
-    words = f": {wait.words}" if wait.words else ""
-    yield Clock(
-        due, failure("Deadline", f"startTimeout: {step.name} did not start within {limits.start_timeout}{words}")
+        yield Timeout(attempt.waiting_since + IMAGE_TIMEOUT, failure("Image", attempt.message))
+    detail = f": {wait.message}" if wait.message else ""
+    yield Timeout(
+        due, failure("Deadline", f"startTimeout: {step.name} did not start within {limits.start_timeout}{detail}")
     )
 
 
-def _run(pod: RunPod, limits: Limits) -> Iterator[Clock]:
-    work = pod.work
-    if work.started_at is not None and work.exit_code is None:
-        message = f"runTimeout: {work.name} was not done after {limits.run_timeout}"
-        yield Clock(work.started_at + parse_duration(limits.run_timeout), failure("Deadline", message))
+def _run(pod: RunPod, limits: Limits) -> Iterator[Timeout]:
+    step = pod.main_step
+    if step.started_at is not None and step.exit_code is None:
+        message = f"runTimeout: {step.name} had not ended after {limits.run_timeout}"
+        yield Timeout(step.started_at + parse_duration(limits.run_timeout), failure("Deadline", message))

@@ -1,4 +1,4 @@
-"""From a run's record to its ModelVersion: the number is taken once, in the status, before the object is made."""
+"""The ModelVersion of a run's record. Its number is written to the status before the object is created."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from .runtime import job_manifest
 
 
 def read(status: TrainingRunStatus, observed: ObservedTrainingRun) -> Record | Problem | None:
-    """Return the posted record, or why no version can be made of it, or None while there is none.
+    """Return the posted record, or why no version can be created from it, or None while there is none.
 
-    A run of purpose Evaluate never makes a version, whatever its status holds.
+    A run of purpose Evaluate never creates a version, whatever its status holds.
     """
     run = observed.run
     if status.record is None or run.spec.purpose == "Evaluate":
@@ -42,35 +42,35 @@ def read(status: TrainingRunStatus, observed: ObservedTrainingRun) -> Record | P
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        return Problem("InvalidRecord", f"no version can be made of the record: {where}: {first['msg']}")
+        return Problem("InvalidRecord", f"no version can be created from the record: {where}: {first['msg']}")
     if record.run.uid != run.uid:
-        return Problem("InvalidRecord", f"the record speaks of the run {record.run.name}, not of this one")
+        return Problem("InvalidRecord", f"the record names run {record.run.name}, which is another one")
     if f"/{run.metadata.namespace}/{run.spec.training_job_ref.name}/artifacts/" not in record.artifact.uri:
-        return Problem("InvalidRecord", f"the artifact lies outside of the TrainingJob's place: {record.artifact.uri}")
+        return Problem("InvalidRecord", f"the artifact is outside of the TrainingJob's prefix: {record.artifact.uri}")
     return record
 
 
 def take_number(status: TrainingRunStatus, observed: ObservedTrainingRun) -> TrainingRunStatus:
     """Return the status with a number for the version, and with its name once the object exists.
 
-    The number is one above every number that was ever taken. One that turns out to belong to another run's version
-    (of an earlier cluster, say) is given up for a new one.
+    The number is one above every number that was ever taken. One that belongs to another run's version (of an earlier
+    cluster, say) is replaced.
     """
     if status.version is not None:
         return status
     if status.version_number is not None:
-        there = _at(status.version_number, observed)
-        if there is None:
+        existing = _numbered(status.version_number, observed)
+        if existing is None:
             return status
-        if there.spec.run.uid == observed.run.uid:
-            return status.model_copy(update={"version": there.name})
+        if existing.spec.run.uid == observed.run.uid:
+            return status.model_copy(update={"version": existing.name})
     return status.model_copy(update={"version_number": _highest(observed) + 1})
 
 
 def manifest(status: TrainingRunStatus, record: Record, observed: ObservedTrainingRun) -> dict[str, Any] | None:
     """Return the ModelVersion to create, or None while no number is taken or once it exists.
 
-    It has no owner: deleting a recipe or a run never deletes a model that serves.
+    It has no owner: deleting a TrainingJob or a run never deletes a model that serves.
     """
     number, run = status.version_number, observed.run
     if number is None or status.version is not None:
@@ -97,7 +97,7 @@ def manifest(status: TrainingRunStatus, record: Record, observed: ObservedTraini
 def _spec(status: TrainingRunStatus, number: int, record: Record, observed: ObservedTrainingRun) -> ModelVersionSpec:
     run = observed.run
     older = sorted((item for item in observed.versions if item.spec.number < number), key=lambda item: item.spec.number)
-    place = record.artifact.uri.partition("/artifacts/sha256/")[0]
+    prefix = record.artifact.uri.partition("/artifacts/sha256/")[0]
     return ModelVersionSpec(
         training_job_ref=LocalObjectReference(name=run.spec.training_job_ref.name),
         number=number,
@@ -107,7 +107,7 @@ def _spec(status: TrainingRunStatus, number: int, record: Record, observed: Obse
         artifact=Artifact.model_validate(record.artifact.dump()),
         evaluation=_evaluation(record, run),
         lineage=_lineage(status, record, observed),
-        record_uri=f"{place}/records/{run.uid}.json",
+        record_uri=f"{prefix}/records/{run.uid}.json",
         parent=_parent(older),
         duplicate_of=_original(older, record.artifact.digest),
         quarantined=record.quarantined or [],
@@ -116,10 +116,10 @@ def _spec(status: TrainingRunStatus, number: int, record: Record, observed: Obse
 
 def _evaluation(record: Record, run: TrainingRun) -> EvaluationResult:
     measured = record.evaluation.dump()
-    # In the recipe's order, because its first metric is the main one; a record is a JSON object and has no order.
+    # In the order of the recipe, whose first metric is the main one: a record is a JSON object and has no order.
     order = [metric.name for metric in run.spec.evaluation.metrics]
     ordered = sorted(record.evaluation.metrics, key=lambda name: [*order, name].index(name))
-    # Six decimals are more than any holdout can tell apart, and what `kubectl get` shows stays readable.
+    # Six decimals are more than a holdout resolves, and keep `kubectl get` readable.
     metrics = [MetricValue(name=name, value=round(record.evaluation.metrics[name], 6)) for name in ordered]
     return EvaluationResult.model_validate({**measured, "metrics": metrics})
 
@@ -144,7 +144,7 @@ def _lineage(status: TrainingRunStatus, record: Record, observed: ObservedTraini
 
 
 def _parent(older: Sequence[ModelVersion]) -> str | None:
-    """Return the newest version that was good when this one is made."""
+    """Return the newest version that is verified when this one is created."""
     good = [item for item in older if item.status.phase == "Verified" and item.status.quarantine is None]
     return good[-1].name if good else None
 
@@ -155,7 +155,7 @@ def _original(older: Sequence[ModelVersion], digest: str) -> str | None:
     return same[0].name if same else None
 
 
-def _at(number: int, observed: ObservedTrainingRun) -> ModelVersion | None:
+def _numbered(number: int, observed: ObservedTrainingRun) -> ModelVersion | None:
     name = names.version_name(observed.run.spec.training_job_ref.name, number)
     return next((item for item in observed.versions if item.name == name), None)
 

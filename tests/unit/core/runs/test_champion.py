@@ -148,7 +148,7 @@ def test_a_champion_in_another_store_brings_that_stores_keys_into_the_pod() -> N
 @pytest.mark.parametrize(
     ("there", "problem"),
     [
-        (None, "the ModelVersion orders-v1 is gone"),
+        (None, "no ModelVersion orders-v1 has this artifact"),
         (version(1, storeRef={"name": "gone"}), "there is no ArtifactStore gone"),
     ],
 )

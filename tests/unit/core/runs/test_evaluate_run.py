@@ -59,7 +59,7 @@ def test_an_evaluation_goes_from_its_job_to_an_outcome_and_brings_no_version() -
     assert (world.evaluation.status.phase, ready(world)[1]) == ("Running", "Fetching")
     world.evaluation_pod(ended(0), running(seconds=0), phase="Running")
     world.settle()
-    assert ready(world)[1:] == ("Evaluating", f"attempt 1: evaluating in the pod {NAME}-a1-pod")
+    assert ready(world)[1:] == ("Evaluating", f"attempt 1: evaluating in pod {NAME}-a1-pod")
     world.post_outcome()
     world.settle()
     assert (world.evaluation.status.phase, ready(world)[1]) == ("Running", "Recording")
@@ -190,7 +190,7 @@ def test_the_clock_of_the_run_is_that_of_evaluate() -> None:
     world.settle()
     failure = world.evaluation.status.failure
     assert failure is not None
-    assert (failure.failure_class, failure.message) == ("Deadline", "runTimeout: evaluate was not done after 10m")
+    assert (failure.failure_class, failure.message) == ("Deadline", "runTimeout: evaluate had not ended after 10m")
 
 
 # Why an attempt failed.
@@ -222,7 +222,7 @@ def seen(fetch: JSON, evaluate: JSON | None = None, **more: Any) -> JSON:
         (
             seen(ended(0), ended(143), phase="Failed", conditions=[disruption(ago={"minutes": 6})]),
             "Infrastructure",
-            "the pod was taken away",
+            "the pod was disrupted",
         ),
         (seen(ended(0), waits("InvalidImageName", "bad")), "Image", "is not the name of an image"),
         (
@@ -338,10 +338,10 @@ def test_a_last_good_version_in_another_store_brings_that_stores_keys() -> None:
 @pytest.mark.parametrize(
     ("versions", "problem"),
     [
-        ((version(2),), "the ModelVersion orders-v1 is gone"),
+        ((version(2),), "no ModelVersion orders-v1 has this artifact"),
         (
             (version(2), version(1, artifact={"uri": "s3://x/", "digest": f"sha256:{HEX}"})),
-            "the ModelVersion orders-v1 is gone",
+            "no ModelVersion orders-v1 has this artifact",
         ),
         ((version(2), version(1, storeRef={"name": "none"})), "there is no ArtifactStore none"),
     ],

@@ -109,7 +109,7 @@ CASES: dict[str, tuple[JSON, str, str]] = {
             conditions=[disruption("EvictionByEvictionAPI", {"minutes": 5})],
         ),
         "Infrastructure",
-        "the pod was taken away: EvictionByEvictionAPI",
+        "the pod was disrupted: EvictionByEvictionAPI",
     ),
     "the node is lost and the pod hangs": (
         pod(

@@ -86,7 +86,7 @@ def test_a_step_that_cannot_be_created_ends_with_the_kubelets_words() -> None:
 
 
 def test_the_run_clock_runs_while_train_does() -> None:
-    assert due(pod(ended(0), running(minutes=50))) == [(10, "Deadline", "runTimeout: train was not done after 1h")]
+    assert due(pod(ended(0), running(minutes=50))) == [(10, "Deadline", "runTimeout: train had not ended after 1h")]
 
 
 @pytest.mark.parametrize(

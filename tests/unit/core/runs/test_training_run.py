@@ -36,7 +36,7 @@ def test_a_run_goes_from_its_job_to_a_verified_version() -> None:
     world.publish()
     run = world.run
     assert (run.status.phase, run.status.version, run.status.version_number) == ("Succeeded", "orders-v1", 1)
-    assert ready(world) == ("True", "Succeeded", "brought version orders-v1")
+    assert ready(world) == ("True", "Succeeded", "produced version orders-v1")
     (version,) = world.versions()
     assert version.status.phase == "Verified"
     assert world.reasons(RUN) == ["AttemptStarted", "VersionCreated", "RunSucceeded"]
@@ -233,7 +233,7 @@ def test_a_failed_job_whose_pod_stays_silent_is_a_lost_attempt_after_a_minute(ha
     failure = world.run.status.attempts[0].failure
     assert failure is not None
     assert failure.failure_class == "Infrastructure"
-    assert failure.message.endswith("its pod left no words: Job has reached the specified backoff limit")
+    assert failure.message.endswith("its pod reported no failure: Job has reached the specified backoff limit")
 
 
 def test_a_job_that_ends_without_a_record_has_brought_nothing() -> None:
@@ -281,7 +281,7 @@ def test_training_that_takes_too_long_is_ended_with_the_name_of_the_clock() -> N
     world.run_until_due()
     assert world.run.status.failure is not None
     assert world.run.status.failure.failure_class == "Deadline"
-    assert world.run.status.failure.message == "runTimeout: train was not done after 6h"
+    assert world.run.status.failure.message == "runTimeout: train had not ended after 6h"
     assert world.every("Job") == []
 
 
@@ -401,9 +401,9 @@ def test_a_finished_run_never_gets_a_job_again(phase: str) -> None:
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        ({"schemaVersion": 1}, "no version can be made of the record"),
-        ({"artifact": "nothing"}, "no version can be made of the record"),
-        ([], "no version can be made of the record"),
+        ({"schemaVersion": 1}, "no version can be created from the record"),
+        ({"artifact": "nothing"}, "no version can be created from the record"),
+        ([], "no version can be created from the record"),
     ],
 )
 def test_a_record_that_fits_no_version_ends_the_run_in_a_sentence(record: Any, words: str) -> None:

@@ -1,8 +1,8 @@
 """The Job of one attempt: `fetch`, then the user's `train`, then `publish`, in one pod.
 
-A run of purpose Evaluate has `fetch` and `evaluate`, and nothing of the user's.
-Only fetch and publish hold keys, the holdout and the token; train sees its data (read-only), its parameters and a
-directory for its output. Nothing that fetch writes elsewhere is mounted into train.
+A run of purpose Evaluate has `fetch` and `evaluate` and no container of the user's.
+Only Steadfit's own steps mount credentials, the holdout and the token. train mounts its data (read-only), its
+parameters and a directory for its output; nothing that fetch writes elsewhere.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from steadfit.core.types import Manifest, Platform, Stores
 from . import job
 from .pod_view import EVALUATE, FETCH, PUBLISH, TRAIN
 
-TOKEN_AUDIENCE = "steadfit"  # noqa: S105 - whom the token is for, not the token
+TOKEN_AUDIENCE = "steadfit"  # noqa: S105 - the audience of the token, not the token
 TOKEN_SECONDS = 3600
 _SHARED_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
@@ -34,7 +34,7 @@ _TRUST = (
 
 
 def missing(run: TrainingRun, stores: Stores) -> str | None:
-    """Return the sentence that says why the Job cannot be made now, or None."""
+    """Return why the Job cannot be rendered now, in a sentence, or None."""
     found = _stores(run, stores)
     return found if isinstance(found, str) else None
 
@@ -47,9 +47,10 @@ def render(
     champion: ComparedVersion | None = None,
     evaluated: Sequence[ComparedVersion] = (),
 ) -> dict[str, Any] | None:
-    """Return the Job, or None while a store is missing. The store of what is compared with holds no run back.
+    """Return the Job, or None while a store of the run is missing.
 
-    `champion` is what a result is compared with, `evaluated` what a run of purpose Evaluate compares.
+    `champion` is the version that a result is compared with, `evaluated` those that a run of purpose Evaluate
+    compares. A missing store of theirs does not delay the run.
     """
     found = _stores(run, stores)
     if isinstance(found, str):
@@ -74,7 +75,7 @@ def template_digest(workload: Manifest) -> str | None:
 
 
 def _stores(run: TrainingRun, stores: Stores) -> list[ArtifactStore] | str:
-    """Return every store that the run needs, each once, or why one of them cannot be had."""
+    """Return every store that the run needs, each once, or why one of them cannot be used."""
     wanted = [store_choice.by_name(run.spec.store_ref.name, stores)]
     wanted += [store_choice.for_source(source, run.spec.store_ref.name, stores) for source in run.spec.data]
     found: dict[str, ArtifactStore] = {}
@@ -86,7 +87,7 @@ def _stores(run: TrainingRun, stores: Stores) -> list[ArtifactStore] | str:
 
 
 def _further(others: Sequence[ComparedVersion], found: Sequence[ArtifactStore], stores: Stores) -> list[ArtifactStore]:
-    """Return the stores of other versions, each once, if they are further ones that may be used here."""
+    """Return the stores of other versions that are not among `found`, each once, if they may be used here."""
     further: dict[str, ArtifactStore] = {}
     for version in (other.version for other in others):
         store = store_choice.by_name(version.spec.store_ref.name, stores) if version else None
@@ -107,7 +108,7 @@ def _labels(run: TrainingRun, attempt: Attempt) -> dict[str, str]:
 def _template(
     run: TrainingRun, attempt: Attempt, stores: Sequence[ArtifactStore], platform: Platform
 ) -> dict[str, Any]:
-    """Return the pod template as it is recorded: without what is written into it from itself."""
+    """Return the pod template as it is recorded: without the configuration, which contains it."""
     placement = run.spec.pod.dump()
     placement.pop("labels", None)
     secrets = [volume for store in stores for volume in store_access.volumes(store)]
@@ -116,7 +117,7 @@ def _template(
     return {
         "metadata": {
             "labels": {**run.spec.pod.labels, **_labels(run, attempt)},
-            # Else `kubectl logs` shows publish, which has seldom anything to say.
+            # Else `kubectl logs` shows publish, which seldom logs anything.
             "annotations": {"kubectl.kubernetes.io/default-container": (init[1:] or [main])[0]["name"]},
         },
         "spec": {
@@ -135,7 +136,7 @@ def _template(
 def _steps(
     run: TrainingRun, platform: Platform, keys: Sequence[Mapping[str, Any]]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the containers that run one after the other, and the last one."""
+    """Return the init containers, which run one after the other, and the last container."""
     mounts = [_tmp("tmp"), _workspace(), _HANDOVER, *keys]
     fetch = _ours(FETCH, run, platform, mounts)
     if run.spec.purpose == "Evaluate":
@@ -147,7 +148,7 @@ def _train(run: TrainingRun) -> dict[str, Any]:
     spec = run.spec
     # A dollar sign is doubled, so that the kubelet expands nothing in a value.
     env = {variable.name: variable.value.replace("$", "$$") for variable in spec.env}
-    # The root file system is read-only; libraries that keep caches look for a home.
+    # The root file system is read-only, and libraries write caches below HOME.
     env = {"HOME": "/tmp", **env, "STEADFIT_RUN": run.name, "STEADFIT_SEED": str(spec.seed)}  # noqa: S108
     container: dict[str, Any] = {
         **_base(TRAIN, spec.image),
@@ -159,12 +160,12 @@ def _train(run: TrainingRun) -> dict[str, Any]:
             {"name": "workspace", "mountPath": "/steadfit/data", "subPath": "data", "readOnly": True},
         ],
     }
-    words = {"command": spec.command, "args": spec.args}
-    return {**container, **{key: list(value) for key, value in words.items() if value}}
+    command = {"command": spec.command, "args": spec.args}
+    return {**container, **{key: list(value) for key, value in command.items() if value}}
 
 
 def _ours(name: str, run: TrainingRun, platform: Platform, mounts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return one of our own steps. They get what train gets: the pod holds the largest of its steps anyway."""
+    """Return a step of Steadfit's. It gets the resources of train: the pod reserves the largest of its steps anyway."""
     resources = {
         part: {key: value for key, value in amounts.items() if key in _SHARED_RESOURCES}
         for part, amounts in run.spec.resources.dump().items()
@@ -210,7 +211,7 @@ def _volumes(run: TrainingRun) -> list[dict[str, Any]]:
 
 
 def _configured(template: Mapping[str, Any], config: str, platform: Platform) -> dict[str, Any]:
-    """Return the template with the configuration of our own steps, and the operator's CA."""
+    """Return the template with the configuration of Steadfit's own steps, and the operator's CA."""
     metadata, spec = template["metadata"], template["spec"]
     env = [{"name": "STEADFIT_CONFIG", "value": config.replace("$", "$$")}]
     trust = [{"name": "STEADFIT_CA_FILE", "value": "/steadfit/operator-ca/ca.crt"}]

@@ -1,4 +1,4 @@
-"""A run's pod as decisions read it: its steps, one after the other, and what the cluster did to the pod."""
+"""A run's pod as decisions read it: its steps in their order, and disruptions by the cluster."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Step:
     Attributes
     ----------
     started_at, finished_at
-        None while it has not started, or not ended.
+        None before it has started, or ended.
     exit_code
-        None while it has not ended.
+        None before it has ended.
     reason, message
-        The kubelet's words for the state it is in, waiting or ended; a message of the ended container is its own.
+        What the kubelet reports of its state, waiting or ended; the message of an ended container is its own.
     """
 
     name: str
@@ -60,13 +60,13 @@ class RunPod:
     steps
         By name, in the order in which they run.
     scheduled_at, unschedulable
-        When a node was found; the scheduler's words while it finds none.
+        When it was scheduled; the scheduler's message while it cannot be.
     sandboxed
-        Whether its volumes and network are there; None where the kubelet has not said so.
+        Whether its volumes and network are ready; None if the kubelet does not report it.
     secrets
         Secrets that it mounts, by name.
     disrupted_at, disruption
-        When and why the cluster took it away (a drained or lost node, an eviction, a deletion).
+        When and why the cluster ended it (a drained or lost node, an eviction, a deletion).
     """
 
     name: str
@@ -83,8 +83,8 @@ class RunPod:
     disruption: str
 
     @property
-    def turn(self) -> Step | None:
-        """The step whose turn it is to start, while none is at work."""
+    def next_step(self) -> Step | None:
+        """The step that is to start next, while none runs."""
         for step in self.steps.values():
             if step.waiting:
                 return step
@@ -93,19 +93,19 @@ class RunPod:
         return None
 
     @property
-    def work(self) -> Step:
-        """The step that the run is for, whose time is limited."""
+    def main_step(self) -> Step:
+        """The step that runTimeout limits: train, or evaluate."""
         return self.steps.get(TRAIN) or self.steps[EVALUATE]
 
     @property
-    def turn_since(self) -> datetime:
-        """Since when that step could have started: since the step before it ended."""
+    def next_step_since(self) -> datetime:
+        """Since when the next step could have started: when the step before it ended."""
         ends = [step.finished_at for step in self.steps.values() if step.finished_at is not None]
         return max(ends, default=self.created_at)
 
     @property
-    def ends_by_itself(self) -> bool:
-        """Whether the pod has ended, or is about to: then it is left with its log."""
+    def is_ending(self) -> bool:
+        """Whether the pod has ended, or ends because a step failed. It is then kept for its log."""
         return self.phase in ("Succeeded", "Failed") or any(step.failed for step in self.steps.values())
 
 
@@ -113,7 +113,7 @@ def parse(pod: Manifest) -> RunPod:
     """Return the view of a pod."""
     metadata, spec, status = pod["metadata"], pod.get("spec", {}), pod.get("status", {})
     conditions = {condition["type"]: condition for condition in status.get("conditions", [])}
-    at, words = _disruption(metadata, conditions)
+    at, why = _disruption(metadata, conditions)
     scheduled = conditions.get("PodScheduled", {})
     sandboxed = conditions.get("PodReadyToStartContainers", {}).get("status")
     return RunPod(
@@ -132,7 +132,7 @@ def parse(pod: Manifest) -> RunPod:
             if "secretName" in volume.get("secret", {})
         ),
         disrupted_at=at,
-        disruption=words,
+        disruption=why,
     )
 
 
@@ -141,10 +141,10 @@ def _disruption(
 ) -> tuple[datetime | None, str]:
     target = conditions.get("DisruptionTarget", {})
     if target.get("status") == "True":
-        words = ": ".join(part for part in (target.get("reason"), target.get("message")) if part)
-        return _time(target["lastTransitionTime"]), f"the pod was taken away: {words}"
+        why = ": ".join(part for part in (target.get("reason"), target.get("message")) if part)
+        return _time(target["lastTransitionTime"]), f"the pod was disrupted: {why}"
     if "deletionTimestamp" in metadata:
-        # The timestamp is when the grace period ends; the deletion was asked for before it.
+        # The timestamp is the end of the grace period, which began when the deletion was requested.
         grace = timedelta(seconds=metadata.get("deletionGracePeriodSeconds", 0))
         return _time(metadata["deletionTimestamp"]) - grace, "the pod was deleted"
     return None, ""
@@ -180,7 +180,7 @@ def _step(name: str, image: str, status: Mapping[str, Any]) -> Step:
 
 
 def _optional(text: str | None) -> datetime | None:
-    """Return a time, or None: also for the year 1970, by which a container that never started says so."""
+    """Return a time, or None: also for the year 1970, which the kubelet reports of a container that never started."""
     time = _time(text) if text else None
     return None if time is None or time.year == 1970 else time
 

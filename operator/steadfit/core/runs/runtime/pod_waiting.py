@@ -1,6 +1,6 @@
-"""What a run's pod waits for, in its own words.
+"""What a run's pod waits for, as the kubelet or the scheduler reports it.
 
-The words stay the same while the cause does: a pull that fails shows two reasons in turn, and that is no news.
+The message stays the same while the cause does: a pull that fails alternates between two reasons.
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ PULLING = frozenset(
         "SignatureValidationFailed",
     }
 )
-_ORDINARY = frozenset({"", "PodInitializing", "ContainerCreating"})
+_STARTING = frozenset({"", "PodInitializing", "ContainerCreating"})
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What is waited for, whether that is more than the ordinary way of a pod, and whether it is an image."""
+    """What a pod waits for, whether it is stuck there, and whether it waits for an image."""
 
-    words: str = ""
+    message: str = ""
     stuck: bool = False
     image: bool = False
 
 
 def waiting(pod: RunPod) -> Wait:
-    """Return what the pod waits for; no words while it is on its ordinary way."""
+    """Return what the pod waits for; the message is empty while it starts as usual."""
     if pod.unschedulable is not None:
         return Wait(f"the pod cannot be scheduled: {log_tail(pod.unschedulable)}", stuck=True)
-    step = pod.turn
+    step = pod.next_step
     if step is None:
         return Wait()
     if step.reason in PULLING:
-        return Wait(_unpulled(step), stuck=True, image=True)
-    if step.reason not in _ORDINARY:
-        said = ": ".join(part for part in (step.reason, log_tail(step.message)) if part)
-        return Wait(f"{step.name} cannot start: {said}", stuck=True)
+        return Wait(_pull_message(step), stuck=True, image=True)
+    if step.reason not in _STARTING:
+        why = ": ".join(part for part in (step.reason, log_tail(step.message)) if part)
+        return Wait(f"{step.name} cannot start: {why}", stuck=True)
     if pod.sandboxed is False:
         secrets = " and ".join(f"Secret {name}" for name in dict.fromkeys(pod.secrets))
         return Wait("the pod waits for its volumes" + (f"; it needs {secrets} in this namespace" if secrets else ""))
     return Wait()
 
 
-def _unpulled(step: Step) -> str:
-    """Return why an image is not there; the two reasons that take turns give the same sentence."""
-    said = log_tail(step.message)
+def _pull_message(step: Step) -> str:
+    """Return why an image is missing; both of the alternating reasons give the same sentence."""
+    why = log_tail(step.message)
     for prefix in (f'Back-off pulling image "{step.image}"', "ErrImagePull"):
-        said = said.removeprefix(prefix).lstrip(": ")
-    return f"the image {step.image} of {step.name} cannot be pulled" + (f": {said}" if said else "")
+        why = why.removeprefix(prefix).lstrip(": ")
+    return f"the image {step.image} of {step.name} cannot be pulled" + (f": {why}" if why else "")
