@@ -57,7 +57,7 @@ def learn(frame: pd.DataFrame) -> Learned:
     table = pa.Table.from_pandas(frame, preserve_index=False)
     column, fraction = spec["evaluation"]["holdout"]["column"], spec["evaluation"]["holdout"]["fraction"]
     splitter = holdout.by_time(column, holdout.boundary_of(table.column(column), fraction))
-    judges = holdout.judging(table, spec["evaluation"]["target"], splitter).to_numpy(zero_copy_only=False)
+    judges = holdout.held_rows(table, spec["evaluation"]["target"], splitter).to_numpy(zero_copy_only=False)
     training, judging = frame[~judges], frame[judges]
     with tempfile.TemporaryDirectory() as folder, _root(Path(folder)) as root:
         (root / "data" / "flights").mkdir(parents=True)

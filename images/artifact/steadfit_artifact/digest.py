@@ -164,7 +164,7 @@ def parse_verified(raw: bytes, digest: str) -> Manifest:
     """
     actual = "sha256:" + hashlib.sha256(raw).hexdigest()
     if actual != digest:
-        raise DigestMismatchError(f"{MANIFEST_NAME} has digest {actual}, but {digest} was asked for.")
+        raise DigestMismatchError(f"{MANIFEST_NAME} has digest {actual}, but {digest} is expected.")
     return Manifest.parse(raw)
 
 

@@ -86,9 +86,9 @@ def probabilities_of(name: str, values: NDArray[Any], rows: int, classes: int | 
         The output has another shape.
     """
     if values.ndim != 2 or values.shape[0] != rows or (classes is not None and values.shape[1] != classes):
-        wanted = classes if classes is not None else "classes"
+        expected = classes if classes is not None else "classes"
         raise ModelError(
-            f"Output '{name}' has shape {list(values.shape)} for {rows} rows instead of [{rows}, {wanted}]."
+            f"Output '{name}' has shape {list(values.shape)} for {rows} rows instead of [{rows}, {expected}]."
         )
     return values.astype(np.float32, copy=False)
 

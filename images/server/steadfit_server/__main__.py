@@ -68,10 +68,10 @@ def _capture(settings: Settings) -> Capture | None:
     """Return the capture of requests in the artifact's store, or None if it is off."""
     if settings.capture is None:
         return None
-    store, wanted = settings.artifact.store, settings.capture
+    store, chosen = settings.artifact.store, settings.capture
     seconds, rows = settings.capture_flush_seconds, settings.capture_flush_rows
     return Capture(
-        wanted.uri, wanted.sample, settings.version, lambda: Store.connect(store), seconds=seconds, rows=rows
+        chosen.uri, chosen.sample, settings.version, lambda: Store.connect(store), seconds=seconds, rows=rows
     )
 
 

@@ -67,7 +67,7 @@ def test_a_file_too_many_is_named(tmp_path: Path) -> None:
 
 def test_another_manifest_is_refused_by_its_digest(tmp_path: Path) -> None:
     _artifact(tmp_path)
-    with pytest.raises(DigestMismatchError, match=f"but sha256:{SHA} was asked for"):
+    with pytest.raises(DigestMismatchError, match=f"but sha256:{SHA} is expected"):
         verify(tmp_path, f"sha256:{SHA}")
 
 

@@ -167,15 +167,15 @@ def _shape(where: str, tensor: Mapping[str, Any], max_rows: int) -> list[int]:
     return shape
 
 
-def _check_datatype(where: str, given: object, wanted: str) -> None:
+def _check_datatype(where: str, given: object, expected: str) -> None:
     """Refuse a datatype of another kind; numbers of any width are accepted, and each value is checked later."""
-    if given == wanted or (given in NUMERIC and wanted in NUMERIC):
+    if given == expected or (given in NUMERIC and expected in NUMERIC):
         return
     if given is None:
-        raise InvalidInputError(f"{where}: 'datatype' is missing; the model takes {wanted}.")
+        raise InvalidInputError(f"{where}: 'datatype' is missing; the model takes {expected}.")
     known = isinstance(given, str) and given in DTYPES
     raise InvalidInputError(
-        f"{where}: datatype {quoted(given)} {'does not fit' if known else 'is unknown'}; the model takes {wanted}."
+        f"{where}: datatype {quoted(given)} {'does not fit' if known else 'is unknown'}; the model takes {expected}."
     )
 
 

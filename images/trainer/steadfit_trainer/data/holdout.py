@@ -27,7 +27,7 @@ MIN_ROWS = 10
 Splitter = Callable[[pa.Table], pa.Array]
 
 
-def judging(table: pa.Table, target: str, splitter: Splitter) -> Any:
+def held_rows(table: pa.Table, target: str, splitter: Splitter) -> Any:
     """Return which rows are in the holdout: a boolean array of shape [rows]."""
     labelled = pc.invert(pc.is_null(table.column(target), nan_is_null=True))
     return pc.and_(labelled, splitter(table))

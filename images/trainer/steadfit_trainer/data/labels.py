@@ -26,11 +26,11 @@ def indices(values: Iterable[Any], classes: Sequence[Any]) -> NDArray[np.int64]:
     return np.array([known.get(text_of(value), -1) for value in values], np.int64)
 
 
-def positive_index(wanted: str | None, classes: Sequence[Any]) -> int | None:
+def positive_index(named: str | None, classes: Sequence[Any]) -> int | None:
     """Return the index of the positive class: the one named, else the greatest; None if there is no such class."""
-    if wanted is None:
+    if named is None:
         return max(range(len(classes)), key=lambda index: (isinstance(classes[index], str), classes[index]))
     texts = [text_of(label) for label in classes]
-    if wanted not in texts and sorted(texts) == ["0", "1"]:
-        wanted = {"true": "1", "false": "0"}.get(wanted.lower(), wanted)
-    return texts.index(wanted) if wanted in texts else None
+    if named not in texts and sorted(texts) == ["0", "1"]:
+        named = {"true": "1", "false": "0"}.get(named.lower(), named)
+    return texts.index(named) if named in texts else None

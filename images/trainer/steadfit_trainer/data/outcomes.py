@@ -83,17 +83,17 @@ def read(
 
 def _typed(values: list[Any], name: str, target: str, kind: pa.DataType | None) -> pa.Array:
     """Return outcomes in the type of the target in the other sources, or else in their common type."""
-    wanted = _common(values) if kind is None else kind
+    expected = _common(values) if kind is None else kind
     found = []
     for value in values:
         try:
-            found.append(pa.scalar(_as(value, wanted), wanted).as_py())
+            found.append(pa.scalar(_as(value, expected), expected).as_py())
         except (ValueError, KeyError, OverflowError, pa.ArrowException):
             raise DataFailure(
-                f"'{name}' has the outcome {json.dumps(value)[:64]}, but the target '{target}' is {wanted} in the "
+                f"'{name}' has the outcome {json.dumps(value)[:64]}, but the target '{target}' is {expected} in the "
                 "other data."
             ) from None
-    return pa.array(found, wanted)
+    return pa.array(found, expected)
 
 
 def _common(values: list[Any]) -> pa.DataType:

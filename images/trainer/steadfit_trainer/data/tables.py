@@ -58,17 +58,17 @@ def batches(
     DataFailure
         The file can't be read, or a value does not fit its column.
     """
-    wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
+    selected = schema if columns is None else pa.schema([schema.field(column) for column in columns])
     with readable(name, form):
-        for batch in _read(path, form, schema, wanted):
+        for batch in _read(path, form, schema, selected):
             table = pa.Table.from_batches([batch])
             arrays = [
                 table.column(field.name).cast(field.type)
                 if field.name in table.column_names
                 else pa.nulls(len(table), field.type)
-                for field in wanted
+                for field in selected
             ]
-            yield pa.Table.from_arrays(arrays, schema=wanted)
+            yield pa.Table.from_arrays(arrays, schema=selected)
 
 
 @contextmanager
@@ -123,18 +123,18 @@ class Writer:
         self._writer = pq.ParquetWriter(self._path, self._schema)
 
 
-def _read(path: Path, form: str, schema: pa.Schema, wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _read(path: Path, form: str, schema: pa.Schema, selected: pa.Schema) -> Iterator[pa.RecordBatch]:
     if form == "CSV":
         convert = pa.csv.ConvertOptions(
             column_types={field.name: field.type for field in schema},
-            include_columns=wanted.names,
+            include_columns=selected.names,
             include_missing_columns=True,
         )
         with pa.csv.open_csv(_input(path), read_options=_csv_options(), convert_options=convert) as reader:
             yield from reader
         return
     with pq.ParquetFile(path) as file:
-        present = [name for name in wanted.names if name in file.schema_arrow.names]
+        present = [name for name in selected.names if name in file.schema_arrow.names]
         yield from file.iter_batches(BATCH_ROWS, columns=present)
 
 

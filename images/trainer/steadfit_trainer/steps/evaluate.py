@@ -66,7 +66,7 @@ def evaluate_versions(
     return found
 
 
-def outcome(config: Config, asked: Evaluate, paths: Paths, connect: Connect, deadline: Deadline) -> dict[str, Any]:
+def outcome(config: Config, spec: Evaluate, paths: Paths, connect: Connect, deadline: Deadline) -> dict[str, Any]:
     """Return the outcome: a comparison, or the reason why there is none.
 
     Raises
@@ -77,40 +77,40 @@ def outcome(config: Config, asked: Evaluate, paths: Paths, connect: Connect, dea
     resolved = json.loads(paths.resolved.read_text())
     rows, came = int(resolved["rows"]), int(resolved["outcomes"])
     try:
-        if rows < asked.min_rows:
+        if rows < spec.min_rows:
             raise NotComparableError(
                 f"{came} outcomes of captured rows came in the last {resolved['window']}, {rows} with their request,"
-                f" and {asked.min_rows} are needed"
+                f" and {spec.min_rows} are needed"
             )
-        return _compared(config, asked, paths, connect, deadline)
+        return _compared(config, spec, paths, connect, deadline)
     except NotComparableError as error:
         reason = str(error)
     except UndefinedMetricError as error:
-        reason = f"{asked.metric} has no value on {WHERE}: {end(error)}"
+        reason = f"{spec.metric} has no value on {WHERE}: {end(error)}"
     finally:
         shutil.rmtree(paths.champion, ignore_errors=True)
     LOG.warning("no comparison: %s", reason)
     return {"rows": rows, "reason": reason[:_LONGEST_REASON]}
 
 
-def _compared(config: Config, asked: Evaluate, paths: Paths, connect: Connect, deadline: Deadline) -> dict[str, Any]:
-    evaluation = config.evaluation.model_copy(update={"metrics": (Metric(name=asked.metric),)})
-    versions = [version for version in (asked.live, asked.last_good) if version is not None]
+def _compared(config: Config, spec: Evaluate, paths: Paths, connect: Connect, deadline: Deadline) -> dict[str, Any]:
+    evaluation = config.evaluation.model_copy(update={"metrics": (Metric(name=spec.metric),)})
+    versions = [version for version in (spec.live, spec.last_good) if version is not None]
     folders = [paths.champion / str(index) for index in range(len(versions))]
     models = [_load(*each, connect, deadline) for each in zip(versions, folders, strict=True)]
     files = _usable(sorted(paths.holdout.glob("*.parquet")), models)
     rows = sum(pq.read_metadata(file).num_rows for file in files)
-    if rows < asked.min_rows:
+    if rows < spec.min_rows:
         names = " and ".join(version.version for version in versions)
         raise NotComparableError(
-            f"{rows} rows have all inputs of {names}, and {asked.min_rows} are needed; rows that another version "
+            f"{rows} rows have all inputs of {names}, and {spec.min_rows} are needed; rows that another version "
             "answered lack what it did not take"
         )
     live, *good = (_answers(version, model, files, evaluation) for version, model in zip(versions, models, strict=True))
-    value = METRICS[asked.metric].value
+    value = METRICS[spec.metric].value
     if not good:
         return {"rows": rows, "live": short(value(live)), "reason": "there is no other version to compare with"}
-    found = paired_comparison.compare(asked.metric, good[0], live, config.seed)
+    found = paired_comparison.compare(spec.metric, good[0], live, config.seed)
     numbers = {
         "live": found.value,
         "lastGood": value(good[0]),
@@ -130,8 +130,8 @@ def _load(version: Version, folder: Path, connect: Connect, deadline: Deadline) 
 
 def _usable(files: Sequence[Path], models: Sequence[Model]) -> list[Path]:
     """Return the files that have every input of every model."""
-    wanted = {feature.name for model in models for feature in model.features}
-    return [file for file in files if wanted <= set(pq.read_schema(file).names)]
+    needed = {feature.name for model in models for feature in model.features}
+    return [file for file in files if needed <= set(pq.read_schema(file).names)]
 
 
 def _answers(version: Version, model: Model, files: list[Path], evaluation: Evaluation) -> Answers:

@@ -131,7 +131,7 @@ def _split(config: Config, fetched: list[Fetched], paths: Paths) -> None:
     shutil.rmtree(paths.downloads)
     held, trained = sum(each.holdout_rows for each in split), sum(each.rows for each in split)
     if not held or not trained:
-        raise DataFailure(f"The split leaves {trained} rows to train on and {held} to judge by; both need some.")
+        raise DataFailure(f"The split leaves {trained} training rows and {held} holdout rows; both need at least one.")
     rule: dict[str, Any] = {"by": evaluation.holdout.by, "column": evaluation.holdout.column, "rows": held}
     rule["digest"] = data_digest(hash_file(path, path.name) for path in paths.holdout.iterdir())
     if boundary is not None:
@@ -144,7 +144,7 @@ def _split(config: Config, fetched: list[Fetched], paths: Paths) -> None:
         "profile": [drift_check.document(each.source, each.profile) for each in fetched],
     }
     paths.resolved.write_text(json.dumps(resolved))
-    LOG.info("%d rows to train on, %d to judge by", trained, held)
+    LOG.info("%d training rows, %d holdout rows", trained, held)
 
 
 def _all(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store]) -> list[Fetched]:
@@ -248,7 +248,7 @@ def _held_keys(split: list[Fetched], target: str, splitter: holdout.Splitter) ->
         column = each.source.key_column
         if column is not None:
             for table in _batches(each):
-                held = table.filter(holdout.judging(table, target, splitter))
+                held = table.filter(holdout.held_rows(table, target, splitter))
                 keys.setdefault(column, []).append(pc.unique(_keys(held, each)))
     return {column: pa.concat_arrays(arrays) for column, arrays in keys.items()}
 
@@ -265,17 +265,17 @@ def _write(
     Without `splitter` all rows are for training.
     """
     name, known = each.source.name, keys.get(each.source.key_column or "")
-    judges = tables.Writer(paths.holdout / f"{name}.parquet", each.schema) if splitter is not None else None
+    writer = tables.Writer(paths.holdout / f"{name}.parquet", each.schema) if splitter is not None else None
     for index, file in enumerate(each.files):
         first = index == 0  # An empty source still has its columns.
         part = tables.Writer(paths.data / name / f"part-{index:05d}.parquet", each.schema, always=first)
         for table in tables.batches(file, each.uri(index), each.source.format, each.schema):
             each.profile.add(table)
             train = table
-            if splitter is not None and judges is not None:
-                judging = holdout.judging(table, target, splitter)
-                judges.write(table.filter(judging))
-                train = table.filter(pc.invert(judging))
+            if splitter is not None and writer is not None:
+                held = holdout.held_rows(table, target, splitter)
+                writer.write(table.filter(held))
+                train = table.filter(pc.invert(held))
             if known is not None:
                 again = pc.is_in(_keys(train, each), known, skip_nulls=True)
                 each.dropped_rows += pc.sum(again).as_py() or 0
@@ -284,9 +284,9 @@ def _write(
         part.close()
         each.rows += part.rows
         file.unlink()
-    if judges is not None:
-        judges.close()
-        each.holdout_rows = judges.rows
+    if writer is not None:
+        writer.close()
+        each.holdout_rows = writer.rows
 
 
 def _batches(each: Fetched, columns: list[str] | None = None) -> Iterator[pa.Table]:

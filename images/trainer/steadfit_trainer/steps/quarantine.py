@@ -69,4 +69,4 @@ def write_note(config: QuarantineConfig, connect: Callable[[StoreConfig], Store]
         raise DataFailure(str(error)) from error
     except StoreError as error:
         raise StoreFailure(str(error)) from error
-    LOG.info("%s names %s", under(config.uri, NOTE_NAME), sorted(after.deployments) or "nobody")
+    LOG.info("%s names %s", under(config.uri, NOTE_NAME), sorted(after.deployments) or "no ModelDeployment")

@@ -56,7 +56,7 @@ class _Rows:
     moments: NDArray[np.int64]
 
 
-def fetch(config: Config, asked: Evaluate, paths: Paths, connect: Connect) -> None:
+def fetch(config: Config, spec: Evaluate, paths: Paths, connect: Connect) -> None:
     """Write the newest labelled rows as holdout, one file for each set of columns.
 
     Raises
@@ -77,8 +77,8 @@ def fetch(config: Config, asked: Evaluate, paths: Paths, connect: Connect) -> No
     known = _outcomes(store, source, parts[captures.OUTCOMES], window, target, paths.downloads)
     newest = max((part.hour for part in parts[captures.OUTCOMES]), default=None)
     requests = [part for part in parts[captures.REQUESTS] if newest is not None and part.hour <= newest + _HOUR]
-    found = _search(store, requests, known, source, target, asked, paths.downloads)
-    kept = _newest(found, asked.max_rows)
+    found = _search(store, requests, known, source, target, spec, paths.downloads)
+    kept = _newest(found, spec.max_rows)
     paths.holdout.mkdir(parents=True, exist_ok=True)
     for index, table in enumerate(kept):
         pq.write_table(table, paths.holdout / f"{source.name}-{index:03d}.parquet")
@@ -93,9 +93,9 @@ def _outcomes(
 ) -> Outcomes:
     """Return the newest outcome of each row in the window."""
     newest = max((part.hour for part in parts), default=None)
-    wanted = [part for part in parts if newest is not None and part.hour >= newest - window - _HOUR]
-    wanted = sorted(wanted, key=lambda part: part.hour)[-captured.MAX_PARTS :]
-    files, _ = captured.download(store, [part.stored for part in wanted], folder / "outcomes")
+    recent = [part for part in parts if newest is not None and part.hour >= newest - window - _HOUR]
+    recent = sorted(recent, key=lambda part: part.hour)[-captured.MAX_PARTS :]
+    files, _ = captured.download(store, [part.stored for part in recent], folder / "outcomes")
     return outcomes.read(files, source.name, target, None, window)
 
 
@@ -105,7 +105,7 @@ def _search(
     known: Outcomes,
     source: DataSource,
     target: str,
-    asked: Evaluate,
+    spec: Evaluate,
     folder: Path,
 ) -> list[_Rows]:
     """Return the rows of the requests of outcomes, searched from the newest hour backwards."""
@@ -116,8 +116,8 @@ def _search(
     by_hour = sorted(requests, key=lambda part: (part.hour, part.stored.path), reverse=True)
     for hour, group in itertools.groupby(by_hour, key=lambda part: part.hour):
         parts = list(group)
-        quiet = rows >= asked.min_rows and fruitful is not None and fruitful - hour > _QUIET
-        if used.all() or rows >= asked.max_rows or quiet:
+        quiet = rows >= spec.min_rows and fruitful is not None and fruitful - hour > _QUIET
+        if used.all() or rows >= spec.max_rows or quiet:
             break
         read += len(parts)
         if read > captured.MAX_PARTS:

@@ -323,7 +323,7 @@ def test_a_hash_that_leaves_one_side_empty_is_a_failure(tmp_path: Path) -> None:
     world = _world(tmp_path)
     world.document["evaluation"]["holdout"] = {"by": "Hash", "column": "carrier", "fraction": 0.2}
     world.put("s3://lake/flights/1.parquet", flights().set_column(3, "carrier", pa.array(["AA"] * 600)))
-    _fails(world, r"The split leaves \d+ rows to train on and \d+ to judge by; both need some")
+    _fails(world, r"The split leaves \d+ training rows and \d+ holdout rows; both need at least one")
 
 
 def test_an_object_that_vanishes_while_it_is_read_is_a_failure_of_the_data(tmp_path: Path) -> None:
