@@ -50,10 +50,12 @@ check: environment ## Formats, lint, types, import contracts, generated files, l
 	$(PYTHON) -m mypy operator/steadfit images/artifact images/trainer images/server images/sdk images/monitoring tests
 	.venv/bin/lint-imports
 	$(PYTHON) -m steadfit.api.crd --check
+	$(PYTHON) -m tests.tools.reasons --check
 	$(UP) lock
 
-crds: environment ## Write crds/ from the typed models
+crds: environment ## Write crds/ and docs/reference/ from the typed models and the catalogue of reasons
 	$(PYTHON) -m steadfit.api.crd
+	$(PYTHON) -m tests.tools.reasons
 
 images: ## Build the images whose inputs changed, and push them
 	$(UP) images

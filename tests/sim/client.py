@@ -169,7 +169,7 @@ class SimClient:
     async def _write(self, verb: str, manifest: Manifest, commit: Callable[[], T]) -> T:
         ref = ref_of(manifest)
         if ref.kind == "Event":
-            # ReceivedAlert after the fact by a task of their own: killing there is killing after the write before.
+            # A task of its own writes Events, later: a kill there equals a kill after the write before.
             return await self._call(commit)
         await self._travel()
         if self._rng.random() < self._faults.conflict:

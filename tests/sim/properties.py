@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from steadfit.core import names
+from steadfit.core.types import Event
 
+from tests.oracles import reasons as reason_oracles
 from tests.oracles import status as status_oracles
 
 from .client import MANAGER
@@ -63,11 +65,15 @@ class Properties:
 
     def on_change(self, change: Change) -> None:
         """Judge one commit."""
-        if change.ref.kind == "Event":
-            return
-        for check in self._checks:
+        checks = (self._events_are_in_the_catalogue,) if change.ref.kind == "Event" else self._checks
+        for check in checks:
             for sentence in check(change):
                 self.violations.append(f"at {change.at:.1f} s, {change.operation} of {change.ref}: {sentence}")
+
+    def _events_are_in_the_catalogue(self, change: Change) -> Iterator[str]:
+        if change.type != "DELETED":
+            event = Event(change.new["type"], change.new["reason"], change.new["note"])
+            yield from reason_oracles.event_violations(change.new["regarding"]["kind"], event)
 
     def _statuses_can_be_read(self, change: Change) -> Iterator[str]:
         if change.ref.api_version == GROUP and change.type != "DELETED":

@@ -26,8 +26,10 @@ class ActionRecord(Model):
     """Who asked."""
     phase: ActionPhase
     """What became of it."""
+    reason: str | None = None
+    """Reason of a rejection, in CamelCase."""
     message: str
-    """The same in a sentence."""
+    """What became of it, in a sentence."""
     at: datetime
     """When it was decided."""
 

@@ -9,39 +9,47 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, cast
 
 from steadfit.api.base import Condition, ConditionStatus
 
+from .reasons.catalogue import ReasonWord
+from .reasons.condition_types import ConditionType
 from .text import cut
 
-READY = "Ready"
-RECONCILING = "Reconciling"
-STALLED = "Stalled"
+READY: Final = "Ready"
+RECONCILING: Final = "Reconciling"
+STALLED: Final = "Stalled"
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredCondition:
     """A condition without its transition time, which follows from the stored one."""
 
-    type: str
+    type: ConditionType
     status: ConditionStatus
-    reason: str
+    reason: ReasonWord
     message: str = ""
 
 
-def ready(reason: str, message: str) -> list[DesiredCondition]:
+def ready(reason: ReasonWord, message: str) -> list[DesiredCondition]:
     """Return the conditions of an object whose spec is realised."""
     return [DesiredCondition(READY, "True", reason, message)]
 
 
-def reconciling(reason: str, message: str) -> list[DesiredCondition]:
+def reconciling(reason: ReasonWord, message: str) -> list[DesiredCondition]:
     """Return the conditions of an object that makes progress by itself."""
     return [DesiredCondition(READY, "False", reason, message), DesiredCondition(RECONCILING, "True", reason, message)]
 
 
-def stalled(reason: str, message: str) -> list[DesiredCondition]:
+def stalled(reason: ReasonWord, message: str) -> list[DesiredCondition]:
     """Return the conditions of an object that makes no progress until a person acts."""
     return [DesiredCondition(READY, "False", reason, message), DesiredCondition(STALLED, "True", reason, message)]
+
+
+def reason_of(condition: Condition) -> ReasonWord:
+    """Return the reason of a condition that this pass has made."""
+    return cast(ReasonWord, condition.reason)
 
 
 def merge(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .reasons.catalogue import ReasonWord
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A machine-readable reason in CamelCase, and a message for people."""
 
-    reason: str
+    reason: ReasonWord
     message: str

@@ -19,6 +19,9 @@ from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
 
+from .reasons.catalogue import ReasonWord
+from .reasons.metrics import NoDataReason
+
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON."""
 
@@ -60,7 +63,7 @@ class Event:
     """One Kubernetes Event on the object, emitted only after its status write has succeeded."""
 
     type: Literal["Normal", "Warning"]
-    reason: str
+    reason: ReasonWord
     message: str
 
 
@@ -127,7 +130,7 @@ class Signal:
     value: float | None = None
     samples: float | None = None
     reason: str = ""
-    code: str = "NoData"
+    code: NoDataReason = "NotMeasured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,7 @@ class Compared:
     champion: Arm | None = None
     value: float | None = None
     reason: str = ""
-    code: str = "NoData"
+    code: NoDataReason = "NotMeasured"
     difference: float | None = None
 
 
@@ -194,7 +197,7 @@ class SourceHealth:
     """
 
     problem: str | None = None
-    code: str = "Unreachable"
+    code: NoDataReason = "Unreachable"
     warning: str = ""
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
+from steadfit.core.reasons.metrics import NoDataReason
+
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Inf")
 SHOWN = 200
 """Characters of a source's own words that are repeated."""
@@ -30,7 +32,7 @@ class NoAnswer(Exception):  # noqa: N818 - what it is, not an error of ours
         The source's own words, which may change with every answer.
     """
 
-    def __init__(self, code: str, message: str, detail: str = "") -> None:
+    def __init__(self, code: NoDataReason, message: str, detail: str = "") -> None:
         super().__init__(f"{message}: {detail}" if detail else message)
         self.code = code
         self.message = message

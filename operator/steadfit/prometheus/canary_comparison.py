@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from steadfit.api.strategy import AnalysisMetric
+from steadfit.core.reasons.metrics import NoDataReason
 from steadfit.core.series import ServerSeries
 from steadfit.core.serving.rollout.stratified_difference import Slice, pair, share_variance
 from steadfit.core.types import Compared
@@ -47,9 +48,9 @@ def compared(trial: Trial, metric: AnalysisMetric, grid: Grid, answer: Lines, qu
         for revision in (trial.revision, trial.champion_revision)
     }
     for revision, who in ((trial.revision, "candidate"), (trial.champion_revision, "champion")):
-        reason, code = _blind(arms[revision], who, revision, metric, grid)
-        if reason:
-            return Compared(query=query, reason=reason, code=code)
+        blind = _blind(arms[revision], who, revision, metric, grid)
+        if blind:
+            return Compared(query=query, reason=blind[0], code=blind[1])
     kind = _kind(metric)
     candidate, champion = (
         [{part: line.get(end, 0.0) for part, line in arms[revision].items()} for end in grid.ends]
@@ -89,8 +90,8 @@ def _part_of(line: Line, labels: tuple[str, ...]) -> Part:
 
 def _blind(
     lines: Mapping[Part, Mapping[float, float]], who: str, revision: str, metric: AnalysisMetric, grid: Grid
-) -> tuple[str, str]:
-    """Return why the lines of one arm are no data, with the code; empty when they are."""
+) -> tuple[str, NoDataReason] | None:
+    """Return why the lines of one arm are no data, in a sentence and for tools; None when they are."""
     series = series_of(metric)
     if any(not math.isfinite(value) for points in lines.values() for value in points.values()):
         return f"{series} of the {who} (revision {revision}) is no finite number", "NotANumber"
@@ -105,7 +106,7 @@ def _blind(
         return f"there are not all of {series} of the {who} (revision {revision}) that the metric needs", "NoSeries"
     if not any(grid.last in points for points in lines.values()):
         return f"there is no {series} of the {who} (revision {revision}) any more: its pods are not scraped", "Stale"
-    return "", ""
+    return None
 
 
 def _labels(metric: AnalysisMetric) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from steadfit.api.kinds import DEFINITIONS
 from tests.oracles import argocd, conditions, flux, kstatus, status
 
 AT = "2026-01-05T00:00:00Z"
+REASONS = {"Training": "RunInFlight", "LastRunSucceeded": "UserError"}
 
 
 def job(*conditions: tuple[str, str], observed: int = 2, generation: int = 2, **fields: Any) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def job(*conditions: tuple[str, str], observed: int = 2, generation: int = 2, **
                 {
                     "type": type_,
                     "status": value,
-                    "reason": "Because",
+                    "reason": REASONS.get(type_, "AwaitingFirstModel"),
                     "message": f"{type_} is {value}",
                     "lastTransitionTime": AT,
                     "observedGeneration": observed,

@@ -6,14 +6,16 @@ It does not change `Ready`: a model serves without monitoring as well. It exists
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from steadfit.api.base import Condition
 from steadfit.api.rollout import Candidate
 from steadfit.core.conditions import DesiredCondition
+from steadfit.core.reasons.catalogue import ReasonWord, is_reason
 
 from .evaluation import NO_DATA, MonitorResult
 
-METRICS_AVAILABLE = "MetricsAvailable"
+METRICS_AVAILABLE: Final = "MetricsAvailable"
 
 
 def conditions(
@@ -42,7 +44,7 @@ def conditions(
     return [DesiredCondition(METRICS_AVAILABLE, "False", reason, "; ".join(parts))]
 
 
-def _stored_reason(stored: Sequence[Condition]) -> str:
+def _stored_reason(stored: Sequence[Condition]) -> ReasonWord:
     """Return the reason that an earlier process wrote; this one has not measured yet."""
-    reasons = [one.reason for one in stored if one.type == METRICS_AVAILABLE and one.status == "False"]
-    return reasons[0] if reasons else "NotMeasured"
+    reasons = (one.reason for one in stored if one.type == METRICS_AVAILABLE and one.status == "False")
+    return next((reason for reason in reasons if is_reason(reason)), "NotMeasured")

@@ -14,6 +14,7 @@ from typing import Literal
 from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
+from steadfit.core.reasons.metrics import NoDataReason
 from steadfit.core.text import cut
 from steadfit.core.types import Signal
 
@@ -43,7 +44,7 @@ class MonitorResult:
     """
 
     state: MonitorState
-    code: str = ""
+    code: NoDataReason | Literal[""] = ""
     due: datetime | None = None
 
 

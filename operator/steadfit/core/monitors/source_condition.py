@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from steadfit.api.base import Condition
 from steadfit.api.metricsource import MetricSource
 from steadfit.core.conditions import READY, DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.types import SourceHealth
 
-UNREACHABLE = "Unreachable"
+UNREACHABLE: Final = "Unreachable"
 
 TRANSIENT = frozenset({UNREACHABLE, "Timeout", "Unavailable", "Stale"})
 """What may pass by itself: the source is asked again. Anything else waits for a person."""

@@ -7,7 +7,8 @@ from datetime import datetime
 from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.base import API_VERSION
 from steadfit.api.modelaction import ModelAction, ModelActionStatus
-from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
+from steadfit.core.conditions import READY, DesiredCondition, merge, ready, reconciling, stalled
+from steadfit.core.reasons.catalogue import ReasonWord, is_reason
 from steadfit.core.types import Action, Delete, Event, ObservedModelAction, Plan
 
 KEPT = 20
@@ -17,41 +18,49 @@ KEPT = 20
 def plan(observed: ObservedModelAction, now: datetime) -> Plan:
     """Return the plan of a ModelAction. The target's plan executes it; this one only reports the result."""
     action, before = observed.action, observed.action.status
-    phase, message, completed_at = _outcome(observed, now)
+    phase, reason, message, completed_at = _outcome(observed, now)
     generation = action.metadata.generation
     status = ModelActionStatus(
         phase=phase,
         message=message,
         completed_at=completed_at,
         observed_generation=generation,
-        conditions=merge(before.conditions, _conditions(phase, message), generation, now),
+        conditions=merge(before.conditions, _conditions(phase, reason, message), generation, now),
     )
-    events = (Event("Warning", "Rejected", message),) if phase == "Rejected" and before.phase == "Pending" else ()
+    events = (Event("Warning", "ActionRejected", message),) if phase == "Rejected" and before.phase == "Pending" else ()
     return Plan(status=status.dump(), actions=_delete_old(observed), events=events)
 
 
-def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[ActionPhase, str, datetime | None]:
-    """Return phase, message and time of completion; a completed action never changes."""
+def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[ActionPhase, ReasonWord, str, datetime | None]:
+    """Return phase, reason, message and time of completion; a completed action never changes."""
     action, target = observed.action, observed.target
     before, ref = action.status, action.spec.target
     if before.phase != "Pending":
-        return before.phase, before.message, before.completed_at
+        known = next((one.reason for one in before.conditions if one.type == READY), None)
+        return before.phase, _reason(before.phase, known), before.message, before.completed_at
     if target is None:
-        return "Rejected", f"there is no {ref.kind} {ref.name} in this namespace", now
+        return "Rejected", "TargetNotFound", f"there is no {ref.kind} {ref.name} in this namespace", now
     record = _record(action, target.status.actions)
     if record is None:
-        return "Pending", f"waits for {ref.kind} {ref.name}", None
-    return record.phase, record.message, None if record.phase == "Pending" else record.at
+        return "Pending", "Pending", f"waits for {ref.kind} {ref.name}", None
+    completed_at = None if record.phase == "Pending" else record.at
+    return record.phase, _reason(record.phase, record.reason), record.message, completed_at
+
+
+def _reason(phase: ActionPhase, stored: str | None) -> ReasonWord:
+    """Return the reason of a phase; for a rejection the stored one, which another version may have written."""
+    if phase != "Rejected":
+        return phase
+    return stored if stored is not None and is_reason(stored) else "ActionRejected"
 
 
 def _record(action: ModelAction, records: list[ActionRecord]) -> ActionRecord | None:
     return next((record for record in records if record.uid == action.uid), None)
 
 
-def _conditions(phase: ActionPhase, message: str) -> list[DesiredCondition]:
-    if phase == "Pending":
-        return reconciling("Pending", message)
-    return ready("Succeeded", message) if phase == "Succeeded" else stalled("Rejected", message)
+def _conditions(phase: ActionPhase, reason: ReasonWord, message: str) -> list[DesiredCondition]:
+    make = {"Pending": reconciling, "Succeeded": ready, "Rejected": stalled}[phase]
+    return make(reason, message)
 
 
 def _delete_old(observed: ObservedModelAction) -> tuple[Action, ...]:

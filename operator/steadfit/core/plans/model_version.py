@@ -5,13 +5,21 @@ Quarantines are kept in its status and, as a note beside its artifact, in the st
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
-from steadfit.api.modelversion import ModelVersionStatus
+from steadfit.api.modelversion import ModelVersionStatus, VersionPhase
 from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
+from steadfit.core.reasons.catalogue import ReasonWord
 from steadfit.core.types import Event, ObservedModelVersion, Plan
 from steadfit.core.versions import champion_comparison, gate, quarantine_state, quarantine_sync
+
+_VERDICTS: Mapping[VersionPhase, ReasonWord] = {
+    "Verified": "VersionVerified",
+    "Rejected": "VersionRejected",
+    "Held": "VersionHeld",
+}
 
 
 def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
@@ -84,7 +92,7 @@ def _events(before: ModelVersionStatus, after: ModelVersionStatus) -> tuple[Even
     events = []
     if after.phase != before.phase and after.phase is not None:
         kind: Literal["Normal", "Warning"] = "Normal" if after.phase == "Verified" else "Warning"
-        events.append(Event(kind, f"Version{after.phase}", _message(after)))
+        events.append(Event(kind, _VERDICTS[after.phase], _message(after)))
     if after.quarantine is not None and before.quarantine is None:
         events.append(Event("Warning", "VersionQuarantined", after.quarantine.reason))
     if after.quarantine is None and before.quarantine is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from steadfit.api.trainingrun import Attempt, EvaluateInputs, TrainingRunStatus
 from steadfit.core.conditions import DesiredCondition, ready, reconciling, stalled
+from steadfit.core.reasons.catalogue import ReasonWord
 from steadfit.core.text import time_text
 
 from . import messages
@@ -26,7 +27,7 @@ def conditions(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) 
     return reconciling(*_in_progress(status, inputs is not None))
 
 
-def _in_progress(status: TrainingRunStatus, evaluates: bool) -> tuple[str, str]:
+def _in_progress(status: TrainingRunStatus, evaluates: bool) -> tuple[ReasonWord, str]:
     attempt = status.attempts[-1] if status.attempts else None
     if status.record is not None and not evaluates:
         return "Recording", "the result is recorded; its version is being created"

@@ -42,11 +42,11 @@ def read(status: TrainingRunStatus, observed: ObservedTrainingRun) -> Record | P
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        return Problem("InvalidRecord", f"no version can be created from the record: {where}: {first['msg']}")
+        return Problem("UserError", f"no version can be created from the record: {where}: {first['msg']}")
     if record.run.uid != run.uid:
-        return Problem("InvalidRecord", f"the record names run {record.run.name}, which is another one")
+        return Problem("UserError", f"the record names run {record.run.name}, which is another one")
     if f"/{run.metadata.namespace}/{run.spec.training_job_ref.name}/artifacts/" not in record.artifact.uri:
-        return Problem("InvalidRecord", f"the artifact is outside of the TrainingJob's prefix: {record.artifact.uri}")
+        return Problem("UserError", f"the artifact is outside of the TrainingJob's prefix: {record.artifact.uri}")
     return record
 
 

@@ -8,6 +8,7 @@ while it is true: runs by alerts and monitors brought nothing and are held back 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.run import FailureRecord
@@ -19,9 +20,9 @@ from steadfit.core.training.limits.blocked import Hold
 from steadfit.core.training.limits.in_flight import named
 from steadfit.core.training.limits.waiting import words
 
-TRAINING = "Training"
-LAST_RUN_SUCCEEDED = "LastRunSucceeded"
-RETRAINING_PAUSED = "RetrainingPaused"
+TRAINING: Final = "Training"
+LAST_RUN_SUCCEEDED: Final = "LastRunSucceeded"
+RETRAINING_PAUSED: Final = "RetrainingPaused"
 
 
 def conditions(
@@ -64,9 +65,9 @@ def _ready(
 def _awaiting(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> list[DesiredCondition]:
     newest = max(versions, key=lambda item: item.spec.number, default=None)
     if newest is not None and newest.status.phase in ("Rejected", "Held") and status.active_run is None:
-        phase = newest.status.phase
-        why = "did not pass the gate" if phase == "Rejected" else "waits for somebody to pin it"
-        return stalled(f"Version{phase}", f"version {newest.name} {why}, and no other is verified")
+        if newest.status.phase == "Rejected":
+            return stalled("VersionRejected", f"version {newest.name} did not pass the gate, and no other is verified")
+        return stalled("VersionHeld", f"version {newest.name} waits for somebody to pin it, and no other is verified")
     return reconciling("AwaitingFirstModel", "no version is verified yet (spec.readyPolicy is FirstModel)")
 
 

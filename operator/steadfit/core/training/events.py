@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from steadfit.api.base import Condition
 from steadfit.api.trainingjob import LastRun, TrainingJobStatus
-from steadfit.core.conditions import STALLED
+from steadfit.core.conditions import STALLED, reason_of
 from steadfit.core.training.limits.skip_counts import began
 from steadfit.core.training.limits.waiting import words
 from steadfit.core.types import Event
@@ -46,7 +46,7 @@ def _stalled(before: TrainingJobStatus, after: TrainingJobStatus) -> list[Event]
     old, new = _condition(before, STALLED), _condition(after, STALLED)
     if new is None or (old is not None and (old.reason, old.message) == (new.reason, new.message)):
         return []
-    return [Event("Warning", new.reason, new.message)]
+    return [Event("Warning", reason_of(new), new.message)]
 
 
 def _condition(status: TrainingJobStatus, condition_type: str) -> Condition | None:

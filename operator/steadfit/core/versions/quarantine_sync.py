@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from steadfit.api.modelversion import ModelVersionStatus, NoteFailure
 from steadfit.core import store_choice
@@ -18,7 +19,7 @@ from steadfit.core.types import Action, Create, Delete, Manifest, ObservedModelV
 
 from . import quarantine_pod, quarantine_state
 
-STORED = "QuarantineStored"
+STORED: Final = "QuarantineStored"
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
 

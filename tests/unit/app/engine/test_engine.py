@@ -61,7 +61,7 @@ def wants_a_child(obj: dict[str, Any], now: datetime) -> Plan:
     return Plan(
         status={"child": "flights-child"},
         actions=(Create(child_of(obj)),),
-        events=(Event("Normal", "ChildDecided", "a child is wanted"),),
+        events=(Event("Normal", "RunStarted", "a child is wanted"),),
     )
 
 

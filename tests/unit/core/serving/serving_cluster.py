@@ -33,6 +33,7 @@ from steadfit.core.types import (
     Stores,
 )
 
+from tests.oracles import reasons
 from tests.sim.objects import clone
 from tests.support.reading import Reader
 
@@ -265,6 +266,7 @@ class World:
     def record(self, action: str) -> tuple[str, str]:
         """Return phase and message of an action's record."""
         found = next(item for item in self.status.actions if item.name == action)
+        assert (found.reason is not None) == (found.phase == "Rejected")
         return found.phase, found.message
 
     def live(self) -> int | None:
@@ -312,6 +314,8 @@ class World:
             serving_cluster_checks.promotion(self, after)
             serving_cluster_checks.canary(self, after)
             self.deployment["status"] = plan.status
+            assert reasons.violations("ModelDeployment", plan.status) == []
+            assert not [wrong for event in plan.events for wrong in reasons.event_violations("ModelDeployment", event)]
             self.events.extend(plan.events)
             return True
         done = False

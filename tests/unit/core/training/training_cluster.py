@@ -29,6 +29,7 @@ from steadfit.core.types import (
     Stores,
 )
 
+from tests.oracles import reasons
 from tests.oracles import status as oracle
 from tests.sim.objects import clone
 from tests.support.reading import Reader
@@ -252,6 +253,7 @@ class World:
 
     def _note(self, obj: JSON, before: JSON, events: tuple[Event, ...]) -> None:
         assert oracle.violations(obj, before) == []
+        assert not [wrong for event in events for wrong in reasons.event_violations(obj["kind"], event)]
         self.events += [(obj["kind"], event.reason, event.message) for event in events]
 
     def _add(self, kind: str, obj: JSON) -> None:

@@ -89,6 +89,7 @@ def carry_out(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Mod
             verb=action.spec.verb,
             requested_by=action.spec.requested_by,
             phase=phase,
+            reason=outcome.reason if isinstance(outcome, Problem) else None,
             message=outcome.message,
             at=now,
         )

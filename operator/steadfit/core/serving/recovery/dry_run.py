@@ -6,13 +6,14 @@ An evaluation is made all the same, because only it tells what would be done. Th
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.serving.fleet import Fleet
 
 from . import automatic_rollback, retrain_causes, rollback_limit
 
-DRY_RUN = "DryRun"
+DRY_RUN: Final = "DryRun"
 
 
 def messages(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[str]:

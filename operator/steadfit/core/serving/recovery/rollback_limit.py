@@ -7,6 +7,7 @@ served. What serves goes on at the limit; candidates can still be dropped, and a
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import AutomaticRollback
@@ -14,7 +15,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.text import cut, time_text
 
 DAY = timedelta(hours=24)
-ROLLBACKS_FROZEN = "RollbacksFrozen"
+ROLLBACKS_FROZEN: Final = "RollbacksFrozen"
 MAX_ENTRIES = 100
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import RevisionRef
@@ -19,7 +19,7 @@ from steadfit.core.store_choice import by_name
 
 from . import pod_template
 
-STORE_NOT_FOUND = "StoreNotFound"
+STORE_NOT_FOUND: Final = "StoreNotFound"
 
 
 @dataclass(frozen=True, slots=True)

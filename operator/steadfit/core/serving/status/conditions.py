@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
@@ -25,10 +26,10 @@ from steadfit.core.serving.traffic import route_condition, service
 
 from . import canary_conditions, recovery_conditions
 
-SERVING = "Serving"
-PROGRESSING = "Progressing"
-PODS_READY = "PodsReady"
-OVERRIDDEN = "Overridden"
+SERVING: Final = "Serving"
+PROGRESSING: Final = "Progressing"
+PODS_READY: Final = "PodsReady"
+OVERRIDDEN: Final = "Overridden"
 JOB_PATIENCE = timedelta(seconds=60)
 """How long after its creation a deployment may be without its TrainingJob: a sync applies them in its own order."""
 

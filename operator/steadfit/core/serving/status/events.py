@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.core.conditions import STALLED
+from steadfit.core.conditions import STALLED, reason_of
 from steadfit.core.monitors.evaluation import FIRING
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.messages import describe
@@ -110,7 +110,7 @@ def _stalled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> lis
     old, new = of(before), of(after)
     if new is None or (old and (old.reason, old.message) == (new.reason, new.message)):
         return []
-    return [Event("Warning", new.reason, new.message)]
+    return [Event("Warning", reason_of(new), new.message)]
 
 
 def _monitors(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:

@@ -6,6 +6,7 @@ None of them touches `Ready`, and each is there only while there is something to
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.conditions import DesiredCondition
@@ -13,7 +14,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis, dry_run, rollback_limit
 
-RECOVERING = "Recovering"
+RECOVERING: Final = "Recovering"
 
 
 def conditions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:

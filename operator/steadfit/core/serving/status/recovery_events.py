@@ -6,6 +6,7 @@ from typing import Literal
 
 from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.core.conditions import reason_of
 from steadfit.core.serving.recovery.dry_run import DRY_RUN
 from steadfit.core.serving.recovery.rollback_limit import ROLLBACKS_FROZEN
 from steadfit.core.types import Event
@@ -50,7 +51,7 @@ def _rollbacks(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> l
 def _started(
     before: ModelDeploymentStatus,
     after: ModelDeploymentStatus,
-    kind: str,
+    kind: Literal["DryRun", "Recovering", "RollbacksFrozen"],
     status: str,
     event: Literal["Normal", "Warning"],
 ) -> list[Event]:
@@ -58,8 +59,7 @@ def _started(
     old, new = _condition(before, kind, status), _condition(after, kind, status)
     if new is None or (old is not None and (old.reason, old.message) == (new.reason, new.message)):
         return []
-    reason = new.reason if kind == RECOVERING else kind
-    return [Event(event, reason, new.message)]
+    return [Event(event, reason_of(new) if kind == RECOVERING else kind, new.message)]
 
 
 def _condition(status: ModelDeploymentStatus, kind: str, value: str) -> Condition | None:

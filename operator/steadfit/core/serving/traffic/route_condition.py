@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.conditions import DesiredCondition
 from steadfit.core.serving.fleet import Fleet
 
 from . import http_route, pod_shares, route_acceptance
 
-ROUTE_READY = "RouteReady"
+ROUTE_READY: Final = "RouteReady"
 
 
 def conditions(fleet: Fleet) -> list[DesiredCondition]:
@@ -19,7 +21,7 @@ def conditions(fleet: Fleet) -> list[DesiredCondition]:
     if problem is not None:
         return [DesiredCondition(ROUTE_READY, "False", problem.reason, problem.message)]
     gateways = ", ".join(route_acceptance.describe(parent) for parent in route_acceptance.parents(fleet))
-    return [DesiredCondition(ROUTE_READY, "True", "Accepted", f"requests come through {gateways}")]
+    return [DesiredCondition(ROUTE_READY, "True", "RouteAccepted", f"requests come through {gateways}")]
 
 
 def hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:

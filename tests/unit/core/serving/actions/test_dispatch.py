@@ -66,6 +66,7 @@ def test_a_pin_action_on_an_unknown_version_is_refused() -> None:
     pin = world.act("Pin", 7)
     world.settle()
     assert world.record(pin) == ("Rejected", "there is no version 7 of TrainingJob flights")
+    assert world.status.actions[0].reason == "VersionNotFound"
 
 
 def test_a_pin_action_on_a_rejected_version_is_refused() -> None:

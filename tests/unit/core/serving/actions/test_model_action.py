@@ -80,13 +80,16 @@ def test_an_action_has_succeeded_when_its_target_says_so() -> None:
 
 
 def test_a_refused_action_says_why_and_tells_it_once() -> None:
-    observed = ObservedModelAction(action(), target(phase="Rejected", message="nothing to roll back"), [])
+    observed = ObservedModelAction(
+        action(), target(phase="Rejected", reason="NoLastGood", message="nothing to roll back"), []
+    )
     first = plan(observed, NOW)
     assert (first.status["phase"], first.status["message"]) == ("Rejected", "nothing to roll back")
-    assert condition(first.status, "Stalled") == ("True", "Rejected")
+    assert condition(first.status, "Stalled") == ("True", "NoLastGood")
     assert [event.message for event in first.events] == ["nothing to roll back"]
     again = plan(ObservedModelAction(action(1, **first.status), target(), []), NOW)
     assert again.events == ()
+    assert again.status == first.status
 
 
 def test_an_action_on_nothing_is_refused() -> None:
@@ -95,7 +98,15 @@ def test_an_action_on_nothing_is_refused() -> None:
         "Rejected",
         "there is no ModelDeployment flights in this namespace",
     )
+    assert condition(status, "Stalled") == ("True", "TargetNotFound")
     assert status["completedAt"] == "2026-02-01T00:00:00Z"
+
+
+def test_a_rejection_whose_reason_this_operator_does_not_know_is_shown_without_it() -> None:
+    for reason in ({}, {"reason": "OfAnotherOperator"}):
+        found = target(phase="Rejected", message="no", **reason)
+        status = plan(ObservedModelAction(action(), found, []), NOW).status
+        assert condition(status, "Stalled") == ("True", "ActionRejected")
 
 
 def test_what_is_completed_stays_so_when_the_target_or_its_record_is_gone() -> None:

@@ -34,7 +34,7 @@ def test_an_accepted_route_is_told_of_by_its_gateways() -> None:
     world = behind_a_gateway(
         traffic={"gatewayAPI": {"parentRefs": [{"name": "public", "namespace": "edge", "sectionName": "https"}]}}
     )
-    assert world.condition("RouteReady") == ("True", "Accepted")
+    assert world.condition("RouteReady") == ("True", "RouteAccepted")
     assert world.message("RouteReady") == "requests come through Gateway edge/public, listener https"
 
 
@@ -60,7 +60,7 @@ def test_a_canary_does_not_begin_while_a_gateway_does_not_take_the_route(kind: s
     world.gateway = accepts
     world.settle()
     assert tried(world).phase == "Analysing"
-    assert world.condition("RouteReady") == ("True", "Accepted")
+    assert world.condition("RouteReady") == ("True", "RouteAccepted")
 
 
 def test_what_a_gateway_said_of_an_earlier_generation_does_not_count() -> None:

@@ -87,7 +87,7 @@ class Routes(Canaries):
         assert shares[live.revision] == 100
         assert shares.keys() == {ref.revision for ref in (live, candidate) if ref}
         assert set(world.services) == {f"{serving_cluster_gateways.PREFIX}{revision}" for revision in shares}
-        assert world.condition("RouteReady") == ("True", "Accepted")
+        assert world.condition("RouteReady") == ("True", "RouteAccepted")
 
 
 Routes.TestCase.settings = settings(max_examples=25, stateful_step_count=30)

@@ -212,9 +212,9 @@ def test_of_several_waits_the_longest_is_shown(holds: Any, untimed: Any, reason:
     ("active", "suspend", "problem", "reason"),
     [
         (False, False, None, None),
-        (True, True, Problem("X", "y"), "RunInFlight"),
-        (False, True, Problem("X", "y"), "Suspended"),
-        (False, False, Problem("X", "y"), "NotReady"),
+        (True, True, Problem("InvalidParams", "y"), "RunInFlight"),
+        (False, True, Problem("InvalidParams", "y"), "Suspended"),
+        (False, False, Problem("InvalidParams", "y"), "NotReady"),
     ],
 )
 def test_a_run_a_suspended_recipe_and_a_broken_one_hold_back_every_cause(

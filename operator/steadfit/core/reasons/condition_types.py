@@ -1,0 +1,98 @@
+"""Every type of condition that the operator writes, by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from .general import KINDS
+
+ConditionType = Literal[
+    "ConnectionsMove",
+    "DryRun",
+    "LastRunSucceeded",
+    "MetricsAvailable",
+    "Overridden",
+    "PodsReady",
+    "Progressing",
+    "QuarantineStored",
+    "Ready",
+    "Reconciling",
+    "Recovering",
+    "RetrainingPaused",
+    "RollbacksFrozen",
+    "RouteReady",
+    "Serving",
+    "Stalled",
+    "Training",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeOfCondition:
+    """A type of condition.
+
+    Attributes
+    ----------
+    kinds
+        The kinds that have it.
+    meaning
+        What it says, in one sentence.
+    present
+        When it is there.
+    """
+
+    kinds: tuple[str, ...]
+    meaning: str
+    present: str
+
+
+_DEPLOYMENT = ("ModelDeployment",)
+_JOB = ("TrainingJob",)
+
+CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
+    "ConnectionsMove": TypeOfCondition(
+        _DEPLOYMENT,
+        "`False`: clients may stay connected to pods that the traffic has left.",
+        "while that is so",
+    ),
+    "DryRun": TypeOfCondition(
+        _DEPLOYMENT, "`True`: what monitors would have led to without `spec.dryRun`.", "while monitors fire"
+    ),
+    "LastRunSucceeded": TypeOfCondition(
+        _JOB, "How the newest run ended; `Unknown` when it was superseded.", "after the first run"
+    ),
+    "MetricsAvailable": TypeOfCondition(
+        _DEPLOYMENT, "Whether everything that the operator measures has data.", "while something is measured"
+    ),
+    "Overridden": TypeOfCondition(_DEPLOYMENT, "`True`: who pinned a version.", "while a `Pin` action is in force"),
+    "PodsReady": TypeOfCondition(
+        _DEPLOYMENT, "Whether all pods of the live version are ready.", "while a version is live"
+    ),
+    "Progressing": TypeOfCondition(
+        _DEPLOYMENT,
+        "`True`: what is rolled out, and what it waits for. `False`: why nothing newer is.",
+        "while there is something to say",
+    ),
+    "QuarantineStored": TypeOfCondition(
+        ("ModelVersion",), "`False`: the store does not have the note of the quarantine, or still has it.", "while so"
+    ),
+    "Ready": TypeOfCondition(KINDS, "Whether the present spec is accepted and kept.", "always"),
+    "Reconciling": TypeOfCondition(KINDS, "`True`: the operator works on it; `Ready` is `False`.", "while so"),
+    "Recovering": TypeOfCondition(
+        _DEPLOYMENT,
+        "`True`: a rollback or a diagnosis is in progress. `False`: it is needed and cannot be made.",
+        "while a monitor asks for it",
+    ),
+    "RetrainingPaused": TypeOfCondition(_JOB, "`True`: the circuit breaker holds automatic runs back.", "while so"),
+    "RollbacksFrozen": TypeOfCondition(
+        _DEPLOYMENT, "`True`: no more automatic rollbacks are made for now.", "while so"
+    ),
+    "RouteReady": TypeOfCondition(
+        _DEPLOYMENT, "Whether every Gateway accepts the HTTPRoute.", "with `spec.traffic.gatewayAPI`"
+    ),
+    "Serving": TypeOfCondition(_DEPLOYMENT, "Which version answers requests.", "always"),
+    "Stalled": TypeOfCondition(KINDS, "`True`: a person is needed; `Ready` is `False`.", "while so"),
+    "Training": TypeOfCondition(_JOB, "Whether a run is in flight, and what the next one waits for.", "always"),
+}

@@ -1,0 +1,102 @@
+"""Reasons of a ModelDeployment: its monitors, and what follows from them by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from steadfit.api.rollout import DiagnosisVerdict
+
+from .entry import NOTHING, Reason
+
+_OwnReason = Literal[
+    "AutomaticRollback",
+    "Diagnosing",
+    "DiagnosisStarted",
+    "DryRun",
+    "LimitReached",
+    "MonitorCeased",
+    "MonitorFiring",
+    "NothingToRollBackTo",
+    "RolledBack",
+    "RollingBack",
+    "RollbacksFrozen",
+    "WouldAct",
+]
+RecoveryReason = _OwnReason | DiagnosisVerdict
+
+_RECOVERING = ("ModelDeployment/Recovering",)
+_WANTED = ("ModelDeployment/Progressing", "ModelDeployment/Ready")
+_DEPLOYMENT = ("ModelDeployment",)
+
+RECOVERY: Mapping[RecoveryReason, Reason] = {
+    "AutomaticRollback": Reason(
+        "A monitor rolled back the version that served; the last good one takes its place.",
+        "Find out by the monitor in the message why the version failed, before the next one is trained the same way.",
+        warning=_DEPLOYMENT,
+    ),
+    "ConceptDrift": Reason(
+        "Quality fell, and the version before is no better: the data has changed, not the model.",
+        "Wait for the run that follows by itself; if it is held back, read `status.waiting` of the TrainingJob.",
+        warning=_DEPLOYMENT,
+    ),
+    "Diagnosing": Reason(
+        "A monitor fires, and a run evaluates the live and the last good version on the same rows.",
+        "Wait for the run: `kubectl get tr`; a `Rollback` action does not wait for it.",
+        conditions=_RECOVERING,
+    ),
+    "DiagnosisStarted": Reason(
+        "A monitor fires, and a run that finds out whether the model or the data is to blame has started.",
+        NOTHING,
+        normal=_DEPLOYMENT,
+    ),
+    "DryRun": Reason(
+        "`spec.dryRun` is true, and monitors would have led to what the message says.",
+        "Do it by a ModelAction if it is right, or set `spec.dryRun` to false.",
+        normal=_DEPLOYMENT,
+    ),
+    "LimitReached": Reason(
+        "`spec.limits.maxRollbacksPerDay` automatic rollbacks were made within 24 hours, so no more follow.",
+        "Find out what those versions have in common (data, server, monitor); a `Rollback` action still works.",
+        conditions=("ModelDeployment/RollbacksFrozen",),
+    ),
+    "ModelWorse": Reason(
+        "Quality fell, and the version before is better on the same rows; the live version is rolled back.",
+        "Find out what the last training changed: `kubectl describe mv` shows data, code and parameters.",
+        warning=_DEPLOYMENT,
+    ),
+    "MonitorCeased": Reason("A monitor does not fire any more.", NOTHING, normal=_DEPLOYMENT),
+    "MonitorFiring": Reason(
+        "A monitor fires: its value is beyond its limit for as long as `for` says.",
+        "Read the value in the message; if no action follows by itself, roll back or retrain by a ModelAction.",
+        warning=_DEPLOYMENT,
+    ),
+    "NothingToRollBackTo": Reason(
+        "The version that serves is bad, and no good one that served before is left.",
+        "`Pin` or `Promote` another version, or train one.",
+        conditions=(*_RECOVERING, *_WANTED),
+        warning=_DEPLOYMENT,
+    ),
+    "RollbacksFrozen": Reason(
+        "The limit of automatic rollbacks is reached, so no more follow.",
+        "Find out what those versions have in common (data, server, monitor); a `Rollback` action still works.",
+        warning=_DEPLOYMENT,
+    ),
+    "RolledBack": Reason("The traffic goes back to an earlier version.", NOTHING, normal=_DEPLOYMENT),
+    "RollingBack": Reason(
+        "The version that serves was rolled back; it answers until its replacement is ready.",
+        "Wait for the pods of the replacement; the message says which version it is.",
+        conditions=(*_RECOVERING, "ModelDeployment/Ready", "ModelAction/Ready"),
+    ),
+    "Undecided": Reason(
+        "Quality fell, and the evaluation could not tell whether the model or the data is to blame.",
+        "Read the message for what lacked; roll back or retrain by a ModelAction if it cannot wait.",
+        conditions=_RECOVERING,
+        warning=_DEPLOYMENT,
+    ),
+    "WouldAct": Reason(
+        "`spec.dryRun` is true, and monitors would have led to what the message says.",
+        "Do it by a ModelAction if it is right, or set `spec.dryRun` to false.",
+        conditions=("ModelDeployment/DryRun",),
+    ),
+}

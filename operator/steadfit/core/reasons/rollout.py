@@ -1,0 +1,124 @@
+"""Reasons of a ModelDeployment: the version that is rolled out, and why a newer one is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from .entry import NOTHING, Reason
+
+RolloutReason = Literal[
+    "CanaryAbandoned",
+    "CanaryAnalysing",
+    "CanaryFailed",
+    "CanaryPaused",
+    "CanaryStarted",
+    "CanaryStep",
+    "CandidateAbandoned",
+    "CandidateFailing",
+    "CandidateStarting",
+    "ChampionChanged",
+    "Pinned",
+    "PinnedVersionQuarantined",
+    "Promoted",
+    "Promoting",
+    "RevisionQuarantined",
+    "RolloutDropped",
+    "RolloutStarted",
+    "RolloutSuperseded",
+    "Unpinned",
+    "VersionNotFound",
+    "VersionNotVerified",
+]
+
+_PROGRESSING = ("ModelDeployment/Progressing",)
+_WANTED = ("ModelDeployment/Progressing", "ModelDeployment/Ready")
+_DEPLOYMENT = ("ModelDeployment",)
+_REJECTED = ("ModelAction/Ready",)
+
+ROLLOUT: Mapping[RolloutReason, Reason] = {
+    "CanaryAbandoned": Reason(
+        "The candidate was given up without a verdict, by an `Abort` action or because `maxDuration` passed.",
+        "Read the message for the metrics without a verdict; a `Promote` action lets the version through.",
+        warning=_DEPLOYMENT,
+    ),
+    "CanaryAnalysing": Reason(
+        "The candidate takes its share of the traffic, and the analysis judges it.",
+        "Wait, or create a `Promote` or `Abort` action.",
+        conditions=_PROGRESSING,
+    ),
+    "CanaryFailed": Reason(
+        "The analysis found the candidate worse than the champion; it takes no traffic and is in quarantine.",
+        "Compare the two versions by the metrics in the message; the champion goes on serving.",
+        warning=_DEPLOYMENT,
+    ),
+    "CanaryPaused": Reason(
+        "The analysis had no verdict in time; the candidate keeps its share until somebody decides.",
+        "Mend what the message says lacks data, or create a `Promote` or `Abort` action.",
+        conditions=_PROGRESSING,
+        warning=_DEPLOYMENT,
+    ),
+    "CanaryStarted": Reason("The candidate takes its first share of the traffic.", NOTHING, normal=_DEPLOYMENT),
+    "CanaryStep": Reason(
+        "The candidate passed a step and takes the share of the next one.", NOTHING, normal=_DEPLOYMENT
+    ),
+    "CandidateAbandoned": Reason(
+        "The newest version was given up without a verdict and does not come back by itself.",
+        "A `Promote` action lets it through; else wait for a newer version.",
+        conditions=_WANTED,
+        warning=_DEPLOYMENT,
+    ),
+    "CandidateFailing": Reason(
+        "Pods of the candidate do not start; what serves goes on.",
+        "Read the message and `kubectl describe pod`; correct `spec.server` or the model.",
+        conditions=_PROGRESSING,
+        warning=_DEPLOYMENT,
+    ),
+    "CandidateStarting": Reason("Pods of the candidate come up.", NOTHING, conditions=_PROGRESSING),
+    "ChampionChanged": Reason(
+        "The newest version was compared with another version than the one that serves, so it is not rolled out.",
+        "Create a `Retrain` action to compare anew, or a `Pin` action to serve it as it is.",
+        conditions=_WANTED,
+        warning=_DEPLOYMENT,
+    ),
+    "Pinned": Reason(
+        "A person pinned the version that serves; no other one replaces it until `Unpin`.",
+        "Create an `Unpin` action, or remove `spec.pin`, once newer versions are to serve.",
+        conditions=("ModelDeployment/Overridden", *_REJECTED),
+        normal=_DEPLOYMENT,
+    ),
+    "PinnedVersionQuarantined": Reason(
+        "The pinned version is in quarantine and is not served.",
+        "`Release` it first, or pin another version.",
+        conditions=(*_WANTED, *_REJECTED),
+        warning=_DEPLOYMENT,
+    ),
+    "Promoted": Reason("The candidate is let through, by the analysis or by a person.", NOTHING, normal=_DEPLOYMENT),
+    "Promoting": Reason(
+        "The candidate is let through; it takes all of the traffic once all of its pods are ready.",
+        NOTHING,
+        conditions=_PROGRESSING,
+    ),
+    "RevisionQuarantined": Reason(
+        "The version with the present `spec.server` is a revision that was rolled back.",
+        "Change `spec.server`, `Release` the version, or wait for a newer one.",
+        conditions=(*_WANTED, *_REJECTED),
+        warning=_DEPLOYMENT,
+    ),
+    "RolloutDropped": Reason("The candidate is no longer the version to serve.", NOTHING, normal=_DEPLOYMENT),
+    "RolloutStarted": Reason("The pods of a new candidate are created.", NOTHING, normal=_DEPLOYMENT),
+    "RolloutSuperseded": Reason("A newer version replaces the candidate.", NOTHING, normal=_DEPLOYMENT),
+    "Unpinned": Reason("The pin has ended; newer versions are rolled out again.", NOTHING, normal=_DEPLOYMENT),
+    "VersionNotFound": Reason(
+        "The version does not exist.",
+        "Correct the number or the digest: `kubectl get mv` lists what there is.",
+        conditions=(*_WANTED, *_REJECTED),
+        warning=_DEPLOYMENT,
+    ),
+    "VersionNotVerified": Reason(
+        "The version is rejected or not judged yet, so it cannot be pinned or promoted.",
+        "Choose a version that `kubectl get mv` shows as `Verified` or `Held`.",
+        conditions=(*_WANTED, *_REJECTED),
+        warning=_DEPLOYMENT,
+    ),
+}

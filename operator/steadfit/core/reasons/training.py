@@ -1,0 +1,121 @@
+"""Reasons of a TrainingJob: whether its recipe can be followed, and why a run starts or waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from steadfit.api.trainingjob import WaitReason
+
+from .entry import NOTHING, Reason
+
+_OwnReason = Literal[
+    "Idle",
+    "InputsTooLarge",
+    "InvalidParams",
+    "InvalidSchedule",
+    "RetrainingPaused",
+    "RetrainingWaits",
+    "RunFailed",
+    "RunStarted",
+    "RunStarting",
+    "RunSucceeded",
+    "RunSuperseded",
+    "Trained",
+    "VersionHeld",
+    "VersionRejected",
+]
+# A recipe that is suspended has the general reason.
+TrainingReason = _OwnReason | WaitReason
+
+_READY = ("TrainingJob/Ready",)
+_TRAINING = ("TrainingJob/Training",)
+_JOB = ("TrainingJob",)
+_BOTH = ("TrainingJob", "TrainingRun")
+
+TRAINING: Mapping[TrainingReason, Reason] = {
+    "Breaker": Reason(
+        "So many automatic runs in a row brought no better version that the pause between them grows"
+        " (`spec.limits.breakAfter`).",
+        "Look at the data and the recipe, compare the last versions by `kubectl get mv`; a `Retrain` action starts a"
+        " run now.",
+        conditions=(*_TRAINING, "TrainingJob/RetrainingPaused"),
+    ),
+    "Budget": Reason(
+        "`spec.limits.maxRunsPerDay` automatic runs have started within 24 hours.",
+        "Wait until the time in the message, raise the limit, or create a `Retrain` action, which it does not limit.",
+        conditions=_TRAINING,
+    ),
+    "Cooldown": Reason(
+        "`spec.limits.cooldown` has not passed yet since the last run ended or its version went live.",
+        "Wait until the time in the message, or create a `Retrain` action, which it does not limit.",
+        conditions=_TRAINING,
+    ),
+    "Idle": Reason("No run is in flight, and nothing asks for one.", NOTHING, conditions=_TRAINING),
+    "InputsTooLarge": Reason(
+        "The inputs of the recipe are larger than what a run's pod can be given.",
+        "Move long parameters into a file of the image or into the data.",
+        conditions=_READY,
+        warning=_JOB,
+    ),
+    "InvalidParams": Reason(
+        "A parameter in `spec.params` is not a string, a number or a boolean.",
+        "Correct the parameter that the message names.",
+        conditions=_READY,
+        warning=_JOB,
+    ),
+    "InvalidSchedule": Reason(
+        "A cron expression or time zone of a trigger cannot be read.",
+        "Correct the trigger that the message names.",
+        conditions=_READY,
+        warning=_JOB,
+    ),
+    "NotReady": Reason(
+        "A run is due and the recipe cannot be followed.",
+        "Mend what the condition `Ready` names.",
+        conditions=_TRAINING,
+    ),
+    "RetrainingPaused": Reason(
+        "The circuit breaker has opened: automatic runs brought no better version.",
+        "Look at the data and the recipe, compare the last versions by `kubectl get mv`; a `Retrain` action starts a"
+        " run now.",
+        warning=_JOB,
+    ),
+    "RetrainingWaits": Reason(
+        "An alert or a monitor asks for a run, and something holds it back.",
+        "Read the message, and `status.waiting` for the time until which it waits.",
+        normal=_JOB,
+    ),
+    "RolloutOpen": Reason(
+        "The newest version is not judged yet, or a ModelDeployment still rolls it out.",
+        "Wait for the rollout; a `Promote` or `Abort` action ends one that takes too long.",
+        conditions=_TRAINING,
+    ),
+    "RunFailed": Reason(
+        "A run has failed for good; the message begins with its failure class.",
+        "Read the class and the message by `kubectl get tr -o wide`, mend the cause, then create a `Retrain` action.",
+        warning=_BOTH,
+    ),
+    "RunInFlight": Reason("A run is in flight.", NOTHING, conditions=_TRAINING),
+    "RunStarted": Reason("A run has started; the message names its cause.", NOTHING, normal=_JOB),
+    "RunStarting": Reason("The TrainingRun is being created.", NOTHING, conditions=_TRAINING),
+    "RunSucceeded": Reason("A run has ended with a version or with an evaluation.", NOTHING, normal=_BOTH),
+    "RunSuperseded": Reason(
+        "The recipe changed before the run had a result, so the run was ended; the next run follows the new recipe.",
+        NOTHING,
+        normal=_JOB,
+    ),
+    "Trained": Reason("The newest run brought a version, and no run is in flight.", NOTHING, conditions=_READY),
+    "VersionHeld": Reason(
+        "The gate could not compare the version, so it does not serve by itself.",
+        "Look at its record by `kubectl describe mv`, then `Promote` or `Pin` it, or train another.",
+        conditions=_READY,
+        warning=("ModelVersion", "TrainingJob"),
+    ),
+    "VersionRejected": Reason(
+        "The gate rejected the version: it is worse than a threshold, or than the version that serves.",
+        "Compare the metrics in the message with those of the version that serves; look at the data or the recipe.",
+        conditions=_READY,
+        warning=("ModelVersion", "TrainingJob"),
+    ),
+}

@@ -1,0 +1,86 @@
+"""The check that keeps the catalogue of reasons and the code together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from steadfit.core.reasons.catalogue import CATALOGUE
+from steadfit.core.reasons.entry import Reason
+
+from tests.tools.reasons import __main__ as tool
+from tests.tools.reasons.page import page
+from tests.tools.reasons.usage import faults, sources
+
+PLACE = Path("operator/steadfit/core/planted.py")
+REASON = Reason("It is so.", "Nothing to do.", normal=("TrainingJob",))
+
+
+def found(text: str, catalogue: dict[str, Reason]) -> list[str]:
+    return list(faults({PLACE: text}, catalogue))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'Event("Normal", "Nonsense", "x")',
+        'Event("Normal", reason="Nonsense", message="x")',
+        'DesiredCondition("Ready", "True", "Nonsense")',
+        'ready("Nonsense", "x")',
+        'reconciling("Known" if x else "Nonsense", "x")',
+        'stalled(x or "Nonsense", "x")',
+        'Problem("Nonsense", "x")',
+        'Hold("Nonsense", "x")',
+        'NoAnswer("Nonsense", "x")',
+        'Signal(reason="a sentence", code="Nonsense")',
+        'Compared(query, reason="a sentence", code="Nonsense")',
+    ],
+)
+def test_a_word_that_is_not_in_the_catalogue_is_named_with_its_line(call: str) -> None:
+    assert found(f'x = "Known"\n{call}', {"Known": REASON}) == [
+        f"{PLACE}:2: the reason Nonsense is not in operator/steadfit/core/reasons"
+    ]
+
+
+def test_a_word_that_nothing_uses_is_named() -> None:
+    catalogue = {"Known": REASON, "Forgotten": REASON}
+    assert found('"""Forgotten."""\nEvent("Normal", "Known", "Forgotten in a sentence")', catalogue) == [
+        "operator/steadfit/core/reasons: nothing uses the reason Forgotten: remove it"
+    ]
+
+
+def test_an_event_of_another_type_than_in_the_catalogue_is_named() -> None:
+    assert found('Event("Warning", "Known", "x")', {"Known": REASON}) == [
+        f"{PLACE}:1: the catalogue has no Warning Event of the reason Known"
+    ]
+
+
+def test_code_and_catalogue_are_together() -> None:
+    assert list(faults(sources(tool.ROOT), CATALOGUE)) == []
+
+
+def test_an_unknown_word_in_the_code_makes_the_check_fail(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planted = {**sources(tool.ROOT), PLACE: 'stalled("Nonsense", "x")'}
+    monkeypatch.setattr(tool, "sources", lambda root: planted)
+    assert tool.main(["--check"]) == 1
+    assert capsys.readouterr().out == f"{PLACE}:1: the reason Nonsense is not in operator/steadfit/core/reasons\n"
+
+
+def test_a_page_that_is_out_of_date_makes_the_check_fail_until_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    monkeypatch.setattr(tool, "faults", lambda code, catalogue: ())
+    (tmp_path / tool.PAGE).parent.mkdir(parents=True)
+    (tmp_path / tool.PAGE).write_text("old")
+    assert tool.main(["--check"]) == 1
+    assert "run `make crds`" in capsys.readouterr().out
+    assert tool.main([]) == 0
+    assert tool.main(["--check"]) == 0
+
+
+def test_the_page_has_a_row_for_every_reason() -> None:
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in page().splitlines() if line.startswith("| `")]
+    assert sorted(set(rows)) == sorted({*rows, *(f"`{word}`" for word in CATALOGUE)})
