@@ -34,16 +34,16 @@ class Comparisons:
             process = self._world.process
             if process is None:
                 continue
-            findings, now = process.engine.signals.findings, self._world.loop.time()
+            comparisons, now = process.engine.signals.comparisons, self._world.loop.time()
             for trial in process.engine.trials():
                 count = REQUESTS_A_SECOND * (self._world.loop.now() - trial.since).total_seconds()
                 for metric in trial.analysis.metrics:
                     if self.away:
-                        findings.tell_unanswered(trial, metric, AWAY, now, KEPT_SECONDS)
+                        comparisons.record_failure(trial, metric, AWAY, now, KEPT_SECONDS)
                         continue
                     share = self.failing(trial.version) if metric.name == "error-rate" else 0.01
                     found = Compared("expression", candidate=_arm(share, count / 2), champion=_arm(0.01, count))
-                    findings.tell(trial, metric, found, now)
+                    comparisons.record(trial, metric, found, now)
 
 
 def _arm(share: float, count: float) -> Arm:

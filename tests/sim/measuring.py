@@ -38,9 +38,9 @@ class Prometheus:
             if process is None:
                 continue
             signals, now = process.engine.signals, self._world.loop.time()
-            for live in process.engine.lives():
+            for live in process.engine.live_models():
                 for monitor in live.monitors:
                     if self.away:
-                        signals.tell_unanswered(live, monitor, AWAY, now, KEPT_SECONDS)
+                        signals.record_failure(live, monitor, AWAY, now, KEPT_SECONDS)
                     else:
-                        signals.tell(live, monitor, self.answer(live.version, monitor.name), now)
+                        signals.record(live, monitor, self.answer(live.version, monitor.name), now)

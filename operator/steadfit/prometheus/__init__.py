@@ -1,1 +1,1 @@
-"""What MetricSources say: asking them, reading their answers strictly, and keeping what they said last."""
+"""Prometheus: query MetricSources, check their answers, and keep the last value of every monitor and comparison."""

@@ -1,7 +1,7 @@
-"""Which addresses are never connected to: those at which a node or a cloud hands out credentials.
+"""Refuses connections to link-local addresses and metadata services, which hand out the credentials of a node or cloud.
 
-A name is judged by what it resolves to, and the connection goes to the very addresses that were judged: a name that
-resolves to something else the next time gains nothing.
+The addresses that a name resolves to are checked, and the connection goes to the checked ones: DNS rebinding has no
+effect.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _METADATA = frozenset({ip_address("fd00:ec2::254"), ip_address("fd20:ce::254")})
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
-class AddressRefused(OSError):  # noqa: N818 - what became of the address
-    """A name or URL leads to an address that is never connected to."""
+class AddressRefused(OSError):  # noqa: N818 - an outcome, not an error of the operator
+    """A name or URL leads to a refused address."""
 
 
 def check(address: str) -> None:
-    """Return if an address may be connected to; what is no address (a name) may, until it is resolved.
+    """Check that an address is allowed; a name is allowed until it is resolved.
 
     Raises
     ------
     AddressRefused
-        If it is link-local or a metadata service, in whatever clothing.
+        If it is link-local or a metadata service, also when mapped or tunnelled.
     """
     try:
         parsed = ip_address(address.strip("[]"))
@@ -36,18 +36,18 @@ def check(address: str) -> None:
     inner = _ipv4_within(parsed) if isinstance(parsed, IPv6Address) else parsed
     plain = ip_address(int(parsed)) if isinstance(parsed, IPv6Address) and parsed.scope_id else parsed
     if parsed.is_link_local or plain in _METADATA or (inner is not None and inner.is_link_local):
-        raise AddressRefused(f"leads to {address}, a link-local or metadata address, which is never asked")
+        raise AddressRefused(f"leads to {address}, a link-local or metadata address, which is refused")
 
 
 def _ipv4_within(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that a translated or tunnelled IPv6 address stands for."""
+    """Return the IPv4 address within a translated or tunnelled IPv6 address."""
     if address in _NAT64 or int(address) >> 32 == 0:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves names and refuses those of which any address is refused."""
+    """Resolves names, and refuses a name if any of its addresses is refused."""
 
     def __init__(self, inner: AbstractResolver | None = None) -> None:
         self._inner = inner or DefaultResolver()
@@ -62,5 +62,5 @@ class GuardedResolver(AbstractResolver):
         return found
 
     async def close(self) -> None:
-        """Release what resolving holds."""
+        """Close the inner resolver."""
         await self._inner.close()

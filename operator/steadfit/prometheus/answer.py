@@ -1,6 +1,7 @@
-"""Reading what a source answers. Whatever is not exactly the Prometheus API is no answer, with a sentence that says so.
+"""The answers of a source. Anything but the format of the Prometheus API is refused with a sentence.
 
-A lenient reader makes verdicts of garbage: an error read as 0, a NaN that compares false, the first of several series.
+A lenient parser would turn errors into verdicts: an error page read as 0, a NaN that compares false, the first of
+several series.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from steadfit.core.reasons.metrics import NoDataReason
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Inf")
 SHOWN = 200
-"""Characters of a source's own words that are repeated."""
+"""Characters of a source's own message that are shown."""
 
 
-class NoAnswer(Exception):  # noqa: N818 - what it is, not an error of ours
-    """A source did not answer, or not usably.
+class NoAnswer(Exception):  # noqa: N818 - an outcome, not an error of the operator
+    """A source did not answer, or its answer cannot be used.
 
     Attributes
     ----------
@@ -29,7 +30,7 @@ class NoAnswer(Exception):  # noqa: N818 - what it is, not an error of ours
     message
         Why, in a sentence that stays the same while the cause does.
     detail
-        The source's own words, which may change with every answer.
+        The source's own message, which may change with every answer.
     """
 
     def __init__(self, code: NoDataReason, message: str, detail: str = "") -> None:
@@ -56,7 +57,7 @@ class Answer:
     kind: Literal["vector", "scalar"]
     samples: tuple[Sample, ...]
     warnings: tuple[str, ...] = ()
-    """What the source warned of, for example that a part of it did not answer."""
+    """Warnings of the source, for example that a part of it did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Line:
 
     labels: Mapping[str, str]
     points: Mapping[float, float]
-    """By the time they are of, in seconds since 1970."""
+    """By time, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,41 +78,41 @@ class Lines:
 
 
 def read(body: bytes) -> Answer:
-    """Return the answer that a body of HTTP 200 holds.
+    """Return the answer in a body of HTTP 200.
 
     Raises
     ------
     NoAnswer
-        If it holds anything but a vector of numbers or a scalar.
+        If it is anything but a vector of numbers or a scalar.
     """
-    kind, result, told = _success(body)
+    kind, result, warnings = _success(body)
     if kind in ("matrix", "string"):
         raise NoAnswer("WrongType", f"the expression gives a {kind}; it must give a scalar or a vector of one series")
     if not isinstance(result, list):
         raise _foreign()
     if kind == "scalar":
-        return Answer("scalar", (Sample({}, *_pair(result)),), told)
+        return Answer("scalar", (Sample({}, *_pair(result)),), warnings)
     if kind == "vector":
-        return Answer("vector", tuple(map(_sample, result)), told)
+        return Answer("vector", tuple(map(_sample, result)), warnings)
     raise _foreign()
 
 
 def read_range(body: bytes) -> Lines:
-    """Return the answer to a range query that a body of HTTP 200 holds.
+    """Return the answer to a range query in a body of HTTP 200.
 
     Raises
     ------
     NoAnswer
-        If it holds anything but lines of numbers.
+        If it is anything but a matrix of numbers.
     """
-    kind, result, told = _success(body)
+    kind, result, warnings = _success(body)
     if kind != "matrix" or not isinstance(result, list):
         raise _foreign()
-    return Lines(tuple(map(_line, result)), told)
+    return Lines(tuple(map(_line, result)), warnings)
 
 
 def _success(body: bytes) -> tuple[object, Any, tuple[str, ...]]:
-    """Return the type, the result and the warnings of an answer that says it is one."""
+    """Return type, result and warnings of an answer with status `success`."""
     try:
         reply = json.loads(body, parse_constant=_not_json)
     except (ValueError, RecursionError) as error:
@@ -119,7 +120,7 @@ def _success(body: bytes) -> tuple[object, Any, tuple[str, ...]]:
     if not isinstance(reply, dict):
         raise _foreign()
     if reply.get("status") == "error":
-        raise NoAnswer("QueryRefused", "it refuses the query", words(reply))
+        raise NoAnswer("QueryRefused", "it refuses the query", error_message(reply))
     data = reply.get("data")
     if reply.get("status") != "success" or not isinstance(data, dict):
         raise _foreign()
@@ -129,16 +130,16 @@ def _success(body: bytes) -> tuple[object, Any, tuple[str, ...]]:
     return data.get("resultType"), data.get("result"), tuple(str(warning)[:SHOWN] for warning in warnings[:10])
 
 
-def words(reply: Any) -> str:
-    """Return what an error answer says, cut."""
+def error_message(reply: Any) -> str:
+    """Return the message of an error answer, shortened to `SHOWN` characters."""
     if not isinstance(reply, dict):
         return ""
-    said = ": ".join(str(reply[key]) for key in ("errorType", "error") if reply.get(key))
-    return " ".join(said.split())[:SHOWN]
+    message = ": ".join(str(reply[key]) for key in ("errorType", "error") if reply.get(key))
+    return " ".join(message.split())[:SHOWN]
 
 
 def one_number(answer: Answer) -> float:
-    """Return the one finite number that an answer holds.
+    """Return the only number of an answer.
 
     Raises
     ------
@@ -151,17 +152,17 @@ def one_number(answer: Answer) -> float:
         raise NoAnswer("SeveralSeries", "the expression gives several series; it must give one, for example by sum()")
     value = answer.samples[0].value
     if not math.isfinite(value):
-        raise NoAnswer("NotANumber", f"the value of the expression is {value}, which is no number to judge by")
+        raise NoAnswer("NotANumber", f"the value of the expression is {value}, which is not a finite number")
     return value
 
 
 def check_age(answer: Answer, now: float, limit: float) -> None:
-    """Return if every sample is of about now.
+    """Check that every sample is of the present time; `limit` is in seconds.
 
     Raises
     ------
     NoAnswer
-        If one is older than the limit, or as far ahead.
+        If a sample is older than the limit, or as far in the future.
     """
     if any(not abs(now - sample.at) <= limit for sample in answer.samples):
         raise NoAnswer(

@@ -1,4 +1,4 @@
-"""From the answer to a comparison's query to both arms."""
+"""The comparison of a candidate with its champion, from the answer to the query."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .canary_trial import Trial
 BINS = 20
 """Bins of a score, from 0 to 1."""
 WIDEST = 0.25
-"""The largest variance of anything between 0 and 1."""
+"""The largest variance of a quantity between 0 and 1."""
 
 Part = tuple[str, ...]
 Tally = Mapping[Part, float]
-"""What was counted, by code, by bound of the latency, or by bin and outcome."""
+"""Counts by HTTP code, by bound of the latency, or by bin and outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How a comparison is made of what was counted: how much, the sum of what is compared, and the variance of one."""
+    """Functions of the counts: the number of observations, the sum of the compared quantity, and its variance."""
 
     count: Callable[[Tally], float]
     amount: Callable[[Tally], float]
@@ -36,21 +36,21 @@ class _Kind:
 
 
 def compared(trial: Trial, metric: AnalysisMetric, grid: Grid, answer: Lines, query: str) -> Compared:
-    """Return what an answer says of a candidate and its champion.
+    """Return the comparison of a candidate with its champion.
 
     Raises
     ------
     NoAnswer
-        If the answer is to another question.
+        If the answer does not belong to the query.
     """
     arms = {
         revision: _arm(answer, revision, _labels(metric), grid)
         for revision in (trial.revision, trial.champion_revision)
     }
     for revision, who in ((trial.revision, "candidate"), (trial.champion_revision, "champion")):
-        blind = _blind(arms[revision], who, revision, metric, grid)
-        if blind:
-            return Compared(query=query, reason=blind[0], code=blind[1])
+        no_data = _no_data(arms[revision], who, revision, metric, grid)
+        if no_data:
+            return Compared(query=query, reason=no_data[0], code=no_data[1])
     kind = _kind(metric)
     candidate, champion = (
         [{part: line.get(end, 0.0) for part, line in arms[revision].items()} for end in grid.ends]
@@ -68,14 +68,14 @@ def compared(trial: Trial, metric: AnalysisMetric, grid: Grid, answer: Lines, qu
 
 
 def _arm(answer: Lines, revision: str, labels: tuple[str, ...], grid: Grid) -> dict[Part, Mapping[float, float]]:
-    """Return the lines of one arm by what they count."""
+    """Return the lines of one arm by their labels."""
     ends = set(grid.ends)
     lines: dict[Part, Mapping[float, float]] = {}
     for line in answer.lines:
         if line.labels.get("revision") != revision:
             continue
         if not line.points.keys() <= ends:
-            raise NoAnswer("Stale", "its answer is of other times than were asked for: a stale copy")
+            raise NoAnswer("Stale", "its answer is of other times than the query: a stale copy")
         part = _part_of(line, labels)
         if part in lines:
             raise NoAnswer("NotPrometheus", "it gives two values for one series")
@@ -88,10 +88,10 @@ def _part_of(line: Line, labels: tuple[str, ...]) -> Part:
     return (part,) if part else tuple(line.labels.get(label, "") for label in labels)
 
 
-def _blind(
+def _no_data(
     lines: Mapping[Part, Mapping[float, float]], who: str, revision: str, metric: AnalysisMetric, grid: Grid
 ) -> tuple[str, NoDataReason] | None:
-    """Return why the lines of one arm are no data, in a sentence and for tools; None when they are."""
+    """Return why the lines of one arm are no data, and the code; None if they are data."""
     series = series_of(metric)
     if any(not math.isfinite(value) for points in lines.values() for value in points.values()):
         return f"{series} of the {who} (revision {revision}) is no finite number", "NotANumber"
@@ -116,7 +116,7 @@ def _labels(metric: AnalysisMetric) -> tuple[str, ...]:
 
 
 def _needed(metric: AnalysisMetric) -> list[Part]:
-    """Return the lines without which the others mean nothing."""
+    """Return the lines that the metric cannot do without."""
     names: tuple[str, ...] = ("+Inf",) if metric.latency else ()
     if metric.quality:
         _, names = QUALITY[metric.quality.metric]
@@ -140,7 +140,7 @@ def _share(count: Callable[[Tally], float], events: Callable[[Tally], float]) ->
 
 
 def _brier_variance(tally: Tally) -> float:
-    """Return the variance of one squared error, by the middles of the score's bins, and one more of the largest."""
+    """Return the variance of a squared error, from the middles of the bins, with a largest one added."""
     errors = [
         (count, ((int(part[0]) + 0.5) / BINS - (part[1] == "positive")) ** 2)
         for part, count in tally.items()
@@ -152,7 +152,7 @@ def _brier_variance(tally: Tally) -> float:
 
 
 def _absolute_variance(tally: Tally) -> float:
-    """Return the variance of one absolute error, from the sum of the squares, and one more at its mean's distance."""
+    """Return the variance of an absolute error, from the sum of squares, with one at the mean added."""
     count = max(_observed(tally), 1.0)
     mean = tally[(ServerSeries.FEEDBACK_ABSOLUTE_ERROR,)] / count
     return (max(0.0, tally[(ServerSeries.FEEDBACK_SQUARED_ERROR,)] - count * mean**2) + mean**2) / (count + 1)

@@ -1,11 +1,11 @@
-"""What is asked of a candidate beside its champion: one range query a metric, both arms and all slices of time in it.
+"""The queries that compare a candidate with its champion: one range query a metric, for both arms and all slices.
 
-A slice holds how far each counter has risen in it, summed over the pods. That is the difference of the counter's values
-at both ends, which counts every request once, whatever the interval of scrapes. Where there is none, as a pod came or
-began to count anew, it is what `increase` sees within the slice.
+The value of a slice is the rise of each counter in it, summed over the pods: the difference of the counter's values at
+both ends, which counts every request once, whatever the scrape interval is. Where one end is missing, as a pod came or
+its counter was reset, it is what `increase` finds within the slice.
 
-Slices grow with the time that is looked back over, so that there are never more than 30. They are never shorter than
-15 s: a connection lives for about 30 s, and slices that are much shorter would be as alike as its requests are.
+Slices grow with the time since the start, so that there are never more than 30. They are never shorter than 15 s: a
+connection lives for about 30 s, and the requests of one connection are alike, so much shorter slices would be too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ QUALITY: Mapping[str, tuple[str, tuple[ServerSeries, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Slices of time of one length, one after the other; the last one ends now. All in whole seconds."""
+    """Consecutive slices of time of equal length in whole seconds; the last one ends now."""
 
     first: int
     """When the first slice ends."""
@@ -59,7 +59,7 @@ class Grid:
 
 
 def grid(since: datetime, now: datetime, interval_seconds: float) -> Grid | None:
-    """Return the slices of the time since then; None while there is no whole one."""
+    """Return the slices since a time; None before the first whole one."""
     last = int(now.timestamp())
     elapsed = last - since.timestamp()
     step = math.ceil(max(SHORTEST_SECONDS, interval_seconds, elapsed / MOST_SLICES))
@@ -68,7 +68,7 @@ def grid(since: datetime, now: datetime, interval_seconds: float) -> Grid | None
 
 
 def bucket(metric: AnalysisMetric) -> float:
-    """Return the bound of a latency as the histogram has it: the next one, or the largest."""
+    """Return the histogram bound for the limit of a latency: the next one above it, or the largest."""
     asked = parse_duration(metric.latency.max).total_seconds() if metric.latency else 0.0
     return next((bound for bound in BUCKETS if bound >= asked), BUCKETS[-1])
 
@@ -81,7 +81,7 @@ def series_of(metric: AnalysisMetric) -> ServerSeries:
 
 
 def comparison(trial: Trial, metric: AnalysisMetric, step: int) -> str:
-    """Return the expression for one slice of a comparison, ending at the time of the query."""
+    """Return the expression for one slice, which ends at the time of the query."""
     if metric.error_rate:
         return _rise(trial, ServerSeries.REQUESTS, step, "code")
     if metric.latency:
@@ -110,5 +110,5 @@ def _part(trial: Trial, series: ServerSeries, step: int) -> str:
 
 
 def _texts(bound: float) -> list[str]:
-    """Return how a bound may be written: the versions of Prometheus differ in whole numbers."""
+    """Return the spellings of a bound: versions of Prometheus differ for whole numbers."""
     return [number(bound), f"{bound:.1f}"] if bound.is_integer() else [number(bound)]

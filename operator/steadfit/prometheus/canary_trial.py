@@ -24,8 +24,8 @@ class Trial:
     version
         Number of the candidate's version.
     revision, champion_revision
-        Revisions of the candidate and of the champion. Arms are told apart by these: a new server of the same version
-        is another revision.
+        Revisions of the candidate and of the champion. They distinguish the arms: a new server of the same version is
+        another revision.
     since
         Since when the candidate takes traffic: both arms are compared over the time since then.
     """
@@ -60,21 +60,21 @@ def trial_of(deployment: ModelDeployment, namespace_labels: Mapping[str, str]) -
 
 
 def source_of(metric: AnalysisMetric) -> str:
-    """Return the name of the MetricSource that a metric is asked of."""
+    """Return the name of the MetricSource that a metric is read from."""
     return metric.query.source if metric.query else DEFAULT_SOURCE
 
 
 def expression(trial: Trial, text: str) -> str:
     """Return a user's expression with the candidate's version and revision in it.
 
-    Both are digits and letters, so nothing of them can end a string that they stand in.
+    Both consist of digits and letters, so neither can end a string that contains it.
     """
     values = {"version": str(trial.version), "revision": trial.revision}
     return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
 
 
 def query_key(metric: AnalysisMetric) -> tuple[object, ...]:
-    """Return what a metric asks. Equal questions have equal values, whatever the margins are."""
+    """Return the key of what a metric queries. It does not depend on margins."""
     latency, quality, query = metric.latency, metric.quality, metric.query
     return (
         metric.error_rate is not None,

@@ -1,4 +1,7 @@
-"""Query one MetricSource, without trusting it: bounded in time, in size and in number, and never led elsewhere."""
+"""The HTTP client of one MetricSource.
+
+It does not trust the source: time, size and number of answers are bounded, and it follows no redirect.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from steadfit.api.base import parse_duration
 from steadfit.api.metricsource import MetricSourceSpec
 
 from . import address_guard
-from .answer import Answer, Lines, NoAnswer, read, read_range, words
+from .answer import Answer, Lines, NoAnswer, error_message, read, read_range
 
 T = TypeVar("T", Answer, Lines)
 
@@ -25,13 +28,13 @@ Authorize = Callable[[], Awaitable[str | None]]
 """Returns the value of the Authorization header; None without credentials."""
 
 IN_A_THREAD = 128 * 1024
-"""Bodies above this size are parsed in a thread, so that nothing else waits for it."""
+"""Bodies above this size are parsed in a thread, so that they do not block the event loop."""
 _GZIP = 16 + zlib.MAX_WBITS
 _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class SourceClient:
-    """Asks one MetricSource by POST /api/v1/query and /api/v1/query_range."""
+    """Queries one MetricSource by POST /api/v1/query and /api/v1/query_range."""
 
     def __init__(
         self, spec: MetricSourceSpec, authorize: Authorize | None = None, resolver: AbstractResolver | None = None
@@ -60,14 +63,14 @@ class SourceClient:
         await self._session.close()
 
     async def query(self, expression: str, namespace: str | None = None) -> Answer:
-        """Return the answer to an instant query; a namespace is sent where the source is a proxy that enforces it.
+        """Return the answer to an instant query; a namespace is sent if the source is a proxy that enforces it.
 
         Raises
         ------
         NoAnswer
-            With a sentence that begins with what the source, "it", did.
+            With a sentence whose subject "it" is the source.
         """
-        return await self._ask(self._url, {"query": expression}, namespace, read)
+        return await self._send(self._url, {"query": expression}, namespace, read)
 
     async def query_range(
         self, expression: str, start: int, end: int, step: int, namespace: str | None = None
@@ -80,9 +83,9 @@ class SourceClient:
             As for `query`.
         """
         form = {"query": expression, "start": str(start), "end": str(end), "step": str(step)}
-        return await self._ask(self._range_url, form, namespace, read_range)
+        return await self._send(self._range_url, form, namespace, read_range)
 
-    async def _ask(self, url: URL, form: Mapping[str, str], namespace: str | None, reader: Callable[[bytes], T]) -> T:
+    async def _send(self, url: URL, form: Mapping[str, str], namespace: str | None, reader: Callable[[bytes], T]) -> T:
         try:
             status, body = await self._post(url, form, namespace)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -99,7 +102,7 @@ class SourceClient:
                 raise NoAnswer("CredentialsInClear", "credentials are not sent over http://: use https://")
             headers["Authorization"] = await self._authorize() or ""
         if self._parameter is not None and namespace is not None:
-            # In the URL and not in the body: proxies differ in whether they read the latter.
+            # In the URL: not every proxy reads the parameter from the body.
             url = url.update_query({self._parameter: namespace})
         form = {**form, "timeout": f"{self._seconds:g}"}
         async with self._session.post(url, data=form, headers=headers, allow_redirects=False) as response:
@@ -108,15 +111,15 @@ class SourceClient:
             return response.status, await self._body(response)
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        """Return the body; neither what arrives nor what it unpacks to may pass the cap."""
+        """Return the body; neither the compressed nor the decompressed size may exceed the cap."""
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding not in ("identity", "gzip"):
-            raise NoAnswer("NotPrometheus", "its answer is packed in a way that was not asked for", encoding[:40])
+            raise NoAnswer("NotPrometheus", "its answer has a Content-Encoding that was not requested", encoding[:40])
         unpack = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
         arrived, body = 0, bytearray()
         async for chunk in response.content.iter_any():
             arrived += len(chunk)
-            # One byte more than allowed is enough to know that it is too much.
+            # One byte more than allowed shows that the body is too large.
             room = self._cap - len(body) + 1
             try:
                 body += unpack.decompress(chunk, room) if unpack else chunk[:room]
@@ -154,11 +157,11 @@ def _refused(status: int, body: bytes) -> NoAnswer:
         reply: Any = json.loads(body)
     except (ValueError, RecursionError):
         reply = None
-    said = words(reply)
+    message = error_message(reply)
     if status in (401, 403):
-        return NoAnswer("Unauthorized", f"it refuses the operator (HTTP {status}): see credentialsSecretName", said)
-    if status in (400, 422) and said:
-        return NoAnswer("QueryRefused", "it refuses the query", said)
+        return NoAnswer("Unauthorized", f"it refuses the operator (HTTP {status}): see credentialsSecretName", message)
+    if status in (400, 422) and message:
+        return NoAnswer("QueryRefused", "it refuses the query", message)
     if status == 429 or status >= 500:
-        return NoAnswer("Unavailable", f"it cannot answer now (HTTP {status})", said)
-    return NoAnswer("NotPrometheus", f"it answers HTTP {status}: is spec.url the base of a Prometheus API?", said)
+        return NoAnswer("Unavailable", f"it cannot answer now (HTTP {status})", message)
+    return NoAnswer("NotPrometheus", f"it answers HTTP {status}: is spec.url the base of a Prometheus API?", message)

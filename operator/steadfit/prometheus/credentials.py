@@ -1,4 +1,4 @@
-"""The Authorization header from a Secret in the operator's own namespace, re-read so that keys can be changed."""
+"""The Authorization header from a Secret in the operator's namespace, read again every minute, so keys can change."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Credentials:
         Raises
         ------
         NoAnswer
-            If the Secret cannot be read or holds neither.
+            If the Secret cannot be read or has neither.
         """
         now = asyncio.get_running_loop().time()
         if self._header is None or now - self._read_at > KEPT_SECONDS:
@@ -54,9 +54,9 @@ class Credentials:
                 if key in data
             }
         except (binascii.Error, UnicodeDecodeError) as error:
-            raise NoAnswer("CredentialsMissing", f"{where} holds what cannot be part of a header") from error
+            raise NoAnswer("CredentialsMissing", f"{where} has characters that cannot be part of a header") from error
         if not all(value.isprintable() for value in values.values()):
-            raise NoAnswer("CredentialsMissing", f"{where} holds what cannot be part of a header")
+            raise NoAnswer("CredentialsMissing", f"{where} has characters that cannot be part of a header")
         if values.get("token"):
             return f"Bearer {values['token']}"
         if values.get("username") and "password" in values:

@@ -15,7 +15,7 @@ DEFAULT_SOURCE = "default"
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveModel:
     """A ModelDeployment that serves, and its monitors that the operator measures."""
 
     namespace: str

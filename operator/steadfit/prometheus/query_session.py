@@ -1,4 +1,4 @@
-"""One look at one MetricSource: never more questions at once than it allows, and none once it is down."""
+"""One round of queries to one MetricSource: never more at once than it allows, and none once it is down."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from steadfit.kube.clock import Clock
 from .answer import Answer, Lines, NoAnswer, check_age
 from .canary_queries import Grid
 
-LOST = frozenset({"Unreachable", "Timeout", "Unavailable", "AddressRefused", "CertificateRefused", "Unauthorized"})
-"""Answers after which more questions are of no use now."""
+SOURCE_DOWN = frozenset(
+    {"Unreachable", "Timeout", "Unavailable", "AddressRefused", "CertificateRefused", "Unauthorized"}
+)
+"""Codes after which further queries in the same round are useless."""
 
 R = TypeVar("R", Answer, Lines)
 
 
 class QuerySource(Protocol):
-    """Answers queries."""
+    """A client that sends queries."""
 
     async def query(self, expression: str, namespace: str | None = None) -> Answer:
         """Return the answer, or raise NoAnswer."""
@@ -33,11 +35,11 @@ class QuerySource(Protocol):
         """Return the answer to a range query, or raise NoAnswer."""
 
     async def close(self) -> None:
-        """Release what it holds."""
+        """Close its connections."""
 
 
 class Unusable:
-    """Stands for a source whose URL passed admission, but which no client can be made for."""
+    """The client of a source whose URL passed admission but cannot be used."""
 
     async def query(self, expression: str, namespace: str | None = None) -> Answer:
         """Raise NoAnswer."""
@@ -50,16 +52,16 @@ class Unusable:
         raise _invalid()
 
     async def close(self) -> None:
-        """Release nothing."""
+        """Do nothing."""
 
 
 class QuerySession:
-    """Asks one source for as long as one look takes, and remembers how it answered.
+    """The queries of one round to one source, and the source's health that follows from the answers.
 
     Attributes
     ----------
     fresh
-        Seconds for which an answer counts, and a value after its last one.
+        Seconds for which an answer counts, and for which a value stays when answers fail.
     """
 
     def __init__(
@@ -79,62 +81,65 @@ class QuerySession:
         self._warnings: dict[str, None] = {}
 
     def scope(self, namespace: str) -> str | None:
-        """Return the namespace to ask for; None where one question may be about all of them.
+        """Return the namespace to send; None if one query may cover all namespaces.
 
-        A proxy that enforces a namespace is asked for each one by itself: not every such proxy takes several.
+        A proxy that enforces a namespace gets one query for each: not every such proxy accepts several.
         """
         return namespace if self._proxied else None
 
     async def query(self, expression: str, namespace: str | None, *, ours: bool) -> Answer | NoAnswer:
-        """Ask, unless the source is down; an expression of a user's that is refused is not the source's fault."""
+        """Send a query, unless the source is down.
 
-        async def asked() -> Answer:
+        `ours` is False for a user's expression: an error in it is not a problem of the source.
+        """
+
+        async def send() -> Answer:
             answer = await self._client.query(expression, namespace)
             check_age(answer, self.clock.now().timestamp(), self.fresh)
             return answer
 
-        return await self._counted(asked, ours=ours)
+        return await self._counted(send, ours=ours)
 
     async def query_range(self, expression: str, grid: Grid, namespace: str | None) -> Lines | NoAnswer:
-        """Ask one of our own expressions for each slice of time, unless the source is down."""
+        """Send a range query of the operator's own, unless the source is down."""
 
-        async def asked() -> Lines:
+        async def send() -> Lines:
             return await self._client.query_range(expression, grid.first, grid.last, grid.step, namespace)
 
-        return await self._counted(asked, ours=True)
+        return await self._counted(send, ours=True)
 
     def unusable(self, error: NoAnswer, *, ours: bool) -> None:
-        """Take note that what was answered is of no use."""
+        """Store that an answer cannot be used."""
         if ours:
             self._problem = error
         else:
             self._counts[self.source.name, error.code] += 1
 
     def unanswered(self, error: NoAnswer) -> str:
-        """Return that a question got no answer, without the source's own words, which may change with every answer."""
+        """Return the sentence for a failed query, without the source's message, which may change with every answer."""
         return f"MetricSource {self.source.name}: {error.message}"
 
     def forbidden(self) -> str:
-        """Return that a namespace may not use the source."""
+        """Return the sentence for a namespace that may not use the source."""
         return f"MetricSource {self.source.name} is not allowed in this namespace (its allowedNamespaces)"
 
     def health(self) -> SourceHealth:
-        """Return how the source answered."""
+        """Return the health of the source."""
         if self._problem is not None:
             return SourceHealth(f"{self.source.spec.url}: {self._problem}", self._problem.code)
         return SourceHealth("", warning="; ".join(self._warnings))
 
-    async def _counted(self, ask: Callable[[], Awaitable[R]], *, ours: bool) -> R | NoAnswer:
+    async def _counted(self, send: Callable[[], Awaitable[R]], *, ours: bool) -> R | NoAnswer:
         async with self._slots:
             if self._lost is not None and self._losses >= self.source.spec.max_concurrent:
                 return self._lost
             try:
-                answer = await ask()
+                answer = await send()
             except NoAnswer as error:
                 self._counts[self.source.name, error.code] += 1
-                if error.code in LOST:
+                if error.code in SOURCE_DOWN:
                     self._lost, self._losses = error, self._losses + 1
-                if ours or error.code in LOST:
+                if ours or error.code in SOURCE_DOWN:
                     self._problem = error
                 return error
         self._counts[self.source.name, "Answered"] += 1
@@ -143,4 +148,4 @@ class QuerySession:
 
 
 def _invalid() -> NoAnswer:
-    return NoAnswer("InvalidURL", "this is no URL that can be asked: correct spec.url")
+    return NoAnswer("InvalidURL", "the URL cannot be used: correct spec.url")

@@ -16,9 +16,9 @@ from steadfit.core.promql import one_of
 from steadfit.core.types import Signal
 
 from .answer import Answer, NoAnswer
-from .live import Live
+from .live import LiveModel
 
-Place = tuple[str, str, str, str, str]
+SeriesKey = tuple[str, str, str, str, str]
 """namespace, model, version, window, and the value of the selected label (empty where a series has none)."""
 
 
@@ -72,7 +72,7 @@ def queries(monitors: Iterable[tuple[Monitor, Recorded]], fresh_seconds: float) 
     return found
 
 
-def places(answer: Answer, label: str = "") -> dict[Place, float]:
+def values_of(answer: Answer, label: str = "") -> dict[SeriesKey, float]:
     """Return the values of an answer by their labels; `label` is the one that the query selects by.
 
     Raises
@@ -82,7 +82,7 @@ def places(answer: Answer, label: str = "") -> dict[Place, float]:
     """
     if answer.kind != "vector":
         raise NoAnswer("NotPrometheus", "it answers a query for series with a scalar")
-    found: dict[Place, float] = {}
+    found: dict[SeriesKey, float] = {}
     for sample in answer.samples:
         labels = sample.labels
         place = (
@@ -98,7 +98,9 @@ def places(answer: Answer, label: str = "") -> dict[Place, float]:
     return found
 
 
-def signal(live: Live, monitor: Monitor, recorded: Recorded, readings: Mapping[str, Mapping[Place, float]]) -> Signal:
+def signal(
+    live: LiveModel, monitor: Monitor, recorded: Recorded, readings: Mapping[str, Mapping[SeriesKey, float]]
+) -> Signal:
     """Return the signal of one monitor of one model; `readings` are the values by series."""
 
     def at(series: str, label_value: str = "") -> float | None:
@@ -118,7 +120,7 @@ def signal(live: Live, monitor: Monitor, recorded: Recorded, readings: Mapping[s
         if selection and selection.any_value and at(selection.any_value) is not None:
             return _unknown(missing, selection, live)
         if recorded.undefined:
-            return _undefined(recorded, samples, live, monitor)
+            return _undefined(recorded, live, monitor)
         return _no_series(recorded.series, live, monitor)
     found = [value for value in values.values() if value is not None]
     if not all(map(math.isfinite, found)):
@@ -129,22 +131,22 @@ def signal(live: Live, monitor: Monitor, recorded: Recorded, readings: Mapping[s
     return Signal(max(found), samples)
 
 
-def _unknown(names: Sequence[str], selection: Selection, live: Live) -> Signal:
+def _unknown(names: Sequence[str], selection: Selection, live: LiveModel) -> Signal:
     what = f"no counted {selection.label}{'' if len(names) == 1 else 's'}"
     return Signal(
         reason=f"version {live.version} has {what} {', '.join(names)}: {selection.advice}", code="UnknownFeature"
     )
 
 
-def _undefined(recorded: Recorded, samples: float, live: Live, monitor: Monitor) -> Signal:
+def _undefined(recorded: Recorded, live: LiveModel, monitor: Monitor) -> Signal:
     return Signal(
-        reason=f"the {samples:.0f} outcomes of version {live.version} over {monitor.window} give no {recorded.series}:"
+        reason=f"the outcomes of version {live.version} over {monitor.window} give no {recorded.series}:"
         f" {recorded.undefined}",
         code="MetricUndefined",
     )
 
 
-def _no_series(series: str, live: Live, monitor: Monitor) -> Signal:
+def _no_series(series: str, live: LiveModel, monitor: Monitor) -> Signal:
     return Signal(
         reason=f"there is no {series} of version {live.version} over {monitor.window}: no requests or outcomes yet, or"
         " Prometheus does not scrape the servers or has not loaded the operator's rules",

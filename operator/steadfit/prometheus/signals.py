@@ -1,6 +1,6 @@
-"""What was measured last, in memory: a new leader measures anew.
+"""The last signal of every monitor, in memory: a new leader measures again.
 
-Listeners are called only when something that decides has changed, so that a value which merely moves costs no pass.
+Listeners are called only when the phase of a monitor may change: a value that changes within its phase costs no pass.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from steadfit.core.types import Signal, SourceHealth
 from steadfit.kube.key import Key
 from steadfit.kube.resources import METRIC_SOURCES, MODEL_DEPLOYMENTS
 
-from .canary_results import Findings
-from .live import Live
+from .canary_results import ComparisonResults
+from .live import LiveModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,17 @@ class Signals:
         self._measured: dict[tuple[str | None, str], dict[str, _Measured]] = {}
         self._health: dict[str, tuple[tuple[str, int], SourceHealth]] = {}
         self._listeners: list[Callable[[Key], None]] = []
-        self.findings = Findings(lambda namespace, name: self._ring(Key(MODEL_DEPLOYMENTS, namespace, name)))
-        """The same for candidates that are compared with their champions."""
+        self.comparisons = ComparisonResults(
+            lambda namespace, name: self._notify(Key(MODEL_DEPLOYMENTS, namespace, name))
+        )
+        """The last comparisons of candidates with their champions."""
 
     def listen(self, listener: Callable[[Key], None]) -> None:
-        """Call `listener` with the key of every object that ought to be looked at again."""
+        """Call `listener` with the key of every object that has to be reconciled."""
         self._listeners.append(listener)
 
     def of(self, deployment: ModelDeployment) -> Mapping[str, Signal]:
-        """Return the signals by monitor: those of the version that is live, and of what the monitors ask by now."""
+        """Return the signals by monitor, of the live version and of the queries that the monitors have now."""
         live = deployment.status.live
         entries = self._measured.get((deployment.metadata.namespace, deployment.name), {})
         return {
@@ -65,12 +67,12 @@ class Signals:
         }
 
     def health(self, source: MetricSource) -> SourceHealth:
-        """Return how a source answered last, by its spec as it is now."""
+        """Return the health of a source, as far as it was queried with its present spec."""
         known = self._health.get(source.name)
         return known[1] if known is not None and known[0] == _identity(source) else SourceHealth()
 
-    def tell(self, live: Live, monitor: Monitor, signal: Signal, at: float) -> None:
-        """Take a signal that was measured at a time of the event loop."""
+    def record(self, live: LiveModel, monitor: Monitor, signal: Signal, at: float) -> None:
+        """Store a signal; `at` is the time of the event loop in seconds."""
         entries = self._measured.setdefault((live.namespace, live.name), {})
         known = entries.get(monitor.name)
         entry = _Measured(live.version, query_key(monitor), decision_key(monitor, signal), signal, at)
@@ -80,10 +82,10 @@ class Signals:
             entry.query_key,
             entry.decision_key,
         ):
-            self._ring(Key(MODEL_DEPLOYMENTS, live.namespace, live.name))
+            self._notify(Key(MODEL_DEPLOYMENTS, live.namespace, live.name))
 
-    def tell_unanswered(self, live: Live, monitor: Monitor, signal: Signal, at: float, kept_seconds: float) -> None:
-        """Take note that a source gave no answer: a value stays for a while, as one answer may get lost."""
+    def record_failure(self, live: LiveModel, monitor: Monitor, signal: Signal, at: float, kept_seconds: float) -> None:
+        """Store that a source gave no answer. A value stays for `kept_seconds`, as one answer may get lost."""
         known = self._measured.get((live.namespace, live.name), {}).get(monitor.name)
         if (
             known is not None
@@ -92,17 +94,17 @@ class Signals:
             and at - known.at <= kept_seconds
         ):
             return
-        self.tell(live, monitor, signal, at)
+        self.record(live, monitor, signal, at)
 
-    def tell_health(self, source: MetricSource, health: SourceHealth) -> None:
-        """Take how a source answered."""
+    def record_health(self, source: MetricSource, health: SourceHealth) -> None:
+        """Store the health of a source."""
         known, identity = self._health.get(source.name), _identity(source)
         self._health[source.name] = (identity, health)
         if known != (identity, health):
-            self._ring(Key(METRIC_SOURCES, None, source.name))
+            self._notify(Key(METRIC_SOURCES, None, source.name))
 
-    def keep_only(self, lives: Iterable[Live], sources: Iterable[MetricSource]) -> None:
-        """Forget what is not watched any more."""
+    def keep_only(self, lives: Iterable[LiveModel], sources: Iterable[MetricSource]) -> None:
+        """Remove the signals of monitors and sources that do not exist any more."""
         names = {(live.namespace, live.name): {monitor.name for monitor in live.monitors} for live in lives}
         self._measured = {
             place: {name: entry for name, entry in entries.items() if name in names[place]}
@@ -112,7 +114,7 @@ class Signals:
         kept = {source.name for source in sources}
         self._health = {name: known for name, known in self._health.items() if name in kept}
 
-    def _ring(self, key: Key) -> None:
+    def _notify(self, key: Key) -> None:
         for listener in self._listeners:
             listener(key)
 

@@ -31,7 +31,7 @@ def shown(status: dict[str, Any]) -> dict[str, tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("health", "ready", "beside"),
     [
-        (SourceHealth(), ("False", "NotAsked", "http://prometheus:9090 was not asked yet"), "Reconciling"),
+        (SourceHealth(), ("False", "NotAsked", "http://prometheus:9090 was not queried yet"), "Reconciling"),
         (SourceHealth(""), ("True", "Answers", "http://prometheus:9090 answers"), None),
         (
             SourceHealth("", warning="partial response"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from steadfit.api.metricsource import MetricSource
 from steadfit.prometheus.canary_trial import Trial
-from steadfit.prometheus.live import Live
+from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.poller import Poller
 from steadfit.prometheus.signals import Signals
 
@@ -21,7 +21,7 @@ class PollerBench:
 
     def __init__(
         self,
-        lives: Sequence[Live] = (),
+        lives: Sequence[LiveModel] = (),
         trials: Sequence[Trial] = (),
         sources: list[MetricSource] | None = None,
         **spec: Any,
@@ -36,7 +36,7 @@ class PollerBench:
         self.poller = Poller(self.world, self.signals, lambda _: self.recordings, self.clock, Random(1))
 
     async def round(self) -> None:
-        await self.poller.ask(self.world.all_sources[0], self.recordings)
+        await self.poller.poll(self.world.all_sources[0], self.recordings)
 
 
 def play(story: Callable[[], Awaitable[None]]) -> None:

@@ -16,7 +16,7 @@ from steadfit.core.monitors.kind import Recorded
 from steadfit.core.monitors.registry import measurement
 from steadfit.prometheus.answer import Answer, Line, Lines, NoAnswer, Sample
 from steadfit.prometheus.canary_trial import Trial
-from steadfit.prometheus.live import Live
+from steadfit.prometheus.live import LiveModel
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Rises = Sequence[tuple[dict[str, str], float]]
@@ -53,8 +53,8 @@ def query(expression: str, name: str = "query", source: str = "default") -> dict
 
 def live(
     *monitors: dict[str, Any], name: str = "flights", namespace: str = "shop", version: int = 3, **labels: str
-) -> Live:
-    return Live(namespace, name, version, tuple(map(monitor, monitors)), labels)
+) -> LiveModel:
+    return LiveModel(namespace, name, version, tuple(map(monitor, monitors)), labels)
 
 
 def source(name: str = "default", generation: int = 1, **spec: Any) -> MetricSource:
@@ -87,11 +87,11 @@ class Recordings:
     ranges: list[tuple[int, int, int]] = field(default_factory=list)
     """Start, end and step of each range query."""
 
-    def record(self, series: str, value: float, of: Live, window: str = "1h", **labels: str) -> None:
+    def record(self, series: str, value: float, of: LiveModel, window: str = "1h", **labels: str) -> None:
         place = {"namespace": of.namespace, "model": of.name, "version": str(of.version), "window": window, **labels}
         self.values.setdefault(series, []).append((place, value))
 
-    def drift(self, of: Live, value: float, samples: float = 1000, window: str = "1h") -> None:
+    def drift(self, of: LiveModel, value: float, samples: float = 1000, window: str = "1h") -> None:
         self.record("steadfit:drift_psi:weighted", value, of, window)
         self.record("steadfit:predictions_count", samples, of, window)
 
@@ -154,13 +154,13 @@ class World:
     """The objects that a poller sees."""
 
     all_sources: Sequence[MetricSource]
-    all_lives: Sequence[Live]
+    all_lives: Sequence[LiveModel]
     all_trials: Sequence[Trial] = ()
 
     def sources(self) -> Sequence[MetricSource]:
         return self.all_sources
 
-    def lives(self) -> Sequence[Live]:
+    def live_models(self) -> Sequence[LiveModel]:
         return self.all_lives
 
     def trials(self) -> Sequence[Trial]:

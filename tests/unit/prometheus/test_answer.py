@@ -32,9 +32,9 @@ def test_a_scalar_and_a_vector_of_one_series_are_a_number(body: Any) -> None:
             "SeveralSeries",
             "the expression gives several series; it must give one, for example by sum()",
         ),
-        (vector(({}, "NaN")), "NotANumber", "the value of the expression is nan, which is no number to judge by"),
-        (scalar("+Inf"), "NotANumber", "the value of the expression is inf, which is no number to judge by"),
-        (scalar("-Inf"), "NotANumber", "the value of the expression is -inf, which is no number to judge by"),
+        (vector(({}, "NaN")), "NotANumber", "the value of the expression is nan, which is not a finite number"),
+        (scalar("+Inf"), "NotANumber", "the value of the expression is inf, which is not a finite number"),
+        (scalar("-Inf"), "NotANumber", "the value of the expression is -inf, which is not a finite number"),
         (
             {"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": [[1, "2"]]}]}},
             "WrongType",

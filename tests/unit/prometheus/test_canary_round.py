@@ -70,7 +70,7 @@ class Bench(PollerBench):
 
     def of(self, one: ModelDeployment, metric: str = "errors") -> Compared | None:
         """Return what was measured, as the plan would see it."""
-        return self.signals.findings.of(one).get(metric)
+        return self.signals.comparisons.of(one).get(metric)
 
     def code(self, one: ModelDeployment, metric: str = "errors") -> str:
         found = self.of(one, metric)

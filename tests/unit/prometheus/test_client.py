@@ -279,7 +279,7 @@ def test_nobody_who_listens_is_unreachable() -> None:
 def test_a_link_local_address_is_refused_without_a_connection(host: str) -> None:
     error, server = refusal(says(scalar("1")), lambda url: f"http://{host}:{url.rsplit(':', 1)[1]}")
     assert error.code == "AddressRefused"
-    assert "link-local or metadata address, which is never asked" in str(error)
+    assert "link-local or metadata address, which is refused" in str(error)
     assert not server.asked
 
 

@@ -14,7 +14,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.app.probes.metrics import exposition
 from steadfit.core.types import Signal
 from steadfit.prometheus.answer import NoAnswer
-from steadfit.prometheus.live import Live
+from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.poller import Poller
 
 from tests.support.until import until as wait_until
@@ -28,14 +28,14 @@ DOWN = NoAnswer("Unreachable", "no connection to prometheus:9090")
 class Bench(PollerBench):
     """Looks at signals of monitors."""
 
-    def __init__(self, *lives: Live, sources: list[MetricSource] | None = None, **spec: Any) -> None:
+    def __init__(self, *lives: LiveModel, sources: list[MetricSource] | None = None, **spec: Any) -> None:
         super().__init__(lives, sources=sources, **spec)
 
-    def of(self, one: Live, monitor: str = "drift") -> Signal | None:
+    def of(self, one: LiveModel, monitor: str = "drift") -> Signal | None:
         """Return the signal of a monitor of a model, as its plan would see it."""
         return self.signals.of(deployment(one)).get(monitor)
 
-    def code(self, one: Live, monitor: str = "drift") -> str:
+    def code(self, one: LiveModel, monitor: str = "drift") -> str:
         found = self.of(one, monitor)
         assert found is not None
         assert found.value is None
@@ -46,7 +46,7 @@ class Bench(PollerBench):
         return self.signals.health(self.world.all_sources[0]).problem
 
 
-def deployment(one: Live) -> ModelDeployment:
+def deployment(one: LiveModel) -> ModelDeployment:
     reference = {
         "revision": "r",
         "version": "v",
@@ -381,7 +381,7 @@ def test_a_source_whose_url_no_client_takes_is_a_problem_of_its_own() -> None:
         await until(lambda: bench.problem is not None)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert bench.problem == "http://prometheus:9090: this is no URL that can be asked: correct spec.url"
+        assert bench.problem == "http://prometheus:9090: the URL cannot be used: correct spec.url"
         assert bench.code(one) == "InvalidURL"
 
     play(story)
@@ -391,14 +391,14 @@ def test_a_bug_over_one_source_ends_neither_the_leader_nor_the_asking() -> None:
     bench = Bench(sources=[source(interval="1s")])
     rounds = 0
 
-    def lives() -> list[Live]:
+    def live_models() -> list[LiveModel]:
         nonlocal rounds
         rounds += 1
         if rounds <= 2:
             raise RuntimeError("a bug")
         return []
 
-    bench.world.lives = lives  # type: ignore[method-assign]
+    bench.world.live_models = live_models  # type: ignore[method-assign]
 
     async def story() -> None:
         task = asyncio.create_task(bench.poller.run())

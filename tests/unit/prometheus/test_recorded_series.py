@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from steadfit.core.types import Signal
 from steadfit.prometheus.answer import Answer, NoAnswer, Sample
-from steadfit.prometheus.live import Live
-from steadfit.prometheus.recorded_series import places, queries, signal
+from steadfit.prometheus.live import LiveModel
+from steadfit.prometheus.recorded_series import queries, signal, values_of
 
 from .recordings import AUC, DRIFT, live, monitor, recorded
 
@@ -18,7 +18,7 @@ LATE: dict[str, Any] = {"name": "late", "latency": {"max": "1s"}, "action": "Rol
 LISTED: dict[str, Any] = {"name": "listed", "drift": {"max": 0.2, "features": ["distance", "carrier"]}}
 
 
-def read(one: Live, series: dict[str, float | dict[str, float]], **other: str) -> Signal:
+def read(one: LiveModel, series: dict[str, float | dict[str, float]], **other: str) -> Signal:
     """Return the signal of the only monitor when the series have these values, by feature where there is one."""
     readings = {}
     for name, value in series.items():
@@ -26,7 +26,7 @@ def read(one: Live, series: dict[str, float | dict[str, float]], **other: str) -
         place = {"namespace": "shop", "model": "flights", "version": "3", "window": "1h", **other}
         part = "quantile" if name == "steadfit:latency_seconds" else "feature"
         samples = [Sample({**place, part: of}, 0, number) for of, number in by_feature.items()]
-        readings[name] = places(Answer("vector", tuple(samples)), part)
+        readings[name] = values_of(Answer("vector", tuple(samples)), part)
     return signal(one, *recorded(one.monitors[0]), readings)
 
 
@@ -35,9 +35,11 @@ def test_outcomes_that_do_not_give_a_metric_are_no_data_and_the_reason_says_whic
     found = read(live(f1), {"steadfit:feedback_count": 1000.0})
     assert (found.value, found.code) == (None, "MetricUndefined")
     assert found.reason == (
-        "the 1000 outcomes of version 3 over 1h give no steadfit:quality_f1: it is recorded for models of two classes,"
+        "the outcomes of version 3 over 1h give no steadfit:quality_f1: it is recorded for models of two classes,"
         " and not while a class that it needs has no outcome"
     )
+    # With the number in it every new outcome would be another reason, and a write of the status.
+    assert read(live(f1), {"steadfit:feedback_count": 2000.0}) == found
     assert read(live(f1), {"steadfit:quality_f1": 0.4, "steadfit:feedback_count": 1000.0}).value == 0.4
 
 
@@ -146,9 +148,9 @@ def test_without_any_series_of_the_version_no_feature_is_blamed() -> None:
 
 def test_two_values_for_one_series_are_no_answer() -> None:
     with pytest.raises(NoAnswer):
-        places(Answer("vector", (Sample({"model": "a"}, 0, 1), Sample({"model": "a"}, 0, 2))))
+        values_of(Answer("vector", (Sample({"model": "a"}, 0, 1), Sample({"model": "a"}, 0, 2))))
     with pytest.raises(NoAnswer):
-        places(Answer("scalar", (Sample({}, 0, 1),)))
+        values_of(Answer("scalar", (Sample({}, 0, 1),)))
 
 
 def test_quantiles_are_asked_for_together_and_told_apart() -> None:

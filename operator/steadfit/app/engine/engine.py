@@ -28,7 +28,7 @@ from steadfit.kube.resources import CHILDREN, HTTP_ROUTES, MODEL_DEPLOYMENTS, OP
 from steadfit.kube.resync import ListScope, Resync, ResyncStatistics
 from steadfit.kube.workqueue import QueueStatistics, WorkQueue
 from steadfit.prometheus.canary_trial import Trial
-from steadfit.prometheus.live import Live
+from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.signals import Signals
 
 from .affected_keys import keys_of
@@ -124,9 +124,9 @@ class Engine:
         """Return all MetricSources."""
         return self._observer.sources()
 
-    def lives(self) -> list[Live]:
+    def live_models(self) -> list[LiveModel]:
         """Return the live versions and their monitors."""
-        return self._observer.lives()
+        return self._observer.live_models()
 
     def trials(self) -> list[Trial]:
         """Return the candidates that take traffic beside a champion."""

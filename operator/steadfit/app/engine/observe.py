@@ -50,7 +50,7 @@ from steadfit.kube.resources import (
     Resource,
 )
 from steadfit.prometheus.canary_trial import Trial, trial_of
-from steadfit.prometheus.live import Live
+from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.signals import Signals
 
 from .indexes import MODEL_DEPLOYMENT, actions_on, deployments_of, owned_by, runs_of, versions_of
@@ -137,7 +137,7 @@ class Observer:
             stores=self._stores(namespace),
             platform=self.platform,
             signals=self._signals.of(deployment),
-            compared=self._signals.findings.of(deployment),
+            compared=self._signals.comparisons.of(deployment),
             evaluations=self._evaluations(deployment),
             route=self._cache.get(Key(HTTP_ROUTES, namespace, deployment.name)),
             services=[one for one in owned_by(self._cache, SERVICES, deployment.uid) if _of_a_revision(one)],
@@ -177,7 +177,7 @@ class Observer:
         """Return all ModelDeployments, for the rules."""
         return self._readable(ModelDeployment, MODEL_DEPLOYMENTS)
 
-    def lives(self) -> list[Live]:
+    def live_models(self) -> list[LiveModel]:
         """Return the live versions and their monitors, for the poller."""
         found = []
         for deployment in self._readable(ModelDeployment, MODEL_DEPLOYMENTS):
@@ -185,7 +185,7 @@ class Observer:
             if live is not None and monitors:
                 namespace = deployment.metadata.namespace or ""
                 labels = self._namespace_labels(namespace)
-                found.append(Live(namespace, deployment.name, live.number, tuple(monitors), labels))
+                found.append(LiveModel(namespace, deployment.name, live.number, tuple(monitors), labels))
         return found
 
     def trials(self) -> list[Trial]:

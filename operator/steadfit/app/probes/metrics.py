@@ -1,6 +1,6 @@
-"""The operator's own metrics: every part's `statistics()` under a name that Prometheus knows.
+"""The operator's own metrics: the `statistics()` of every part as Prometheus series.
 
-Nothing is counted here. A scrape asks the parts, so that metrics, tests and probes never disagree.
+Nothing is counted here. A scrape reads the statistics, so that metrics, tests and probes always agree.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def exposition(*statistics: Statistics) -> bytes:
 
 
 class _Collector:
-    """Metrics that are there already, in the form the library asks for."""
+    """A collector of given metrics, as the library requires."""
 
     def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
@@ -78,22 +78,22 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
             yield _count(OperatorSeries.CERTIFICATE_RENEWALS, "Certificates made.", part.renewals)
         case IntakeStatistics():
             answers = {(str(code),): count for code, count in part.answers.items()}
-            yield _counter(OperatorSeries.INTAKE_REQUESTS, "Records that were posted, by answer.", ("code",), answers)
+            yield _counter(OperatorSeries.INTAKE_REQUESTS, "Records posted, by HTTP status code.", ("code",), answers)
         case AlertStatistics():
             answers = {(str(code),): count for code, count in part.answers.items()}
             yield _counter(
-                OperatorSeries.ALERT_REQUESTS, "Messages of alerts that were posted, by answer.", ("code",), answers
+                OperatorSeries.ALERT_REQUESTS, "Messages of alerts posted, by HTTP status code.", ("code",), answers
             )
-            alerts = CounterMetricFamily(OperatorSeries.ALERTS, "Alerts, by what became of them.", labels=("result",))
+            alerts = CounterMetricFamily(OperatorSeries.ALERTS, "Alerts, by result.", labels=("result",))
             for result, count in part.results.items():
                 alerts.add_metric((result,), count)
             yield alerts
         case SupervisorStatistics():
-            yield _count(OperatorSeries.WATCH_EXITS, "Times that watching ended and was started again.", part.exits)
+            yield _count(OperatorSeries.WATCH_EXITS, "Restarts of the watches.", part.exits)
         case PollerStatistics():
             text = "Queries to MetricSources, by result."
             yield _counter(OperatorSeries.METRIC_QUERIES, text, ("source", "result"), part.queries)
-            # Named like the servers' series: alerts of queries are made of it.
+            # The alerts of query monitors read it.
             labels = ("namespace", "model", "version", "monitor")
             values = GaugeMetricFamily(OperatorSeries.MONITOR_VALUE, "What a monitor measured last.", labels=labels)
             for place, value in part.values.items():
@@ -102,12 +102,14 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
         case RulesStatistics():
             yield _gauge(OperatorSeries.RULES, "Rules published for Prometheus.", part.rules)
             yield _gauge(
-                OperatorSeries.RULES_REFUSED_MODELS, "ModelDeployments whose alerts had no room.", part.refused
+                OperatorSeries.RULES_REFUSED_MODELS,
+                "ModelDeployments whose alerts do not fit into the rules.",
+                part.refused,
             )
             yield _count(OperatorSeries.RULES_WRITES, "Times that the rules were written.", part.writes)
             yield _count(OperatorSeries.RULES_FAILURES, "Times that the rules could not be written.", part.failures)
         case FrozenStatistics():
-            text = "Whether the limit of rollbacks by themselves is reached."
+            text = "Whether the limit of automatic rollbacks is reached."
             frozen = GaugeMetricFamily(OperatorSeries.ROLLBACKS_FROZEN, text, labels=("namespace", "model"))
             for of_model, is_frozen in part.frozen.items():
                 frozen.add_metric(of_model, float(is_frozen))
@@ -134,10 +136,8 @@ def _engine(part: EngineStatistics) -> Iterator[Metric]:
     yield _count(OperatorSeries.CACHE_STALE_NEWS, "News that was older than what was known.", part.cache.stale)
     yield _gauge(OperatorSeries.RESYNC_AGE_SECONDS, "Time since everything was last listed.", resync.age_seconds)
     yield _count(OperatorSeries.RESYNC_FAILURES, "Lists that failed.", resync.failed)
-    yield _count(OperatorSeries.RESYNC_REPAIRED_CHANGES, "Changes that only a list has told.", resync.repaired_changes)
-    yield _count(
-        OperatorSeries.RESYNC_REPAIRED_DELETIONS, "Deletions that only a list has told.", resync.repaired_deletions
-    )
+    yield _count(OperatorSeries.RESYNC_REPAIRED_CHANGES, "Changes found only by a list.", resync.repaired_changes)
+    yield _count(OperatorSeries.RESYNC_REPAIRED_DELETIONS, "Deletions found only by a list.", resync.repaired_deletions)
     yield _gauge(OperatorSeries.WATCHES_STALE, "Kinds whose watch does not deliver changes.", len(resync.stale_watches))
     yield _count(OperatorSeries.EVENTS_WRITTEN, "Kubernetes Events written.", events.written)
     yield _count(OperatorSeries.EVENTS_DROPPED, "Kubernetes Events that were not written.", events.dropped)

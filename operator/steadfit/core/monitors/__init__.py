@@ -1,1 +1,1 @@
-"""What a monitor says of the version that serves."""
+"""Monitors: kinds, evaluation, and the conditions that follow."""

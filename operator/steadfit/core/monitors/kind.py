@@ -45,8 +45,8 @@ class Selection:
     values
         Its values.
     any_value
-        A series that exists as soon as the label has any value; empty = there is none. It tells a label value that
-        does not exist from a model that is not measured.
+        A series that exists as soon as the label has any value; empty = there is none. It distinguishes an unknown
+        label value from a model that is not measured.
     advice
         What to do about a label value that does not exist.
     """

@@ -1,4 +1,4 @@
-"""What a MetricSource's conditions say: whether it answers, and if not, what is in the way."""
+"""The conditions of a MetricSource: whether it answers, and if not, why."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from steadfit.core.types import SourceHealth
 UNREACHABLE: Final = "Unreachable"
 
 TRANSIENT = frozenset({UNREACHABLE, "Timeout", "Unavailable", "Stale"})
-"""What may pass by itself: the source is asked again. Anything else waits for a person."""
+"""Problems that may end without a person: the source is queried again. All others need a person."""
 
 
 def conditions(source: MetricSource, health: SourceHealth, now: datetime) -> list[Condition]:
     """Return all conditions."""
     stored, generation = source.status.conditions, source.metadata.generation
     if health.problem is None and any(one.type == READY and one.observed_generation == generation for one in stored):
-        # An operator that has just started has not asked yet; what the one before it found is not worse for that.
+        # An operator that has just started has not queried yet; the conditions of the one before it still hold.
         return list(stored)
     return merge(stored, _readiness(source, health), generation, now)
 
 
 def _readiness(source: MetricSource, health: SourceHealth) -> list[DesiredCondition]:
     if health.problem is None:
-        return reconciling("NotAsked", f"{source.spec.url} was not asked yet")
+        return reconciling("NotAsked", f"{source.spec.url} was not queried yet")
     if not health.problem:
         warned = f"; it warns: {health.warning}" if health.warning else ""
         return ready("Answers", f"{source.spec.url} answers{warned}")

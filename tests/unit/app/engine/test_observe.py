@@ -201,7 +201,7 @@ def test_what_serves_and_is_watched_by_the_operator_is_to_be_measured() -> None:
         {**watched("unwatched", live=LIVE), "spec": {"monitors": MONITORS[1:]}},
         samples.metric_source(),
     )
-    (live,) = seen.lives()
+    (live,) = seen.live_models()
     assert (live.namespace, live.name, live.version) == ("ns", "flights", 3)
     assert [monitor.name for monitor in live.monitors] == ["drift"]
     assert live.namespace_labels == {"team": "ml"}
@@ -214,9 +214,9 @@ def test_a_model_deployment_sees_its_signals_and_a_metric_source_its_health() ->
     for obj in (deployment, source):
         cache.put(obj)
     seen = Observer(cache, PLATFORM, signals)
-    (live,) = seen.lives()
-    signals.tell(live, live.monitors[0], Signal(0.3, 1000), 0)
-    signals.tell_health(seen.sources()[0], SourceHealth(""))
+    (live,) = seen.live_models()
+    signals.record(live, live.monitors[0], Signal(0.3, 1000), 0)
+    signals.record_health(seen.sources()[0], SourceHealth(""))
     assert seen.model_deployment(deployment).signals == {"drift": Signal(0.3, 1000)}
     assert seen.metric_source(source).health == SourceHealth("")
 
@@ -232,7 +232,7 @@ def test_the_poller_measures_what_the_operator_acts_on_and_every_query() -> None
     reference = {"revision": "r", "version": "v", "number": 3, "digest": "d", "templateDigest": "t"}
     status = {"live": {**reference, "since": "2026-01-01T00:00:00Z"}}
     deployment = {**samples.model_deployment(), "spec": {"monitors": monitors}, "status": status}
-    (live,) = observer(deployment, samples.namespace()).lives()
+    (live,) = observer(deployment, samples.namespace()).live_models()
     assert [monitor.name for monitor in live.monitors] == ["drift", "query", "errors", "quality"]
 
 
@@ -256,7 +256,7 @@ def test_a_model_deployment_sees_what_was_measured_of_its_candidate() -> None:
     cache.put(deployment)
     seen = Observer(cache, PLATFORM, signals)
     (trial,) = seen.trials()
-    signals.findings.tell(trial, trial.analysis.metrics[0], Compared("q", reason="why"), 0)
+    signals.comparisons.record(trial, trial.analysis.metrics[0], Compared("q", reason="why"), 0)
     assert seen.model_deployment(deployment).compared == {"error-rate": Compared("q", reason="why")}
 
 

@@ -81,9 +81,9 @@ def _balanced_accuracy(window: str) -> str:
 
 
 def _pairs(window: str) -> str:
-    """Return, by bin, its positives times the negatives below it, plus half of those within it.
+    """Return, by bin, its positives times the negatives below the bin, plus half of those within it.
 
-    One term a bin, joined by `or`: a bin that is not there takes nothing from the others.
+    One term a bin, joined by `or`: an absent bin does not remove the others.
     """
     terms = []
     for index in range(BINS):
@@ -96,7 +96,7 @@ def _pairs(window: str) -> str:
 
 
 def _miscalibrated(window: str) -> str:
-    """Return, by bin, how many positives there are too many or too few."""
+    """Return, by bin, the absolute difference between the positives and those that the score predicts."""
     terms = []
     for index in range(BINS):
         middle = (2 * index + 1) / (2 * BINS)
