@@ -123,11 +123,11 @@ class TrainingJobSpec(RunInputs):
     ready_policy: Literal["Accepted", "FirstModel"] = "Accepted"
     """Accepted: Ready once the recipe is valid. FirstModel: Ready once a version is verified."""
     suspend: bool = False
-    """Start no run while true. A run in progress continues."""
+    """Start no run while true. A run in flight continues."""
 
 
 class ActiveRun(Model):
-    """The run in progress. Its TrainingRun is created from this entry alone."""
+    """The run in flight. Its TrainingRun is created from this entry alone."""
 
     name: str
     """Name of the TrainingRun."""
@@ -243,7 +243,7 @@ class TrainingJobStatus(Status):
     input_hash: str | None = None
     """Hash of the inputs of the newest run that was started."""
     active_run: ActiveRun | None = None
-    """The run in progress."""
+    """The run in flight."""
     last_run: LastRun | None = None
     """How the newest finished run ended."""
     latest_version: VersionRef | None = None
@@ -283,7 +283,7 @@ DEFINITION = Definition(
     columns=(
         READY,
         REASON,
-        PrinterColumn("Run", ".status.activeRun.name", description="The run in progress"),
+        PrinterColumn("Run", ".status.activeRun.name", description="The run in flight"),
         PrinterColumn("Last", ".status.lastRun.phase", description="How the newest finished run ended"),
         PrinterColumn("Failure", ".status.lastRun.failure.class", description="Why it failed"),
         PrinterColumn("Version", ".status.latestVersion.name", description="Newest version"),

@@ -1,4 +1,4 @@
-"""The plan of a TrainingJob: one run in flight, started for all causes that are due; the past is put away."""
+"""The plan of a TrainingJob: one run in flight, started for all causes that are due; old runs are deleted."""
 
 from __future__ import annotations
 
@@ -58,18 +58,18 @@ def plan(observed: ObservedTrainingJob, now: datetime) -> Plan:
     )
     return Plan(
         status=status.dump(),
-        actions=(*_start(status, problem, observed), *_put_away(status, observed)),
+        actions=(*_start(status, problem, observed), *_delete_old_runs(status, observed)),
         events=job_events.events(job.status, status),
-        requeue_at=_again(status, held, paused, now),
+        requeue_at=_requeue_at(status, held, paused, now),
     )
 
 
 def _limits(status: TrainingJobStatus, observed: ObservedTrainingJob, now: datetime) -> tuple[Hold | None, Hold | None]:
-    """Return what alerts and monitors alone have to wait for, and the breaker, which shows also when nothing asks."""
+    """Return what alerts and monitors alone wait for, and the open breaker, which is shown also if none fires."""
     limits = observed.job.spec.limits
     begun = cooldown.start(status, observed.deployments)
-    barren = automatic_runs.barren(status.automatic_runs, observed.versions)
-    paused = circuit_breaker.hold(barren, begun, limits, now)
+    unsuccessful = automatic_runs.without_improvement(status.automatic_runs, observed.versions)
+    paused = circuit_breaker.hold(unsuccessful, begun, limits, now)
     timed = [paused, cooldown.hold(begun, limits, now), budget.hold(status.automatic_runs, limits, now)]
     return blocked.shown(timed, open_rollout.hold(observed.versions, observed.deployments)), paused
 
@@ -77,28 +77,29 @@ def _limits(status: TrainingJobStatus, observed: ObservedTrainingJob, now: datet
 def _decided(
     status: TrainingJobStatus, held: Hold | None, limit: Hold | None, observed: ObservedTrainingJob, now: datetime
 ) -> TrainingJobStatus:
-    """Return the status with the run that all due causes lead to, and with what became of each cause."""
+    """Return the status with the run that all due causes lead to, and with the state of each cause."""
     job, runs = observed.job, observed.runs
     scheduled = schedules.track(job, now)
-    asked = retrain_action.pending(status.actions, observed.actions)
-    records = retrain_action.note(status.actions, asked, observed.actions, "Pending", held.message if held else "", now)
+    actions = retrain_action.pending(status.actions, observed.actions)
+    why = held.message if held else ""
+    records = retrain_action.note(status.actions, actions, observed.actions, "Pending", why, now)
     status = status.model_copy(update={"triggers": scheduled, "actions": records})
     if held:
         return status
-    asked = retrain_action.admitted(records, asked)
+    actions = retrain_action.admitted(records, actions)
     signals = [] if limit else _signals(status, observed, now)
-    found = cause.due(job, status.input_hash, runs, asked, signals, schedules.due(scheduled, now), now)
-    if found is None:
+    merged = cause.due(job, status.input_hash, runs, actions, signals, schedules.due(scheduled, now), now)
+    if merged is None:
         return status
-    active = cause.as_run(job, found, runs)
+    active = cause.as_run(job, merged, runs)
     started = f"run {active.name} was started"
     return status.model_copy(
         update={
             "active_run": active,
             "input_hash": active.input_hash,
-            "triggers": schedules.honour(job, scheduled, now),
-            "actions": retrain_action.note(records, asked, observed.actions, "Succeeded", started, now),
-            "automatic_runs": automatic_runs.begin(status.automatic_runs, active.name, found, now),
+            "triggers": schedules.advance(job, scheduled, now),
+            "actions": retrain_action.note(records, actions, observed.actions, "Succeeded", started, now),
+            "automatic_runs": automatic_runs.begin(status.automatic_runs, active.name, merged, now),
         }
     )
 
@@ -115,18 +116,18 @@ def _signals(status: TrainingJobStatus, observed: ObservedTrainingJob, now: date
 def _with_wait(
     status: TrainingJobStatus, held: Hold | None, observed: ObservedTrainingJob, now: datetime
 ) -> TrainingJobStatus:
-    """Return the status with what the alerts and monitors that still ask wait for."""
+    """Return the status with what the alerts and monitors wait for whose requests are not served."""
     alerts = alert_triggers.firing(observed.job, status.alerts, now)
-    asked = waiting.requests(alerts, retrain_causes.firing(observed.deployments))
+    requests = waiting.requests(alerts, retrain_causes.firing(observed.deployments))
     before = status.waiting
-    after = waiting.wait(before, waiting.unserved(asked, status.active_run, observed.runs), held, now)
+    after = waiting.wait(before, waiting.unserved(requests, status.active_run, observed.runs), held, now)
     return status.model_copy(
         update={"waiting": after, "skipped": skip_counts.count(status.skipped, before, after, now)}
     )
 
 
-def _again(status: TrainingJobStatus, held: Hold | None, paused: Hold | None, now: datetime) -> datetime | None:
-    """Return the next time at which something changes without any news."""
+def _requeue_at(status: TrainingJobStatus, held: Hold | None, paused: Hold | None, now: datetime) -> datetime | None:
+    """Return the next time at which something changes although no object does."""
     times = [
         None if held else status.next_run_at,
         status.waiting.until if status.waiting else None,
@@ -145,7 +146,7 @@ def _start(status: TrainingJobStatus, problem: Problem | None, observed: Observe
     return [Create(run_manifest.render(job, active))]
 
 
-def _put_away(status: TrainingJobStatus, observed: ObservedTrainingJob) -> list[Action]:
+def _delete_old_runs(status: TrainingJobStatus, observed: ObservedTrainingJob) -> list[Action]:
     active = status.active_run.name if status.active_run else None
     return [
         Delete(

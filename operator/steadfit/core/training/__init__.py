@@ -1,1 +1,1 @@
-"""When a run of a TrainingJob starts: triggers that ask for one, limits that hold it back."""
+"""When a run of a TrainingJob starts: triggers that request one, and limits that delay it."""

@@ -1,8 +1,8 @@
-"""The conditions of a TrainingJob: whether the recipe is followed, whether a run is in flight, how the last one ended.
+"""The conditions of a TrainingJob: whether the recipe is valid, whether a run is in flight, how the last one ended.
 
-`Ready` says that the recipe is accepted and kept; a retrain or a run that failed does not turn it. Only while there
-is no version at all does a run that failed for good stall it: then a person is needed. `RetrainingPaused` is there only
-while it is true: runs by alerts and monitors brought nothing and are held back for longer.
+`Ready` says that the recipe is accepted. A run in flight or one that failed does not change it, except that a final
+failure stalls a TrainingJob without any version: a person is needed then. `RetrainingPaused` exists only while it is
+true: runs by alerts and monitors had no better version and are delayed for longer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from steadfit.core.conditions import READY, DesiredCondition, ready, reconciling
 from steadfit.core.problem import Problem
 from steadfit.core.training.limits.blocked import Hold
 from steadfit.core.training.limits.in_flight import named
-from steadfit.core.training.limits.waiting import words
+from steadfit.core.training.limits.waiting import wait_message
 
 TRAINING: Final = "Training"
 LAST_RUN_SUCCEEDED: Final = "LastRunSucceeded"
@@ -54,7 +54,7 @@ def _ready(
     if status.latest_version is None and status.active_run is None and last and last.failure:
         return stalled(last.failure.failure_class, f"run {last.name} failed: {last.failure.message}")
     if job.spec.ready_policy == "FirstModel" and not any(item.status.phase == "Verified" for item in versions):
-        return _awaiting(status, versions)
+        return _without_verified(status, versions)
     if status.active_run is not None:
         return ready("Training", f"run {status.active_run.name} is in flight")
     if status.latest_version is not None:
@@ -62,30 +62,30 @@ def _ready(
     return ready("Accepted", "the recipe is accepted; no run has ended yet")
 
 
-def _awaiting(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> list[DesiredCondition]:
+def _without_verified(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> list[DesiredCondition]:
     newest = max(versions, key=lambda item: item.spec.number, default=None)
     if newest is not None and newest.status.phase in ("Rejected", "Held") and status.active_run is None:
         if newest.status.phase == "Rejected":
             return stalled("VersionRejected", f"version {newest.name} did not pass the gate, and no other is verified")
-        return stalled("VersionHeld", f"version {newest.name} waits for somebody to pin it, and no other is verified")
+        held = f"version {newest.name} is held until it is pinned or promoted, and no other is verified"
+        return stalled("VersionHeld", held)
     return reconciling("AwaitingFirstModel", "no version is verified yet (spec.readyPolicy is FirstModel)")
 
 
 def _training(status: TrainingJobStatus, run: TrainingRun | None) -> DesiredCondition:
     active, waiting = status.active_run, status.waiting
-    rest = f"; {words(waiting)}" if waiting else ""
+    rest = f"; {wait_message(waiting)}" if waiting else ""
     if active is None:
         return DesiredCondition(TRAINING, "False", waiting.reason if waiting else "Idle", f"no run is in flight{rest}")
     if run is None:
         return DesiredCondition(TRAINING, "True", "RunStarting", f"run {active.name} is being created{rest}")
-    said = next((item for item in run.status.conditions if item.type == READY), None)
-    return DesiredCondition(
-        TRAINING, "True", "RunInFlight", f"run {active.name}: {said.message if said else 'it starts'}{rest}"
-    )
+    condition = next((item for item in run.status.conditions if item.type == READY), None)
+    message = condition.message if condition else "it is starting"
+    return DesiredCondition(TRAINING, "True", "RunInFlight", f"run {active.name}: {message}{rest}")
 
 
 def _last_run(status: TrainingJobStatus, run: TrainingRun | None) -> list[DesiredCondition]:
-    """Return how the newest result was: of the run in flight too, once one of its attempts has failed."""
+    """Return how the newest run ended, or that the run in flight has failed an attempt."""
     last = status.last_run
     if run is not None and run.status.failure is not None:
         return [_failed(run.name, run.status.failure)]
@@ -94,13 +94,11 @@ def _last_run(status: TrainingJobStatus, run: TrainingRun | None) -> list[Desire
     if last.failure is not None:
         return [_failed(last.name, last.failure)]
     if last.phase == "Succeeded":
-        return [
-            DesiredCondition(LAST_RUN_SUCCEEDED, "True", "Succeeded", f"run {last.name} brought version {last.version}")
-        ]
-    return [
-        DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "Superseded", f"run {last.name} was overtaken by a new recipe")
-    ]
+        message = f"run {last.name} produced version {last.version}"
+        return [DesiredCondition(LAST_RUN_SUCCEEDED, "True", "Succeeded", message)]
+    message = f"run {last.name} was superseded by a change of the recipe"
+    return [DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "Superseded", message)]
 
 
-def _failed(name: str, found: FailureRecord) -> DesiredCondition:
-    return DesiredCondition(LAST_RUN_SUCCEEDED, "False", found.failure_class, f"run {name}: {found.message}")
+def _failed(name: str, failure: FailureRecord) -> DesiredCondition:
+    return DesiredCondition(LAST_RUN_SUCCEEDED, "False", failure.failure_class, f"run {name}: {failure.message}")

@@ -1,4 +1,4 @@
-"""What is told when a TrainingJob's status changes: one Event for each transition, and for each wait that begins."""
+"""The Events of a TrainingJob: one for each transition of its status, and for each wait that begins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from steadfit.api.base import Condition
 from steadfit.api.trainingjob import LastRun, TrainingJobStatus
 from steadfit.core.conditions import STALLED, reason_of
 from steadfit.core.training.limits.skip_counts import began
-from steadfit.core.training.limits.waiting import words
+from steadfit.core.training.limits.waiting import wait_message
 from steadfit.core.types import Event
 
 from .conditions import RETRAINING_PAUSED
@@ -22,20 +22,20 @@ def events(before: TrainingJobStatus, after: TrainingJobStatus) -> tuple[Event, 
     if active is not None and (before.active_run is None or before.active_run.name != active.name):
         events.append(Event("Normal", "RunStarted", f"run {active.name}: {active.cause.message}"))
     if after.waiting is not None and began(before.waiting, after.waiting):
-        events.append(Event("Normal", "RetrainingWaits", words(after.waiting)))
+        events.append(Event("Normal", "RetrainingWaits", wait_message(after.waiting)))
     return (*events, *_paused(before, after), *_stalled(before, after))
 
 
 def _ended(last: LastRun) -> Event:
     if last.phase == "Succeeded":
-        return Event("Normal", "RunSucceeded", f"run {last.name} brought version {last.version}")
+        return Event("Normal", "RunSucceeded", f"run {last.name} produced version {last.version}")
     if last.failure is not None:
         return Event("Warning", "RunFailed", f"run {last.name} ({last.failure.failure_class}): {last.failure.message}")
-    return Event("Normal", "RunSuperseded", f"run {last.name} was overtaken by a new recipe")
+    return Event("Normal", "RunSuperseded", f"run {last.name} was superseded by a change of the recipe")
 
 
 def _paused(before: TrainingJobStatus, after: TrainingJobStatus) -> list[Event]:
-    """Return the Event of the breaker that opens; that its end moves is no news."""
+    """Return the Event of a breaker that opens; there is none when only its end changes."""
     new = _condition(after, RETRAINING_PAUSED)
     return (
         [Event("Warning", RETRAINING_PAUSED, new.message)] if new and not _condition(before, RETRAINING_PAUSED) else []

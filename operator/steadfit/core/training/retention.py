@@ -1,4 +1,4 @@
-"""What is kept of the past: the newest finished runs. Versions are never deleted."""
+"""Which finished runs are deleted: all but the newest. Versions are never deleted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from steadfit.api.trainingrun import TrainingRun
 def beyond(runs: Sequence[TrainingRun], keep: int, active: str | None) -> list[TrainingRun]:
     """Return the finished runs to delete, oldest first.
 
-    Never the run in flight. A run whose record has not become a version is not finished, so no result is lost.
+    The run in flight is never among them. A run whose record has no version yet is not finished, so no result is
+    lost.
     """
     finished = [run for run in runs if run.status.phase in FINISHED and run.name != active]
     finished.sort(key=lambda run: (str(run.status.finished_at), run.name))

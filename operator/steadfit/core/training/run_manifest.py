@@ -1,4 +1,4 @@
-"""The TrainingRun of a decision: the recipe as it is now, frozen, and the cause."""
+"""The TrainingRun of a decision: a copy of the recipe as it is now, and the cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a recipe can be followed: what admission cannot see, in sentences."""
+"""Whether a recipe is valid, as far as admission cannot check it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from steadfit.core.training.triggers import cron
 from steadfit.core.types import Stores
 
 LONGEST_INPUTS = 48 * 1024
-"""Bytes of the inputs as JSON: they travel to fetch and publish in one environment variable, of 128 KiB at most."""
+"""Bytes of the inputs as JSON: fetch and publish read them from one environment variable, of 128 KiB at most."""
 
 
 def problem(job: TrainingJob, stores: Stores) -> Problem | None:
-    """Return why no run can be made of a recipe, or None."""
+    """Return why no run can be created from a recipe, or None."""
     return _params(job) or _store(job, stores) or _data(job, stores) or _schedules(job)
 
 
@@ -31,7 +31,7 @@ def _params(job: TrainingJob) -> Problem | None:
     if size > LONGEST_INPUTS:
         return Problem(
             "InputsTooLarge",
-            f"the recipe's inputs are {size} bytes of JSON; at most {LONGEST_INPUTS} can travel to the run's pod:"
+            f"the recipe's inputs are {size} bytes of JSON; at most {LONGEST_INPUTS} can be passed to the run's pod:"
             " put long parameters into a file of the image or into the data",
         )
     return None

@@ -28,7 +28,7 @@ def test_a_new_recipe_starts_a_run_that_is_decided_on_before_it_exists() -> None
     active = world.job.status.active_run
     assert active is not None
     assert active.cause.type == "SpecChange"
-    assert active.cause.message == "the recipe was not trained yet"
+    assert active.cause.message == "the recipe has not been trained yet"
     assert world.runs() == []
     assert world.step(*JOB)
     (run,) = world.runs()
@@ -222,9 +222,9 @@ def test_a_suspended_recipe_starts_nothing_and_is_ready() -> None:
     world.edit(suspend=False)
     world.settle()
     (run,) = world.runs()
-    assert run.spec.cause.message == ("Retrain by ada: the labels were corrected; the recipe was not trained yet"), (
-        "times that passed while it was suspended are not missed times"
-    )
+    assert run.spec.cause.message == (
+        "Retrain by ada: the labels were corrected; the recipe has not been trained yet"
+    ), "times that passed while it was suspended are not missed times"
 
 
 def test_suspending_lets_the_run_in_flight_end() -> None:

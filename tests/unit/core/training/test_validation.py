@@ -68,4 +68,4 @@ def test_a_store_that_this_namespace_may_not_use_is_named(closed: dict[str, Any]
 def test_a_schedule_that_never_comes_is_named() -> None:
     reason, message = found(triggers=[{"name": "weekly", "schedule": {"cron": "0 0 31 2 *"}}])
     assert reason == "InvalidSchedule"
-    assert message.startswith("spec.triggers[weekly]: the cron line '0 0 31 2 *' cannot be honoured")
+    assert message.startswith("spec.triggers[weekly]: the cron line '0 0 31 2 *' has no time")

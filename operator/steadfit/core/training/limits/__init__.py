@@ -1,1 +1,1 @@
-"""What holds a run back: cooldown, budget, circuit breaker and the like."""
+"""What delays a run: cooldown, budget, circuit breaker and the like."""

@@ -1,7 +1,7 @@
-"""The runs that nobody asked for in person: which there were, and what each brought.
+"""Runs started by alerts or monitors, and their outcomes.
 
-They are noted in the status when they are decided on. A status that was lost is found again in the runs and versions,
-which carry their cause, so that the budget and the breaker forget as little as the cluster does.
+They are written to the status when they are decided on. A lost status is recovered from the runs and versions, which
+carry their cause, so that the budget and the breaker still count them.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 def follow(
     status: TrainingJobStatus, runs: Sequence[TrainingRun], versions: Sequence[ModelVersion], now: datetime
 ) -> list[AutomaticRun]:
-    """Return the automatic runs that still count, with what they brought so far: of a day, and of the barren row."""
+    """Return the runs that still count, with their outcomes: of a day, and since the last better version."""
     active = status.active_run.name if status.active_run else None
     entries = [
         entry.model_copy(update={"outcome": _outcome(entry, active, runs, versions)})
-        for entry in _found(status.automatic_runs, runs, versions)
+        for entry in _recovered(status.automatic_runs, runs, versions)
     ]
     entries.sort(key=lambda entry: (entry.at, entry.name))
-    # From the last better one on. That one stays too: without it, older ones whose versions are still there would seem
-    # to be part of the row once its own version is deleted.
-    row = max((place for place, entry in enumerate(entries) if entry.outcome == "Better"), default=0)
-    mended = _mended(versions)
+    # The last better one stays too: without it, older ones whose versions still exist would seem to follow it once its
+    # own version is deleted.
+    last_better = max((index for index, entry in enumerate(entries) if entry.outcome == "Better"), default=0)
+    improved_at = _improved_at(versions)
     return [
         entry
-        for place, entry in enumerate(entries)
-        if (place >= row and entry.at > mended) or entry.at + DAY > now or entry.name == active
+        for index, entry in enumerate(entries)
+        if (index >= last_better and entry.at > improved_at) or entry.at + DAY > now or entry.name == active
     ][-MOST:]
 
 
 def begin(entries: Sequence[AutomaticRun], name: str, cause: Cause, now: datetime) -> list[AutomaticRun]:
-    """Return the entries with the run that was just decided on, if it is an automatic one."""
+    """Return the entries with the run that was just decided on, if an alert or a monitor started it."""
     begun = [AutomaticRun(name=name, at=now)] if cause.type in AUTOMATIC else []
     return [*entries, *begun][-MOST:]
 
 
-def barren(entries: Sequence[AutomaticRun], versions: Iterable[ModelVersion]) -> list[AutomaticRun]:
-    """Return the newest runs in a row that brought no better version.
+def without_improvement(entries: Sequence[AutomaticRun], versions: Iterable[ModelVersion]) -> list[AutomaticRun]:
+    """Return the newest runs in a row without a better version, oldest first.
 
-    A better version ends the row also when a person asked for it: what went wrong before was mended.
+    Any better version ends the row, also one of a run that a person started.
     """
-    mended = _mended(versions)
+    improved_at = _improved_at(versions)
     row: list[AutomaticRun] = []
     for entry in reversed(entries):
-        if entry.outcome == "Better" or entry.at <= mended:
+        if entry.outcome == "Better" or entry.at <= improved_at:
             break
         if entry.outcome != "Open":
             row.append(entry)
@@ -66,29 +66,29 @@ def barren(entries: Sequence[AutomaticRun], versions: Iterable[ModelVersion]) ->
 
 
 def changes_at(entries: Iterable[AutomaticRun]) -> list[datetime]:
-    """Return when each run leaves the day's budget."""
+    """Return when each run no longer counts for the day's budget."""
     return [entry.at + DAY for entry in entries]
 
 
-def _mended(versions: Iterable[ModelVersion]) -> datetime:
-    """Return when the newest better version was made."""
-    made = [version.metadata.creation_timestamp for version in versions if _verdict(version) == "Better"]
-    return max((at for at in made if at is not None), default=_NEVER)
+def _improved_at(versions: Iterable[ModelVersion]) -> datetime:
+    """Return when the newest better version was created."""
+    created = [version.metadata.creation_timestamp for version in versions if _verdict(version) == "Better"]
+    return max((at for at in created if at is not None), default=_NEVER)
 
 
-def _found(
+def _recovered(
     known: Iterable[AutomaticRun], runs: Iterable[TrainingRun], versions: Iterable[ModelVersion]
 ) -> list[AutomaticRun]:
-    found = {entry.name: entry for entry in known}
-    there = [
+    entries = {entry.name: entry for entry in known}
+    causes = [
         *[(run.name, run.spec.cause, run.metadata.creation_timestamp) for run in runs],
         *[(item.spec.run.name, item.spec.cause, item.metadata.creation_timestamp) for item in versions],
     ]
-    for name, cause, created in there:
+    for name, cause, created in causes:
         at = _decided_at(cause) or created
-        if cause.type in AUTOMATIC and name not in found and at is not None:
-            found[name] = AutomaticRun(name=name, at=at)
-    return list(found.values())
+        if cause.type in AUTOMATIC and name not in entries and at is not None:
+            entries[name] = AutomaticRun(name=name, at=at)
+    return list(entries.values())
 
 
 def _decided_at(cause: Cause) -> datetime | None:
@@ -99,7 +99,7 @@ def _decided_at(cause: Cause) -> datetime | None:
 def _outcome(
     entry: AutomaticRun, active: str | None, runs: Sequence[TrainingRun], versions: Sequence[ModelVersion]
 ) -> RunOutcome:
-    """Return what a run brought. What became of it is remembered when neither it nor its version is left."""
+    """Return the outcome of a run. The stored one stays when neither the run nor its version exists any more."""
     run = named(entry.name, runs)
     if entry.name == active or (run is not None and run.status.phase not in FINISHED):
         return "Open"
@@ -107,13 +107,13 @@ def _outcome(
     if version is not None:
         return _verdict(version)
     if run is not None and run.status.phase == "Succeeded":
-        # Its version was deleted, or the news of it is late.
+        # Its version was deleted, or is not in the cache yet.
         return entry.outcome
     return "Failed" if run is not None or entry.outcome == "Open" else entry.outcome
 
 
 def _verdict(version: ModelVersion) -> RunOutcome:
-    """Return whether a version is better than what was there. One that was rolled back turned out not to be."""
+    """Return whether a version is better than the one before. One that was rolled back is not."""
     status = version.status
     if status.phase is None:
         return "Open"

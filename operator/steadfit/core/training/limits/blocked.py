@@ -1,8 +1,8 @@
-"""What a run has to wait for, and which wait is shown where there are several.
+"""What a run waits for, and which wait is shown if there are several.
 
-Some hold back every cause: a run in flight, a suspended recipe, one that cannot be followed. Others only what starts
-runs without a person: an open rollout, the cooldown, the budget, the breaker. A Retrain action, a change of the recipe
-and a schedule are somebody's word and are not limited.
+Some waits apply to every cause: a run in flight, a suspended recipe, an invalid one. Others apply to alerts and
+monitors alone: an open rollout, the cooldown, the budget, the breaker. A Retrain action, a change of the recipe and a
+schedule are the decision of a person and are not limited.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from steadfit.core.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Something to wait for.
+    """A reason to wait.
 
     Attributes
     ----------
     reason
         The reason for tools.
     message
-        The same in a sentence that begins with `waits until`.
+        The reason in a sentence that begins with `waits until`.
     until
-        When it ends, where a time is known.
+        When the wait ends, if that is known.
     """
 
     reason: WaitReason
@@ -35,15 +35,15 @@ class Hold:
 
 
 def of_every_cause(status: TrainingJobStatus, problem: Problem | None, job: TrainingJob) -> Hold | None:
-    """Return what every cause has to wait for, or None when a run may start."""
+    """Return what every cause waits for, or None if a run may start."""
     if status.active_run is not None:
         return Hold("RunInFlight", f"waits until run {status.active_run.name} has ended")
     if job.spec.suspend:
         return Hold("Suspended", "waits until spec.suspend is false")
-    return Hold("NotReady", f"waits until the recipe can be followed: {problem.message}") if problem else None
+    return Hold("NotReady", f"waits until the recipe is valid: {problem.message}") if problem else None
 
 
 def shown(timed: Sequence[Hold | None], untimed: Hold | None) -> Hold | None:
-    """Return the hold to name: of those with an end the one that lasts longest, so that the reason changes seldom."""
+    """Return the hold to show: of those with an end the longest one, so that the reason changes seldom."""
     holds = [(hold.until, hold) for hold in timed if hold is not None and hold.until is not None]
     return max(holds, key=lambda pair: pair[0])[1] if holds else untimed

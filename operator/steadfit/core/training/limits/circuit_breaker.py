@@ -1,7 +1,7 @@
-"""The breaker: runs that bring nothing become rarer, because the next one of the same kind will bring nothing either.
+"""The circuit breaker: runs without a better version become rarer, because the next one is unlikely to have one.
 
-The cooldown doubles with every further run in a row that brought no better version, up to a day. A better version,
-whoever asked for it, ends the row.
+The cooldown doubles with every further run in a row without a better version, up to a day. A better version of any run
+ends the row.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ from .cooldown import Start
 
 LONGEST_PAUSE = timedelta(hours=24)
 _MOST_DOUBLINGS = 27
-"""A millisecond doubled so often is more than a day; more would only overflow."""
+"""A millisecond doubled this often is more than a day; more doublings would overflow."""
 
 
-def hold(barren: Sequence[AutomaticRun], begun: Start | None, limits: Limits, now: datetime) -> Hold | None:
-    """Return the wait while the breaker is open: `barren` is the row of runs that brought nothing."""
-    if begun is None or len(barren) < limits.break_after:
+def hold(unsuccessful: Sequence[AutomaticRun], begun: Start | None, limits: Limits, now: datetime) -> Hold | None:
+    """Return the wait while the breaker is open.
+
+    `unsuccessful` are the newest runs in a row without a better version.
+    """
+    if begun is None or len(unsuccessful) < limits.break_after:
         return None
-    until = begun.at + _pause(len(barren), limits)
+    until = begun.at + _pause(len(unsuccessful), limits)
     if until <= now:
         return None
-    return Hold(
-        "Breaker",
-        f"waits until {time_text(until)}: {len(barren)} runs in a row by alerts and monitors brought no better version,"
-        f" and limits.breakAfter is {limits.break_after}; a Retrain action or a change of the recipe starts one now",
-        until,
+    why = (
+        f"{len(unsuccessful)} runs in a row by alerts and monitors produced no better version, and limits.breakAfter is"
+        f" {limits.break_after}; a Retrain action or a change of the recipe starts one now"
     )
+    return Hold("Breaker", f"waits until {time_text(until)}: {why}", until)
 
 
 def _pause(count: int, limits: Limits) -> timedelta:

@@ -1,7 +1,7 @@
-"""The cooldown: after a run, and again after its version took over, what fires has to prove itself anew.
+"""The cooldown: after a run, and again after its version took over, alerts and monitors start no run for a while.
 
-The windows of monitors and rules reach back over the time before the change. Until they have passed, an alert still
-speaks of the model that was replaced.
+The windows of monitors and rules reach back to before the change. Until they have passed, an alert may still be about
+the model that was replaced.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from .blocked import Hold
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """From when the cooldown counts, and from what, in words."""
+    """When the cooldown begins, and the event that it begins with."""
 
     at: datetime
-    words: str
+    event: str
 
 
 def start(status: TrainingJobStatus, deployments: Iterable[ModelDeployment]) -> Start | None:
-    """Return from when the cooldown counts: the newest of the run's end and its version's going live anywhere."""
+    """Return when the cooldown begins: at the end of the last run, or when a deployment began to serve its version."""
     last = status.last_run
     if last is None:
         return None
@@ -47,5 +47,5 @@ def hold(begun: Start | None, limits: Limits, now: datetime) -> Hold | None:
     until = begun.at + parse_duration(limits.cooldown)
     if until <= now:
         return None
-    message = f"waits until {time_text(until)}: {begun.words} at {time_text(begun.at)}, and limits.cooldown is "
+    message = f"waits until {time_text(until)}: {begun.event} at {time_text(begun.at)}, and limits.cooldown is "
     return Hold("Cooldown", message + limits.cooldown, until)

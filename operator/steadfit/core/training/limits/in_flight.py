@@ -1,7 +1,7 @@
 """Which run of a TrainingJob is in flight, and how the newest finished one ended.
 
-What was decided stands in the status. What the runs themselves show is stronger: a status that was lost is found
-again in them, and a run that goes on holds back every other, whoever has forgotten it.
+Decisions are read from the status, but the runs themselves take precedence: a lost status is recovered from them, and
+a run in flight delays every other even if no status names it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def settle(
 ) -> TrainingJobStatus:
     """Return the status with the run in flight, the newest finished run and the newest version.
 
-    `current` is the hash of the recipe's inputs. A run that was decided on and does not exist yet will be made from
-    the recipe as it is then, so it takes that hash.
+    `current` is the hash of the recipe's inputs. A run that was decided on and does not exist yet is created
+    from the recipe as it is then, so it gets that hash.
     """
     active = _active(status.active_run, runs)
     trained = status.input_hash or _newest_hash(runs)
@@ -47,8 +47,8 @@ def _active(active: ActiveRun | None, runs: Sequence[TrainingRun]) -> ActiveRun 
         run = named(active.name, runs)
         if run is None or run.status.phase not in FINISHED:
             return active
-    going = [run for run in runs if run.status.phase not in FINISHED and run.metadata.deletion_timestamp is None]
-    run = min(going, key=_age, default=None)
+    unfinished = [run for run in runs if run.status.phase not in FINISHED and run.metadata.deletion_timestamp is None]
+    run = min(unfinished, key=_age, default=None)
     return ActiveRun(name=run.name, cause=run.spec.cause, input_hash=run.spec.input_hash) if run else None
 
 
@@ -71,7 +71,7 @@ def _last(status: TrainingJobStatus, runs: Sequence[TrainingRun]) -> LastRun | N
 
 
 def _latest(latest: VersionRef | None, versions: Sequence[ModelVersion]) -> VersionRef | None:
-    """Return the newest version. It is remembered when it is deleted, so that no number is taken twice."""
+    """Return the newest version. It stays in the status after its deletion, so that no number is taken twice."""
     newest = max(versions, key=lambda version: version.spec.number, default=None)
     if newest is None or (latest is not None and latest.number > newest.spec.number):
         return latest

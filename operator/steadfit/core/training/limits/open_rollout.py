@@ -1,8 +1,7 @@
-"""Whether the newest result is still on its way: not judged yet, or being rolled out.
+"""Whether the newest version is still open: not judged yet, or being rolled out.
 
-What fires then speaks of the model that is about to go. A second run beside it would be compared with a champion that
-will not be there any more. A candidate that waits for a person keeps nothing from being trained: that may take
-for ever.
+An alert is then about the model that is being replaced, and the version of a second run would be compared with a
+champion that no longer serves. A candidate that waits for a person delays no run, because that may take for ever.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What the alerts and monitors that ask for a run wait for, as people read it: one wait, however many ask.
+"""What the alerts and monitors that request a run wait for: one wait, however many there are.
 
-This is for the eye alone. No decision rests on it: what still asks when the wait is over is looked at afresh.
+It is shown only and decides nothing: what still fires at the end of the wait is evaluated anew.
 """
 
 from __future__ import annotations
@@ -23,43 +23,45 @@ _LONGEST = 256
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """Something that asks for a run, in words, and since when."""
+    """A request for a run: its source as `alert <name>` or `monitor <name>`, and since when."""
 
-    words: str
+    source: str
     since: datetime
 
 
 def requests(alerts: Iterable[AlertState], monitors: Iterable[FiringMonitor]) -> list[RunRequest]:
-    """Return all that asks for a run."""
+    """Return the requests for a run."""
     return [
         *[RunRequest(f"alert {entry.alertname}", entry.starts_at) for entry in alerts],
         *[RunRequest(f"monitor {monitor.name}", monitor.since) for monitor in monitors],
     ]
 
 
-def unserved(asked: Sequence[RunRequest], active: ActiveRun | None, runs: Sequence[TrainingRun]) -> list[RunRequest]:
-    """Return what the run in flight does not serve: only what began after it was made has to wait for its end."""
+def unserved(
+    requested: Sequence[RunRequest], active: ActiveRun | None, runs: Sequence[TrainingRun]
+) -> list[RunRequest]:
+    """Return the requests that the run in flight does not serve: those that began after it was created."""
     if active is None:
-        return list(asked)
+        return list(requested)
     run = named(active.name, runs)
-    made = run.metadata.creation_timestamp if run else None
-    return [one for one in asked if made is not None and one.since > made]
+    created = run.metadata.creation_timestamp if run else None
+    return [request for request in requested if created is not None and request.since > created]
 
 
-def wait(before: Waiting | None, asked: Sequence[RunRequest], hold: Hold | None, now: datetime) -> Waiting | None:
-    """Return the wait; it keeps the time at which it began for as long as its reason is the same."""
-    if not asked or hold is None:
+def wait(before: Waiting | None, requested: Sequence[RunRequest], hold: Hold | None, now: datetime) -> Waiting | None:
+    """Return the wait; its `since` stays while its reason is the same."""
+    if not requested or hold is None:
         return None
     return Waiting(
         reason=hold.reason,
         message=cut(hold.message),
         since=before.since if before and before.reason == hold.reason else now,
         until=hold.until,
-        causes=sorted({one.words[:_LONGEST] for one in asked})[:MOST],
+        causes=sorted({request.source[:_LONGEST] for request in requested})[:MOST],
     )
 
 
-def words(waiting: Waiting) -> str:
+def wait_message(waiting: Waiting) -> str:
     """Return a wait in a sentence."""
     rest = f" and {len(waiting.causes) - 3} more" if len(waiting.causes) > 3 else ""
     return f"{', '.join(waiting.causes[:3])}{rest}: {waiting.message}"

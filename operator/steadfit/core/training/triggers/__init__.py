@@ -1,1 +1,1 @@
-"""What asks for a run: changed inputs, schedules, alerts, monitors and actions."""
+"""The causes of a run: changed inputs, schedules, alerts, monitors and actions."""

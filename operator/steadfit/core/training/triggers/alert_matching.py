@@ -1,8 +1,8 @@
-"""Which alerts reach which TrainingJob, and by which of its triggers.
+"""Which alerts match which TrainingJob, and by which of its triggers.
 
-An alert reaches TrainingJobs of the namespace it names and no others, so that nobody's alert trains another team's
-model. Every trigger asks for one value of the label `model` (the TrainingJob's own name unless it says otherwise):
-that is what TrainingJobs are found by, so that ten thousand alerts are ten thousand look-ups.
+An alert matches TrainingJobs of the namespace in its label `namespace` only, so that it cannot train the model of
+another team. Every trigger matches one value of the label `model`, by default the TrainingJob's name. TrainingJobs are
+indexed by it, so that ten thousand alerts are ten thousand look-ups.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from steadfit.api.trainingjob import Trigger
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAlert:
-    """One alert, as it was alert."""
+    """One alert, as Alertmanager sent it."""
 
     fingerprint: str
     status: Literal["firing", "resolved"]
@@ -36,22 +36,22 @@ class Listener:
 
 
 Listeners = Mapping[str, Sequence[Listener]]
-"""TrainingJobs of one namespace, by the value of the label `model` that one of their triggers asks for."""
+"""TrainingJobs of one namespace, by the values of the label `model` that their triggers match."""
 
 
 def by_model(listeners: Iterable[Listener]) -> dict[str, list[Listener]]:
-    """Return the TrainingJobs by the model that their triggers ask for; those that take no alerts are not there."""
-    found: dict[str, list[Listener]] = {}
+    """Return the TrainingJobs by the values of `model` that their triggers match; none without an alert trigger."""
+    index: dict[str, list[Listener]] = {}
     for listener in listeners:
         alerts = [trigger.alert for trigger in listener.triggers if trigger.alert is not None]
-        # A dict serves as an ordered set: a TrainingJob is reached once however many of its triggers match.
+        # A dict is an ordered set: a TrainingJob appears once, however many of its triggers match.
         for model in dict.fromkeys(alert.match_labels.get("model", listener.name) for alert in alerts):
-            found.setdefault(model, []).append(listener)
-    return found
+            index.setdefault(model, []).append(listener)
+    return index
 
 
 def reached(alert: ReceivedAlert, listeners: Listeners) -> list[Listener]:
-    """Return the TrainingJobs that an alert reaches."""
+    """Return the TrainingJobs that an alert matches."""
     candidates = listeners.get(alert.labels.get("model", ""), ())
     return [listener for listener in candidates if trigger_for(alert, listener) is not None]
 

@@ -1,8 +1,8 @@
-"""How alerts alerts become the list in a TrainingJob's status: level state, one entry a fingerprint.
+"""How received alerts become the list in a TrainingJob's status: level state, one entry for each fingerprint.
 
-The newest word wins. What is repeated is written again only now and then, because every write wakes the leader. The
-list is short, so a full one gives way where an entry says nothing any more: the oldest resolved one, then the oldest
-one that nobody has repeated for half a day. A new alert that still finds no room is counted.
+The newest message counts. An unchanged alert is written again every few minutes only, because every write triggers a
+pass of the leader. The list is bounded: a new alert replaces the oldest resolved entry of a full one, else the oldest
+stale entry, and is dropped and counted if there is neither.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from .alert_matching import Listener, ReceivedAlert, trigger_for
 
 MAX_ALERTS = 64
 REFRESH = timedelta(minutes=5)
-"""An entry that is repeated unchanged is written again after this time."""
+"""An entry that is received again unchanged is written again after this time."""
 STALE = timedelta(hours=12)
-"""An entry that was not repeated for this time says nothing any more."""
-OVERTAKEN = timedelta(seconds=30)
-"""Two replicas may write what they were alerts in the other order, but not later than this. An entry that is newer by
-more was written by a wrong clock, and must not silence the right ones."""
+"""An entry that was not received again for this time is stale: its alert no longer counts as firing."""
+REORDERED = timedelta(seconds=30)
+"""Two replicas may write the alerts that they received in another order, within this time. An entry that is newer by
+more was written by a replica whose clock is wrong, and does not override others."""
 
 MAX_NAME = 256
 UNNAMED = "unnamed"
 
 Result = Literal["stored", "refreshed", "unchanged", "no_match", "overflow"]
-"""What became of one alerts alert."""
+"""The result for one received alert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Merged:
     alerts
         All entries.
     dropped
-        How many alerts alerts found no room.
+        How many received alerts were dropped.
     results
-        What became of each alerts alert, by fingerprint.
+        The result for each received alert, by fingerprint.
     """
 
     alerts: list[AlertState]
@@ -57,7 +57,7 @@ class Merged:
 
 
 def merge(stored: Sequence[AlertState], alerts: Iterable[ReceivedAlert], listener: Listener) -> Merged:
-    """Return the stored entries with what was alerts about this TrainingJob; fingerprints in `alerts` are distinct."""
+    """Return the stored entries with the received alerts of a TrainingJob. Fingerprints in `alerts` are distinct."""
     entries = {entry.fingerprint: entry for entry in stored}
     results: dict[str, Result] = {}
     unknown = []
@@ -66,16 +66,16 @@ def merge(stored: Sequence[AlertState], alerts: Iterable[ReceivedAlert], listene
         if trigger is None:
             results[alert.fingerprint] = "no_match"
         elif alert.fingerprint in entries:
-            entry, result = _again(entries[alert.fingerprint], alert, trigger)
+            entry, result = _update(entries[alert.fingerprint], alert, trigger)
             entries[alert.fingerprint] = entry
             results[alert.fingerprint] = result
         else:
-            # Known ones come first: an entry that is alerts again must not make room for one that is new.
+            # Known ones come first: an entry that is received again must not be replaced by a new one.
             unknown.append((alert, trigger))
     dropped = 0
     for alert, trigger in unknown:
         if alert.status == "resolved":
-            # Nothing fires that was not alerts, so there is nothing to end.
+            # It is not known to fire, so there is nothing to resolve.
             results[alert.fingerprint] = "unchanged"
         elif not dropped and _make_room(entries, alert):
             entries[alert.fingerprint] = _entry(alert, trigger)
@@ -86,9 +86,9 @@ def merge(stored: Sequence[AlertState], alerts: Iterable[ReceivedAlert], listene
     return Merged(list(entries.values()), dropped, results)
 
 
-def _again(known: AlertState, alert: ReceivedAlert, trigger: Trigger) -> tuple[AlertState, Result]:
+def _update(known: AlertState, alert: ReceivedAlert, trigger: Trigger) -> tuple[AlertState, Result]:
     age = alert.received_at - known.received_at
-    if -OVERTAKEN <= age < timedelta():
+    if -REORDERED <= age < timedelta():
         return known, "unchanged"
     entry = _entry(alert, trigger)
     if (entry.status, entry.trigger, entry.labels) != (known.status, known.trigger, known.labels):
@@ -101,14 +101,14 @@ def _again(known: AlertState, alert: ReceivedAlert, trigger: Trigger) -> tuple[A
 def _make_room(entries: dict[str, AlertState], alert: ReceivedAlert) -> bool:
     if len(entries) < MAX_ALERTS:
         return True
-    silent = [
+    replaceable = [
         entry
         for entry in entries.values()
         if entry.status == "resolved" or alert.received_at - entry.received_at >= STALE
     ]
-    if not silent:
+    if not replaceable:
         return False
-    oldest = min(silent, key=lambda entry: (entry.status != "resolved", entry.received_at))
+    oldest = min(replaceable, key=lambda entry: (entry.status != "resolved", entry.received_at))
     del entries[oldest.fingerprint]
     return True
 

@@ -1,7 +1,8 @@
-"""Which alerts ask for a run: level state, as the intake keeps it in the status.
+"""Which alerts request a run: level state, as the alert intake keeps it in the status.
 
-An alert asks for as long as it fires and is told again. So it does not matter how often it comes, by how many copies of
-Alertmanager, or whether the operator was there when it came. That it is resolved is no news: it only stops asking.
+An alert requests a run for as long as it fires and is received again. How often it is received, from how many replicas
+of Alertmanager, and whether the operator ran when it first fired makes no difference. A resolved alert only ends its
+request.
 """
 
 from __future__ import annotations
@@ -15,28 +16,28 @@ from steadfit.core.text import cut, time_text
 
 from .alert_state import STALE
 
-FORGOTTEN = timedelta(hours=24)
-"""How long an alert that is resolved stays to be seen."""
+RESOLVED_TTL = timedelta(hours=24)
+"""How long a resolved alert is kept."""
 _SHORT = 8
 
 
 def kept(job: TrainingJob, now: datetime) -> list[AlertState]:
-    """Return the intake's entries without those whose trigger is gone and those that were resolved long ago.
+    """Return the intake's entries without those whose trigger was removed and those that were resolved long ago.
 
-    Nothing else is the leader's to change. Its writes are refused when the intake was faster, so none is lost.
+    The leader changes nothing else. Its write is refused if the intake wrote in between, so no alert is lost.
     """
-    there = _triggers(job)
-    return [entry for entry in job.status.alerts if entry.trigger in there and not _is_forgotten(entry, now)]
+    triggers = _triggers(job)
+    return [entry for entry in job.status.alerts if entry.trigger in triggers and not _is_expired(entry, now)]
 
 
 def firing(job: TrainingJob, alerts: Iterable[AlertState], now: datetime) -> list[AlertState]:
-    """Return the alerts that ask for a run, in the order of the triggers.
+    """Return the alerts that request a run, in the order of the triggers.
 
-    An edited trigger may not match any more what was stored for its earlier form: then it waits until it is told again.
+    An edited trigger may not match what was stored before; such an alert counts once it is received again.
     """
     triggers = _triggers(job)
     order = list(triggers)
-    asking = [
+    requesting = [
         entry
         for entry in alerts
         if entry.status == "firing"
@@ -44,34 +45,34 @@ def firing(job: TrainingJob, alerts: Iterable[AlertState], now: datetime) -> lis
         and triggers[entry.trigger].match_labels.items() <= entry.labels.items()
         and entry.received_at + STALE > now
     ]
-    return sorted(asking, key=lambda entry: (order.index(entry.trigger), entry.alertname, entry.fingerprint))
+    return sorted(requesting, key=lambda entry: (order.index(entry.trigger), entry.alertname, entry.fingerprint))
 
 
 def causes(alerts: Sequence[AlertState], now: datetime) -> list[Cause]:
-    """Return one cause for each trigger whose alerts fire. Its key is the time of the decision: alerts have no end."""
+    """Return one cause for each trigger whose alerts fire. Its key is the time of the decision."""
     by_trigger: dict[str, list[AlertState]] = {}
     for entry in alerts:
         by_trigger.setdefault(entry.trigger, []).append(entry)
     return [
-        Cause(type="Alert", key=f"{name}@{time_text(now)}", trigger=name, message=cut(_words(entries)))
+        Cause(type="Alert", key=f"{name}@{time_text(now)}", trigger=name, message=cut(_message(entries)))
         for name, entries in by_trigger.items()
     ]
 
 
 def changes_at(alerts: Iterable[AlertState]) -> list[datetime]:
-    """Return when each alert comes to say something else without any news."""
-    return [entry.received_at + (STALE if entry.status == "firing" else FORGOTTEN) for entry in alerts]
+    """Return when each alert changes its meaning although none is received."""
+    return [entry.received_at + (STALE if entry.status == "firing" else RESOLVED_TTL) for entry in alerts]
 
 
 def _triggers(job: TrainingJob) -> dict[str, AlertTrigger]:
     return {trigger.name: trigger.alert for trigger in job.spec.triggers if trigger.alert is not None}
 
 
-def _is_forgotten(entry: AlertState, now: datetime) -> bool:
-    return entry.status == "resolved" and entry.received_at + FORGOTTEN <= now
+def _is_expired(entry: AlertState, now: datetime) -> bool:
+    return entry.status == "resolved" and entry.received_at + RESOLVED_TTL <= now
 
 
-def _words(entries: Sequence[AlertState]) -> str:
+def _message(entries: Sequence[AlertState]) -> str:
     by_name: dict[str, list[str]] = {}
     for entry in entries:
         by_name.setdefault(entry.alertname, []).append(entry.fingerprint[:_SHORT])

@@ -1,7 +1,7 @@
-"""Why a run starts now: all causes that are due, taken together into one.
+"""Why a run starts now: all causes that are due, merged into one.
 
-A Retrain action comes first, then a change of the inputs, then alerts and monitors, then a schedule. The first gives
-the run its name; the others are named in its message, because the one run serves them all.
+Retrain actions come first, then a change of the inputs, then alerts and monitors, then schedules. The run is named
+after the first one, and its message names all, because the one run serves them all.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def due(
     """Return the cause of the run to start, or None while nothing is due.
 
     `trained` is the hash of the inputs that the newest run was started with, `signals` are the alerts and monitors that
-    fire and are not held back.
+    fire and are not limited now.
     """
     causes = [
         *[_action(action) for action in actions],
@@ -50,8 +50,8 @@ def due(
 def as_run(job: TrainingJob, cause: Cause, runs: Sequence[TrainingRun]) -> ActiveRun:
     """Return the run that a cause leads to.
 
-    Its name follows from the cause. When the recipe goes back to inputs that it had before, a finished run has that
-    name already; then the count is part of the cause's key.
+    Its name follows from the cause. If the recipe returns to inputs that it had before, a finished run has that name
+    already; a count is then part of the key.
     """
     taken = {run.name for run in runs if run.status.phase in FINISHED}
     count, key, name = 1, cause.key, _name(job, cause.type, cause.key)
@@ -77,8 +77,8 @@ def _change(job: TrainingJob, trained: str | None, runs: Sequence[TrainingRun]) 
     if current == trained:
         return []
     newest = max(runs, key=lambda run: (str(run.metadata.creation_timestamp), run.name), default=None)
-    what = changed(newest.spec, job.spec) if newest else []
-    message = f"the recipe changed: {', '.join(what)}" if what else "the recipe was not trained yet"
+    fields = changed(newest.spec, job.spec) if newest else []
+    message = f"the recipe changed: {', '.join(fields)}" if fields else "the recipe has not been trained yet"
     return [Cause(type="SpecChange", key=current, message=message)]
 
 

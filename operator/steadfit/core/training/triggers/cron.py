@@ -1,7 +1,7 @@
-"""Times of a schedule: cron lines in a time zone, across summer time and across times that were missed.
+"""Times of a schedule: a cron line in a time zone, also across changes to and from summer time.
 
-Lines are read as Debian's cron reads them: a time that the clock jumps over is honoured right after the jump, and one
-that comes twice is honoured once.
+Lines are read as Debian's cron reads them: a time that the clock skips is due right after the change, and one that
+occurs twice is due once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def problem(schedule: Schedule) -> str | None:
-    """Return the sentence that says what is wrong with a schedule, if anything is."""
+    """Return what is wrong with a schedule, in a sentence, or None."""
     try:
         ZoneInfo(schedule.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -32,16 +32,16 @@ def problem(schedule: Schedule) -> str | None:
     try:
         next_after(schedule, _EPOCH)
     except CronSimError as error:
-        what = str(error).removeprefix("Bad ")
-        return f"the cron line {schedule.cron!r} cannot be honoured: its {what} is out of range, or never comes"
+        field = str(error).removeprefix("Bad ")
+        return f"the cron line {schedule.cron!r} has no time: its {field} is out of range, or never occurs"
     except StopIteration:
-        return f"the cron line {schedule.cron!r} cannot be honoured: no date matches it in 50 years"
+        return f"the cron line {schedule.cron!r} has no time: no date matches it in 50 years"
     return None
 
 
 def next_after(schedule: Schedule, after: datetime) -> datetime:
     """Return the first time of a valid schedule after `after`, in UTC."""
-    # In the hour that comes twice the library may answer with the first of the two, which is past already.
+    # In the hour that occurs twice the library may return the first of the two, which has passed.
     return next(time for time in _times(schedule, after) if time > after)
 
 

@@ -1,4 +1,4 @@
-"""Retrain actions: each starts one run, once; while a run is in flight they wait, and say for what."""
+"""Retrain actions: each starts one run, once. While no run may start, their records say what they wait for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from steadfit.core.action_records import make_room
 
 
 def pending(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -> list[ModelAction]:
-    """Return the Retrain actions that were not carried out yet, oldest first."""
+    """Return the Retrain actions that were not executed yet, oldest first."""
     done = {record.uid for record in records if record.phase != "Pending"}
     waiting = [
         action
@@ -34,17 +34,17 @@ def note(
 ) -> list[ActionRecord]:
     """Return the records with `phase` and `message` for each of the waiting actions.
 
-    An action that was deleted while it waited is forgotten. One that finds no room is left without a record.
+    An action that was deleted while it waited loses its record. One that does not fit into the list gets none.
     """
-    there = {action.uid for action in actions}
-    kept = [record for record in records if record.phase != "Pending" or record.uid in there]
+    existing = {action.uid for action in actions}
+    kept = [record for record in records if record.phase != "Pending" or record.uid in existing]
     for action in waiting:
-        place = next((index for index, record in enumerate(kept) if record.uid == action.uid), None)
-        if place is not None:
-            old = kept[place]
+        known = next((index for index, record in enumerate(kept) if record.uid == action.uid), None)
+        if known is not None:
+            old = kept[known]
             if (old.phase, old.message) != (phase, message):
                 at = old.at if phase == old.phase else now
-                kept[place] = old.model_copy(update={"phase": phase, "message": message, "at": at})
+                kept[known] = old.model_copy(update={"phase": phase, "message": message, "at": at})
             continue
         room = make_room(kept, actions)
         if room is None:
@@ -54,7 +54,7 @@ def note(
 
 
 def admitted(records: Sequence[ActionRecord], waiting: Sequence[ModelAction]) -> list[ModelAction]:
-    """Return the waiting actions that have a record: without one, nothing would keep them from being done twice."""
+    """Return the waiting actions that have a record: without one, an action could be executed twice."""
     known = {record.uid for record in records}
     return [action for action in waiting if action.uid in known]
 

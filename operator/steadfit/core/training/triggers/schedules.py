@@ -1,6 +1,6 @@
-"""Schedules that a TrainingJob keeps: where each stands, and which are due.
+"""The schedules of a TrainingJob: the state of each, and which are due.
 
-Missed times do not pile up: however many there were, the newest one is honoured, once.
+Of several missed times only the newest counts, once.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from . import cron
 
 
 def track(job: TrainingJob, now: datetime) -> list[TriggerState]:
-    """Return where each schedule stands.
+    """Return the state of each schedule.
 
     A schedule that is new, was edited or was resumed starts from now: times before it are not missed times. One that
-    is suspended or cannot be read stands nowhere.
+    is suspended or invalid has no state.
     """
     known = {state.name: state for state in job.status.triggers}
     states = []
@@ -37,20 +37,20 @@ def due(states: Sequence[TriggerState], now: datetime) -> list[TriggerState]:
     return [state for state in states if state.next_scheduled_at <= now]
 
 
-def honour(job: TrainingJob, states: Sequence[TriggerState], now: datetime) -> list[TriggerState]:
-    """Return the states after every due time is honoured: each stands at its newest time until now."""
+def advance(job: TrainingJob, states: Sequence[TriggerState], now: datetime) -> list[TriggerState]:
+    """Return the states after a run was started for every due schedule: each has its newest time until now."""
     times = {trigger.name: trigger.schedule for trigger in job.spec.triggers}
-    honoured = []
+    advanced = []
     for state in states:
         line = times.get(state.name)
         if line is not None and state.next_scheduled_at <= now:
             state = _state(state.name, line, cron.newest_until(line, now))
-        honoured.append(state)
-    return honoured
+        advanced.append(state)
+    return advanced
 
 
 def as_text(times: Schedule) -> str:
-    """Return what makes a schedule another one when it changes."""
+    """Return the text that identifies a schedule: an edited one has another."""
     return f"{' '.join(times.cron.split())} {times.time_zone}"
 
 

@@ -111,7 +111,7 @@ def test_a_cause_without_a_time_counts_from_when_its_run_was_made(key: str) -> N
 
 
 def row(*entries: dict[str, Any], versions: Any = ()) -> list[str]:
-    return [item.name for item in automatic_runs.barren(status(*entries).automatic_runs, versions)]
+    return [item.name for item in automatic_runs.without_improvement(status(*entries).automatic_runs, versions)]
 
 
 def test_the_row_counts_back_to_the_last_better_version() -> None:

@@ -142,7 +142,7 @@ def test_the_breaker_says_what_helps() -> None:
     found = circuit_breaker.hold(runs(3, 2, 1), Start(NOW, "run orders-1 ended"), Limits(), NOW)
     assert found is not None
     assert found.message == (
-        "waits until 2026-01-05T14:00:00Z: 3 runs in a row by alerts and monitors brought no better version, and"
+        "waits until 2026-01-05T14:00:00Z: 3 runs in a row by alerts and monitors produced no better version, and"
         " limits.breakAfter is 3; a Retrain action or a change of the recipe starts one now"
     )
 

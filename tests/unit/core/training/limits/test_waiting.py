@@ -44,7 +44,7 @@ def test_a_wait_names_at_most_16_and_in_a_sentence_three() -> None:
     assert len(found.causes) == 16
     assert Waiting.model_validate(found.dump()) == found
     short = found.model_copy(update={"causes": ["a", "b", "c", "d", "e"]})
-    assert waiting.words(short) == "a, b, c and 2 more: waits until then"
+    assert waiting.wait_message(short) == "a, b, c and 2 more: waits until then"
 
 
 @pytest.mark.parametrize(("asked", "hold"), [([], COOLDOWN), (ONE, None), ([], None)])

@@ -203,7 +203,7 @@ def test_the_breaker_makes_runs_that_bring_nothing_rarer_and_says_so() -> None:
     assert gaps == [0, 1, 2, 4, 8, 16, 24]
     status, why, message = world.condition(*JOB, "RetrainingPaused")
     assert (status, why) == ("True", "Breaker")
-    assert "7 runs in a row by alerts and monitors brought no better version" in message
+    assert "7 runs in a row by alerts and monitors produced no better version" in message
     assert world.reasons("TrainingJob").count("RetrainingPaused") == 6
     assert reason(world) == "Breaker"
     assert world.condition(*JOB)[0] == "True", "an application does not turn red"

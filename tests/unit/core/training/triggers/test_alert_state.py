@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from steadfit.api.trainingjob import Alerts, AlertState, AlertTrigger, Trigger
 from steadfit.core.training.triggers.alert_matching import Listener, ReceivedAlert
-from steadfit.core.training.triggers.alert_state import MAX_ALERTS, OVERTAKEN, REFRESH, STALE, merge
+from steadfit.core.training.triggers.alert_state import MAX_ALERTS, REFRESH, REORDERED, STALE, merge
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -100,7 +100,7 @@ def test_what_another_replica_was_told_later_is_not_overwritten() -> None:
 
 
 def test_a_replica_whose_clock_is_ahead_does_not_silence_the_others() -> None:
-    ahead = entry(status="resolved", age=-OVERTAKEN - SECOND)
+    ahead = entry(status="resolved", age=-REORDERED - SECOND)
     (stored,), outcome = result([ahead], told())
     assert (stored.status, stored.received_at, outcome) == ("firing", NOW, ["stored"])
 

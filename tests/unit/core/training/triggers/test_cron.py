@@ -52,9 +52,9 @@ def test_times_follow_the_cron_line_across_summer_time(cron: str, zone: str, sta
         (
             "0 0 31 2 *",
             "UTC",
-            "the cron line '0 0 31 2 *' cannot be honoured: its day-of-month is out of range, or never",
+            "the cron line '0 0 31 2 *' has no time: its day-of-month is out of range, or never",
         ),
-        ("0 0 30 2 *", "UTC", "never comes"),
+        ("0 0 30 2 *", "UTC", "never occurs"),
         ("60 * * * *", "UTC", "its minute is out of range"),
         ("* 24 * * *", "UTC", "its hour is out of range"),
         ("a b c d e", "UTC", "out of range"),
@@ -150,7 +150,7 @@ def test_many_missed_times_are_honoured_once_by_the_newest() -> None:
     later = NOW + timedelta(days=30, minutes=7)
     states = schedules.track(job, later)
     assert schedules.due(states, later) == states
-    (honoured,) = schedules.honour(job, states, later)
+    (honoured,) = schedules.advance(job, states, later)
     assert honoured.last_scheduled_at == NOW + timedelta(days=30)
     assert honoured.next_scheduled_at == NOW + timedelta(days=30, hours=1)
     assert schedules.due([honoured], later) == []
@@ -165,7 +165,7 @@ def test_a_schedule_never_piles_up(cron: str, zone: str, now: datetime, gaps: li
         now += timedelta(minutes=gap)
         job = keep(line, status=states)
         current = schedules.track(job, now)
-        honoured = schedules.honour(job, current, now)
+        honoured = schedules.advance(job, current, now)
         assert schedules.due(honoured, now) == []
         assert all(state.last_scheduled_at <= now < state.next_scheduled_at for state in honoured)
         states = [state.dump() for state in honoured]
