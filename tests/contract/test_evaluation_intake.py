@@ -60,11 +60,11 @@ def test_a_run_takes_only_what_its_purpose_brings() -> None:
     async def story(bench: Bench) -> None:
         refused = await bench.post(what="evaluation")
         assert refused.status == 403
-        assert refused.body["error"] == "the run is of purpose Train; this is what one of purpose Evaluate posts"
+        assert refused.body["error"] == "the run has purpose Train; only one of purpose Evaluate posts this"
         bench.evaluates()
         refused = await bench.post()
         assert refused.status == 403
-        assert refused.body["error"] == "the run is of purpose Evaluate; this is what one of purpose Train posts"
+        assert refused.body["error"] == "the run has purpose Evaluate; only one of purpose Train posts this"
         assert not {"record", "evaluation"} & set(bench.status)
 
     play(story)

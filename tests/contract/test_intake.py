@@ -162,7 +162,7 @@ def test_a_record_that_speaks_of_something_else_is_refused(change: dict[str, Any
     async def story(bench: Bench) -> None:
         answer = await bench.post(bench.record(**change))
         assert answer.status == 403
-        assert "the record speaks of" in answer.body["error"]
+        assert "the record names" in answer.body["error"]
         assert "record" not in bench.status
 
     play(story)

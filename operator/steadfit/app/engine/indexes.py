@@ -1,4 +1,4 @@
-"""How objects in the cache find each other: the indexes, and the lookups of `observe` and `keys` over them."""
+"""The indexes of the cache, and the look-ups of `observe` and `affected_keys` in them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def deployments_of(cache: Cache, namespace: str | None, job: str) -> list[JSONOb
 
 
 def actions_on(cache: Cache, key: Key) -> list[JSONObject]:
-    """Return the ModelActions that are aimed at an object."""
+    """Return the ModelActions whose target is an object."""
     return cache.by(MODEL_ACTIONS, TARGET, (key.namespace, key.resource.kind, key.name))
 
 

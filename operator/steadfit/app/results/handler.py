@@ -1,8 +1,8 @@
-"""The intake: where the last step of a run posts its result, over TLS, on every replica.
+"""The result intake: the HTTPS endpoint, on every replica, that the last step of a run posts its result to.
 
-202 says that it is stored. publish repeats the same POST until 200 says that the ModelVersion of its record exists;
-for evaluate, whose outcome becomes no object, 200 says no more than that it was stored before. What is refused for
-good is a 4xx with a sentence; 401, 409, 429 and 5xx are worth another try.
+202 means that the result is stored. publish repeats the POST until 200, when the ModelVersion of its record exists. For
+evaluate, whose result becomes no object, 200 means that it was stored before. A final refusal is a 4xx with a sentence;
+401, 409, 429 and 5xx may be retried.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RUN_PATH = "/v1/namespaces/{namespace}/trainingruns/{name}"
 
 T = TypeVar("T", bound=Model)
 Taken = Mapping[str, object] | None
-"""The answer once all is done; None = stored only."""
+"""The body of a 200; None = stored only, which is a 202."""
 Take = Callable[[T, dict[str, Any]], Awaitable[Taken]]
 """Stores what was posted in the run."""
 
@@ -85,7 +85,7 @@ class Intake:
         return {"stored": True} if await store_evaluation(self._client, run, record) else None
 
     async def _post(self, request: web.Request, model: type[T], take: Take[T]) -> web.Response:
-        # Each request asks the API server several times: a flood of them must end here.
+        # Each request makes several of the API server, so the number of concurrent ones is limited.
         if self._busy >= MAX_CONCURRENT:
             return self._answer(429, {"error": "too many records at once; try again"}, RETRY_AFTER)
         self._busy += 1
@@ -100,7 +100,7 @@ class Intake:
             logger.warning("cannot take a record now: %s", error)
             return self._answer(503, {"error": "the Kubernetes API does not answer; try again"}, RETRY_AFTER)
         except APIError as error:
-            # What the operator itself may not do or find is nothing the caller can change.
+            # The operator lacks a permission or a resource, which the caller cannot change.
             logger.warning("cannot take a record: %s", error)
             return self._answer(500, {"error": "the operator lacks a permission; see its log"}, RETRY_AFTER)
         finally:

@@ -1,7 +1,7 @@
-"""Whose result it is, and where it goes: a pod's token, its chain up to a TrainingRun, and that run's status.
+"""Authentication and storage of a result: from a pod's token to its TrainingRun, and into that run's status.
 
-Everything is read live, because this runs on every replica and only the leader has a cache. Nothing that the request
-says is believed: the token names the pod, the pod's owner is the Job, the Job's owner is the run, each by uid.
+Everything is read live, because this runs on every replica and only the leader has a cache. The request itself proves
+nothing: the token names the pod, and the chain of controllers leads from the pod to the run, each compared by uid.
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ async def store(client: KubeClient, run: dict[str, Any], record: Record) -> str 
     Raises
     ------
     Refusal
-        As `_kept`, and 403 if the record speaks of another run, or the run is of another purpose.
+        As `_kept`, and 403 if the record names another run, or the run has another purpose.
     """
-    _speaks_of(record.run, run, "Train")
+    _check_names(record.run, run, "Train")
     kept = await _kept(client, run, "record", record.dump())
     return await _version(client, kept, kept["status"].get("version")) if kept is not None else None
 
@@ -99,13 +99,13 @@ async def store_evaluation(client: KubeClient, run: dict[str, Any], record: Eval
     Raises
     ------
     Refusal
-        As `_kept`, and 403 if the outcome speaks of another run, or the run is of another purpose.
+        As `_kept`, and 403 if the outcome names another run, or the run has another purpose.
     """
-    _speaks_of(record.run, run, "Evaluate")
+    _check_names(record.run, run, "Evaluate")
     return await _kept(client, run, "evaluation", record.evaluation.dump()) is not None
 
 
-async def _kept(client: KubeClient, run: dict[str, Any], field: str, wished: dict[str, Any]) -> dict[str, Any] | None:
+async def _kept(client: KubeClient, run: dict[str, Any], field: str, posted: dict[str, Any]) -> dict[str, Any] | None:
     """Store a result in the run's status. Return None if it was stored now, the run if it held it already.
 
     Raises
@@ -117,14 +117,14 @@ async def _kept(client: KubeClient, run: dict[str, Any], field: str, wished: dic
     for _ in range(WRITE_ATTEMPTS):
         status = run.get("status", {})
         stored = status.get(field)
-        if stored is not None and stored != wished:
-            raise Refusal(410, f"the run holds another {field} already; a run brings one result")
+        if stored is not None and stored != posted:
+            raise Refusal(410, f"the run holds another {field} already; a run has one result")
         if stored is not None:
             return run
         if is_finished(run):
-            raise Refusal(410, f"the run has ended ({status['phase']}); its result is not taken any more")
+            raise Refusal(410, f"the run has ended ({status['phase']}); its result is no longer accepted")
         try:
-            await client.patch_status(run, {field: wished})
+            await client.patch_status(run, {field: posted})
         except Conflict:
             run = await _reread(client, run)
             continue
@@ -168,14 +168,14 @@ def _same(obj: Mapping[str, Any], uid: str, what: str) -> None:
         raise Refusal(403, f"the {what} {obj['metadata']['name']} is another one of the same name")
 
 
-def _speaks_of(said: RecordRun, run: Mapping[str, Any], purpose: str) -> None:
+def _check_names(named: RecordRun, run: Mapping[str, Any], purpose: str) -> None:
     metadata, spec = run["metadata"], run["spec"]
-    true = (metadata["namespace"], metadata["name"], metadata["uid"], spec["trainingJobRef"]["name"])
-    if (said.namespace, said.name, said.uid, said.training_job) != true:
-        raise Refusal(403, f"the record speaks of the run {said.name} ({said.uid}), not of this one")
+    actual = (metadata["namespace"], metadata["name"], metadata["uid"], spec["trainingJobRef"]["name"])
+    if (named.namespace, named.name, named.uid, named.training_job) != actual:
+        raise Refusal(403, f"the record names run {named.name} ({named.uid}), which is another one")
     attempt = run["status"]["attempts"][-1]["number"]
-    if said.attempt != attempt:
-        raise Refusal(403, f"the record speaks of attempt {said.attempt}, the pod belongs to attempt {attempt}")
-    is_for = spec.get("purpose", "Train")
-    if is_for != purpose:
-        raise Refusal(403, f"the run is of purpose {is_for}; this is what one of purpose {purpose} posts")
+    if named.attempt != attempt:
+        raise Refusal(403, f"the record names attempt {named.attempt}, the pod belongs to attempt {attempt}")
+    actual_purpose = spec.get("purpose", "Train")
+    if actual_purpose != purpose:
+        raise Refusal(403, f"the run has purpose {actual_purpose}; only one of purpose {purpose} posts this")
