@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Digest, Duration, Label, Model, NotInput, cel, list_map, validations
+from .margin import Margin, margin_schema
 from .metrics import MAXIMIZED, METRICS, MINIMIZED, Goal, OneOf, words
 
 Column = Annotated[str, Field(min_length=1, max_length=128)]
@@ -117,9 +118,10 @@ class Metric(Model):
 class ChampionComparison(Model):
     """How a version is compared with the one that serves: on the same holdout rows, by the first metric, paired."""
 
-    margin: Annotated[float, Field(ge=0, le=1)] = 0.005
-    """By how much a version may be worse at most, in the metric's unit. It passes when the 95 % interval of the
-    difference lies above -margin (non-inferiority)."""
+    margin: Annotated[Margin, margin_schema(minimum=0)] = Margin(0.005)
+    """By how much a version may be worse at most: a number in the metric's unit, or a percentage of the absolute value
+    of the version that serves, such as `5%`. It passes when the 95 % interval of the difference lies above -margin
+    (non-inferiority)."""
 
 
 class Evaluation(Model):

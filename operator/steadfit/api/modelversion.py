@@ -227,8 +227,8 @@ class Gate(Model):
     verdict: GateVerdict
     """Pass: not worse than the champion beyond the margin. Fail: not shown to be as good. NoData: could not be
     compared. Bootstrap: there was no champion."""
-    margin: float
-    """By how much it may be worse."""
+    margin: float | None = None
+    """By how much it may be worse, in the metric's unit; absent while a percentage has nothing to be taken of."""
     message: Annotated[str, Field(max_length=1024)]
     """The verdict in a sentence, with both values."""
 

@@ -89,7 +89,7 @@ class Quality(MonitorKind):
         "json_schema_extra": validations(
             cel("has(self.min) != has(self.max)", "a quality monitor needs a condition: set min or max"),
             cel(
-                f"has(self.min) == (self.metric in {_BETTER_WHEN_LARGER})",
+                f"has(self.min) == (self.metric in {list(MAXIMIZED)})",
                 f"{words(_BETTER_WHEN_LARGER)} are better when larger (set min);"
                 " the others are better when smaller (set max)",
             ),

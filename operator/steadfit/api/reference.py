@@ -107,6 +107,8 @@ def _type(schema: Schema) -> str:
         return f"list of {_type(schema['items'])}"
     if schema.get("format") == "date-time":
         return "time"
+    if "type" not in schema and "pattern" in schema:
+        return "number or percentage"
     return str(schema.get("type", "any value"))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Duration, Label, Model, ObjectName, cel, list_map, validations
+from .margin import Margin, margin_schema
 from .metrics import COMPARED, OneOf, words
 from .monitor import Query
 
@@ -86,8 +87,9 @@ class Traffic(Model):
 class ErrorRateComparison(Model):
     """The share of requests that the server failed (5xx)."""
 
-    margin: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    """By how much the candidate's share may be larger."""
+    margin: Annotated[Margin, margin_schema(exclusiveMinimum=0, exclusiveMaximum=1)] = Margin(0.01)
+    """By how much the candidate's share may be larger: a share of the requests, or a percentage of the champion's
+    share, such as `20%`."""
 
 
 class LatencyComparison(Model):
@@ -95,8 +97,9 @@ class LatencyComparison(Model):
 
     max: Duration = "250ms"
     """The bound; it counts as the next one of the histogram's."""
-    margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """By how much the candidate's share may be larger."""
+    margin: Annotated[Margin, margin_schema(exclusiveMinimum=0, exclusiveMaximum=1)] = Margin(0.05)
+    """By how much the candidate's share may be larger: a share of the requests, or a percentage of the champion's
+    share, such as `20%`."""
 
 
 _NOT_COMPARED = (
@@ -110,8 +113,9 @@ class QualityComparison(Model):
 
     metric: Annotated[str, OneOf(COMPARED, _NOT_COMPARED)]
     """A metric that is a mean over answers, so that it can be tested while they come in."""
-    margin: Annotated[float, Field(gt=0)] = 0.02
-    """By how much the candidate may be worse, in the metric's unit."""
+    margin: Annotated[Margin, margin_schema(exclusiveMinimum=0)] = Margin(0.02)
+    """By how much the candidate may be worse: a number in the metric's unit, or a percentage of the champion's value,
+    such as `5%`."""
 
 
 class AnalysisMetric(Model):

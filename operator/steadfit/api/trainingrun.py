@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, WithJsonSchema
 
 from .base import AGE, IMMUTABLE, Definition, Digest, Model, Object, PrinterColumn, Status, cel, validations
+from .margin import Margin, margin_schema
 from .run import Cause, FailureRecord, RunPhase
 from .runinputs import RunInputs
 
@@ -41,8 +42,9 @@ class EvaluateInputs(Model):
     """The ModelDeployment whose captured rows they are."""
     metric: Annotated[str, Field(max_length=64)]
     """Metric that the versions are compared by."""
-    margin: float
-    """Smallest difference that counts as better."""
+    margin: Annotated[Margin, margin_schema(minimum=0)]
+    """Smallest difference that counts as better: a number in the metric's unit, or a percentage of the value of the
+    version that serves."""
     live: EvaluatedVersion
     """The version that serves."""
     last_good: EvaluatedVersion | None = None

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
+from steadfit.api.strategy import AnalysisMetric
 
 from tests.demo.calendar import FEED_ENDS, LEARNED, WHOLE, played
 from tests.demo.offline import recipe
@@ -32,7 +33,7 @@ def main() -> int:
         print(f"{at:6.2f}  {text}")
     _months(loop)
     _course()
-    _misread(loop.margin)
+    _misread(loop.metric)
     return 0
 
 
@@ -93,7 +94,7 @@ def _course() -> None:
         print(f"| {at:.2f} | " + " | ".join(cells) + " |")
 
 
-def _misread(margin: float) -> None:
+def _misread(metric: AnalysisMetric) -> None:
     good = version(_of(range(1, 7)))
     bad = version(_of(range(FEED_ENDS - 5, FEED_ENDS + 1)), celsius=True)
     found = bad.beside(good)
@@ -107,14 +108,14 @@ def _misread(margin: float) -> None:
         brier = bad.squared[half].mean() - good.squared[half].mean()
         accuracy = bad.right[half].mean() - good.right[half].mean()
         auc = roc_auc_score(late, bad.scores[half]) - roc_auc_score(late, good.scores[half])
-        print(f"| {at} | {brier:+.3f} | {accuracy:+.3f} | {auc:+.3f} | {_until_found(bad, good, at, margin)} |")
+        print(f"| {at} | {brier:+.3f} | {accuracy:+.3f} | {auc:+.3f} | {_until_found(bad, good, at, metric)} |")
 
 
-def _until_found(bad: Version, good: Version, since: float, margin: float) -> str:
+def _until_found(bad: Version, good: Version, since: float, metric: AnalysisMetric) -> str:
     chosen = np.random.default_rng(3).random(len(traffic().at)) < 1 / 3
     new, live = Arm(bad, chosen), Arm(good, ~chosen)
     for seconds in range(15, 301, 5):
-        found = look(new, live, since, since + seconds / 100, margin)
+        found = look(new, live, since, since + seconds / 100, metric)
         if found is not None and found[1] == "Fail":
             requests = int((traffic().between(since, since + seconds / 100) & chosen).sum())
             return f"{seconds} s, {requests:,} of its answers"

@@ -14,10 +14,13 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 from steadfit.api.base import parse_duration
+from steadfit.api.margin import Margin
 from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.strategy import AnalysisMetric
 from steadfit.core.monitors import thresholds
-from steadfit.core.serving.rollout import msprt
+from steadfit.core.serving.rollout import analysis
 from steadfit.core.serving.rollout.stratified_difference import Slice, pair
+from steadfit.core.types import Compared
 
 from tests.demo.calendar import COMMIT, FEED_ENDS, LEARNED, REVERT
 from tests.demo.offline import EXAMPLE, recipe
@@ -83,7 +86,7 @@ class Loop:
         spec = ModelDeployment.model_validate(yaml.safe_load((EXAMPLE / "model-deployment.yaml").read_text())).spec
         self._drift = next(each for each in spec.monitors if each.drift)
         self._quality = next(each for each in spec.monitors if each.action == "Recover")
-        self.margin = next(each.quality.margin for each in spec.analysis.metrics if each.quality)
+        self.metric = next(each for each in spec.analysis.metrics if each.quality)
         self._shares = [1 / 3, 1 / 2]
         self._chance = np.random.default_rng(self.pace.seed)
         self._live, self._last = version(_months(LEARNED)), cast(Version | None, None)
@@ -129,7 +132,7 @@ class Loop:
         if trial is None or now <= trial.since:
             return
         mine, theirs = (Arm(each, self._requests_of(each)) for each in (trial.version, self._live))
-        found = look(mine, theirs, trial.since, now, self.margin)
+        found = look(mine, theirs, trial.since, now, self.metric)
         if found is None:
             return
         harm, word = found
@@ -200,7 +203,7 @@ class Loop:
 
     def _gate(self, now: float, new: Version) -> None:
         found = new.beside(self._live)
-        passed = found.lower > -recipe()["evaluation"]["champion"]["margin"]
+        passed = found.lower > -Margin.parse(recipe()["evaluation"]["champion"]["margin"]).of(found.value)
         interval = f"{found.difference:+.3f} [{found.lower:+.3f}, {found.upper:+.3f}]"
         self._tell(now, f"v{self.runs} beside v{self._number}: {interval}, {'passes' if passed else 'refused'}")
         self._ready_at = max(self._ready_at, now + parse_duration(COOLDOWN).total_seconds() / SECONDS)
@@ -217,7 +220,7 @@ class Arm:
     requests: Chosen
 
 
-def look(new: Arm, champion: Arm, since: float, now: float, margin: float) -> tuple[float, str] | None:
+def look(new: Arm, champion: Arm, since: float, now: float, metric: AnalysisMetric) -> tuple[float, str] | None:
     """Return the harm by the Brier score and what the analysis makes of it; None before the first slice."""
     elapsed = (now - since) * SECONDS
     length = max(SLICE, math.ceil(elapsed / MOST_SLICES))
@@ -236,9 +239,8 @@ def look(new: Arm, champion: Arm, since: float, now: float, margin: float) -> tu
     )
     if found is None:
         return None
-    return found.difference, msprt.sequential_test(
-        found.difference, found.candidate.variance + found.champion.variance, margin
-    ).word
+    both = Compared(candidate=found.candidate, champion=found.champion, difference=found.difference)
+    return found.difference, analysis.compare(metric, both, found.candidate, found.champion).word
 
 
 def _months(months: range | tuple[int, ...]) -> tuple[Part, ...]:

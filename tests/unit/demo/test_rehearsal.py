@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from steadfit.api.strategy import AnalysisMetric
 
 from tests.demo.rehearsal import loop
 from tests.demo.rehearsal.traffic import Part, Traffic, lake
@@ -37,8 +38,9 @@ def test_a_version_whose_answers_are_worse_fails_and_one_whose_are_better_passes
     even = np.arange(requests) % 2 == 0
     new = loop.Arm(Answered(0.3 + error, requests), even)  # type: ignore[arg-type]
     champion = loop.Arm(Answered(0.3, requests), ~even)  # type: ignore[arg-type]
-    found = loop.look(new, champion, 9.0, 9.9, 0.04)
+    metric = AnalysisMetric.model_validate({"name": "m", "quality": {"metric": "brier_score", "margin": 0.04}})
+    found = loop.look(new, champion, 9.0, 9.9, metric)
     assert found is not None
     assert found[0] == pytest.approx(error, abs=0.02)
     assert found[1] == word
-    assert loop.look(new, champion, 9.0, 9.1, 0.04) is None
+    assert loop.look(new, champion, 9.0, 9.1, metric) is None

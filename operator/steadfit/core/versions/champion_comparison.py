@@ -1,7 +1,8 @@
 """The comparison with the champion, judged by the margin of the recipe as it is now: non-inferiority.
 
 A version passes when the whole 95 % interval of the difference lies above -margin, so noise alone neither passes nor
-is taken for a win. What could not be compared is NoData, which is never a win; no champion at all is named Bootstrap.
+counts as a win. A version that could not be compared has the verdict NoData, which is never a win; without any champion
+the verdict is Bootstrap.
 """
 
 from __future__ import annotations
@@ -12,41 +13,45 @@ from steadfit.core.text import cut, difference_text
 
 
 def judge(result: EvaluationResult, evaluation: Evaluation) -> Gate:
-    """Return how a version did against the champion."""
-    margin, champion = evaluation.champion.margin, result.champion
+    """Return the verdict on a version beside the champion."""
+    champion = result.champion
     if champion is None:
-        return _gate("Bootstrap", margin, "no version served or was verified when it was made: nothing to compare with")
+        return _gate(
+            "Bootstrap", evaluation, "no version served or was verified when it was made: nothing to compare with"
+        )
     missing = _missing(champion, evaluation)
     if missing:
-        return _gate("NoData", margin, f"was not compared with {champion.version}: {missing}")
-    lower = champion.lower if champion.lower is not None else float("-inf")
-    passed = lower > -margin
-    return _gate("Pass" if passed else "Fail", margin, _words(champion, evaluation, passed))
+        return _gate("NoData", evaluation, f"was not compared with {champion.version}: {missing}")
+    value, lower = champion.value or 0.0, champion.lower if champion.lower is not None else float("-inf")
+    passed = lower > -evaluation.champion.margin.of(value)
+    return _gate("Pass" if passed else "Fail", evaluation, _message(champion, evaluation, passed), value)
 
 
 def _missing(champion: ChampionResult, evaluation: Evaluation) -> str | None:
-    """Return why the comparison says nothing, or None when it does."""
+    """Return why there is no comparison, or None when there is one."""
     if champion.reason:
         return champion.reason
     if None in (champion.value, champion.difference, champion.lower, champion.upper):
         return "the record does not hold the numbers"
-    asked = evaluation.metrics[0].name
-    if champion.metric != asked:
-        return f"they were compared by {champion.metric}, and the recipe's first metric is {asked} by now"
+    first = evaluation.metrics[0].name
+    if champion.metric != first:
+        return f"they were compared by {champion.metric}, and the recipe's first metric is {first} by now"
     return None
 
 
-def _words(champion: ChampionResult, evaluation: Evaluation, passed: bool) -> str:
+def _message(champion: ChampionResult, evaluation: Evaluation, passed: bool) -> str:
     value, difference = champion.value or 0.0, champion.difference or 0.0
     much, interval = difference_text(difference, champion.lower or 0.0, champion.upper or 0.0)
     own = value + difference if evaluation.metrics[0].goal == "Maximize" else value - difference
     how = "not worse" if passed else "not shown to be as good"
     return (
         f"{champion.metric} {own:.4g} against {value:.4g} of {champion.version} on the same {champion.rows} rows"
-        f" is {how} by the margin {evaluation.champion.margin:g}"
+        f" is {how} by the margin {evaluation.champion.margin.text(value)}"
         f" ({much}, {interval}, {champion.method})"
     )
 
 
-def _gate(verdict: GateVerdict, margin: float, message: str) -> Gate:
-    return Gate(verdict=verdict, margin=margin, message=cut(message))
+def _gate(verdict: GateVerdict, evaluation: Evaluation, message: str, reference: float | None = None) -> Gate:
+    margin = evaluation.champion.margin
+    known = reference is not None or not margin.relative
+    return Gate(verdict=verdict, margin=margin.of(reference or 0.0) if known else None, message=cut(message))

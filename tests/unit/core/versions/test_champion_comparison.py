@@ -25,7 +25,7 @@ def compared(**changes: Any) -> JSON:
     return {**named, **numbers, **changes}
 
 
-def asked(margin: float = 0.005, metric: str = "roc_auc", goal: str = "Maximize", **changes: Any) -> JSON:
+def asked(margin: float | str = 0.005, metric: str = "roc_auc", goal: str = "Maximize", **changes: Any) -> JSON:
     metrics = [{"name": metric, "goal": goal, "threshold": 0.6 if goal == "Maximize" else 1.0}]
     holdout = {"by": "Hash", "column": "id"}
     return {"target": "late", "holdout": holdout, "metrics": metrics, "champion": {"margin": margin}, **changes}
@@ -53,6 +53,44 @@ def test_a_version_passes_when_the_whole_interval_lies_above_the_margin(
     lower: float, margin: float, expected: str
 ) -> None:
     assert verdict(compared(lower=lower), margin=margin)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "lower", "margin", "expected"),
+    [
+        ("mae", 1000.0, -49.0, "5%", "Pass"),
+        ("mae", 1000.0, -51.0, "5%", "Fail"),
+        ("mae", 1000.0, -51.0, 50, "Fail"),
+        ("mae", 1000.0, -49.0, 50, "Pass"),
+        ("r2", -0.4, -0.019, "5%", "Pass"),
+        ("r2", -0.4, -0.021, "5%", "Fail"),
+        ("r2", 0.0, -0.001, "5%", "Fail"),
+        ("r2", 0.0, 0.001, "5%", "Pass"),
+    ],
+)
+def test_a_relative_margin_is_taken_of_the_champions_value_whatever_its_sign(
+    metric: str, value: float, lower: float, margin: float | str, expected: str
+) -> None:
+    champion = compared(metric=metric, value=value, lower=lower, difference=0.0, upper=100.0)
+    goal = "Maximize" if metric == "r2" else "Minimize"
+    assert verdict(champion, margin=margin, metric=metric, goal=goal)[0] == expected
+
+
+def test_the_sentence_names_a_relative_margin_and_what_it_comes_to() -> None:
+    champion = compared(metric="mae", value=1000.0, difference=-20.0, lower=-30.0, upper=-10.0)
+    assert verdict(champion, margin="5%", metric="mae", goal="Minimize")[1].startswith(
+        "mae 1020 against 1000 of orders-v1 on the same 4000 rows is not worse by the margin 5% = 50 (worse by 20,"
+    )
+
+
+def test_the_gate_keeps_what_a_relative_margin_comes_to_and_nothing_without_a_champion() -> None:
+    evaluation = Evaluation.model_validate(asked(margin="5%"))
+    result = EvaluationResult.model_validate({"champion": compared(value=0.8)})
+    assert champion_comparison.judge(result, evaluation).margin == pytest.approx(0.04)
+    assert champion_comparison.judge(EvaluationResult(), evaluation).margin is None
+    lost = EvaluationResult.model_validate({"champion": compared(value=None, reason="it is gone")})
+    assert champion_comparison.judge(lost, evaluation).margin is None
+    assert champion_comparison.judge(EvaluationResult(), Evaluation.model_validate(asked())).margin == 0.005
 
 
 def test_a_point_estimate_that_is_better_does_not_pass_when_the_interval_is_wide() -> None:

@@ -37,12 +37,12 @@ def of_run(run: TrainingRun) -> VerdictMessage | None:
     captured = run.spec.data[0].captured
     rows = f"on {outcome.rows:,} labelled rows" + (f" of the last {captured.window}" if captured else "")
     is_now = f"{rows} {inputs.metric} is {live:.4g}"
-    number, margin = inputs.last_good.number, inputs.margin
-    if difference < margin or difference <= 0:
+    number, margin = inputs.last_good.number, inputs.margin.text(live)
+    if difference < inputs.margin.of(live) or difference <= 0:
         beyond = f"not better than {live:.4g}" if difference <= 0 else "not better beyond the margin"
         return (
             "ConceptDrift",
-            f"the world moved: {is_now}, version {number} would have {good:.4g}, {beyond} (margin {margin:g})",
+            f"the world moved: {is_now}, version {number} would have {good:.4g}, {beyond} (margin {margin})",
         )
     if lower <= 0:
         return (
@@ -52,5 +52,5 @@ def of_run(run: TrainingRun) -> VerdictMessage | None:
         )
     return (
         "ModelWorse",
-        f"version {inputs.live.number} is worse: {is_now}, version {number} has {good:.4g} (margin {margin:g})",
+        f"version {inputs.live.number} is worse: {is_now}, version {number} has {good:.4g} (margin {margin})",
     )

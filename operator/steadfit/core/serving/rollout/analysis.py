@@ -19,11 +19,15 @@ from steadfit.core.text import cut
 from steadfit.core.types import Arm, Compared
 
 from . import analysis_messages as messages
-from .msprt import SequentialResult, sequential_test
+from .msprt import SequentialResult, Tolerance, sequential_test
 
 FEWEST_EVENTS = 5
 """Failed, late or wrong answers that a candidate must have given to be found worse by them: with fewer, the normal
 approximation does not hold."""
+SHARE_SCALE = 0.01
+"""Smallest scale of the test of shares by a relative margin: a champion that has failed nothing yet leaves a margin of
+0, and a candidate that fails half of the time is found all the same."""
+SMALLEST_SCALE = 1e-6
 NOT_MEASURED = Compared(reason="not measured yet", code="NotMeasured")
 
 Outcome = Literal["Pass", "Fail", "Undecided"]
@@ -134,18 +138,37 @@ def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: A
 
 def compare(metric: AnalysisMetric, compared: Compared, candidate: Arm, champion: Arm) -> SequentialResult:
     """Return what the two arms of a comparison say."""
-    maximized = metric.quality is not None and METRICS[metric.quality.metric].goal == "Maximize"
+    maximized = _maximized(metric)
     difference = compared.difference if compared.difference is not None else candidate.mean - champion.mean
     found = sequential_test(
         -difference if maximized else difference,
         candidate.variance + champion.variance,
-        messages.margin(metric),
+        tolerance(metric, candidate, champion),
     )
     if found.word == "Fail" and messages.is_share(metric):
         share = 1 - candidate.mean if maximized else candidate.mean
         if share * candidate.count < FEWEST_EVENTS:
             return SequentialResult("Inconclusive", found.ratio, found.upper)
     return found
+
+
+def tolerance(metric: AnalysisMetric, candidate: Arm, champion: Arm) -> Tolerance:
+    """Return by how much the candidate may be worse.
+
+    A percentage is of the champion's mean so far. What is tested is the candidate's mean less the champion's with the
+    margin, whose variance has the square of 1 plus the percentage; 1 less it where larger is better.
+    """
+    margin, variance = messages.margin(metric), candidate.variance + champion.variance
+    if not margin.relative:
+        return Tolerance.fixed(margin.amount, variance)
+    part = -margin.amount / 100 if _maximized(metric) else margin.amount / 100
+    allowed = margin.of(champion.mean)
+    least = SHARE_SCALE if messages.is_share(metric) else SMALLEST_SCALE
+    return Tolerance(allowed, max(allowed, least), candidate.variance + (1 + part) ** 2 * champion.variance)
+
+
+def _maximized(metric: AnalysisMetric) -> bool:
+    return metric.quality is not None and METRICS[metric.quality.metric].goal == "Maximize"
 
 
 def _kept(before: Verdict | None, now: Verdict) -> Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from steadfit.api.margin import Margin
 from steadfit.api.metrics import METRICS
 from steadfit.api.monitor import Query
 from steadfit.api.rollout import Verdict
@@ -13,7 +14,7 @@ from steadfit.core.types import Arm
 from .msprt import SequentialResult
 
 
-def margin(metric: AnalysisMetric) -> float:
+def margin(metric: AnalysisMetric) -> Margin:
     """Return by how much the candidate may be worse."""
     kind = metric.error_rate or metric.latency or metric.quality
     if kind is None:
@@ -41,7 +42,7 @@ def condition(query: Query, value: float) -> str:
 def comparison(metric: AnalysisMetric, candidate: Arm, champion: Arm, found: SequentialResult) -> str:
     """Return both arms and what they say: `candidate 4.1 % of 812, champion 1.0 % of 2,410: worse (…)`."""
     arms = f"candidate {_amount(metric, candidate)}, champion {_amount(metric, champion)}"
-    bound = _number(metric, margin(metric))
+    bound = _bound(metric, champion)
     if found.word == "Fail":
         return f"{arms}: worse (likelihood ratio {_ratio(found.ratio)})"
     if found.word == "Pass":
@@ -53,6 +54,13 @@ def message(verdict: Verdict) -> str:
     """Return a verdict as a part of a sentence."""
     said = f": {verdict.message}" if verdict.message else ""
     return f"{verdict.name} {verdict.verdict}{said}"
+
+
+def _bound(metric: AnalysisMetric, champion: Arm) -> str:
+    """Return the margin: `1 %`, or `20% of the champion's, 0.2 %`."""
+    asked = margin(metric)
+    number = _number(metric, asked.of(champion.mean))
+    return f"{asked.written()} of the champion's, {number}" if asked.relative else number
 
 
 def _amount(metric: AnalysisMetric, arm: Arm) -> str:

@@ -97,7 +97,8 @@ def test_the_run_evaluates_live_and_last_good_on_the_captured_rows_of_the_monito
     assert (inputs.live.version, inputs.live.digest) == ("flights-v2", digest(2))
     assert inputs.last_good is not None
     assert (inputs.last_good.version, inputs.last_good.digest) == ("flights-v1", digest(1))
-    assert (inputs.deployment, inputs.metric, inputs.margin, inputs.min_rows) == ("flights", "brier_score", 0.005, 500)
+    assert (inputs.deployment, inputs.metric, inputs.min_rows) == ("flights", "brier_score", 500)
+    assert inputs.margin.written() == 0.005
     assert [source.captured.window for source in run.spec.data if source.captured] == ["1h"]
     assert (run.spec.purpose, run.spec.cause.type, run.spec.cause.monitor) == ("Evaluate", "Monitor", "flights/quality")
     assert run.metadata.labels[names.MODEL_DEPLOYMENT] == "flights"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from steadfit.api.margin import Margin
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core.serving.recovery.diagnosis_verdict import of_run
 
@@ -83,10 +84,24 @@ def test_the_last_good_version_is_better_by_the_margin_and_not_by_chance_or_the_
 def test_without_a_margin_two_equal_versions_are_no_reason_to_go_back() -> None:
     equal = run(outcome(0.0, 0.0))
     assert equal.spec.evaluate is not None
-    inputs = equal.spec.evaluate.model_copy(update={"margin": 0.0})
+    inputs = equal.spec.evaluate.model_copy(update={"margin": Margin(0.0)})
     found = of_run(equal.model_copy(update={"spec": equal.spec.model_copy(update={"evaluate": inputs})}))
     assert found is not None
     assert found[0] == "ConceptDrift"
+
+
+@pytest.mark.parametrize(
+    ("percentage", "verdict", "margin"),
+    [("10%", "ModelWorse", "10% = 0.0241"), ("20%", "ConceptDrift", "20% = 0.0482")],
+)
+def test_a_relative_margin_is_taken_of_the_value_of_what_serves(percentage: str, verdict: str, margin: str) -> None:
+    better = run(outcome(0.043, 0.031))
+    assert better.spec.evaluate is not None
+    inputs = better.spec.evaluate.model_copy(update={"margin": Margin.parse(percentage)})
+    found = of_run(better.model_copy(update={"spec": better.spec.model_copy(update={"evaluate": inputs})}))
+    assert found is not None
+    assert found[0] == verdict
+    assert found[1].endswith(f"(margin {margin})")
 
 
 @pytest.mark.parametrize(

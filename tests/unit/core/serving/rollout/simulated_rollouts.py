@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from steadfit.core.serving.rollout import msprt, stratified_difference
+from steadfit.core.serving.rollout import analysis, msprt, stratified_difference
 
 LOOKS = 30
 NEVER = 10_000
@@ -39,6 +39,8 @@ class Looked:
 
     harm: Array
     variance: Array
+    champion: Array
+    champion_variance: Array
     enough: NDArray[np.bool_]
     events: NDArray[np.bool_]
 
@@ -59,8 +61,9 @@ def sequential_test(traffic: Traffic, number: int, most: int = 30) -> Looked:
     sums = [part.sum(1) for part in (n_c, e_c, n_s, e_s)]
     c, s = np.maximum(sums[0], 1), np.maximum(sums[2], 1)
     plain = _one(sums[0], sums[1], _squares(traffic.candidate_squares, number, step)) / c
-    plain += _one(sums[2], sums[3], _squares(traffic.champion_squares, number, step)) / s
-    plain *= c * s / (c + s) / total
+    plain_s = _one(sums[2], sums[3], _squares(traffic.champion_squares, number, step)) / s
+    lost = c * s / (c + s) / total
+    plain = (plain + plain_s) * lost
     squares = ((weighted - harm[:, None] * weights) ** 2 * both).sum(1) / total**2 / plain
     freedom = np.maximum(count - 1, 1)
     part = 2 / (9 * freedom)
@@ -70,22 +73,30 @@ def sequential_test(traffic: Traffic, number: int, most: int = 30) -> Looked:
     )
     enough = (sums[0] >= LEAST) & (sums[2] >= LEAST) & (count > 0)
     events = np.ones_like(enough) if traffic.candidate_squares is not None else sums[1] >= FEWEST_EVENTS
-    return Looked(harm, plain * effect, enough, events)
+    return Looked(harm, plain * effect, sums[3] / s, plain_s * lost * effect, enough, events)
 
 
-def outcomes(traffic: Traffic, margin: float) -> tuple[Array, Array]:
-    """Return at which look each rollout was first found worse, and first let through; NEVER if it was not."""
+def outcomes(traffic: Traffic, margin: float, *, relative: bool = False) -> tuple[Array, Array]:
+    """Return at which look each rollout was first found worse, and first let through; NEVER if it was not.
+
+    A relative margin is a part of the champion's share of failures.
+    """
     rollouts, looks = traffic.candidate.shape
     failed, passed = np.full(rollouts, float(NEVER)), np.full(rollouts, float(NEVER))
-    narrow, wide = ((width * margin) ** 2 for width in (msprt.NARROW, msprt.WIDE))
     for number in range(1, looks + 1):
         found = sequential_test(traffic, number)
+        allowed, beyond = np.full(rollouts, margin), found.variance
+        if relative:
+            allowed = margin * found.champion
+            beyond = found.variance + ((1 + margin) ** 2 - 1) * found.champion_variance
+        scale = np.maximum(allowed, analysis.SHARE_SCALE) if relative else allowed
+        narrow, wide = ((width * scale) ** 2 for width in (msprt.NARROW, msprt.WIDE))
         ratio = np.logaddexp(_ratio(found, narrow), _ratio(found, wide)) - np.log(2)
-        total = found.variance + narrow
-        reach = np.log(1 / msprt.PASS_ALPHA) + 0.5 * np.log(total / found.variance)
-        upper = found.harm + np.sqrt(2 * found.variance * total / narrow * reach)
+        total = beyond + narrow
+        reach = np.log(1 / msprt.PASS_ALPHA) + 0.5 * np.log(total / beyond)
+        upper = found.harm + np.sqrt(2 * beyond * total / narrow * reach)
         fails = found.enough & found.events & (found.harm > 0) & (ratio >= np.log(1 / msprt.FAIL_ALPHA))
-        passes = found.enough & (upper < margin) & ~fails
+        passes = found.enough & (upper < allowed) & ~fails
         failed = np.where((failed == NEVER) & fails, number, failed)
         passed = np.where((passed == NEVER) & (failed == NEVER) & passes, number, passed)
     return failed, passed
@@ -151,7 +162,7 @@ def share(found: Array) -> float:
     return float(np.mean(found != NEVER))
 
 
-def _ratio(found: Looked, mixture: float) -> Array:
+def _ratio(found: Looked, mixture: Array) -> Array:
     total = found.variance + mixture
     ratio: Array = 0.5 * np.log(found.variance / total) + found.harm**2 * mixture / (2 * found.variance * total)
     return ratio

@@ -9,7 +9,7 @@ import pytest
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.rollout import Candidate, Verdict
 from steadfit.core.monitors import condition as monitors_condition
-from steadfit.core.serving.rollout.analysis import Finding, judge, standing
+from steadfit.core.serving.rollout.analysis import Finding, judge, standing, tolerance
 from steadfit.core.types import Arm, Compared
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,6 +83,56 @@ def test_what_is_neither_is_inconclusive() -> None:
     one = verdict(ERRORS, OPEN)
     assert one.verdict == "Inconclusive"
     assert one.message.endswith("not known yet whether it is worse by more than 1 %")
+
+
+def relative(metric: dict[str, Any], percentage: str) -> dict[str, Any]:
+    """Return the metric with a margin in per cent of the champion's value."""
+    kind = next(name for name in metric if name != "name")
+    return {**metric, kind: {**metric[kind], "margin": percentage}}
+
+
+@pytest.mark.parametrize(
+    ("metric", "mine", "theirs", "percentage", "word"),
+    [
+        (ERRORS, Arm(9000, 0.11, 1e-8), Arm(9000, 0.1, 1e-8), "20%", "Fail"),
+        (ERRORS, Arm(9000, 0.1, 1e-6), Arm(9000, 0.1, 1e-6), "20%", "Pass"),
+        (ERRORS, Arm(9000, 0.1, 1e-6), Arm(9000, 0.1, 1e-6), "1%", "Inconclusive"),
+        (RIGHT, Arm(9000, 0.8, 1e-6), Arm(9000, 0.8, 1e-6), "2%", "Pass"),
+        (BRIER, Arm(9000, 2000, 25.0), Arm(9000, 2000, 25.0), "2%", "Pass"),
+        (BRIER, Arm(9000, 2000, 25.0), Arm(9000, 2000, 25.0), "0.2%", "Inconclusive"),
+    ],
+)
+def test_a_relative_margin_is_taken_of_the_champions_mean(
+    metric: dict[str, Any], mine: Arm, theirs: Arm, percentage: str, word: str
+) -> None:
+    assert verdict(relative(metric, percentage), Compared("q", mine, theirs)).verdict == word
+
+
+def test_a_relative_margin_of_nothing_lets_only_a_better_candidate_pass_and_still_finds_a_broken_one() -> None:
+    none = Arm(3000, 0.0, 1e-7)
+    by_a_fifth = relative(ERRORS, "20%")
+    assert verdict(by_a_fifth, Compared("q", Arm(3000, 0.0, 1e-7), none)).verdict == "Inconclusive"
+    assert verdict(by_a_fifth, Compared("q", Arm(3000, 0.5, 1e-4), none)).verdict == "Fail"
+    perfect = Compared("q", Arm(3000, 0.0, 1e-7), Arm(3000, 0.0, 1e-7))
+    assert verdict(relative(BRIER, "5%"), perfect).verdict == "Inconclusive"
+
+
+def test_the_uncertainty_of_the_champions_mean_counts_in_a_relative_margin() -> None:
+    (metric,) = deployment(relative(ERRORS, "100%")).spec.analysis.metrics
+    found = tolerance(metric, Arm(900, 0.05, 2e-6), Arm(900, 0.05, 1e-6))
+    assert (found.margin, found.scale) == (0.05, 0.05)
+    assert found.variance == pytest.approx(2e-6 + 4 * 1e-6)
+    (metric,) = deployment(relative(RIGHT, "50%")).spec.analysis.metrics
+    assert tolerance(metric, Arm(900, 0.8, 2e-6), Arm(900, 0.8, 1e-6)).variance == pytest.approx(2e-6 + 0.25e-6)
+    (metric,) = deployment(ERRORS).spec.analysis.metrics
+    assert tolerance(metric, Arm(900, 0.05, 2e-6), Arm(900, 0.05, 1e-6)).variance == pytest.approx(3e-6)
+
+
+def test_the_sentence_names_a_relative_margin_and_what_it_comes_to() -> None:
+    equal = Compared("q", Arm(9000, 0.1, 1e-6), Arm(9000, 0.1, 1e-6))
+    assert verdict(relative(ERRORS, "20%"), equal).message == (
+        "candidate 10 % of 9,000, champion 10 % of 9,000: not worse by more than 20% of the champion's, 2 %"
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from steadfit.core.serving.rollout.msprt import FAIL_ALPHA, sequential_test
+from steadfit.core.serving.rollout.msprt import FAIL_ALPHA, SequentialResult, Tolerance, sequential_test
 from steadfit.core.serving.rollout.stratified_difference import (
     BOUND,
     FEWEST,
@@ -14,6 +14,10 @@ from steadfit.core.serving.rollout.stratified_difference import (
     pair,
     share_variance,
 )
+
+
+def looked(harm: float, variance: float) -> SequentialResult:
+    return sequential_test(harm, variance, Tolerance.fixed(0.01, variance))
 
 
 def ratio(harm: float, variance: float, width: float) -> float:
@@ -29,13 +33,13 @@ def ratio(harm: float, variance: float, width: float) -> float:
 
 
 def test_the_ratio_is_that_of_a_mixture_of_differences() -> None:
-    found = sequential_test(0.02, 0.006**2, 0.01)
+    found = looked(0.02, 0.006**2)
     expected = (ratio(0.02, 0.006**2, 0.02) + ratio(0.02, 0.006**2, 0.1)) / 2
     assert math.exp(found.ratio) == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_upper_end_is_the_largest_harm_that_is_not_ruled_out() -> None:
-    found = sequential_test(0.001, 0.004**2, 0.01)
+    found = looked(0.001, 0.004**2)
     assert ratio(found.upper - 0.001, 0.004**2, 0.02) == pytest.approx(20, rel=1e-3)
 
 
@@ -53,11 +57,11 @@ def test_the_upper_end_is_the_largest_harm_that_is_not_ruled_out() -> None:
     ],
 )
 def test_a_harm_passes_fails_or_stays_open(harm: float, spread: float, word: str) -> None:
-    assert sequential_test(harm, spread**2, 0.01).word == word
+    assert looked(harm, spread**2).word == word
 
 
 def test_being_better_is_never_a_failure() -> None:
-    found = sequential_test(-0.2, 0.01**2, 0.01)
+    found = looked(-0.2, 0.01**2)
     assert found.ratio > math.log(1 / FAIL_ALPHA)
     assert found.word == "Pass"
 
@@ -69,8 +73,8 @@ def test_no_error_seen_is_not_none_possible() -> None:
 
 
 def test_no_spread_at_all_is_no_error() -> None:
-    assert sequential_test(0.0, 0.0, 0.01).word == "Pass"
-    assert sequential_test(1.0, 0.0, 0.01).word == "Fail"
+    assert looked(0.0, 0.0).word == "Pass"
+    assert looked(1.0, 0.0).word == "Fail"
 
 
 def slices(*rates: tuple[float, float], count: float = 100) -> list[Slice]:
@@ -119,3 +123,20 @@ def test_slices_of_one_arm_alone_count_for_its_mean_and_not_for_the_difference()
     assert found is not None
     assert found.champion.count == 400
     assert found.difference == pytest.approx(0)
+
+
+def test_the_scale_changes_how_soon_a_harm_is_found_and_not_how_large_it_may_be() -> None:
+    near = sequential_test(0.001, 0.0027**2, Tolerance(0.01, 0.01, 0.0027**2))
+    far = sequential_test(0.001, 0.0027**2, Tolerance(0.01, 0.1, 0.0027**2))
+    assert near.word == "Pass"
+    assert far.word == "Inconclusive", "a wider mixture reaches further"
+    assert sequential_test(0.3, 0.02**2, Tolerance(0.0, 0.01, 0.02**2)).word == "Fail"
+    assert sequential_test(-0.3, 0.02**2, Tolerance(0.0, 0.01, 0.02**2)).word == "Pass"
+
+
+def test_a_margin_that_is_an_estimate_makes_passing_harder_and_failing_neither() -> None:
+    exact, estimated = (
+        sequential_test(0.001, 0.0025**2, Tolerance(0.01, 0.01, part * 0.0025**2)) for part in (1.0, 2.0)
+    )
+    assert exact.upper < 0.01 < estimated.upper
+    assert exact.ratio == estimated.ratio

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from steadfit.api.strategy import AnalysisMetric
 from steadfit.core.serving.rollout import stratified_difference
-from steadfit.core.serving.rollout.msprt import sequential_test
+from steadfit.core.serving.rollout.analysis import compare
+from steadfit.core.serving.rollout.msprt import Tolerance, sequential_test
 from steadfit.core.serving.rollout.stratified_difference import Slice, pair, share_variance
+from steadfit.core.types import Arm, Compared
 
 from . import simulated_rollouts
 from .simulated_rollouts import Traffic, brier, connections, independent, outcomes, share
@@ -30,7 +33,26 @@ def test_the_simulation_finds_what_the_operator_does() -> None:
     for number in range(1, simulated_rollouts.LOOKS + 1):
         found = simulated_rollouts.sequential_test(traffic, number)
         for index in range(40):
-            word = sequential_test(float(found.harm[index]), float(found.variance[index]), MARGIN).word
+            variance = float(found.variance[index])
+            word = sequential_test(float(found.harm[index]), variance, Tolerance.fixed(MARGIN, variance)).word
+            if found.enough[index] and found.events[index] and number <= min(failed[index], passed[index]):
+                assert (word == "Fail") == (failed[index] == number)
+                assert (word == "Pass") == (passed[index] == number)
+
+
+def test_the_simulation_of_a_relative_margin_finds_what_the_operator_does() -> None:
+    metric = AnalysisMetric.model_validate({"name": "errors", "errorRate": {"margin": "50%"}})
+    traffic = independent(rng(), 40, 600, 3, 0.06, 0.05)
+    failed, passed = outcomes(traffic, 0.5, relative=True)
+    assert len({*failed, *passed}) > 5
+    for number in (3, 9, 17, 30):
+        found = simulated_rollouts.sequential_test(traffic, number)
+        counts = traffic.candidate[:, :number].sum(1), traffic.champion[:, :number].sum(1)
+        for index in range(40):
+            champion = Arm(counts[1][index], float(found.champion[index]), float(found.champion_variance[index]))
+            mean = float(traffic.candidate_sum[index, :number].sum() / counts[0][index])
+            candidate = Arm(counts[0][index], mean, float(found.variance[index]) - champion.variance)
+            word = compare(metric, Compared(difference=float(found.harm[index])), candidate, champion).word
             if found.enough[index] and found.events[index] and number <= min(failed[index], passed[index]):
                 assert (word == "Fail") == (failed[index] == number)
                 assert (word == "Pass") == (passed[index] == number)
@@ -139,3 +161,33 @@ def test_a_candidate_that_is_worse_by_the_margin_is_hardly_ever_let_through(rate
 def test_a_candidate_that_is_worse_by_the_margin_is_hardly_ever_let_through_when_clients_keep_connections() -> None:
     _, passed = outcomes(connections(rng(), 300, 1000, 1, 50, harm=MARGIN), MARGIN)
     assert share(passed) <= 0.05
+
+
+@pytest.mark.parametrize("ratio", [1, 3, 9])
+@pytest.mark.parametrize("requests", [100, 1000])
+@pytest.mark.parametrize("rate", [0.001, 0.01, 0.05, 0.2])
+def test_an_identical_candidate_is_hardly_ever_found_worse_by_a_relative_margin(
+    rate: float, requests: int, ratio: int
+) -> None:
+    failed, _ = outcomes(independent(rng(), 400, requests, ratio, rate, rate), 0.2, relative=True)
+    assert share(failed) <= AT_MOST
+
+
+@pytest.mark.parametrize("part", [0.2, 1.0])
+@pytest.mark.parametrize("requests", [100, 1000])
+@pytest.mark.parametrize("rate", [0.001, 0.01, 0.05])
+def test_a_candidate_that_is_worse_by_a_relative_margin_is_hardly_ever_let_through(
+    rate: float, requests: int, part: float
+) -> None:
+    _, passed = outcomes(independent(rng(), 400, requests, 1, rate * (1 + part), rate), part, relative=True)
+    assert share(passed) <= 0.05
+
+
+def test_a_broken_candidate_is_found_within_two_minutes_beside_a_champion_that_fails_nothing() -> None:
+    failed, _ = outcomes(independent(rng(), 300, 100, 3, 0.50, 0.0), 0.2, relative=True)
+    assert np.max(failed) <= 8
+
+
+def test_an_identical_candidate_is_let_through_by_a_relative_margin() -> None:
+    _, passed = outcomes(independent(rng(), 300, 1000, 3, 0.05, 0.05), 0.5, relative=True)
+    assert np.median(passed) <= 15
