@@ -1,4 +1,4 @@
-"""Measurements of Steadfit's own code beside what it stands on; each prints ratios of one run."""
+"""Benchmarks of Steadfit's own code against its foundations; each prints ratios of one run."""
 
-# First: it keeps ONNX Runtime, which the benchmarks import themselves, from sending usage data.
+# Imported first, because it stops ONNX Runtime from sending usage data.
 import steadfit_server as steadfit_server

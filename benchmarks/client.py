@@ -1,8 +1,8 @@
-"""A closed-loop HTTP client that is cheap enough to measure a fast server from the other core.
+"""A closed-loop HTTP client that is cheap enough to measure a fast server from another core.
 
-Each connection sends its next request when its answer is there, so the server is never idle; latency under a
-fixed rate is the load generator's business (tests/support/load.py). A connection that the server ends with an answer is
-replaced by a new one, as a client with a pool does.
+Each connection sends its next request after the answer to the last one, so the server is never idle; the load
+generator (tests/support/load.py) measures latency at a fixed rate. A connection that the server closes after an
+answer is replaced by a new one, as in a client with a pool.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def measure(port: int, path: str, body: bytes, connections: int, seconds: float)
     Raises
     ------
     RuntimeError
-        An answer was not 200, or a connection broke: a measurement of errors means nothing.
+        An answer was not 200, or a connection broke, so the measurement is not valid.
     """
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     request = head.encode() + body
@@ -91,7 +91,7 @@ def measure(port: int, path: str, body: bytes, connections: int, seconds: float)
 
 
 def _rest(data: bytes) -> int:
-    """Return how many bytes of the answer that begins here are still to come."""
+    """Return the number of bytes of the answer that are not received yet."""
     if not data.startswith(b"HTTP/1.1 200 "):
         raise RuntimeError(f"The server answered {data[:300]!r}.")
     head, _, body = data.partition(b"\r\n\r\n")

@@ -1,12 +1,12 @@
-"""What counting, prediction tokens and the ends of connections add to a request, in one run.
+"""Measures the cost of counting, prediction tokens and bounded connections per request, in one run.
 
     uv run --all-extras python -m benchmarks.costs
 
-Each is the processor time of the server with it over that of the server without it. The two take turns in rounds of
-half a second. What else runs on the machine only ever adds to a round, so the lower quartiles of the rounds are
-compared; beside it stands the median of the ratios of neighbouring rounds, which is the same where nothing else runs.
-Connections end ten times as often here as they do by default, and a tenth of what that costs is printed: one
-in a hundred requests would drown in what two rounds differ by anyway.
+Each cost is the ratio of the processor times of the server with and without the part. The two servers take turns in
+rounds of half a second. Other processes only add time to a round, so the lower quartiles of the rounds are compared;
+the median of the ratios of neighbouring rounds is printed too, and is the same on an idle machine. Connections end
+ten times as often as by default, and a tenth of the cost is printed: the cost of one in a hundred requests would be
+less than the noise between two rounds.
 """
 
 import statistics
@@ -25,7 +25,7 @@ VARIANTS = {
     "no counting": ("--bound", "0", "--without-counting"),
     "nothing": ("--bound", "0", "--without-signals"),
 }
-# Name, with it, without it, and which part of the difference is meant.
+# Name, arguments with the part, arguments without it, and the fraction of the difference to print.
 COSTS = (
     ("ends of connections", "ends", "no ends", 0.1),
     ("counting", "no ends", "no counting", 1.0),
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def report(model: str, servers: dict[str, Server], counts: list[int]) -> None:
-    """Print what each part adds."""
+    """Print the cost of each part."""
     print(f"\n{model}, {FEATURES} features, {CONNECTIONS} connections, of the CPU time of a request without it")
     print(f"{'':20}" + "".join(f"{f'{count} rows':>28}" for count in counts))
     for title, with_it, without, part in COSTS:

@@ -1,6 +1,6 @@
-"""The least that any ASGI server of this protocol does: parse the JSON, answer JSON of the same shape.
+"""The minimal ASGI server of this protocol: parses the JSON and answers JSON of the same shape.
 
-The same uvicorn, HTTP parser and event loop as the model server, without checks, model, metrics or caps.
+The same uvicorn, HTTP parser and event loop as the model server, without checks, model, metrics or limits.
 """
 
 import sys

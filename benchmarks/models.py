@@ -1,4 +1,4 @@
-"""The artifacts that are served in the benchmark: small, made here, the same on every machine."""
+"""The artifacts of the benchmark: small, generated, the same on every machine."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def rows(count: int) -> NDArray[np.float32]:
 
 
 def estimators() -> dict[str, BaseEstimator]:
-    """Return the fitted models by name: a linear one and a forest, the two ends of what a row costs."""
+    """Return the fitted models by name: a linear one and a forest, the cheapest and the most expensive row."""
     inputs = rows(2000)
     labels = (inputs[:, 0] + inputs[:, 1] ** 2 > 1).astype(np.int64)
     linear = make_pipeline(StandardScaler(), LogisticRegression())
@@ -32,7 +32,7 @@ def estimators() -> dict[str, BaseEstimator]:
 
 
 def write_artifact(directory: Path, estimator: BaseEstimator, model_format: str) -> None:
-    """Write what a training container and publish leave: the model, its signature and the reference."""
+    """Write the files of an artifact: the model, its signature and the reference."""
     directory.mkdir(parents=True)
     if model_format == "onnx":
         graph = to_onnx(estimator, rows(1), options={"zipmap": False})

@@ -1,9 +1,9 @@
-"""The model server as it is, with a model from a directory instead of a store.
+"""The model server with a model from a directory instead of a store.
 
     <directory> [--without-signals | --without-counting] [--bound <requests per connection>] <port>
 
-What is left out is what its cost is to be measured of: `--without-signals` counting and prediction tokens,
-`--without-counting` the counting alone, `--bound 0` the ends of connections.
+The options turn parts off to measure their cost: `--without-signals` counting and prediction tokens,
+`--without-counting` only the counting, `--bound 0` the bounds on connections.
 """
 
 import os

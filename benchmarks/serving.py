@@ -1,11 +1,11 @@
-"""How much of a request is ours: the model server beside the least that HTTP and JSON cost, in one run.
+"""Compares the model server with a minimal server (HTTP and JSON only), in one run.
 
     uv run --all-extras python -m benchmarks.serving
 
-Servers take turns in short rounds, so that a change in the machine's mood meets all of them; each is one process
-on one core, the client runs on another. What counts are ratios: absolute numbers of one machine mean nothing on
-the next. The processor time of a request is the server process's own and does not depend on the client's speed. What
-its parts cost is measured by benchmarks.costs.
+Servers take turns in short rounds, so that changes of the machine's speed affect all of them; each is one process on
+one core, the client runs on another. Only ratios are compared: absolute numbers depend on the machine. The processor
+time of a request is that of the server process, and does not depend on the client's speed. benchmarks.costs measures
+the cost of parts.
 """
 
 import json
@@ -71,7 +71,7 @@ class Server:
         return [statistics.median(values) for values in zip(*self.rounds[key], strict=True)]
 
     def _cpu_seconds(self) -> float:
-        # The clock of another process, as clock_getcpuclockid(3) makes it.
+        # The CPU clock of another process, as clock_getcpuclockid(3) computes it.
         return time.clock_gettime((~self.process.pid << 3) | 2)
 
 
