@@ -1,16 +1,16 @@
-# The project's commands; `make help` lists them. Everything else is plain Python: python3 -m tests.tools.local_cluster --help
+# The project's commands; `make help` lists them. python3 -m tests.tools.local_cluster --help lists those of the local cluster.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 UP := python3 -m tests.tools.local_cluster
 PYTHON := .venv/bin/python
-# Every stage ends with a table of its slowest tests.
+# Each stage prints a table of its slowest tests at its end.
 PYTEST := $(PYTHON) -m pytest --durations=20 --durations-min=1
 
-# Set in some containers; then every subprocess of every test would compile all it imports again.
+# Some containers set this; every subprocess of every test would then compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# A cluster of the user's is neither killed nor asked for what only ours promises.
+# On a cluster of the user, skip the tests that stop the cluster and those of the local cluster's own properties.
 ifeq ($(CLUSTER),existing)
 NOT_LOCAL := tests/cluster/test_local_cluster.py
 else
@@ -22,29 +22,29 @@ endif
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sed '/^  help\t/d' | expand -t 18
 
-demo: environment cluster-up install ## A year of flights on a real cluster: train, serve, drift, retrain, canary, put back; MONTHS=3 for a short one
+demo: environment cluster-up install ## A year of flights on a real cluster: train, serve, drift, retrain, canary, roll back; MONTHS=3 for a short one
 	eval "$$($(UP) env)"; $(PYTHON) -m tests.demo
 
-test: ## Every test: formats and types beside the bring-up, then what needs no cluster, then on the cluster
+test: ## All tests: checks and bring-up in parallel, then the tests without a cluster, then the tests on it
 	$(MAKE) --jobs 2 --keep-going --output-sync=line check bring-up
 	$(MAKE) fast
 	rm -rf build/states
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster -m "not disruptive" --numprocesses 4 --dist loadgroup $(addprefix --ignore=,$(NOT_LOCAL))
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))
 
-# Every test that needs no cluster: unit, contract, simulation. Not beside the bring-up: on a fresh machine that builds
-# for minutes, and some of these are about time. The longest tests come first: a worker that is done takes from the end of
-# another one's list, so that none runs a long test while the others have nothing left.
-fast: environment
+# Not in parallel with the bring-up: it builds images for minutes on a fresh machine, and some of these tests measure
+# time. The longest tests come first: an idle worker takes tests from the end of another one's list, so no worker runs a
+# long test alone at the end.
+fast: environment ## All tests that need no cluster: unit, contract, simulation
 	$(PYTEST) tests/sim tests/contract tests/unit --numprocesses auto --dist worksteal
 
-# One recipe: its steps come one after the other.
+# One recipe, so that its steps run one after the other.
 bring-up: environment
 	$(if $(LOCAL_ONLY),$(PYTEST) $(LOCAL_ONLY))
 	$(UP) up
 	$(UP) install
 
-check: environment ## Formats, lint, types, import contracts, generated files, lock file
+check: environment ## Check formats, lint, types, import contracts, generated files and the lock file
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m mypy operator/steadfit images/artifact images/trainer images/server images/sdk images/monitoring tests
@@ -60,16 +60,16 @@ crds: environment ## Write crds/ and docs/reference/ from the typed models and t
 images: ## Build the images whose inputs changed, and push them
 	$(UP) images
 
-cluster-up: ## Bring up the local kind cluster with registry and store, or use a healthy one again
+cluster-up: ## Create the local kind cluster with registry and store; reuse a healthy one
 	$(UP) up
 
-install: ## Install the operator into the cluster: images, CRDs, manifests
+install: ## Install the operator in the cluster: images, CRDs, manifests
 	$(UP) install
 
 env: ## Print exports for a shell: eval "$(make -s env)"
 	@$(UP) env
 
-cluster-down: ## Remove the cluster and all it set up; caches stay
+cluster-down: ## Remove the cluster and everything that cluster-up created; caches stay
 	$(UP) down
 
 environment:
