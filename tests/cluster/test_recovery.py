@@ -117,7 +117,7 @@ def test_when_no_version_is_good_any_more_the_world_has_moved_and_a_run_starts(
     run = namespace.get("trainingrun", job["status"]["automaticRuns"][0]["name"])
     assert run is not None
     assert run["spec"]["cause"]["type"] == "Monitor"
-    assert "the world moved" in run["spec"]["cause"]["message"]
+    assert "concept drift" in run["spec"]["cause"]["message"]
 
 
 def test_errors_while_it_bakes_roll_back_to_the_warm_version_until_the_limit_of_the_day(

@@ -32,7 +32,7 @@ WORSE = {"rows": 4210, "live": 0.241, "lastGood": 0.198, "difference": 0.043, "l
 MOVED = {"rows": 4210, "live": 0.241, "lastGood": 0.243, "difference": -0.002, "lower": -0.01, "upper": 0.006}
 COOLDOWN = 600.0
 SENTENCE = (
-    "version 2 is worse: on 4,210 labelled rows of the last 30m brier_score is 0.241, version 1 has 0.198 (margin"
+    "version 2 is worse: on 4,210 labelled rows of the last 30m brier_score is 0.241, version 1 scores 0.198 (margin"
     " 0.005)"
 )
 
@@ -125,7 +125,7 @@ async def the_world_moved_and_is_learned_anew(world: World) -> None:
     (run,) = by_monitors(world)
     cause = run["spec"]["cause"]
     assert cause["monitor"] == f"{NAME}/quality"
-    assert cause["message"].startswith(f"monitor {NAME}/quality fires: the world moved: on 4,210 labelled rows")
+    assert cause["message"].startswith(f"monitor {NAME}/quality fires: concept drift: on 4,210 labelled rows")
 
 
 async def a_source_that_goes_away_in_the_middle_changes_nothing(world: World) -> None:

@@ -99,7 +99,7 @@ def test_each_step_of_a_canary_is_told_once_it_takes_traffic() -> None:
 
 
 def test_an_diagnosis_is_told_with_its_run_once_it_has_a_verdict() -> None:
-    entry = {"monitor": "quality", "decidedAt": "t", "number": 2, "run": "e", "message": "the world moved"}
+    entry = {"monitor": "quality", "decidedAt": "t", "number": 2, "run": "e", "message": "concept drift"}
     evaluation = run("e", version=None, purpose="Evaluate")
     assert names(with_(seen(diagnoses=[entry]), runs=[evaluation])) == []
     told = Chronicle().news(with_(seen(diagnoses=[{**entry, "verdict": "ConceptDrift"}]), runs=[evaluation]))

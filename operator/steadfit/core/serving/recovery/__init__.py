@@ -1,1 +1,1 @@
-"""How a bad version goes back: rollbacks, their limit, and the diagnosis."""
+"""Recovery from a bad version: rollbacks, their limit, and the diagnosis of a fall in quality."""

@@ -1,8 +1,8 @@
-"""Recovery: what follows by itself when what is measured says that what serves is worse.
+"""Automatic rollback of the live version by a monitor.
 
-A monitor of action Rollback puts a version back while the version bakes. One of action Recover does so at any time, but
-only when a diagnosis has found the last good version to be better on the same rows. Quarantine and the way out of it
-are one write, counted against a limit. Nothing follows from no data, and in a dry run everything is only told.
+A monitor of action Rollback rolls back a version while it bakes. A monitor of action Recover does so at any time, but
+only after a diagnosis has found the last good version better on the same rows. The quarantine and the choice of the
+replacement are one write, and count against a limit. Without data, and in a dry run, nothing is rolled back.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from . import diagnosis, rollback_limit
 from .rollback import restore
 
 BY = "monitor "
-"""How a rollback that a monitor led to is signed, with the monitor's name behind it."""
+"""Prefix of the author of a monitor's rollback; the monitor's name follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackRequest:
-    """A rollback that a monitor asks for.
+    """A rollback that a monitor requests.
 
     Attributes
     ----------
     monitor
         Name of the monitor.
     reason
-        What it says, in a sentence.
+        Message of the monitor or of its diagnosis.
     """
 
     monitor: str
@@ -62,19 +62,19 @@ def act(
 def rollback_request(
     status: ModelDeploymentStatus, states: Sequence[MonitorState], fleet: Fleet, now: datetime
 ) -> RollbackRequest | None:
-    """Return the rollback that the monitors ask for, whether or not it can be done; the first in the spec's order."""
+    """Return the first rollback that the monitors request, in the spec's order, even if it is impossible."""
     live = status.live
     if live is None or is_quarantined(live, status, fleet):
         return None
     if status.override is not None and status.override.number == live.number:
-        # Somebody decided so in the middle of it, and knows what the monitor says; Git's pin was written before.
+        # A Pin action is a decision made with the monitor in view, unlike spec.pin, which was written before.
         return None
     monitors = {monitor.name: monitor for monitor in fleet.observed.deployment.spec.monitors}
     for state in states:
         monitor = monitors.get(state.name)
         if monitor is None or state.phase != FIRING:
             continue
-        if monitor.action == "Rollback" and _counts(monitor, status, fleet, now):
+        if monitor.action == "Rollback" and _is_about_live(monitor, status, fleet, now):
             return RollbackRequest(state.name, state.message)
         found = diagnosis.for_state(status, state) if monitor.action == "Recover" else None
         if found is not None and found.verdict == "ModelWorse":
@@ -83,7 +83,7 @@ def rollback_request(
 
 
 def changes_at(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[datetime]:
-    """Return the times at which something else follows without any news."""
+    """Return the future times at which the decision may change without a change of what is observed."""
     deployment = fleet.observed.deployment
     times = [entry.at + rollback_limit.DAY for entry in status.rollbacks]
     times += diagnosis.changes_at(status, fleet)
@@ -93,8 +93,8 @@ def changes_at(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> li
     return [at for at in times if at > now]
 
 
-def _counts(monitor: Monitor, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> bool:
-    """Return whether a monitor of action Rollback speaks of the revision that serves, while it bakes."""
+def _is_about_live(monitor: Monitor, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> bool:
+    """Return whether the values of a monitor of action Rollback are of the live revision alone, and it bakes."""
     if not bake.applies(status, fleet.observed.deployment, now):
         return False
     candidate, live = status.candidate, status.live
@@ -105,10 +105,10 @@ def _counts(monitor: Monitor, status: ModelDeploymentStatus, fleet: Fleet, now: 
 
 
 def _alone_since(monitor: Monitor, status: ModelDeploymentStatus) -> datetime | None:
-    """Return from when on a monitor's window holds only what the live revision answered; None = it always did.
+    """Return when a monitor's window starts to cover the live revision alone; None if it always has.
 
-    Series are told apart by version. A version that was served by other pods not long ago, by a server that was rolled
-    back say, has left its errors in the window, and they are no fault of the pods that have taken its place.
+    Series have the label of the version, not of the revision. If the same version was served by another revision not
+    long ago, such as one with a bad server image, its errors are still in the window.
     """
     live = status.live
     if live is None:

@@ -1,9 +1,9 @@
-"""Diagnosis: whose fault it is that a monitor of action Recover fires, the model's or the world's.
+"""Diagnosis of a firing monitor of action Recover: whether the model or the data is the root cause.
 
-One evaluation for each time that the monitor begins to fire on a pair of versions: what serves and the last good one.
-The entry in the status is the intent that its run is created from. One that decided nothing is tried again after the
-monitor's window, when there are other rows. A monitor that ceases and fires again within its window, as it does when
-its source was away for a moment, has its verdict already.
+There is one evaluation each time the monitor starts to fire for a pair of versions, the live and the last good one. Its
+TrainingRun is created from the entry in the status. An undecided diagnosis is repeated after the monitor's window, when
+there are other rows. A monitor that resolves and fires again within its window, as after a short outage of its source,
+keeps its verdict.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from .diagnosis_verdict import VerdictMessage
 
 
 def recover_monitors(deployment: ModelDeployment) -> list[Monitor]:
-    """Return the monitors whose firing is diagnosed."""
+    """Return the monitors of action Recover."""
     return [monitor for monitor in deployment.spec.monitors if monitor.action == "Recover"]
 
 
 def for_state(status: ModelDeploymentStatus, state: MonitorState) -> Diagnosis | None:
-    """Return the diagnosis of the time for which a monitor fires; None if there is none of what serves."""
+    """Return the diagnosis of a firing monitor for the live version; None without one."""
     if state.phase != FIRING or status.live is None:
         return None
     found = next((entry for entry in status.diagnoses if entry.monitor == state.name), None)
@@ -41,7 +41,7 @@ def for_state(status: ModelDeploymentStatus, state: MonitorState) -> Diagnosis |
 def follow(
     status: ModelDeploymentStatus, results: Sequence[MonitorResult], fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
-    """Return the status with the diagnoses brought up to date: begun, and judged once their run has ended."""
+    """Return the status with the diagnoses updated: new ones started, and verdicts of finished runs entered."""
     deployment = fleet.observed.deployment
     stored = {entry.monitor: entry for entry in status.diagnoses}
     states = {result.state.name: result.state for result in results}
@@ -57,7 +57,7 @@ def follow(
 
 
 def rolled_back(status: ModelDeploymentStatus, monitor: str) -> ModelDeploymentStatus:
-    """Return the status in which a monitor's diagnosis says what has followed from it."""
+    """Return the status in which the message of a monitor's diagnosis reports the rollback."""
     entries = [
         entry.model_copy(update={"message": cut(f"{entry.message}; rolled back")})
         if entry.monitor == monitor
@@ -68,7 +68,7 @@ def rolled_back(status: ModelDeploymentStatus, monitor: str) -> ModelDeploymentS
 
 
 def running(status: ModelDeploymentStatus, fleet: Fleet) -> list[Diagnosis]:
-    """Return the diagnoses of what serves that are not decided yet."""
+    """Return the diagnoses of the live version without a verdict."""
     live = status.live
     return [
         entry for entry in status.diagnoses if live and entry.verdict is None and _is_of(entry, live, status, fleet)
@@ -76,7 +76,7 @@ def running(status: ModelDeploymentStatus, fleet: Fleet) -> list[Diagnosis]:
 
 
 def changes_at(status: ModelDeploymentStatus, fleet: Fleet) -> list[datetime]:
-    """Return when each diagnosis that decided nothing is tried again, if its monitor still fires."""
+    """Return when each undecided diagnosis is repeated, if its monitor still fires."""
     windows = {monitor.name: parse_duration(monitor.window) for monitor in recover_monitors(fleet.observed.deployment)}
     return [
         entry.decided_at + windows[entry.monitor]
@@ -86,15 +86,17 @@ def changes_at(status: ModelDeploymentStatus, fleet: Fleet) -> list[datetime]:
 
 
 def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
-    """Return the creation of the runs that were decided on, and the deletion of old ones."""
+    """Return the creations of the runs of diagnoses, and the deletions of old runs."""
     observed = fleet.observed
-    there = {run.name for run in observed.evaluations}
+    existing = {run.name for run in observed.evaluations}
     actions: list[Action] = []
     for entry in running(status, fleet):
         monitor = next((item for item in recover_monitors(observed.deployment) if item.name == entry.monitor), None)
         good, live = status.last_good, status.live
         versions = [fleet.version_named(ref.version) if ref else None for ref in (live, good)]
-        if entry.run in there or monitor is None or observed.job is None or versions[0] is None or versions[1] is None:
+        if entry.run in existing or monitor is None or observed.job is None:
+            continue
+        if versions[0] is None or versions[1] is None:
             continue
         manifest = evaluation_run.render(
             entry, monitor, observed.deployment, observed.job, versions[0], versions[1], observed.platform
@@ -114,7 +116,7 @@ def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
 
 
 def _settled(entry: Diagnosis | None, status: ModelDeploymentStatus, fleet: Fleet) -> Diagnosis | None:
-    """Return an entry with the verdict of its run; None for one that waits for a run nobody will make any more."""
+    """Return an entry with the verdict of its run, if that has ended; None if its run will never be created."""
     if entry is None or entry.verdict is not None:
         return entry
     run = next((run for run in fleet.observed.evaluations if run.name == entry.run), None)
@@ -134,10 +136,10 @@ def _of_firing(
     fleet: Fleet,
     now: datetime,
 ) -> Diagnosis:
-    """Return the diagnosis of a monitor that fires: the one that holds, or a new one."""
+    """Return the diagnosis of a firing monitor: the current one, or a new one."""
     if entry is not None and not _is_of(entry, live, status, fleet):
         entry = None
-    begun = Diagnosis(
+    new = Diagnosis(
         monitor=monitor.name,
         since=state.since,
         number=live.number,
@@ -148,22 +150,22 @@ def _of_firing(
     if entry is not None and _is_current(entry, monitor, state, known, fleet, now):
         return entry.model_copy(update={"since": state.since})
     if known is not None:
-        return _decided(begun, known, fleet)
+        return _decided(new, known, fleet)
     if fleet.observed.job is None:
-        return begun
+        return new
     name = evaluation_run.name(fleet.observed.job, fleet.observed.deployment, monitor.name, now)
-    return begun.model_copy(update={"run": name})
+    return new.model_copy(update={"run": name})
 
 
 def _is_current(
     entry: Diagnosis, monitor: Monitor, state: MonitorState, known: VerdictMessage | None, fleet: Fleet, now: datetime
 ) -> bool:
-    """Return whether what was found out, or is being found out, of these versions still counts."""
+    """Return whether a diagnosis of these versions, finished or not, still applies."""
     if entry.verdict is None:
         return known is None or any(run.name == entry.run for run in fleet.observed.evaluations)
     current = entry.since == state.since or entry.decided_at + parse_duration(monitor.window) > now
     if entry.run is None:
-        # It was decided without a run, so it holds for as long as the same would be decided anew.
+        # It was decided without a run, so it applies as long as the same decision would be made again.
         return current and known is not None and _decided(entry, known, fleet).message == entry.message
     if entry.verdict == "Undecided":
         return entry.decided_at + parse_duration(monitor.window) > now
@@ -176,22 +178,22 @@ def _last_good(status: ModelDeploymentStatus, fleet: Fleet) -> int | None:
 
 
 def _is_of(entry: Diagnosis, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether an entry is of the versions that serve now and could be gone back to."""
+    """Return whether an entry is about the current live and last good versions."""
     return (entry.number, entry.compared_version) == (live.number, _last_good(status, fleet))
 
 
 def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> VerdictMessage | None:
-    """Return the verdict that needs no evaluation, or why there can be none."""
+    """Return the verdict if no evaluation is needed or possible; None if it needs one."""
     observed, good = fleet.observed, status.last_good
     if good is None or is_quarantined(good, status, fleet):
         return (
             "ConceptDrift",
-            f"the world moved: there is nothing to go back to, as no good version before version {live.number} is left",
+            f"concept drift: no good version before version {live.number} is left to roll back to",
         )
     if good.digest == live.digest:
-        return "ConceptDrift", "the world moved: there is nothing to go back to, as the same model served before"
+        return "ConceptDrift", f"concept drift: the last good version {good.number} is the same model"
     if observed.job is None:
-        return "Undecided", f"undecided: there is no TrainingJob {observed.deployment.training_job}"
+        return "Undecided", f"undecided: there is no TrainingJob {observed.deployment.training_job} in this namespace"
     if observed.deployment.spec.capture is None:
         return "Undecided", "undecided: spec.capture is not set, so there are no rows to compare versions on"
     for ref in (live, good):
@@ -202,8 +204,8 @@ def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet)
 
 
 def _decided(entry: Diagnosis, found: VerdictMessage, fleet: Fleet) -> Diagnosis:
-    """Return an entry with its verdict, and with what follows from that where it follows at once."""
+    """Return an entry with its verdict and message."""
     verdict, message = found
     retrains = verdict == "ConceptDrift" and not fleet.observed.deployment.spec.dry_run
-    tail = "; to be retrained" if retrains else ""
+    tail = "; a retraining follows" if retrains else ""
     return entry.model_copy(update={"verdict": verdict, "message": f"{message[: 1024 - len(tail)]}{tail}"})

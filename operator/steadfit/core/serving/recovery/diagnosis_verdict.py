@@ -1,9 +1,9 @@
-"""What an evaluation of two versions on the same rows says: whose fault it is that a monitor of quality fires.
+"""The verdict of a diagnosis, from the evaluation of the live and the last good version on the same rows.
 
-The last good version is better when the 95 % interval of the difference lies above 0 and the difference is at least
-the margin. For a new version that is to replace a good one the whole interval has to speak; here one of two must serve,
-both were good enough once, and the fall is a fact. A difference of at least the margin that may be chance decides
-nothing: more rows will come. Anything less is not worth going back for.
+ModelWorse: the last good version is better by at least the margin, and the 95 % interval of the difference is above 0.
+This is weaker than the gate for a new version, whose whole interval counts: here one of two versions must serve, both
+have passed the gate, and quality has fallen. Undecided: the difference is at least the margin but may be chance; more
+rows will follow. ConceptDrift: the difference is smaller, so a rollback does not help.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from steadfit.api.rollout import DiagnosisVerdict
 from steadfit.api.trainingrun import TrainingRun
 
 VerdictMessage = tuple[DiagnosisVerdict, str]
-"""A verdict and its sentence."""
+"""A verdict and its message."""
 
 
 def of_run(run: TrainingRun) -> VerdictMessage | None:
-    """Return what a run of purpose Evaluate leads to, or None while it is at work."""
+    """Return the verdict of a TrainingRun of purpose Evaluate; None while it is running."""
     phase, outcome = run.status.phase, run.status.evaluation
     if phase == "Failed":
         failure = run.status.failure
@@ -28,29 +28,22 @@ def of_run(run: TrainingRun) -> VerdictMessage | None:
         return None
     inputs = run.spec.evaluate
     if inputs is None or inputs.last_good is None or outcome is None:
-        return "Undecided", f"undecided: run {run.name} has brought no comparison"
+        return "Undecided", f"undecided: run {run.name} has no comparison"
     if outcome.reason:
         return "Undecided", f"undecided: {outcome.reason}"
     live, good, difference, lower = outcome.live, outcome.last_good, outcome.difference, outcome.lower
     if live is None or good is None or difference is None or lower is None:
-        return "Undecided", f"undecided: run {run.name} has brought no comparison"
+        return "Undecided", f"undecided: run {run.name} has no comparison"
     captured = run.spec.data[0].captured
     rows = f"on {outcome.rows:,} labelled rows" + (f" of the last {captured.window}" if captured else "")
-    is_now = f"{rows} {inputs.metric} is {live:.4g}"
-    number, margin = inputs.last_good.number, inputs.margin.text(live)
+    margin = inputs.margin.text(live)
+    scores = f"{rows} {inputs.metric} is {live:.4g}, version {inputs.last_good.number} scores {good:.4g}"
     if difference < inputs.margin.of(live) or difference <= 0:
         beyond = f"not better than {live:.4g}" if difference <= 0 else "not better beyond the margin"
-        return (
-            "ConceptDrift",
-            f"the world moved: {is_now}, version {number} would have {good:.4g}, {beyond} (margin {margin})",
-        )
+        return "ConceptDrift", f"concept drift: {scores}, {beyond} (margin {margin})"
     if lower <= 0:
         return (
             "Undecided",
-            f"undecided: {is_now}, version {number} would have {good:.4g}, which may be chance (the 95 % interval of"
-            f" the difference begins at {lower:.4g})",
+            f"undecided: {scores}, which may be chance (the 95 % interval of the difference begins at {lower:.4g})",
         )
-    return (
-        "ModelWorse",
-        f"version {inputs.live.number} is worse: {is_now}, version {number} has {good:.4g} (margin {margin})",
-    )
+    return "ModelWorse", f"version {inputs.live.number} is worse: {scores} (margin {margin})"

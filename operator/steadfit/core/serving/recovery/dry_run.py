@@ -1,6 +1,6 @@
-"""A dry run: what would be done by itself is only told, so that monitors can be trusted before they are let loose.
+"""Dry run: reports what monitors would do, so that they can be tested before they act.
 
-An evaluation is made all the same, because only it tells what would be done. The verbs of persons work as ever.
+Evaluations still run, as the report needs their verdict. ModelActions work as usual.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ DRY_RUN: Final = "DryRun"
 
 
 def messages(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[str]:
-    """Return what the monitors would lead to, a clause each."""
+    """Return a clause for each action that the monitors would take; empty if this is no dry run."""
     deployment = fleet.observed.deployment
     if not deployment.spec.dry_run:
         return []
     clauses = []
-    wished, live = automatic_rollback.rollback_request(status, status.monitors, fleet, now), status.live
-    if wished is not None and live is not None:
-        good, frozen = status.last_good, rollback_limit.problem(status, deployment, now)
-        back = f"version {live.number} would be rolled back" + (f" to version {good.number}" if good else "")
-        if frozen:
-            back = f"version {live.number} would not be rolled back ({frozen.message})"
-        clauses.append(f"{back} by monitor {wished.monitor}: {wished.reason}")
+    request, live = automatic_rollback.rollback_request(status, status.monitors, fleet, now), status.live
+    if request is not None and live is not None:
+        good, limit = status.last_good, rollback_limit.problem(status, deployment, now)
+        rollback = f"version {live.number} would be rolled back" + (f" to version {good.number}" if good else "")
+        if limit:
+            rollback = f"version {live.number} would not be rolled back ({limit.message})"
+        clauses.append(f"{rollback} by monitor {request.monitor}: {request.reason}")
     clauses += [
         f"TrainingJob {deployment.training_job} would start a run by monitor {state.name}: {reason}"
         for state, reason in retrain_causes.retraining(deployment, status)

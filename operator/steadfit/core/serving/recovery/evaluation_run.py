@@ -1,7 +1,6 @@
-"""The TrainingRun of purpose Evaluate: live and last good version on the newest captured rows. It trains nothing.
+"""The TrainingRun of purpose Evaluate: scores the live and the last good version on the newest captured rows.
 
-It is the TrainingJob's, whose recipe says what is predicted and where results lie, and carries the ModelDeployment's
-label, by which that finds it.
+The TrainingJob owns it, as its spec defines the target and the store. The ModelDeployment finds it by a label.
 """
 
 from __future__ import annotations
@@ -29,16 +28,16 @@ PURPOSE = "Evaluate"
 SOURCE = "captured"
 """Name of the data set."""
 KEPT = 3
-"""How many finished runs of a ModelDeployment stay to be looked at."""
+"""Number of finished runs to keep per ModelDeployment."""
 
 
 def key(deployment: ModelDeployment, monitor: str, decided_at: datetime) -> str:
-    """Return what makes the cause of a run one of its kind."""
+    """Return the unique key of the run's cause."""
     return f"{deployment.name}/{monitor}@{time_text(decided_at)}"
 
 
 def name(job: TrainingJob, deployment: ModelDeployment, monitor: str, decided_at: datetime) -> str:
-    """Return the name of the run of a decision."""
+    """Return the name of the run of a diagnosis."""
     return names.run_name(job.name, job.uid, PURPOSE, "Monitor", key(deployment, monitor, decided_at))
 
 
@@ -51,7 +50,7 @@ def render(
     last_good: ModelVersion,
     platform: Platform,
 ) -> dict[str, Any]:
-    """Return the run that a diagnosis was begun with."""
+    """Return the run of a diagnosis."""
     recipe = job.spec
     metric = monitor.quality.metric if monitor.quality else ""
     spec = TrainingRunSpec(
@@ -70,10 +69,10 @@ def render(
             key=key(deployment, monitor.name, entry.decided_at),
             monitor=f"{deployment.name}/{monitor.name}",
             message=f"monitor {deployment.name}/{monitor.name} fires: is version {entry.compared_version} better than"
-            f" version {entry.number} by now?",
+            f" version {entry.number} now?",
         ),
         input_hash="",
-        # No container of the user's runs.
+        # The user's container does not run.
         image=platform.trainer_image,
         resources=recipe.resources,
         pod=recipe.pod,

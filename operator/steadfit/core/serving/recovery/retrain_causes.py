@@ -1,6 +1,6 @@
-"""Which monitors ask for a run: those of action Retrain that fire, and those of Recover when the world is to blame.
+"""Causes of retraining by monitors: firing ones of action Retrain, and of action Recover after concept drift.
 
-No data is no verdict, so it asks for nothing; nor does a ModelDeployment in a dry run.
+A monitor without data causes no run, nor does a ModelDeployment in a dry run.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from .diagnosis import for_state
 
 @dataclass(frozen=True, slots=True)
 class FiringMonitor:
-    """A monitor that fires.
+    """A firing monitor that requests a run.
 
     Attributes
     ----------
     name
         The ModelDeployment and its monitor as `<deployment>/<monitor>`.
     since
-        Since when it fires.
+        Time at which it started to fire.
     message
-        What it says, in a sentence.
+        Message of the monitor or of its diagnosis.
     """
 
     name: str
@@ -38,7 +38,7 @@ class FiringMonitor:
 
 
 def firing(deployments: Iterable[ModelDeployment]) -> list[FiringMonitor]:
-    """Return the monitors that ask for a run, by name. A monitor that is not in the spec any more asks for nothing."""
+    """Return the monitors that request a run, by name; a monitor that was removed from the spec does not."""
     return [
         FiringMonitor(f"{deployment.name}/{state.name}", state.since, message)
         for deployment in sorted(deployments, key=lambda item: item.name)
@@ -48,7 +48,7 @@ def firing(deployments: Iterable[ModelDeployment]) -> list[FiringMonitor]:
 
 
 def retraining(deployment: ModelDeployment, status: ModelDeploymentStatus) -> list[tuple[MonitorState, str]]:
-    """Return the monitors of a deployment that would have a run, by name, each with its reason in a sentence."""
+    """Return the monitors of a deployment that request a run, by name, each with its reason; also in a dry run."""
     monitors = {monitor.name: monitor for monitor in deployment.spec.monitors}
     found = []
     for state in sorted(status.monitors, key=lambda state: state.name):
@@ -59,7 +59,7 @@ def retraining(deployment: ModelDeployment, status: ModelDeploymentStatus) -> li
 
 
 def causes(monitors: Iterable[FiringMonitor], now: datetime) -> list[Cause]:
-    """Return a cause for each monitor that fires."""
+    """Return the cause of a run for each monitor."""
     return [
         Cause(
             type="Monitor",

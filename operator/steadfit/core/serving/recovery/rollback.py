@@ -1,4 +1,4 @@
-"""Rollback: what serves goes into quarantine, and the last good revision (or a named version) takes its place."""
+"""Rollback: the live revision goes into quarantine, and the last good one, or a named version, replaces it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from steadfit.core.serving.selection import pin
 def roll_back(
     status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus | Problem:
-    """Return the status after a Rollback by a person, or why there is nothing to go back to."""
+    """Return the status after a Rollback by a person, or why it is rejected."""
     spec = action.spec
     return restore(status, fleet, number=spec.version, reason=spec.reason, by=author(action), now=now)
 
@@ -27,23 +27,27 @@ def roll_back(
 def restore(
     status: ModelDeploymentStatus, fleet: Fleet, *, number: int | None, reason: str, by: str, now: datetime
 ) -> ModelDeploymentStatus | Problem:
-    """Return the status in which the live revision is barred and a good one comes up, or why there is none.
+    """Return the status with the live revision in quarantine and a good one as candidate, or why there is none.
 
-    `number` names the version to go back to; None is the last good one. Both are one write, so no crash leaves a
-    quarantine without a way out of it. The bad revision answers until the good one can. A candidate in flight is
-    dropped and not barred: a rollback is about what serves. A pin by an action is lifted, or it would bring the bad
-    one back.
+    Both are one write, so that a crash leaves no quarantine without a replacement. The bad revision answers until the
+    good one is ready. A previous candidate is dropped without quarantine, as a rollback is about the live version. The
+    pin of a Pin action is removed, or it would serve the bad version again.
+
+    Parameters
+    ----------
+    number
+        Version to roll back to; None for the last good one.
     """
     live = status.live
     if live is None:
         return Problem("NothingServes", "no version serves yet, so there is nothing to roll back")
     if number is None and quarantine.is_quarantined(live, status, fleet):
         return Problem("UnderWay", f"version {live.number} is being rolled back already")
-    good = _good_one(status, live, number, fleet, now)
+    good = _replacement(status, live, number, fleet, now)
     if isinstance(good, Problem):
         return good
-    barred = quarantine.enter(status, live, good, reason=reason, by=by, now=now)
-    return barred.model_copy(
+    quarantined = quarantine.enter(status, live, good, reason=reason, by=by, now=now)
+    return quarantined.model_copy(
         update={
             "override": None,
             "promoted": None,
@@ -53,22 +57,22 @@ def restore(
     )
 
 
-def _good_one(
+def _replacement(
     status: ModelDeploymentStatus, live: RevisionRef, number: int | None, fleet: Fleet, now: datetime
 ) -> RevisionRef | Problem:
-    """Return what shall serve instead of the live revision: the last good one as it was proven, if it still stands."""
+    """Return the revision that replaces the live one: the last good one, or the one of the named version."""
     last_good = status.last_good
     if last_good and number in (None, last_good.number) and not quarantine.is_quarantined(last_good, status, fleet):
         if fleet.has_deployment(last_good.revision):
             return reuse_revision(last_good, desired_template(live), now)
         version = fleet.version_named(last_good.version)
-        anew = revision_of(version, status, fleet, now) if version else None
-        if isinstance(anew, RevisionRef) and anew.revision != live.revision:
-            return anew
+        rendered = revision_of(version, status, fleet, now) if version else None
+        if isinstance(rendered, RevisionRef) and rendered.revision != live.revision:
+            return rendered
     if number is None:
         return Problem(
-            "NoLastGood", f"nothing good that served before version {live.number} is left; name a version to serve"
+            "NoLastGood", f"no good version that served before version {live.number} is left; name a version to serve"
         )
     if number == live.number:
-        return Problem("AlreadyServes", f"version {number} is what serves; name another version")
+        return Problem("AlreadyServes", f"version {number} serves already; name another version")
     return pin.resolve(Pin(version=number), status, fleet, now)

@@ -1,8 +1,9 @@
-"""A canary: the candidate takes a growing share of the traffic beside the champion while it is shown to be good.
+"""A canary: the candidate takes a growing share of the traffic beside the champion while its metrics pass.
 
-Starting, its pods of the first step come up. Analysing, it takes traffic and is judged; each step ends when every
-metric passes and its pause is over. Promoting, it was let through and gets all of its pods. A metric that fails puts it
-into quarantine; without a verdict for too long it is given up, or waits for a person. No data decides nothing.
+Starting: the pods of the first step come up. Analysing: it takes traffic and its metrics are tested; a step ends when
+every metric passes and its pause is over. Promoting: it has passed and gets all of its pods. If a metric fails, it is
+rolled back and quarantined. Without a verdict within maxDuration it is abandoned, or waits for a person. Missing data
+decide nothing.
 """
 
 from __future__ import annotations
@@ -27,50 +28,50 @@ BY = "analysis"
 
 
 def strategy(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet) -> Canary | None:
-    """Return the canary that the wished revision has to go through, if it has to.
+    """Return the canary that the desired revision has to pass; None if it takes over without one.
 
-    A pin and a promotion are a person's word, and what was good before, or replaces what was rolled back, is not tried
-    anew. A champion without ready pods lets nothing unjudged take its place either; that takes a person's word.
+    Pinned and promoted revisions need none, nor does the last good one, nor the successor of one that was rolled back.
+    A champion without ready pods is no exception: only a person can replace it without a verdict.
     """
-    spec, live, wished = fleet.observed.deployment.spec.strategy, status.live, desired.revision
-    if spec is None or spec.canary is None or wished is None or live is None:
+    spec, live, ref = fleet.observed.deployment.spec.strategy, status.live, desired.revision
+    if spec is None or spec.canary is None or ref is None or live is None:
         return None
     if desired.pinned or desired.promoted_by or is_quarantined(live, status, fleet):
         return None
-    if status.last_good and wished.revision == status.last_good.revision:
+    if status.last_good and ref.revision == status.last_good.revision:
         return None
     return spec.canary
 
 
-def is_promoted(status: ModelDeploymentStatus, wished: RevisionRef) -> bool:
-    """Return whether the wished revision may become live: it was let through, beside what is still live."""
+def is_promoted(status: ModelDeploymentStatus, desired: RevisionRef) -> bool:
+    """Return whether the desired revision was promoted beside the revision that is still live."""
     candidate, live = status.candidate, status.live
     return (
         candidate is not None
         and live is not None
-        and candidate.revision == wished.revision
+        and candidate.revision == desired.revision
         and candidate.phase == "Promoting"
         and candidate.champion_revision == live.revision
     )
 
 
 def advance(
-    status: ModelDeploymentStatus, wished: RevisionRef, steps: Canary, fleet: Fleet, now: datetime
+    status: ModelDeploymentStatus, desired: RevisionRef, steps: Canary, fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
-    """Return the status after the next step of the wished revision beside what is live."""
+    """Return the status after the next move of the desired revision through its canary beside the live one."""
     live = status.live
     if live is None:
         return status
-    candidate = canary_start.update_candidate(status.candidate, wished, live, steps)
+    candidate = canary_start.update_candidate(status.candidate, desired, live, steps)
     if candidate.analysed_since is None:
-        return _placed(status, canary_start.begin_analysis(candidate, live, fleet, now), fleet)
+        return _with_candidate(status, canary_start.begin_analysis(candidate, live, fleet, now), fleet)
     if candidate.step_since is None and pod_shares.all_ready(candidate, fleet):
         candidate = candidate.model_copy(update={"step_since": now})
-    return _judged(status, candidate, live, steps, fleet, now)
+    return _analyse(status, candidate, live, steps, fleet, now)
 
 
 def due(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
-    """Return when a pause ends, or the time without a verdict."""
+    """Return when a pause, or the time to get a verdict, ends; None if neither runs."""
     candidate = status.candidate
     if candidate is None or candidate.phase != "Analysing":
         return None
@@ -81,7 +82,7 @@ def due(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime 
     return min((end for end in ends if end and end > now), default=None)
 
 
-def _judged(
+def _analyse(
     status: ModelDeploymentStatus,
     candidate: Candidate,
     live: RevisionRef,
@@ -89,7 +90,7 @@ def _judged(
     fleet: Fleet,
     now: datetime,
 ) -> ModelDeploymentStatus:
-    """Return the status after a look at a candidate that takes traffic."""
+    """Return the status after the analysis of a candidate that takes traffic."""
     spec = fleet.observed.deployment.spec
     finding = analysis.judge(fleet.observed.deployment, candidate, fleet.observed.compared, now)
     candidate = candidate.model_copy(update={"verdicts": finding.verdicts})
@@ -99,46 +100,46 @@ def _judged(
             update={"candidate": None}
         )
     if finding.outcome == "Fail":
-        return _placed(status, _said(candidate, "Paused", messages.only_told(finding)), fleet)
+        return _with_candidate(status, _in_phase(candidate, "Paused", messages.dry_run(finding)), fleet)
     passed = finding.outcome == "Pass" and candidate.step_since is not None
     deadline = _deadline(candidate, fleet)
     late = deadline is not None and now >= deadline
+    paused = _in_phase(candidate, "Paused", messages.paused(finding, spec.analysis.max_duration))
     if late and candidate.phase == "Paused":
-        return _placed(status, _said(candidate, "Paused", messages.paused(finding, spec.analysis.max_duration)), fleet)
+        return _with_candidate(status, paused, fleet)
     if passed:
         candidate = candidate.model_copy(update={"undecided_since": None})
     elif candidate.undecided_since is None:
         candidate = candidate.model_copy(update={"undecided_since": now})
     elif late:
         if spec.analysis.on_inconclusive == "Pause":
-            return _placed(
-                status, _said(candidate, "Paused", messages.paused(finding, spec.analysis.max_duration)), fleet
-            )
+            return _with_candidate(status, paused, fleet)
         reason = messages.without_verdict(finding, spec.analysis.max_duration)
         return abandoned.enter(status, candidate, reason=reason, by=BY, now=now)
     pause = _pause_end(candidate, steps)
     if passed and (pause is None or now >= pause):
-        return _placed(status, _next(candidate, steps), fleet)
-    return _placed(status, _said(candidate, "Analysing", messages.waits(candidate, finding, pause, fleet)), fleet)
+        return _with_candidate(status, _next(candidate, steps), fleet)
+    message = messages.waiting(candidate, finding, pause, fleet)
+    return _with_candidate(status, _in_phase(candidate, "Analysing", message), fleet)
 
 
 def _next(candidate: Candidate, steps: Canary) -> Candidate:
-    """Return the candidate at the next step, which counts from when its pods are ready, or let through."""
+    """Return the candidate at its next step, or promoted after the last one; a step starts when its pods are ready."""
     step = (candidate.step or 0) + 1
     if step >= len(steps.steps):
-        return candidate.model_copy(update={"phase": "Promoting", "message": messages.LET_THROUGH})
+        return candidate.model_copy(update={"phase": "Promoting", "message": messages.PROMOTED})
     weight = steps.steps[step].weight
     return candidate.model_copy(
         update={"step": step, "weight": weight, "step_since": None, "message": messages.NEXT_STEP}
     )
 
 
-def _said(candidate: Candidate, phase: str, message: str) -> Candidate:
+def _in_phase(candidate: Candidate, phase: str, message: str) -> Candidate:
     return candidate.model_copy(update={"phase": phase, "message": message})
 
 
-def _placed(status: ModelDeploymentStatus, candidate: Candidate, fleet: Fleet) -> ModelDeploymentStatus:
-    """Return the status with the candidate and the share of the traffic that its pods are given."""
+def _with_candidate(status: ModelDeploymentStatus, candidate: Candidate, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return the status with the candidate and its actual share of the traffic."""
     share = pod_shares.share(candidate, fleet.observed.deployment)
     return status.model_copy(update={"candidate": candidate.model_copy(update={"actual_weight": share})})
 
@@ -149,6 +150,6 @@ def _pause_end(candidate: Candidate, steps: Canary) -> datetime | None:
 
 
 def _deadline(candidate: Candidate, fleet: Fleet) -> datetime | None:
-    """Return until when there has to be a verdict; what has one, and waits for a pause, has as long as that takes."""
+    """Return when the time to get a verdict ends; None while every metric passes."""
     longest = parse_duration(fleet.observed.deployment.spec.analysis.max_duration)
     return candidate.undecided_since + longest if candidate.undecided_since else None

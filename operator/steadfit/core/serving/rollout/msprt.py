@@ -1,9 +1,8 @@
-"""Is one mean larger than another, asked again and again while samples come in.
+"""Mixture sequential probability ratio test (mSPRT) of whether one mean is larger than another.
 
-A test that is made for one look finds a difference where there is none if it is looked at often enough. The likelihood
-ratio against a mixture of differences, the mixture sequential probability ratio test, holds at every look at once: the
-chance that it ever passes 1 / alpha without a difference is at most alpha. The confidence sequence is its inverse: all
-differences that it does not rule out.
+A fixed-sample test that is evaluated again and again finds a difference where there is none. The mSPRT is valid at
+every evaluation at once: without a difference, the probability that its likelihood ratio ever exceeds 1 / alpha is at
+most alpha. The confidence sequence is its inverse: all differences that the test does not reject.
 """
 
 from __future__ import annotations
@@ -13,20 +12,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 FAIL_ALPHA = 0.005
-"""Chance that a candidate as good as the champion is ever found worse by one metric."""
+"""Maximum probability that one metric ever fails a candidate as good as the champion."""
 PASS_ALPHA = 0.05
-"""Chance that one which is worse by the margin is ever let through by one metric."""
+"""Maximum probability that one metric ever passes a candidate that is worse by the margin."""
 NARROW = 2.0
-"""Width of a mixture in scales: harms of about that size are told from none with the fewest samples."""
+"""Standard deviation of the narrow mixture in scales: harms of about this size need the fewest samples."""
 WIDE = 10.0
-"""Width of the other one: a candidate that fails half of the time is told by it within two minutes. The mean of both
-ratios is a ratio that holds as well."""
+"""Standard deviation of the wide mixture in scales: it finds a candidate that fails half of its requests within two
+minutes. The mean of both likelihood ratios is valid as well."""
 SMALLEST_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class SequentialResult:
-    """What the samples so far say of a harm: by how much the candidate's mean is worse than the champion's.
+    """Result of the test of a harm: by how much the candidate's mean is worse than the champion's.
 
     Attributes
     ----------
@@ -35,7 +34,7 @@ class SequentialResult:
     ratio
         Logarithm of the likelihood ratio against no difference.
     upper
-        The upper end of the harm's confidence sequence.
+        Upper end of the harm's confidence sequence.
     """
 
     word: Literal["Pass", "Fail", "Inconclusive"]
@@ -45,18 +44,17 @@ class SequentialResult:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """The harm that is bearable.
+    """The largest acceptable harm.
 
     Attributes
     ----------
     margin
-        How large it may be.
+        The largest acceptable harm, in the metric's unit.
     scale
-        What the widths of the mixtures are multiples of; above 0. The test holds for any, and finds harms of about that
-        size soonest.
+        Unit of the mixtures' standard deviations; above 0. The test is valid for any, and finds harms of about this
+        size with the fewest samples.
     variance
-        Variance of the estimate of the harm less the margin. A margin that is a part of the champion's mean is an
-        estimate too.
+        Variance of the estimated harm minus the margin. A margin relative to the champion's mean is an estimate too.
     """
 
     margin: float
@@ -65,12 +63,22 @@ class Tolerance:
 
     @classmethod
     def fixed(cls, margin: float, variance: float) -> Tolerance:
-        """Return that of a margin which is no estimate, by the variance of the harm."""
+        """Return the tolerance of an absolute margin, with the variance of the estimated harm."""
         return cls(margin, margin, variance)
 
 
 def sequential_test(harm: float, variance: float, tolerance: Tolerance) -> SequentialResult:
-    """Return what an estimated harm says, by the variance of its estimate."""
+    """Return the result of the test.
+
+    Parameters
+    ----------
+    harm
+        Estimated harm, in the metric's unit; negative if the candidate is better.
+    variance
+        Variance of that estimate.
+    tolerance
+        The largest acceptable harm.
+    """
     variance = max(variance, SMALLEST_VARIANCE)
     narrow, wide = (NARROW * tolerance.scale) ** 2, (WIDE * tolerance.scale) ** 2
     one, other = _ratio(harm, variance, narrow), _ratio(harm, variance, wide)
@@ -82,12 +90,12 @@ def sequential_test(harm: float, variance: float, tolerance: Tolerance) -> Seque
 
 
 def _reach(variance: float, mixture: float) -> float:
-    """Return how far the confidence sequence reaches beyond its estimate."""
+    """Return the width of the upper half of the confidence sequence."""
     total = variance + mixture
     return math.sqrt(2 * variance * total / mixture * (math.log(1 / PASS_ALPHA) + 0.5 * math.log(total / variance)))
 
 
 def _ratio(harm: float, variance: float, mixture: float) -> float:
-    """Return the logarithm of the likelihood ratio against one mixture, a normal one about no difference."""
+    """Return the logarithm of the likelihood ratio against a normal mixture with mean 0 and variance `mixture`."""
     total = variance + mixture
     return 0.5 * math.log(variance / total) + harm**2 * mixture / (2 * variance * total)

@@ -1,6 +1,6 @@
-"""A rollout: the wished revision comes up beside the live one and becomes live once all of its pods are ready.
+"""A rollout: the desired revision comes up beside the live one and becomes live once all of its pods are ready.
 
-Where the strategy is a canary, it has to be let through before.
+With a canary it has to be promoted first.
 """
 
 from __future__ import annotations
@@ -20,51 +20,53 @@ from . import canary, canary_start
 def advance(
     status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
-    """Return the status after the next step towards the wished revision.
+    """Return the status after the next move towards the desired revision.
 
-    The candidate is the intent that its Deployment is created from; the live entry is the one that the Service is
-    pointed at. A candidate that is not wished for any more is dropped, and the Service leaves it before its pods go.
+    The candidate entry is the decision that its Deployment is created from; the live entry is the one that the Service
+    follows. A candidate that is not desired any more is dropped, and the Service leaves it before its pods are deleted.
     """
-    wished, live = desired.revision, status.live
-    if wished is None:
+    ref, live = desired.revision, status.live
+    if ref is None:
         return status.model_copy(update={"candidate": None})
-    if live and wished.revision == live.revision:
-        kept = live.model_copy(update={"asked_template_digest": wished.asked_template_digest})
+    if live and ref.revision == live.revision:
+        kept = live.model_copy(update={"asked_template_digest": ref.asked_template_digest})
         floor = status.version_floor if desired.pinned else live.number
         return status.model_copy(update={"candidate": None, "live": kept, "version_floor": floor})
     steps = canary.strategy(status, desired, fleet)
-    if steps is not None and not canary.is_promoted(status, wished):
-        return canary.advance(status, wished, steps, fleet, now)
-    if fleet.is_complete(wished.revision):
-        return _promote(status, wished, fleet, now)
-    candidate = full_candidate(status.candidate, wished, fleet)
+    if steps is not None and not canary.is_promoted(status, ref):
+        return canary.advance(status, ref, steps, fleet, now)
+    if fleet.is_complete(ref.revision):
+        return _make_live(status, ref, fleet, now)
+    candidate = full_candidate(status.candidate, ref, fleet)
     return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": desired.promoted_by})})
 
 
-def full_candidate(stored: Candidate | None, wished: RevisionRef, fleet: Fleet) -> Candidate:
-    """Return the wished revision as the candidate that gets all of its pods.
+def full_candidate(stored: Candidate | None, desired: RevisionRef, fleet: Fleet) -> Candidate:
+    """Return the desired revision as a candidate with all of its pods.
 
-    It keeps the time at which it was first decided on. One that a canary let through keeps what that has found.
+    It keeps the time at which it was first chosen. A candidate that was promoted from a canary keeps its verdicts.
     """
-    same = stored is not None and stored.revision == wished.revision
-    fields = _fields(wished) | ({"since": stored.since} if stored and same else {})
-    let_through = stored is not None and same and stored.phase == "Promoting"
-    candidate = stored.model_copy(update=fields) if stored and let_through else Candidate(**fields)
+    same = stored is not None and stored.revision == desired.revision
+    fields = _fields(desired) | ({"since": stored.since} if stored and same else {})
+    promoted = stored is not None and same and stored.phase == "Promoting"
+    candidate = stored.model_copy(update=fields) if stored and promoted else Candidate(**fields)
     share = pod_shares.share(candidate, fleet.observed.deployment)
     return candidate.model_copy(update={"message": canary_start.progress(candidate, fleet), "actual_weight": share})
 
 
-def _promote(status: ModelDeploymentStatus, wished: RevisionRef, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return the status with the candidate live; what was live is the last good one, unless it was rolled back."""
-    past = [
+def _make_live(
+    status: ModelDeploymentStatus, desired: RevisionRef, fleet: Fleet, now: datetime
+) -> ModelDeploymentStatus:
+    """Return the status with the desired revision live; the previous one is the last good one if not rolled back."""
+    previous = [
         ref
         for ref in (status.live, status.last_good)
-        if ref and ref.revision != wished.revision and not is_quarantined(ref, status, fleet)
+        if ref and ref.revision != desired.revision and not is_quarantined(ref, status, fleet)
     ]
-    live = RevisionRef(**_fields(wished) | {"since": now})
-    return status.model_copy(update={"live": live, "last_good": past[0] if past else None, "candidate": None})
+    live = RevisionRef(**_fields(desired) | {"since": now})
+    return status.model_copy(update={"live": live, "last_good": previous[0] if previous else None, "candidate": None})
 
 
 def _fields(ref: RevisionRef) -> dict[str, object]:
-    """Return the fields that a live, a last good and a candidate revision share."""
+    """Return the fields that live, last good and candidate revisions have in common."""
     return {name: getattr(ref, name) for name in RevisionRef.model_fields}

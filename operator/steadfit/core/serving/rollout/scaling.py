@@ -1,6 +1,7 @@
-"""Who has how many pods: the live revision all that the spec says, the candidate those of its share of the traffic.
+"""Scaling of the revisions' Deployments.
 
-The last good one has all of them while it is kept warm, and all others have none.
+The live revision has spec.server.replicas pods, the candidate those of its share of the traffic, a warm standby as many
+as the live one, and all others none.
 """
 
 from __future__ import annotations
@@ -26,22 +27,22 @@ SCALE_MANAGER = "steadfit-scale"
 
 
 def keep(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequence[Action]:
-    """Return what gives the revisions that are needed the pods that they need."""
+    """Return the changes that create and scale the Deployments of the needed revisions."""
     actions: list[Action] = []
     for ref, pods in _needed(status, fleet, now):
         found = fleet.workload(ref.revision)
         if found is None:
             actions.extend(_create(ref, pods, status, fleet))
-        elif not found.deleting and not _is_kept(found, ref, pods):
+        elif not found.deleting and not _is_up_to_date(found, ref, pods):
             actions.append(_scale(found, pods, decided_at(ref)))
     return actions
 
 
 def retire(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequence[Action]:
-    """Return what takes the pods from revisions that are not needed, and deletes those that nobody goes back to.
+    """Return the changes that scale revisions without use to 0 and then delete their Deployments.
 
-    A revision that the Service still points at keeps its pods whatever the status says. The last good one keeps its
-    Deployment without pods, so that a rollback finds it as it was proven.
+    A revision that takes traffic keeps its pods whatever the status says. The last good one keeps its Deployment
+    without pods, so that a rollback uses its proven pod template.
     """
     needed = {ref.revision for ref, _ in _needed(status, fleet, now)} | taking_traffic(fleet)
     kept = status.last_good.revision if status.last_good else None
@@ -57,19 +58,19 @@ def retire(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequen
 
 
 def _needed(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequence[tuple[RevisionRef, int]]:
-    """Return the revisions that have pods, and how many; a candidate that is made anew is not there for a while."""
+    """Return the revisions that need pods, and how many; a candidate to recreate needs none until it is deleted."""
     deployment, candidate = fleet.observed.deployment, status.candidate
     needed: list[tuple[RevisionRef, int]] = [(status.live, fleet.desired_replicas)] if status.live else []
     if candidate is not None and not canary_start.must_recreate(candidate, fleet):
         needed.append((candidate, pod_shares.desired_pods(candidate, deployment)))
-    ready = warm_standby.revision(status, fleet, now)
-    if ready is not None and (candidate is None or ready.revision != candidate.revision):
-        needed.append((ready, fleet.desired_replicas))
+    standby = warm_standby.revision(status, fleet, now)
+    if standby is not None and (candidate is None or standby.revision != candidate.revision):
+        needed.append((standby, fleet.desired_replicas))
     return needed
 
 
 def _create(ref: RevisionRef, pods: int, status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
-    """Return the creation of a revision's Deployment, if it would be that revision and may serve."""
+    """Return the creation of a revision's Deployment, if its version still renders to it and it may serve."""
     version = fleet.version_named(ref.version)
     rendering = render(version, fleet) if version else None
     if version is None or rendering is None or isinstance(rendering, Problem):
@@ -79,13 +80,13 @@ def _create(ref: RevisionRef, pods: int, status: ModelDeploymentStatus, fleet: F
     return [Create(deployment_manifest.render(fleet.observed.deployment, version, rendering, ref, pods))]
 
 
-def _is_kept(found: Workload, ref: RevisionRef, target: int) -> bool:
+def _is_up_to_date(found: Workload, ref: RevisionRef, pods: int) -> bool:
     annotations = found.manifest["metadata"].get("annotations", {})
-    return found.replicas == target and bool(decided_at(ref).items() <= annotations.items())
+    return found.replicas == pods and bool(decided_at(ref).items() <= annotations.items())
 
 
 def _scale(found: Workload, replicas: int, annotations: Mapping[str, str]) -> Apply:
-    """Return the change of a Deployment's scale and of nothing else, fenced by what was observed."""
+    """Return the change of a Deployment's replicas only, with the observed uid and resourceVersion as preconditions."""
     metadata: dict[str, Any] = {
         **{key: found.manifest["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")},
         "annotations": dict(annotations),

@@ -1,12 +1,12 @@
-"""Two arms beside each other, slice of time by slice of time.
+"""Mantel-Haenszel difference of two arms, stratified by time slices.
 
-The difference of the arms is taken within each slice and weighted by what the slice tells (Mantel and Haenszel). What
-befalls both arms at once, a broken network or an hour of hard questions, then counts for neither, also when the
-candidate's share of the traffic has grown in between.
+The difference is taken within each slice and weighted by the slice's information. A disturbance of both arms at once,
+such as a network failure or an hour of difficult requests, so cancels out, even if the candidate's share of the traffic
+has changed.
 
-Requests are not independent: those on one connection come from one client. How much less they tell is seen in how far
-the slices differ from each other, beyond what independent requests would: the design effect. Of a few slices it is
-known badly, so its upper confidence limit is taken, and a documented bound while there are fewer than eight.
+Requests are not independent, as those on one connection come from one client. The design effect corrects for this: the
+variance between slices relative to that of independent requests. Its estimate from few slices is uncertain, so the
+upper confidence limit is used, and a fixed bound with fewer than eight slices.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from steadfit.core.types import Arm
 from .msprt import SMALLEST_VARIANCE
 
 FEWEST = 8
-"""Slices that a design effect is taken from."""
+"""Minimum slices to estimate the design effect."""
 BOUND = 20.0
-"""The design effect before that: of connections of 100 requests each, whose clients are as different as one in ten that
-fails 30 % of the time is from others that fail 1 % (1 + 99 * 0.2)."""
+"""Design effect with fewer slices. It is that of connections of 100 requests with an intraclass correlation of 0.2
+(1 + 99 * 0.2), as when one client in ten fails 30 % of its requests and the others 1 %."""
 LIMIT_Z = 3.09
-"""The upper limit of the design effect holds in 99.9 of 100 cases."""
+"""Standard normal quantile of the upper confidence limit of the design effect, 99.9 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What both arms answered in one slice of time: how much, and the sum of what is compared."""
+    """Counts of both arms in one slice of time, and sums of the compared value."""
 
     candidate_count: float
     candidate_sum: float
@@ -40,7 +40,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Both arms, and the candidate's mean less the champion's by slices."""
+    """Both arms, and the stratified difference: the candidate's mean minus the champion's."""
 
     candidate: Arm
     champion: Arm
@@ -48,14 +48,14 @@ class Pair:
 
 
 def pair(slices: Sequence[Slice], candidate_variance: float, champion_variance: float) -> Pair | None:
-    """Return what the slices say of both arms; None when no slice has samples of both.
+    """Return both arms and their stratified difference; None if no slice has samples of both.
 
     Parameters
     ----------
     slices
-        In any order; those without samples of both arms count for the means alone.
+        Slices in any order. Those with samples of one arm only count for the means, not for the difference.
     candidate_variance, champion_variance
-        Of one sample of each arm.
+        Variance of one sample of each arm.
     """
     both = [one for one in slices if one.candidate_count > 0 and one.champion_count > 0]
     if not both:
@@ -65,14 +65,14 @@ def pair(slices: Sequence[Slice], candidate_variance: float, champion_variance: 
     weighted = [_weighted(one) for one in both]
     difference = sum(weighted) / total
     candidates, champions = (sum(one.candidate_count for one in slices), sum(one.champion_count for one in slices))
-    # Slices weigh less together than all samples would at once, the more so the more the shares change in between.
-    lost = candidates * champions / (candidates + champions) / total
-    plain = (candidate_variance / candidates + champion_variance / champions) * lost
+    # Stratification loses information compared with pooled samples, the more the shares change between slices.
+    loss = candidates * champions / (candidates + champions) / total
+    plain = (candidate_variance / candidates + champion_variance / champions) * loss
     squares = sum((value - difference * weight) ** 2 for value, weight in zip(weighted, weights, strict=True))
     effect = design_effect(squares / total**2 / max(plain, SMALLEST_VARIANCE), len(both))
 
     def arm(count: float, amount: float, variance: float) -> Arm:
-        return Arm(count, amount / count, variance / count * lost * effect)
+        return Arm(count, amount / count, variance / count * loss * effect)
 
     return Pair(
         arm(candidates, sum(one.candidate_sum for one in slices), candidate_variance),
@@ -82,22 +82,27 @@ def pair(slices: Sequence[Slice], candidate_variance: float, champion_variance: 
 
 
 def design_effect(squares: float, slices: int) -> float:
-    """Return by how much the variance is larger than that of independent samples; never smaller.
+    """Return the design effect, the factor on the variance of independent samples; at least 1.
 
-    `squares` are the slices' squared deviations together, in units of that variance: about 1 if they are independent.
+    Parameters
+    ----------
+    squares
+        Sum of the slices' squared deviations in units of that variance: about 1 for independent samples.
+    slices
+        Number of slices.
     """
     if slices < FEWEST:
         return BOUND
     freedom = slices - 1
-    # The lower quantile of a chi-square, by Wilson and Hilferty.
+    # The lower quantile of the chi-squared distribution, by the Wilson-Hilferty approximation.
     part = 2 / (9 * freedom)
     lower = freedom * max(1 - part - LIMIT_Z * math.sqrt(part), 0.05) ** 3
     return max(1.0, squares * slices / lower)
 
 
 def share_variance(count: float, events: float) -> float:
-    """Return the variance of one sample of a share; half an event more, so that none seen is not none possible."""
-    # Counters that began anew at different scrapes may show more events than samples.
+    """Return the variance of one sample of a share, estimated with half an event more, so that it is never 0."""
+    # Counters that were reset between scrapes may show more events than samples.
     share = (min(events, count) + 0.5) / (count + 1)
     return share * (1 - share)
 

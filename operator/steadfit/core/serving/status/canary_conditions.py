@@ -1,4 +1,4 @@
-"""What conditions say of a candidate: where it stands, and whether the shares of the traffic can be believed."""
+"""Conditions about a candidate: its progress, and whether clients follow the shares of the traffic."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ CONNECTIONS_MOVE: Final = "ConnectionsMove"
 
 
 def progress(candidate: Candidate, fleet: Fleet) -> tuple[ReasonWord, str]:
-    """Return reason and sentence of what a candidate is at."""
-    said = of_revision(candidate.revision, fleet)
-    failing: ReasonWord | None = "CandidateFailing" if said and said.failing else None
-    named = f"version {candidate.number}"
+    """Return reason and message of a candidate's progress."""
+    pods = of_revision(candidate.revision, fleet)
+    failing: ReasonWord | None = "CandidateFailing" if pods and pods.failing else None
+    version = f"version {candidate.number}"
     if candidate.phase == "Starting":
-        return failing or "CandidateStarting", f"{named} comes up: {candidate.message}"
+        return failing or "CandidateStarting", f"{version} comes up: {candidate.message}"
     if candidate.phase == "Promoting":
         by = f"by {candidate.promoted_by}" if candidate.promoted_by else "by the analysis"
-        return failing or "Promoting", f"{named} was let through {by} and comes up in full: {candidate.message}"
+        return failing or "Promoting", f"{version} was promoted {by} and gets all of its pods: {candidate.message}"
     reason: ReasonWord = "CanaryPaused" if candidate.phase == "Paused" else "CanaryAnalysing"
-    sentence = f"{named} {canary_messages.position(candidate, fleet)}"
-    return failing or reason, f"{sentence}; {candidate.message}" if candidate.message else sentence
+    position = f"{version} {canary_messages.position(candidate, fleet)}"
+    return failing or reason, f"{position}; {candidate.message}" if candidate.message else position
 
 
 def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:
-    """Return the condition that is there while clients may stay with pods that the traffic has left."""
+    """Return the condition that is present while clients may stay with pods that the Service does not select."""
     deployment = fleet.observed.deployment
     spec = deployment.spec
     if spec.strategy is None or spec.strategy.canary is None or status.live is None:
@@ -44,8 +44,8 @@ def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondi
             CONNECTIONS_MOVE,
             "False",
             "ServerDoesNotDrain",
-            "the server's image does not close its clients' connections when it is told to, so a client that keeps its"
-            " connection stays with its pod: the canary's shares hold for new connections alone; set"
-            " spec.server.drains if it does, or spec.traffic.gatewayAPI",
+            "the server's image does not close its clients' connections when its pod is annotated to drain, so a client"
+            " that keeps its connection stays with its pod: the canary's shares hold for new connections only; set"
+            " spec.server.drains if the image does, or spec.traffic.gatewayAPI",
         )
     ]

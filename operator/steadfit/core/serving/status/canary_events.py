@@ -1,4 +1,4 @@
-"""What is told of a canary: one Event for each step of its candidate, and for how it ended."""
+"""Events of a canary: one for each step of its candidate, and one for its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _of_candidate(old: Candidate | None, new: Candidate, after: ModelDeploymentS
         if old is not None and old.phase == "Promoting":
             return []
         by = new.promoted_by or "the analysis: every metric passed"
-        return [Event("Normal", "Promoted", f"{describe(new)} is let through by {by}")]
+        return [Event("Normal", "Promoted", f"{describe(new)} is promoted by {by}")]
     if new.analysed_since is None:
         return []
     position = f"{describe(new)} {canary_messages.position(new, fleet)}"
@@ -44,13 +44,11 @@ def _of_candidate(old: Candidate | None, new: Candidate, after: ModelDeploymentS
 
 def _of_end(old: Candidate, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
     known = {(entry.revision, entry.at) for entry in before.abandoned}
-    for given_up in after.abandoned:
-        if given_up.revision == old.revision and (given_up.revision, given_up.at) not in known:
-            return [
-                Event("Warning", "CanaryAbandoned", f"{describe(old)} was given up by {given_up.by}: {given_up.reason}")
-            ]
-    barred = {entry.revision for entry in before.quarantine}
+    for left in after.abandoned:
+        if left.revision == old.revision and (left.revision, left.at) not in known:
+            return [Event("Warning", "CanaryAbandoned", f"{describe(old)} was abandoned by {left.by}: {left.reason}")]
+    quarantined = {entry.revision for entry in before.quarantine}
     for entry in after.quarantine:
-        if entry.revision == old.revision and entry.revision not in barred:
-            return [Event("Warning", "CanaryFailed", f"{describe(old)} is put back: {entry.reason}")]
+        if entry.revision == old.revision and entry.revision not in quarantined:
+            return [Event("Warning", "CanaryFailed", f"{describe(old)} is rolled back: {entry.reason}")]
     return []

@@ -1,7 +1,7 @@
-"""What a ModelDeployment's conditions say.
+"""The conditions of a ModelDeployment.
 
-`Ready` means that this generation is accepted and a good version serves; a rollout in progress, a new version that
-does not come up, or a threshold edit after the fact have conditions of their own and do not turn it.
+`Ready` means that this generation is accepted and a good version serves. A rollout in progress, a new version that does
+not come up, and an edit of a threshold that rejects the live version have other conditions and leave `Ready` true.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROGRESSING: Final = "Progressing"
 PODS_READY: Final = "PodsReady"
 OVERRIDDEN: Final = "Overridden"
 JOB_PATIENCE = timedelta(seconds=60)
-"""How long after its creation a deployment may be without its TrainingJob: a sync applies them in its own order."""
+"""Time to wait for the TrainingJob of a new ModelDeployment: a sync may apply it later."""
 
 
 def conditions(
@@ -41,7 +41,7 @@ def conditions(
     results: Sequence[MonitorResult],
     now: datetime,
 ) -> list[Condition]:
-    """Return all conditions. `Progressing` and `Overridden` are there only while there is something to tell."""
+    """Return all conditions. `Progressing` and `Overridden` are present only while they have something to report."""
     deployment = fleet.observed.deployment
     conditions = [
         *_readiness(status, desired, fleet, now),
@@ -58,9 +58,9 @@ def conditions(
 
 
 def job_deadline(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
-    """Return when the missing TrainingJob becomes a person's task; None if it is there, not needed, or missed already.
+    """Return until when a missing TrainingJob is awaited; None if it exists, is not needed, or the time has passed.
 
-    A ModelDeployment without a creation time was never stored and waits for nothing.
+    A ModelDeployment without a creation time was never stored, and has no deadline.
     """
     observed = fleet.observed
     created = observed.deployment.metadata.creation_timestamp
@@ -71,7 +71,7 @@ def job_deadline(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> 
 
 
 def revision_behind_service(status: ModelDeploymentStatus, fleet: Fleet) -> RevisionRef | None:
-    """Return the revision behind the Service: the live one, or the last good one until the traffic has moved."""
+    """Return the revision that the Service selects: the live one, or the last good one until the traffic has moved."""
     selected = service.selected_revision(fleet.observed.deployment, fleet.observed.service)
     return next((ref for ref in (status.live, status.last_good) if ref and ref.revision == selected), None)
 
@@ -95,22 +95,22 @@ def _readiness(
     if is_quarantined(live, status, fleet):
         if problem:
             return stalled(problem.reason, problem.message)
-        coming = f"; version {status.candidate.number} takes its place" if status.candidate else ""
+        coming = f"; version {status.candidate.number} replaces it" if status.candidate else ""
         return reconciling("RollingBack", f"version {live.number} was rolled back and still answers{coming}")
     behind = revision_behind_service(status, fleet)
     if fleet.desired_replicas == 0:
-        return ready("ScaledToZero", f"version {live.number} has no pods, as spec.server.replicas asks for")
+        return ready("ScaledToZero", f"version {live.number} has no pods, as spec.server.replicas is 0")
     if behind is None:
         return reconciling("TrafficMoving", f"the Service is being pointed at version {live.number}")
     if fleet.ready_pods(behind.revision) == 0:
-        said = of_revision(behind.revision, fleet)
-        words = f": {said.text}" if said else ""
-        return reconciling("NoReadyPods", f"no pod of version {behind.number} is ready{words}")
+        message = of_revision(behind.revision, fleet)
+        why = f": {message.text}" if message else ""
+        return reconciling("NoReadyPods", f"no pod of version {behind.number} is ready{why}")
     return ready("Serving", f"version {behind.number} serves")
 
 
 def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
-    """Return the readiness of a deployment that has never served."""
+    """Return the readiness of a ModelDeployment that has never served."""
     observed = fleet.observed
     name = observed.deployment.training_job
     if observed.job is None and not observed.versions:
@@ -131,8 +131,8 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
 
 
 def _awaiting_job(deployment: ModelDeployment) -> list[DesiredCondition]:
-    """Return the conditions for the first minute: tools that apply a directory order its objects by name or kind."""
-    return reconciling("AwaitingTrainingJob", f"TrainingJob {deployment.training_job} is not there yet")
+    """Return the conditions of the first minute without a TrainingJob: tools apply objects in order of name or kind."""
+    return reconciling("AwaitingTrainingJob", f"TrainingJob {deployment.training_job} does not exist yet")
 
 
 def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
@@ -148,7 +148,7 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
             SERVING,
             "True",
             "RejectedVersionServes",
-            f"{served}; the gate of TrainingJob {fleet.observed.deployment.training_job} rejects it by now,"
+            f"{served}; the gate of TrainingJob {fleet.observed.deployment.training_job} rejects it now,"
             " and the next verified version replaces it",
         )
     return DesiredCondition(SERVING, "True", "Serving", served)
@@ -166,8 +166,8 @@ def _progressing(status: ModelDeploymentStatus, desired: DesiredRevision, fleet:
                 PROGRESSING,
                 "False",
                 "OlderPodTemplate",
-                f"version {live.number} is served by the pods it was proven with, not by what spec.server asks for;"
-                " the next change of spec.server is rolled out",
+                f"version {live.number} is served with the pod template that it was proven with, and not with the"
+                " current spec.server; the next change of spec.server is rolled out",
             )
         ]
     observed = fleet.observed
@@ -187,8 +187,8 @@ def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCond
     count = f"{fleet.ready_pods(live.revision)} of {fleet.desired_replicas} pods of version {live.number} are ready"
     if fleet.ready_pods(live.revision) >= fleet.desired_replicas:
         return [DesiredCondition(PODS_READY, "True", "PodsReady", count)]
-    said = of_revision(live.revision, fleet)
-    return [DesiredCondition(PODS_READY, "False", "PodsNotReady", f"{count}: {said.text}" if said else count)]
+    why = of_revision(live.revision, fleet)
+    return [DesiredCondition(PODS_READY, "False", "PodsNotReady", f"{count}: {why.text}" if why else count)]
 
 
 def _overridden(status: ModelDeploymentStatus) -> list[DesiredCondition]:

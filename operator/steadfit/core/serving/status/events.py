@@ -1,4 +1,4 @@
-"""What is told when a ModelDeployment's status changes: one Event for each transition, none while nothing changes."""
+"""Events of a ModelDeployment: one for each transition of its status."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def _verbs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[
         events.append(Event("Normal", "Unpinned", f"version {before.override.number} is not pinned any more"))
     if after.promoted and after.promoted != before.promoted:
         promoted = after.promoted
-        events.append(Event("Normal", "Promoted", f"version {promoted.number} is let through by {promoted.by}"))
-    freed = {item.action for item in before.released}
+        events.append(Event("Normal", "Promoted", f"version {promoted.number} is promoted by {promoted.by}"))
+    released = {item.action for item in before.released}
     events += [
-        Event("Normal", "Released", f"version {item.number} is let out of quarantine by {item.by}")
+        Event("Normal", "Released", f"version {item.number} is released from quarantine by {item.by}")
         for item in after.released
-        if item.action not in freed
+        if item.action not in released
     ]
     return events
 
@@ -71,23 +71,23 @@ def _candidate(before: ModelDeploymentStatus, after: ModelDeploymentStatus, flee
     old, new = before.candidate, after.candidate
     events = []
     live = after.live.revision if after.live else None
-    told_why = {one.revision for one in after.abandoned} | {one.revision for one in after.quarantine}
-    if old and old.revision not in (live, new.revision if new else None, *told_why):
+    reported = {one.revision for one in after.abandoned} | {one.revision for one in after.quarantine}
+    if old and old.revision not in (live, new.revision if new else None, *reported):
         if new and new.number > old.number:
             events.append(
-                Event("Normal", "RolloutSuperseded", f"{describe(old)} gives way to {describe(new)}, which is newer")
+                Event("Normal", "RolloutSuperseded", f"{describe(old)} is replaced by {describe(new)}, which is newer")
             )
         else:
-            events.append(Event("Normal", "RolloutDropped", f"{describe(old)} is not wished for any more"))
+            events.append(Event("Normal", "RolloutDropped", f"{describe(old)} is not the desired revision any more"))
     if new is None:
         return events
     if old is None or old.revision != new.revision:
         beside = f" beside version {after.live.number}" if after.live else ""
         events.append(Event("Normal", "RolloutStarted", f"{describe(new)} comes up{beside}"))
-    said = of_revision(new.revision, fleet)
-    # Counts of ready pods change while the words stay: only other words are news.
-    if said and said.failing and (old is None or said.text not in old.message):
-        events.append(Event("Warning", "CandidateFailing", f"{describe(new)} does not come up: {said.text}"))
+    pods = of_revision(new.revision, fleet)
+    # The candidate's message also has the number of ready pods, which changes while the cause stays.
+    if pods and pods.failing and (old is None or pods.text not in old.message):
+        events.append(Event("Warning", "CandidateFailing", f"{describe(new)} does not come up: {pods.text}"))
     return events
 
 
@@ -114,7 +114,7 @@ def _stalled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> lis
 
 
 def _monitors(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
-    """Return what began and ceased to fire; a loss of data is told by the condition MetricsAvailable."""
+    """Return the Events of monitors that start or stop firing; the condition MetricsAvailable reports missing data."""
     phases = {state.name: state.phase for state in before.monitors}
     events = []
     for state in after.monitors:

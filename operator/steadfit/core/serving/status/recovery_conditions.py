@@ -1,6 +1,6 @@
-"""The conditions of recovery: what is under way by itself, what is held back, and what a dry run would have done.
+"""Conditions about recovery: automatic rollbacks and diagnoses, their limit, and what a dry run would do.
 
-None of them touches `Ready`, and each is there only while there is something to tell.
+None of them affects `Ready`, and each is present only while it has something to report.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RECOVERING: Final = "Recovering"
 
 def conditions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
     """Return the conditions."""
-    return [*_recovering(status, fleet, now), *_frozen(status, fleet, now), *_dry_run(status, fleet, now)]
+    return [*_recovering(status, fleet, now), *_limit(status, fleet, now), *_dry_run(status, fleet, now)]
 
 
 def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
@@ -30,24 +30,24 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     if is_quarantined(live, status, fleet):
         if entry is None or not entry.by.startswith(automatic_rollback.BY):
             return []
-        coming = f"; version {status.candidate.number} takes its place" if status.candidate else ""
+        coming = f"; version {status.candidate.number} replaces it" if status.candidate else ""
         message = f"version {live.number} was rolled back by {entry.by}: {entry.reason}{coming}"
         return [DesiredCondition(RECOVERING, "True", "RollingBack", message)]
-    wished = automatic_rollback.rollback_request(status, status.monitors, fleet, now)
-    held = fleet.observed.deployment.spec.dry_run or rollback_limit.problem(status, fleet.observed.deployment, now)
-    if wished is not None and not held:
-        # Whatever can be rolled back was rolled back in this very pass.
+    request = automatic_rollback.rollback_request(status, status.monitors, fleet, now)
+    blocked = fleet.observed.deployment.spec.dry_run or rollback_limit.problem(status, fleet.observed.deployment, now)
+    if request is not None and not blocked:
+        # A possible rollback was made earlier in this pass.
         message = (
-            f"monitor {wished.monitor}: {wished.reason}; nothing good that served before version {live.number} is left"
-            " to go back to"
+            f"monitor {request.monitor}: {request.reason}; no good version that served before version {live.number} is"
+            " left to roll back to"
         )
         return [DesiredCondition(RECOVERING, "False", "NothingToRollBackTo", message)]
-    at_work = diagnosis.running(status, fleet)
-    if at_work:
+    running = diagnosis.running(status, fleet)
+    if running:
         message = "; ".join(
             f"monitor {entry.monitor} fires: run {entry.run} evaluates version {entry.number} and version"
             f" {entry.compared_version} on the same rows"
-            for entry in at_work
+            for entry in running
         )
         return [DesiredCondition(RECOVERING, "True", "Diagnosing", message)]
     undecided = [
@@ -61,18 +61,19 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     return []
 
 
-def _frozen(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
-    """Return whether the limit is reached; one of 0 is somebody's wish, and no news until it holds something back."""
+def _limit(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
+    """Return whether the limit is reached; a limit of 0 is deliberate, and reported only when it blocks a rollback."""
     deployment = fleet.observed.deployment
     problem = rollback_limit.problem(status, deployment, now)
-    wished = automatic_rollback.rollback_request(status, status.monitors, fleet, now)
-    if problem is None or (wished is None and deployment.spec.limits.max_rollbacks_per_day == 0):
+    request = automatic_rollback.rollback_request(status, status.monitors, fleet, now)
+    if problem is None or (request is None and deployment.spec.limits.max_rollbacks_per_day == 0):
         return []
-    live = status.live
-    held = f"; held back: version {live.number}, monitor {wished.monitor}: {wished.reason}" if wished and live else ""
-    return [DesiredCondition(rollback_limit.ROLLBACKS_FROZEN, "True", "LimitReached", f"{problem.message}{held}")]
+    live, blocked = status.live, ""
+    if request and live:
+        blocked = f"; not rolled back: version {live.number}, monitor {request.monitor}: {request.reason}"
+    return [DesiredCondition(rollback_limit.ROLLBACKS_FROZEN, "True", "LimitReached", f"{problem.message}{blocked}")]
 
 
 def _dry_run(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
-    told = dry_run.messages(status, fleet, now)
-    return [DesiredCondition(dry_run.DRY_RUN, "True", "WouldAct", "; ".join(told))] if told else []
+    clauses = dry_run.messages(status, fleet, now)
+    return [DesiredCondition(dry_run.DRY_RUN, "True", "WouldAct", "; ".join(clauses))] if clauses else []

@@ -1,4 +1,4 @@
-"""What is told of recovery: diagnoses, rollbacks that nobody asked for, and what is held back or only told."""
+"""Events of recovery: diagnoses, automatic rollbacks, their limit, and dry runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _diagnoses(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> l
         if entry.verdict is None and old is None:
             text = f"version {entry.number} and version {entry.compared_version} are evaluated on the same rows"
             events.append(Event("Normal", "DiagnosisStarted", f"monitor {entry.monitor} fires: {text} ({entry.run})"))
-        # One that is undecided is told by its condition, once for as long as it says the same.
+        # The Event of an undecided one follows from its condition, once for each message.
         elif entry.verdict in ("ModelWorse", "ConceptDrift") and (old is None or old.verdict is None):
             events.append(Event("Warning", entry.verdict, f"monitor {entry.monitor}: {entry.message}"))
     return events
@@ -55,7 +55,7 @@ def _started(
     status: str,
     event: Literal["Normal", "Warning"],
 ) -> list[Event]:
-    """Return the Event of a condition that has come to be so, or to be so for another reason."""
+    """Return the Event of a condition that has reached a status, or has another reason or message."""
     old, new = _condition(before, kind, status), _condition(after, kind, status)
     if new is None or (old is not None and (old.reason, old.message) == (new.reason, new.message)):
         return []

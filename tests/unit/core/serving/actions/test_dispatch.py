@@ -174,6 +174,6 @@ def test_promotions_and_releases_are_told_once() -> None:
     world.settle()
     world.act("Release", 2)
     world.settle()
-    assert world.seen("Promoted") == ["version 1 is let through by alice (action-1)"]
+    assert world.seen("Promoted") == ["version 1 is promoted by alice (action-1)"]
     assert len(world.seen("Quarantined")) == 1
-    assert world.seen("Released") == ["version 2 is let out of quarantine by alice (action-3)"]
+    assert world.seen("Released") == ["version 2 is released from quarantine by alice (action-3)"]

@@ -43,7 +43,7 @@ def test_quarantine_of_what_serves_with_nothing_to_go_back_to_is_refused() -> No
     done = world.act("Quarantine", 1)
     world.settle()
     assert world.record(done)[0] == "Rejected"
-    assert "nothing good that served before version 1 is left" in world.record(done)[1]
+    assert "no good version that served before version 1 is left" in world.record(done)[1]
     assert world.live() == 1
     assert world.status.quarantine == []
 

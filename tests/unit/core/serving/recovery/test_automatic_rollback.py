@@ -158,7 +158,7 @@ def test_with_nothing_good_left_it_is_told_once_and_what_serves_goes_on() -> Non
     assert world.live() == 1
     assert world.status.quarantine == []
     assert world.condition("Recovering") == ("False", "NothingToRollBackTo")
-    told = f"monitor errors: {FIRES}; nothing good that served before version 1 is left to go back to"
+    told = f"monitor errors: {FIRES}; no good version that served before version 1 is left to roll back to"
     assert world.seen("NothingToRollBackTo") == [told]
     for _ in range(3):
         world.now += timedelta(minutes=1)

@@ -151,7 +151,7 @@ def test_a_worse_model_goes_back_with_a_sentence_that_says_why() -> None:
         world.kubelet()
     measure(world, FINE)
     sentence = (
-        "version 2 is worse: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 1 has 0.198"
+        "version 2 is worse: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 1 scores 0.198"
         " (margin 0.005)"
     )
     assert [(one.number, one.by, one.reason) for one in world.status.quarantine] == [(2, "monitor quality", sentence)]
@@ -177,8 +177,8 @@ def test_when_the_world_moved_nothing_goes_back_and_a_run_is_asked_for_with_the_
     end(world, MOVED)
     assert world.live() == 2
     sentence = (
-        "the world moved: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 1 would have 0.243,"
-        " not better than 0.241 (margin 0.005); to be retrained"
+        "concept drift: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 1 scores 0.243,"
+        " not better than 0.241 (margin 0.005); a retraining follows"
     )
     assert (entry(world).verdict, entry(world).message) == ("ConceptDrift", sentence)
     assert asks_for_a_run(world) == [sentence]
@@ -278,7 +278,7 @@ def test_without_anything_to_go_back_to_the_world_moved() -> None:
     measure(world, FALLEN)
     assert world.evaluations == {}
     assert asks_for_a_run(world) == [
-        "the world moved: there is nothing to go back to, as no good version before version 1 is left; to be retrained"
+        "concept drift: no good version before version 1 is left to roll back to; a retraining follows"
     ]
 
 
@@ -288,7 +288,7 @@ def test_a_new_server_of_the_same_model_is_nothing_to_go_back_to() -> None:
     world.settle()
     measure(world, FALLEN)
     assert entry(world).verdict == "ConceptDrift"
-    assert "the same model served before" in entry(world).message
+    assert "the last good version 1 is the same model" in entry(world).message
 
 
 def test_a_last_good_version_in_quarantine_is_nothing_to_go_back_to() -> None:
@@ -327,7 +327,7 @@ def test_without_the_training_job_nothing_is_evaluated() -> None:
     world = watched(1, 2)
     world.job = None
     measure(world, FALLEN)
-    assert entry(world).message == "undecided: there is no TrainingJob flights"
+    assert entry(world).message == "undecided: there is no TrainingJob flights in this namespace"
 
 
 def test_an_evaluation_whose_training_job_is_deleted_is_not_waited_for() -> None:
@@ -380,10 +380,8 @@ def test_a_dry_run_tells_of_a_world_that_moved_and_asks_for_no_run() -> None:
     measure(world, FALLEN)
     end(world, MOVED)
     assert asks_for_a_run(world) == []
-    assert world.message("DryRun").startswith(
-        "TrainingJob flights would start a run by monitor quality: the world moved"
-    )
-    assert not entry(world).message.endswith("to be retrained")
+    assert world.message("DryRun").startswith("TrainingJob flights would start a run by monitor quality: concept drift")
+    assert not entry(world).message.endswith("a retraining follows")
 
 
 def test_at_the_limit_a_worse_model_goes_on_and_a_person_is_told() -> None:
@@ -391,7 +389,7 @@ def test_at_the_limit_a_worse_model_goes_on_and_a_person_is_told() -> None:
     measure(world, FALLEN)
     end(world, WORSE)
     assert world.live() == 2
-    assert world.message("RollbacksFrozen").find("held back: version 2, monitor quality: version 2 is worse") > 0
+    assert world.message("RollbacksFrozen").find("not rolled back: version 2, monitor quality: version 2 is worse") > 0
 
 
 def test_a_monitor_that_is_taken_out_of_the_spec_leaves_nothing_behind() -> None:

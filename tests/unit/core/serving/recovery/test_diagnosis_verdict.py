@@ -110,25 +110,25 @@ def test_a_relative_margin_is_taken_of_the_value_of_what_serves(percentage: str,
         (
             0.043,
             0.031,
-            "version 5 is worse: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 has 0.198"
+            "version 5 is worse: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 scores 0.198"
             " (margin 0.005)",
         ),
         (
             -0.002,
             -0.004,
-            "the world moved: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 would have 0.243,"
+            "concept drift: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 scores 0.243,"
             " not better than 0.241 (margin 0.005)",
         ),
         (
             0.003,
             0.001,
-            "the world moved: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 would have 0.238,"
+            "concept drift: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 scores 0.238,"
             " not better beyond the margin (margin 0.005)",
         ),
         (
             0.011,
             -0.02,
-            "undecided: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 would have 0.23, which"
+            "undecided: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 scores 0.23, which"
             " may be chance (the 95 % interval of the difference begins at -0.02)",
         ),
     ],
@@ -143,9 +143,9 @@ def test_the_sentence_names_rows_both_scores_and_the_margin(difference: float, l
     ("ended", "sentence"),
     [
         (run({"rows": 12, "reason": "12 labelled rows, and 200 are needed"}), "12 labelled rows, and 200 are needed"),
-        (run(), "run flights-e1 has brought no comparison"),
-        (run({"rows": 4210, "live": 0.2}), "run flights-e1 has brought no comparison"),
-        (run({**outcome(0.043, 0.03), "lower": None}), "run flights-e1 has brought no comparison"),
+        (run(), "run flights-e1 has no comparison"),
+        (run({"rows": 4210, "live": 0.2}), "run flights-e1 has no comparison"),
+        (run({**outcome(0.043, 0.03), "lower": None}), "run flights-e1 has no comparison"),
         (
             run(phase="Failed", failure={"class": "Store", "message": "s3://models/: connection refused"}),
             "run flights-e1 failed (Store): s3://models/: connection refused",

@@ -52,7 +52,7 @@ def attributed(verdict: str | None, **change: Any) -> dict[str, Any]:
         "comparedVersion": 2,
         "run": "orders-e1",
         "decidedAt": at(minutes=5),
-        "message": "the world moved: accuracy is 0.6",
+        "message": "concept drift: accuracy is 0.6",
         **({"verdict": verdict} if verdict else {}),
     }
     return found | change
@@ -73,7 +73,7 @@ def attributed(verdict: str | None, **change: Any) -> dict[str, Any]:
         ([attributed("ConceptDrift", monitor="other")], "Firing", False),
     ],
     ids=[
-        "the world moved",
+        "concept drift",
         "the model is worse",
         "undecided",
         "being found out",
@@ -90,7 +90,7 @@ def test_a_monitor_of_action_recover_asks_for_a_run_only_when_the_world_is_to_bl
 ) -> None:
     status = {"monitors": [state(phase, "quality")], "diagnoses": diagnoses, "live": LIVE}
     found = retrain_causes.firing([deployment(status=status, monitors=[RECOVER])])
-    assert [one.message for one in found] == (["the world moved: accuracy is 0.6"] if asks else [])
+    assert [one.message for one in found] == (["concept drift: accuracy is 0.6"] if asks else [])
 
 
 @pytest.mark.parametrize("monitor", [RETRAIN, RECOVER], ids=["retrain", "recover"])

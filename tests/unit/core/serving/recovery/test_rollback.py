@@ -232,8 +232,8 @@ def test_a_rollback_whose_deployment_was_deleted_renders_the_good_version_anew()
     ("numbers", "version", "sentence"),
     [
         ((), None, "no version serves yet, so there is nothing to roll back"),
-        ((1,), None, "nothing good that served before version 1 is left; name a version to serve"),
-        ((1, 2), 2, "version 2 is what serves; name another version"),
+        ((1,), None, "no good version that served before version 1 is left; name a version to serve"),
+        ((1, 2), 2, "version 2 serves already; name another version"),
         ((1, 2), 9, "there is no version 9 of TrainingJob flights"),
     ],
 )

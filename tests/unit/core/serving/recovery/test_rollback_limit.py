@@ -45,7 +45,7 @@ def test_at_the_limit_nothing_more_is_rolled_back_by_itself_and_a_person_is_told
     assert len(world.seen("RollbacksFrozen")) == told + 1
     assert world.live() == 4
     assert [entry.number for entry in world.status.quarantine] == [2, 3]
-    assert world.message("RollbacksFrozen").endswith(f"; held back: version 4, monitor errors: {FIRES}")
+    assert world.message("RollbacksFrozen").endswith(f"; not rolled back: version 4, monitor errors: {FIRES}")
     assert world.condition("Ready") == ("True", "Serving")
 
 
@@ -79,7 +79,7 @@ def test_a_limit_of_0_is_no_news_until_it_holds_something_back() -> None:
     assert world.condition("RollbacksFrozen") is None
     measure(world, BAD)
     assert world.live() == 2
-    assert world.message("RollbacksFrozen").startswith("limits.maxRollbacksPerDay is 0, so nothing is rolled back")
+    assert world.message("RollbacksFrozen").startswith("limits.maxRollbacksPerDay is 0, so no version is rolled back")
 
 
 # Dry run

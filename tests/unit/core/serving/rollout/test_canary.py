@@ -28,11 +28,11 @@ def test_the_share_that_few_pods_express_is_told_beside_the_one_that_was_asked_f
     world = trying()
     assert (tried(world).step, tried(world).weight, tried(world).actual_weight) == (0, 25, 33)
     assert world.message("Progressing").startswith(
-        "version 2 takes 33 % of the traffic (step 1 of 2 asks for 25 %, 1 of 3 pods); waits for"
+        "version 2 takes 33 % of the traffic (step 1 of 2 has weight 25 %, 1 of 3 pods); waits for"
     )
     assert world.seen("CanaryStarted") == [
         f"version 2 (revision {tried(world).revision}) takes 33 % of the traffic"
-        " (step 1 of 2 asks for 25 %, 1 of 3 pods) beside version 1"
+        " (step 1 of 2 has weight 25 %, 1 of 3 pods) beside version 1"
     ]
 
 
@@ -91,7 +91,7 @@ def test_what_was_let_through_gets_all_of_its_pods_before_it_becomes_live() -> N
     assert (tried(world).phase, world.replicas(), world.live()) == ("Promoting", {1: 4, 2: 4}, 1)
     assert world.condition("Progressing") == ("True", "CandidateFailing")
     assert world.message("Progressing").startswith(
-        "version 2 was let through by the analysis and comes up in full: 3 of 4"
+        "version 2 was promoted by the analysis and gets all of its pods: 3 of 4"
     )
     assert len(world.seen("Promoted")) == 1
     world.half.clear()
@@ -230,7 +230,7 @@ def test_a_dry_run_only_tells_that_a_candidate_would_be_put_back() -> None:
     world.finds("Fail", "latency")
     world.settle()
     assert (tried(world).phase, world.answering(), world.status.quarantine) == ("Paused", {1, 2}, [])
-    assert "it would be put back and into quarantine, but spec.dryRun is set: latency Fail" in world.message(
+    assert "it would be rolled back and quarantined, but spec.dryRun is set: latency Fail" in world.message(
         "Progressing"
     )
     world.edit(dryRun=None)

@@ -33,7 +33,7 @@ def test_a_newer_version_supersedes_the_candidate_and_starts_at_the_first_step()
     assert (world.answering(), world.replicas()) == ({1, 3}, {1: 2, 3: 1})
     (message,) = world.seen("RolloutSuperseded")
     assert message.startswith("version 2 (revision ")
-    assert "gives way to version 3" in message
+    assert "is replaced by version 3" in message
     assert (world.status.abandoned, world.status.quarantine) == ([], [])
 
 
@@ -240,7 +240,7 @@ def test_a_strategy_that_becomes_a_canary_tries_a_candidate_that_is_coming_up() 
         seen.add(tried(world).message)
         world.step()
         world.kubelet()
-    assert "its pods are made anew, so that they can share the traffic of version 1" in seen
+    assert "its pods are recreated, so that they can share the traffic of version 1" in seen
     world.settle()
     assert (world.live(), world.answering(), world.replicas()) == (1, {1, 2}, {1: 2, 2: 1})
 

@@ -74,7 +74,7 @@ def test_while_a_missing_training_job_is_awaited_the_status_rests_until_its_time
     world.job = None
     world.settle()
     before = world.deployment["status"]
-    assert world.message(RECONCILING) == "TrainingJob flights is not there yet"
+    assert world.message(RECONCILING) == "TrainingJob flights does not exist yet"
     world.now = DUE - timedelta(seconds=1)
     assert world.plan().status == before
     world.now = DUE

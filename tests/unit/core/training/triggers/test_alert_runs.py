@@ -78,7 +78,7 @@ def test_a_world_that_moved_is_learned_within_the_cooldown_and_says_why() -> Non
         "number": live["number"],
         "decidedAt": at(),
         "verdict": "ConceptDrift",
-        "message": "the world moved: there is nothing to go back to",
+        "message": "concept drift: no good version before version 1 is left to roll back to",
     }
     deployment = world.serve(
         monitors=[{"name": "quality", "phase": "Firing", "since": at(), "message": "accuracy is 0.6"}],
@@ -93,7 +93,10 @@ def test_a_world_that_moved_is_learned_within_the_cooldown_and_says_why() -> Non
     world.settle()
     assert causes(world) == ["SpecChange", "Monitor"]
     message = world.run.spec.cause.message
-    assert message == "monitor orders/quality fires: the world moved: there is nothing to go back to"
+    assert (
+        message
+        == "monitor orders/quality fires: concept drift: no good version before version 1 is left to roll back to"
+    )
 
 
 def test_one_run_serves_all_alerts_and_monitors_and_names_them() -> None:
