@@ -1,4 +1,4 @@
-"""What a step is told: the JSON of `STEADFIT_CONFIG`, checked before anything is done."""
+"""The configuration of a step: the JSON of `STEADFIT_CONFIG`, validated before the step starts."""
 
 from typing import Annotated, Any, Literal
 
@@ -67,7 +67,7 @@ class DataSource(_Model):
 
 
 class Holdout(_Model):
-    """How the rows that judge are split off."""
+    """How the holdout is split off."""
 
     by: Literal["Time", "Hash"]
     column: Column
@@ -75,13 +75,13 @@ class Holdout(_Model):
 
 
 class Metric(_Model):
-    """A number to compute on the holdout."""
+    """A metric to compute on the holdout."""
 
     name: MetricName
 
 
 class Evaluation(_Model):
-    """What is predicted, and how that is judged."""
+    """The target, the holdout and the metrics."""
 
     target: Column
     positive_class: str | None = None
@@ -90,26 +90,26 @@ class Evaluation(_Model):
 
 
 class Accepted(_Model):
-    """The record of the last accepted run, whose data is what data should look like."""
+    """The record of the last accepted run, which new data is compared with."""
 
     record_uri: str
     store: StoreConfig
 
 
 class VersionArtifact(_Model):
-    """Where a version's files lie; without a place they can't be had."""
+    """Digest and place of a version's files; without a place they are not available."""
 
     digest: Digest
     uri: str | None = None
 
 
 class Version(_Model):
-    """A version that was made before.
+    """An older version.
 
     Attributes
     ----------
     problem : str, optional
-        Why it can't be had, known before anything was tried.
+        Why it is not available, if the operator knows that already.
     """
 
     version: Annotated[str, Field(max_length=253)]
@@ -119,7 +119,7 @@ class Version(_Model):
 
 
 class Champion(Version):
-    """The version that serves, and how the rows it was not trained on were split off.
+    """The version that serves, and how its holdout was split off.
 
     Attributes
     ----------
@@ -139,11 +139,11 @@ class Evaluate(_Model):
     Attributes
     ----------
     metric : MetricName
-        To compare by.
+        Metric that the versions are compared by.
     min_rows : int
-        Fewer rows decide nothing.
+        Below this number of rows there is no comparison.
     max_rows : int
-        No more rows than these, the newest, are used.
+        At most this number of rows is used: the newest.
     live : Version
         The version that serves.
     last_good : Version, optional
@@ -169,6 +169,6 @@ class Config(_Model):
     evaluate: Evaluate | None = None
     params: dict[str, Scalar] = {}
     seed: int = 0
-    # A bearer token goes there: never in the clear.
+    # The request carries a bearer token.
     record_url: Annotated[str, Field(pattern=r"^https://")]
     lineage: dict[str, Any] = {}

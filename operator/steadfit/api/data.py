@@ -1,4 +1,4 @@
-"""Data sources and evaluation: what a run learns from and how it is judged."""
+"""Data sources and evaluation: the data of a run, and the metrics and rules that its result must pass."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Holdout(Model):
 
 
 class Metric(Model):
-    """One number a version is judged by, computed by Steadfit on the holdout."""
+    """A metric of a version, computed by Steadfit on the holdout."""
 
     name: Annotated[str, OneOf(tuple(METRICS))]
     """Metric, as scikit-learn defines it."""
@@ -116,10 +116,10 @@ class Metric(Model):
 
 
 class ChampionComparison(Model):
-    """How a version is compared with the one that serves: on the same holdout rows, by the first metric, paired."""
+    """Comparison of a version with the one that serves: paired, on the same holdout rows, by the first metric."""
 
     margin: Annotated[Margin, margin_schema(minimum=0)] = Margin(0.005)
-    """By how much a version may be worse at most: a number in the metric's unit, or a percentage of the absolute value
+    """How much worse a version may be: a number in the metric's unit, or a percentage of the absolute value
     of the version that serves, such as `5%`. It passes when the 95 % interval of the difference lies above -margin
     (non-inferiority)."""
 

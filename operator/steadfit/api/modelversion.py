@@ -70,32 +70,32 @@ class MetricValue(Model):
 
 
 class ChampionResult(Model):
-    """How a version compares with the one that served when it was made, on the same holdout rows."""
+    """Comparison of a version with the one that served when it was made, on the same holdout rows."""
 
     version: Annotated[str, Field(max_length=253)]
     """Name of the champion's ModelVersion."""
     digest: Digest
     """Digest of the champion's artifact."""
     metric: Annotated[str, Field(max_length=64)]
-    """The metric they are compared by."""
+    """Metric that they are compared by."""
     value: float | None = None
     """The champion's value."""
     difference: float | None = None
-    """How much better the version is; negative when it is worse, whichever way the metric goes."""
+    """How much better the version is: negative if it is worse, also for a metric that is minimized."""
     lower: float | None = None
     """Lower end of the 95 % interval of the difference."""
     upper: float | None = None
     """Upper end of it."""
     rows: int = 0
-    """Rows that both were judged by."""
+    """Rows that both answered."""
     method: Annotated[str, Field(max_length=64)] = ""
-    """How the interval was found, for example paired bootstrap."""
+    """Method of the interval, for example paired bootstrap."""
     reason: Annotated[str, Field(max_length=1024)] = ""
     """Why there is no comparison; empty when there is one."""
 
 
 class EvaluationResult(Model):
-    """What was measured, and on what."""
+    """Metrics of a version, and the holdout that they were measured on."""
 
     metrics: Annotated[list[MetricValue], Field(max_length=16, json_schema_extra=list_map("name"))] = []
     """Values on the holdout."""
@@ -112,7 +112,7 @@ class EvaluationResult(Model):
     fraction: float | None = None
     """Share of the rows that was held out."""
     champion: ChampionResult | None = None
-    """How it compares with the version that served; absent when none did."""
+    """Comparison with the version that served; absent if none did."""
 
 
 class DataRecord(Model):
@@ -206,14 +206,14 @@ class ModelVersionSpec(Model):
 
 
 class Judgement(Model):
-    """One threshold and how the version did."""
+    """The verdict at one threshold."""
 
     metric: str
     """Name of the metric."""
     value: float | None = None
-    """Its value; absent when it was not measured."""
+    """Its value; absent if it was not measured."""
     threshold: float
-    """What was asked for."""
+    """The threshold."""
     passed: bool
     """Whether the value is at least as good."""
 
@@ -222,13 +222,13 @@ GateVerdict = Literal["Pass", "Fail", "NoData", "Bootstrap"]
 
 
 class Gate(Model):
-    """The comparison with the champion, judged by the recipe's margin."""
+    """The verdict of the comparison with the champion, by the recipe's margin."""
 
     verdict: GateVerdict
     """Pass: not worse than the champion beyond the margin. Fail: not shown to be as good. NoData: could not be
     compared. Bootstrap: there was no champion."""
     margin: float | None = None
-    """By how much it may be worse, in the metric's unit; absent while a percentage has nothing to be taken of."""
+    """The margin in the metric's unit; absent if it is a percentage and there is no champion's value."""
     message: Annotated[str, Field(max_length=1024)]
     """The verdict in a sentence, with both values."""
 
@@ -269,9 +269,9 @@ class ModelVersionStatus(Status):
     """Verified, Rejected by a threshold or by the comparison with the champion, or Held for a person because there was
     no comparison."""
     judgements: Annotated[list[Judgement], Field(max_length=16, json_schema_extra=list_map("metric"))] = []
-    """How it did at each threshold."""
+    """The verdict at each threshold."""
     gate: Gate | None = None
-    """How it did against the champion."""
+    """The verdict of the comparison with the champion."""
     quarantine: Quarantine | None = None
     """Set once it was rolled back."""
     quarantine_elsewhere: Annotated[

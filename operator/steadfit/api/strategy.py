@@ -1,4 +1,4 @@
-"""Strategy: how a new revision takes over from the one that serves, and what it must show on the way."""
+"""Strategy and analysis: how a new revision takes over from the one that serves, and how it is compared with it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .monitor import Query
 
 
 class CanaryStep(Model):
-    """A share of the traffic that the candidate takes until its analysis lets it go on."""
+    """A share of the traffic that the candidate takes until its analysis passes."""
 
     weight: Annotated[int, Field(ge=1, le=99)]
     """Per cent of the requests."""
     pause: Duration | None = None
-    """How long the step lasts at least; no longer than the analysis needs when absent."""
+    """Shortest duration of the step; when absent, it lasts as long as the analysis needs."""
 
 
 class Canary(Model):
@@ -46,7 +46,7 @@ class Strategy(Model):
     """One way to take over."""
 
     canary: Canary | None = None
-    """By growing shares, each judged."""
+    """By growing shares, with an analysis at each."""
     blue_green: BlueGreen | None = None
     """All at once."""
 
@@ -85,7 +85,7 @@ class Traffic(Model):
 
 
 class ErrorRateComparison(Model):
-    """The share of requests that the server failed (5xx)."""
+    """Share of requests that the server failed (5xx)."""
 
     margin: Annotated[Margin, margin_schema(exclusiveMinimum=0, exclusiveMaximum=1)] = Margin(0.01)
     """By how much the candidate's share may be larger: a share of the requests, or a percentage of the champion's
@@ -93,10 +93,10 @@ class ErrorRateComparison(Model):
 
 
 class LatencyComparison(Model):
-    """The share of requests that were answered later than a bound."""
+    """Share of requests that were answered later than a bound."""
 
     max: Duration = "250ms"
-    """The bound; it counts as the next one of the histogram's."""
+    """The bound; rounded up to the next bucket bound of the histogram."""
     margin: Annotated[Margin, margin_schema(exclusiveMinimum=0, exclusiveMaximum=1)] = Margin(0.05)
     """By how much the candidate's share may be larger: a share of the requests, or a percentage of the champion's
     share, such as `20%`."""
@@ -109,17 +109,17 @@ _NOT_COMPARED = (
 
 
 class QualityComparison(Model):
-    """How good the answers were, by outcomes that were posted back."""
+    """Quality of the answers, by outcomes that were posted back."""
 
     metric: Annotated[str, OneOf(COMPARED, _NOT_COMPARED)]
-    """A metric that is a mean over answers, so that it can be tested while they come in."""
+    """Metric that is a mean over answers, so that the sequential test can follow it."""
     margin: Annotated[Margin, margin_schema(exclusiveMinimum=0)] = Margin(0.02)
     """By how much the candidate may be worse: a number in the metric's unit, or a percentage of the champion's value,
     such as `5%`."""
 
 
 class AnalysisMetric(Model):
-    """One thing that a candidate is judged by, beside the champion."""
+    """One comparison of a candidate with the champion, or a condition of one's own."""
 
     name: Label
     """Name of the metric."""
@@ -130,8 +130,8 @@ class AnalysisMetric(Model):
     quality: QualityComparison | None = None
     """Compare outcomes."""
     query: Query | None = None
-    """Ask for a condition of one's own; $version and $revision stand for the candidate's. While it does not hold, or
-    has no answer, the candidate goes no further; only a comparison puts it back."""
+    """Require a condition; $version and $revision stand for the candidate's. While it does not hold, or has no value,
+    the candidate stays at its step; only a comparison puts it back."""
 
     model_config = {
         "json_schema_extra": validations(
@@ -144,24 +144,24 @@ class AnalysisMetric(Model):
 
 
 class Analysis(Model):
-    """What a candidate must show before it takes more of the traffic."""
+    """Comparisons that decide whether a candidate takes more of the traffic."""
 
     metrics: Annotated[list[AnalysisMetric], Field(min_length=1, max_length=16, json_schema_extra=list_map("name"))] = [
         AnalysisMetric(name="error-rate", error_rate=ErrorRateComparison()),
         AnalysisMetric(name="latency", latency=LatencyComparison()),
     ]
-    """What it is judged by."""
+    """The comparisons."""
     min_samples: Annotated[int, Field(ge=50, le=10_000_000)] = 200
-    """Requests, or outcomes, that the candidate must have answered since it takes traffic; fewer are no data."""
+    """Fewest requests, or outcomes, of each arm since the candidate takes traffic; fewer are no data."""
     max_duration: Duration = "24h"
-    """How long it may take part in the traffic without a verdict."""
+    """Longest time that a candidate takes traffic without a verdict."""
     on_inconclusive: Literal["Pause", "Abandon"] = "Abandon"
-    """What follows then. Abandon: the champion takes all of the traffic. Pause: the candidate keeps its share until
-    somebody promotes or aborts it."""
+    """What happens after that time. Abandon: the champion takes all of the traffic. Pause: the candidate keeps its
+    share until a person promotes or aborts it."""
 
 
 class RolloutLimits(Model):
-    """What is done by itself, and how often."""
+    """Limits of automatic rollbacks."""
 
     max_rollbacks_per_day: Annotated[int, Field(ge=0, le=100)] = 3
-    """Rollbacks without a person's word in 24 h; after that what serves goes on, and a condition says so."""
+    """Most automatic rollbacks in 24 h; after that the version that serves stays, and a condition says so."""

@@ -1,8 +1,8 @@
-"""The comparison with the champion: the version that serves, on the same holdout rows, by the first metric.
+"""Comparison with the champion: the version that serves, on the same holdout rows, by the first metric.
 
-That it can't be compared is no failure of the run: the record then says why, and the operator holds the version for a
-person. Nor is it ever a win: a champion that learned from rows of this holdout would look better than it is, and one
-whose rows nobody knows might.
+A champion that cannot be compared does not fail the run: the record says why, and the operator holds the version for a
+person. A champion that was trained on rows of this holdout, or on rows that are not recorded, is not compared, because
+it would look better than it is.
 """
 
 import logging
@@ -78,7 +78,7 @@ def compare(
 def _compared(
     model: Model, config: Config, paths: Paths, answers: Answers, metric: str
 ) -> paired_comparison.Comparison:
-    """Let the champion answer the rows that are compared, and compare.
+    """Compare the answers of the result and the champion to the sampled rows.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _load(champion: Champion, paths: Paths, connect: Connect, deadline: Deadline
 
 
 def _check_rows(champion: Champion, config: Config, paths: Paths, boundary: str | None) -> None:
-    """Check that the champion was trained on none of the rows it is to be judged on.
+    """Check that the champion was not trained on rows of the holdout.
 
     Raises
     ------
@@ -128,7 +128,9 @@ def _check_rows(champion: Champion, config: Config, paths: Paths, boundary: str 
     """
     rule = config.evaluation.holdout
     if (champion.by, champion.column) != (rule.by, rule.column):
-        was = f"{champion.by} of '{champion.column}'" if champion.by and champion.column else "a way nobody recorded"
+        was = (
+            f"{champion.by} of '{champion.column}'" if champion.by and champion.column else "a way that is not recorded"
+        )
         raise NotComparableError(
             f"its holdout was split off by {was}, this one by {rule.by} of '{rule.column}', so it may have learned from"
             " rows that would judge it"
@@ -148,7 +150,7 @@ def _check_rows(champion: Champion, config: Config, paths: Paths, boundary: str 
 
 
 def _not_after(one: str | None, other: str | None, kind: Any) -> bool:
-    """Return whether one boundary is at or before another, as texts of values of a column; False if nobody can tell."""
+    """Tell whether one boundary, as the text of a column's value, is at or before another; False if it is not known."""
     if one is None or other is None:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Versions that were made before: had from the store, every byte checked, and asked on rows of now."""
+"""Older versions: downloaded from the store with every digest checked, and scored on today's rows."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -35,7 +35,7 @@ def load(version: Version, folder: Path, connect: Connect, deadline: Deadline) -
     """
     store, uri = version.store, version.artifact.uri
     if version.problem is not None or store is None or uri is None:
-        raise NotComparableError(version.problem or "nobody says where its artifact lies")
+        raise NotComparableError(version.problem or "the place of its artifact is not known")
 
     def fetch() -> None:
         try:
@@ -57,7 +57,7 @@ def answers(
     evaluation: Evaluation,
     where: str = "the holdout",
 ) -> Answers:
-    """Let a version answer rows; return its answers beside the truth.
+    """Return the answers of a version to some rows, beside the truth.
 
     Raises
     ------
@@ -74,10 +74,10 @@ def answers(
 
 
 def short(value: float) -> float:
-    """Return six digits: more than any rows can tell apart, and the same on every machine."""
+    """Round to six digits, which are the same on every machine."""
     return float(f"{value:.6g}")
 
 
 def end(error: Exception) -> str:
-    """Return a sentence as the end of another one."""
+    """Return the message of an error without its full stop, as the end of another sentence."""
     return str(error).rstrip(".")

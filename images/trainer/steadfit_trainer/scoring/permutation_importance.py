@@ -1,8 +1,9 @@
-"""How much a model makes of each of its inputs: permutation importance on the holdout.
+"""Permutation importance of the features, on the holdout.
 
-A feature's importance is what is lost when its values are shuffled among the rows (Breiman, Machine Learning 45 (2001),
-section 10; Fisher, Rudin and Dominici, JMLR 20 (2019)). The loss is a proper one and does not depend on the recipe's
-metrics: the Brier score where there are probabilities, else the share of wrong labels, or the squared error.
+The importance of a feature is the increase of the loss when its values are shuffled among the rows (Breiman, Machine
+Learning 45 (2001), section 10; Fisher, Rudin and Dominici, JMLR 20 (2019)). The loss is a proper one and does not
+depend on the recipe's metrics: the Brier score where there are probabilities, else the share of wrong labels, or the
+squared error.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""What the training rows looked like, for `reference.json`: bins that are frozen with the version.
+"""Bins of the training data for `reference.json`, frozen with the version.
 
-The inputs are counted over the rows that the model learned from, and the predictions over the holdout: of rows it knows
-a model is surer than it will ever be of others, and every day in service would look like drift.
+Inputs are counted over the training rows, predictions over the holdout: a model is more certain of rows that it was
+trained on than of any other, so that predictions on those would make every day in service look like drift.
 """
 
 import logging
@@ -150,7 +150,7 @@ def _sources(paths: Paths) -> list[ds.Dataset]:
 
 
 def _training(feature: Feature, sources: list[ds.Dataset]) -> NDArray[Any]:
-    """Return one feature's column of the training rows; one at a time, because together they may be large."""
+    """Return the column of one feature over the training rows. All columns at once may not fit in memory."""
     arrays = [
         score.values_of(feature, source.to_table(columns=[feature.name]).column(feature.name)) for source in sources
     ]

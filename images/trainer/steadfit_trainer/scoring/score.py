@@ -1,4 +1,4 @@
-"""The judgement: the model as the server will load it, on rows that the training never saw."""
+"""Scores a model, loaded as the server loads it, on rows that it was not trained on."""
 
 import logging
 from collections.abc import Mapping
@@ -200,7 +200,7 @@ def _beside(
 
 def _check_probabilities(form: str, probabilities: NDArray[np.float32], where: str) -> None:
     sums = probabilities.sum(axis=1, dtype=np.float64)
-    # NaN fails both comparisons, so they are asked for what is right.
+    # NaN fails both comparisons, so they test what is right.
     right = (np.abs(sums - 1) <= TOLERANCE) & ((probabilities >= -TOLERANCE) & (probabilities <= 1 + TOLERANCE)).all(
         axis=1
     )

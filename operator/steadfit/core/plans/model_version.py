@@ -85,7 +85,7 @@ def _held(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[De
 
 
 def _message(status: ModelVersionStatus) -> str:
-    return gate.words(status.judgements, status.gate, status.phase)
+    return gate.message(status.judgements, status.gate, status.phase)
 
 
 def _events(before: ModelVersionStatus, after: ModelVersionStatus) -> tuple[Event, ...]:

@@ -1,7 +1,7 @@
-"""The gate: whether a version is good enough, by the thresholds and the margin of its TrainingJob as they are now.
+"""The gate: the verdict on a version, by the thresholds and the margin of its TrainingJob as they are now.
 
-Every threshold must be met, and the version must not be worse than the one that served (`comparison`). What could not
-be compared is held for a person: it neither serves by itself nor is it called bad.
+The version must meet every threshold, and must not be worse than the one that served (`champion_comparison`). A version
+that could not be compared is held: it serves only if a person pins or promotes it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from steadfit.api.modelversion import EvaluationResult, Gate, Judgement, Version
 
 
 def judge(result: EvaluationResult, evaluation: Evaluation) -> list[Judgement]:
-    """Return how a version did at each threshold; what was not measured has not passed."""
+    """Return the judgement at each threshold; a metric that was not measured has not passed."""
     values = {metric.name: metric.value for metric in result.metrics}
     return [
         Judgement(
@@ -28,7 +28,7 @@ def judge(result: EvaluationResult, evaluation: Evaluation) -> list[Judgement]:
 
 
 def verdict(judgements: Iterable[Judgement], compared: Gate, evaluation: Evaluation) -> VersionPhase:
-    """Return what becomes of a version, by its judgements at the thresholds and by the comparison."""
+    """Return the phase of a version that follows from its judgements and its comparison."""
     if compared.verdict == "Fail" or not all(judgement.passed for judgement in judgements):
         return "Rejected"
     if compared.verdict == "NoData":
@@ -36,19 +36,21 @@ def verdict(judgements: Iterable[Judgement], compared: Gate, evaluation: Evaluat
     return "Held" if compared.verdict == "Bootstrap" and evaluation.bootstrap == "Manual" else "Verified"
 
 
-def words(judgements: Iterable[Judgement], compared: Gate | None, phase: VersionPhase | None) -> str:
-    """Return the verdict's reasons in a sentence: of a rejected version those that failed, else all of them."""
+def message(judgements: Iterable[Judgement], compared: Gate | None, phase: VersionPhase | None) -> str:
+    """Return the reasons for a phase: for a rejected version those that failed, else all."""
     everyone = list(judgements)
     failed = [judgement for judgement in everyone if not judgement.passed]
-    said = [] if compared is None else [compared.message]
+    parts = [] if compared is None else [compared.message]
     if phase == "Held":
-        return "; ".join([*said, "it is held until somebody pins or promotes it"])
+        return "; ".join([*parts, "it is held until somebody pins or promotes it"])
     if phase == "Rejected" and failed:
-        return "; ".join([*map(_words, failed), *(said if compared and compared.verdict == "Fail" else [])])
+        return "; ".join([*map(_message, failed), *(parts if compared and compared.verdict == "Fail" else [])])
     if phase == "Rejected":
-        return "; ".join(said)
+        return "; ".join(parts)
     return (
-        "; ".join([*map(_words, everyone), *said]) if everyone else "; ".join(["the recipe has no thresholds", *said])
+        "; ".join([*map(_message, everyone), *parts])
+        if everyone
+        else "; ".join(["the recipe has no thresholds", *parts])
     )
 
 
@@ -58,7 +60,7 @@ def _passes(metric: Metric, threshold: float, value: float | None) -> bool:
     return value >= threshold if metric.goal == "Maximize" else value <= threshold
 
 
-def _words(judgement: Judgement) -> str:
+def _message(judgement: Judgement) -> str:
     if judgement.value is None:
         return f"{judgement.metric} was not measured (threshold {judgement.threshold:g})"
     verb = "meets" if judgement.passed else "does not meet"

@@ -1,6 +1,6 @@
-"""The Job that writes beside an artifact, in its store, who keeps it from traffic and why.
+"""The pod that writes the quarantines of an artifact beside it in its store.
 
-The operator holds no keys of stores, so a pod does it, with the keys that a run's pod has, in the version's namespace.
+The operator has no credentials of stores. The pod has those of a run's pod, in the version's namespace.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .quarantine_state import Change
 
 STEP = "quarantine"
 DEADLINE_SECONDS = 600
-"""A pod that cannot start is given up after that, so that the version can say what is wrong."""
+"""Time after which a pod that cannot start fails, so that the version can say what is wrong."""
 _PLACEMENT = ("nodeSelector", "tolerations", "serviceAccountName", "priorityClassName", "imagePullSecrets")
 
 
 def name(version: ModelVersion) -> str:
-    """Return the name of what writes a version's quarantine; there is one at a time, so that no two write at once."""
+    """Return the name of the workload of a version. It is the same for all changes, so that no two write at once."""
     return f"{version.name}-quarantine"
 
 

@@ -1,7 +1,7 @@
-"""What a version remembers of its quarantines, and what of that its store still has to learn.
+"""The quarantines in the status of a version, and the changes that its store does not have yet.
 
-The ModelDeployment decides; the version remembers its artifact's quarantine when that status is lost, and the store
-remembers when the cluster is. A release is a memory too: until the store knows it, there is something to be written.
+The ModelDeployment decides. The version keeps the quarantine of its artifact in case the ModelDeployment's status is
+lost, and the store keeps it in case the cluster is lost. A release is kept too, until it is written to the store.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from steadfit.core.serving.quarantine import quarantines_of
 from steadfit.core.types import ObservedModelVersion
 
 FURTHER = 16
-"""ModelDeployments beyond the first that are kept in mind."""
+"""Most ModelDeployments beyond the first that a status lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be changed beside the artifact.
+    """What the store does not have yet.
 
     Attributes
     ----------
     put
-        Quarantines that are not written there yet.
+        Quarantines that are not written beside the artifact.
     take
-        Releases of quarantines that may be written there.
+        Releases of quarantines that may be written beside it.
     """
 
     put: tuple[Quarantine, ...] = ()
     take: tuple[Release, ...] = ()
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything to change."""
+        """Tell whether anything is missing in the store."""
         return bool(self.put or self.take)
 
 
 def recall(observed: ObservedModelVersion) -> ModelVersionStatus:
-    """Return the version's status with every quarantine that it or a ModelDeployment knows of.
+    """Return the version's status with every quarantine in it and in the ModelDeployments.
 
-    What was found beside the artifact when it was published counts once, at the first look at the version.
+    Those that lay beside the artifact when it was published are added once, in the first pass.
     """
     version = observed.version
     known = {item.deployment: item for item in quarantines_of(version.status)}
@@ -58,7 +58,7 @@ def recall(observed: ObservedModelVersion) -> ModelVersionStatus:
 
 
 def change(status: ModelVersionStatus, observed: ObservedModelVersion) -> Change:
-    """Return what the store has to learn."""
+    """Return what the store does not have yet."""
     version = observed.version
     entries = quarantines_of(status)
     done = {item.deployment: item.at for item in status.releases}
@@ -75,7 +75,7 @@ def change(status: ModelVersionStatus, observed: ObservedModelVersion) -> Change
 
 
 def learned(status: ModelVersionStatus, written: Change) -> ModelVersionStatus:
-    """Return the status once the store knows a change."""
+    """Return the status after a change is written to the store."""
     put = {item.deployment for item in written.put}
     gone = {item.deployment: item for item in written.take}
     entries = [
@@ -95,7 +95,7 @@ def _with(status: ModelVersionStatus, entries: Sequence[Quarantine]) -> ModelVer
 
 
 def _decided(deployment: ModelDeployment, version: ModelVersion) -> Quarantine | None:
-    """Return the first entry by which a ModelDeployment keeps this very artifact from its traffic."""
+    """Return the first entry by which a ModelDeployment keeps this artifact from its traffic."""
     digest = version.spec.artifact.digest
     found = [entry for entry in deployment.status.quarantine if entry.digest == digest]
     entry = min(found, key=lambda item: (item.at, item.revision), default=None)
@@ -107,6 +107,6 @@ def _decided(deployment: ModelDeployment, version: ModelVersion) -> Quarantine |
 
 
 def _freed(deployment: ModelDeployment, version: ModelVersion) -> datetime | None:
-    """Return when a ModelDeployment released this artifact last."""
+    """Return when a ModelDeployment last released this artifact."""
     digest = version.spec.artifact.digest
     return max((item.at for item in deployment.status.released if item.digest == digest), default=None)

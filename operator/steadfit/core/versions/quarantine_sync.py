@@ -1,7 +1,7 @@
-"""How the store learns of a quarantine or a release: one Job at a time, tried again with growing pauses.
+"""Writes quarantines and releases to the store: by one Job at a time, with growing pauses between attempts.
 
-The status comes first: what is to be written is read off it, and a Job that succeeded is seen before it is deleted. A
-Job that still runs is never overtaken, for two writers of one note could undo each other.
+The status comes first: it holds what is to be written, and it records the success of a Job before the Job is deleted.
+No Job starts beside another, because two writers of one note could undo each other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LONGEST_PAUSE = timedelta(hours=1)
 
 
 def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> ModelVersionStatus:
-    """Return the status after what the Job brought."""
+    """Return the status after the outcome of the Job."""
     change = quarantine_state.change(status, observed)
     if not change:
         return status.model_copy(update={"note_failure": None})
@@ -48,7 +48,7 @@ def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: date
 
 
 def act(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> tuple[Action, ...]:
-    """Return what brings the store to know."""
+    """Return the action that is due: create the Job, or delete it once it is over."""
     change, failure = quarantine_state.change(status, observed), status.note_failure
     workload = _workload(observed)
     if workload is not None:
@@ -63,13 +63,13 @@ def act(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetim
 
 
 def due(status: ModelVersionStatus, now: datetime) -> datetime | None:
-    """Return when it is tried again."""
+    """Return when the next attempt is due."""
     failure = status.note_failure
     return failure.retry_at if failure is not None and now < failure.retry_at else None
 
 
 def conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[DesiredCondition]:
-    """Return the condition that says why the store does not know; none while nothing is wrong."""
+    """Return the condition that says why the store lacks a change; none while nothing is wrong."""
     change = quarantine_state.change(status, observed)
     if not change:
         return []
@@ -84,7 +84,7 @@ def conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> li
 def _not_written(change: quarantine_state.Change, why: str) -> str:
     if change.put:
         return f"the quarantine is not written beside the artifact, and would not outlive this cluster: {why}"
-    return f"the note of the quarantine is not taken away from beside the artifact, so its server refuses it: {why}"
+    return f"the note of the quarantine still lies beside the artifact, so its server refuses it: {why}"
 
 
 def _workload(observed: ObservedModelVersion) -> Manifest | None:
@@ -93,10 +93,10 @@ def _workload(observed: ObservedModelVersion) -> Manifest | None:
 
 
 def _why(workload: Manifest, pods: Sequence[Manifest]) -> str:
-    """Return the last words of the pod; else the Job's own, for a pod that is over its time is gone."""
+    """Return the message of the pod, else that of the Job: a pod that took too long is deleted."""
     for pod in pods:
         for container in pod.get("status", {}).get("containerStatuses", []):
-            said = log_tail(str(container.get("state", {}).get("terminated", {}).get("message", "")))
-            if said:
-                return said
+            tail = log_tail(str(container.get("state", {}).get("terminated", {}).get("message", "")))
+            if tail:
+                return tail
     return str((job.failed(workload) or {}).get("message", "")) or "its pod failed"

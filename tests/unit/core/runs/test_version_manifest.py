@@ -166,14 +166,14 @@ def test_a_version_is_verified_when_every_threshold_is_met(values: JSON, phase: 
     judgements, compared = gate.judge(result, EVALUATION), champion_comparison.judge(result, EVALUATION)
     found = gate.verdict(judgements, compared, EVALUATION)
     assert found == phase
-    assert words in gate.words(judgements, compared, found)
+    assert words in gate.message(judgements, compared, found)
 
 
 def test_without_thresholds_every_version_is_verified() -> None:
     asked = EVALUATION.model_copy(update={"metrics": EVALUATION.metrics[2:]})
     judgements, compared = gate.judge(EvaluationResult(), asked), champion_comparison.judge(EvaluationResult(), asked)
     assert gate.verdict(judgements, compared, asked) == "Verified"
-    assert gate.words(judgements, compared, "Verified").startswith("the recipe has no thresholds; no version served")
+    assert gate.message(judgements, compared, "Verified").startswith("the recipe has no thresholds; no version served")
 
 
 def judged(subject: ModelVersion, *deployments: ModelDeployment, orphan: bool = False, threshold: float = 0.6) -> Any:

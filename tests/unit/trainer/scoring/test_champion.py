@@ -128,10 +128,10 @@ def reason(world: World, folder: Path, named: JSON) -> str:
     ("changes", "words"),
     [
         ({"problem": "the ModelVersion flights-v1 is gone"}, "the ModelVersion flights-v1 is gone"),
-        ({"store": None}, "nobody says where its artifact lies"),
+        ({"store": None}, "the place of its artifact is not known"),
         ({"by": "Hash"}, "its holdout was split off by Hash of 'time', this one by Time of 'time'"),
         ({"column": "id"}, "its holdout was split off by Time of 'id', this one by Time of 'time'"),
-        ({"by": None, "column": None}, "split off by a way nobody recorded"),
+        ({"by": None, "column": None}, "split off by a way that is not recorded"),
         ({"boundary": "2026-01-06T00:00:00.000001Z"}, "trained on rows before 2026-01-06T00:00:00.000001Z"),
         ({"boundary": None}, "trained on rows before None"),
         ({"boundary": "yesterday"}, "trained on rows before yesterday"),

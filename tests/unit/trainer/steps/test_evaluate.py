@@ -242,7 +242,7 @@ def test_a_pickle_in_an_artifact_is_not_opened(tmp_path: Path) -> None:
     [
         ({"problem": "the ModelVersion flights-v1 is gone"}, "the ModelVersion flights-v1 is gone"),
         ({"store": MODELS, "uri": f"{FOLDER}/artifacts/sha256/{'0' * 64}/"}, "its artifact is gone"),
-        ({}, "nobody says where its artifact lies"),
+        ({}, "the place of its artifact is not known"),
     ],
 )
 def test_a_version_that_cannot_be_had_is_said(tmp_path: Path, named: JSON, words: str) -> None:

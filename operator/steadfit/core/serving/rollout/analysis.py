@@ -1,7 +1,7 @@
-"""Analysis: what is known of a candidate that takes a share of the traffic, judged beside the champion.
+"""Analysis: the verdicts on a candidate that takes a share of the traffic, beside the champion.
 
-Four verdicts. No data decides nothing: it neither lets a candidate through nor puts it back. A verdict keeps the
-numbers that it began with, so that a count which only moves writes nothing.
+There are four verdicts. NoData decides nothing: the candidate is neither promoted nor put back. A verdict keeps the
+numbers that it was first found with, so that a count which only grows writes no status.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from . import analysis_messages as messages
 from .msprt import SequentialResult, Tolerance, sequential_test
 
 FEWEST_EVENTS = 5
-"""Failed, late or wrong answers that a candidate must have given to be found worse by them: with fewer, the normal
-approximation does not hold."""
+"""Fewest failed, late or wrong answers of a candidate that is found worse by them: with fewer, the normal approximation
+does not hold."""
 SHARE_SCALE = 0.01
-"""Smallest scale of the test of shares by a relative margin: a champion that has failed nothing yet leaves a margin of
-0, and a candidate that fails half of the time is found all the same."""
+"""Smallest scale of the test of shares by a relative margin. Beside a champion without failures the margin is 0, and a
+candidate that fails half of the time must still be found."""
 SMALLEST_SCALE = 1e-6
+"""The same for means, which need one above 0."""
 NOT_MEASURED = Compared(reason="not measured yet", code="NotMeasured")
 
 Outcome = Literal["Pass", "Fail", "Undecided"]
@@ -35,16 +36,16 @@ Outcome = Literal["Pass", "Fail", "Undecided"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the metrics of an analysis say together.
+    """The verdicts of all metrics, and the outcome of the analysis.
 
     Attributes
     ----------
     verdicts
-        One a metric, in the order of the spec.
+        One for each metric, in the order of the spec.
     outcome
-        Fail if any metric fails, Pass if all pass; else it is not decided yet.
+        Fail if any metric fails, Pass if all pass, else Undecided.
     sentence
-        The outcome in a sentence: what is worse, or what is waited for.
+        The outcome in words: which metric is worse, or which one is not decided yet.
     """
 
     verdicts: list[Verdict]
@@ -55,14 +56,14 @@ class Finding:
 def judge(
     deployment: ModelDeployment, candidate: Candidate, compared: Mapping[str, Compared], now: datetime
 ) -> Finding:
-    """Return what is known of a candidate; a metric that is missing was not measured yet by this process."""
+    """Return the finding; `compared` lacks the metrics that this process has not measured yet."""
     analysis = deployment.spec.analysis
     before = {verdict.name: verdict for verdict in candidate.verdicts}
     verdicts, failed, waiting = [], [], []
     for metric in analysis.metrics:
         stored, answer = before.get(metric.name), compared.get(metric.name)
         if answer is None and stored is not None:
-            # What a process before this one found stays to be read, but nothing follows from it: it is asked anew.
+            # The verdict of an earlier process is shown, but decides nothing: this process measures first.
             verdicts.append(stored)
             waiting.append(f"{metric.name}: {NOT_MEASURED.reason}")
             continue
@@ -80,13 +81,13 @@ def judge(
 
 
 def standing(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> tuple[str, str]:
-    """Return what of a comparison decides: two of one standing lead to the same verdict."""
+    """Return the verdict of a comparison, and the reason if it is NoData: what the plan depends on."""
     found = _found(analysis, metric, compared)
-    return (found.word, "") if isinstance(found, _Judged) else ("NoData", found.reason)
+    return (found.word, "") if isinstance(found, _Decided) else ("NoData", found.reason)
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _Decided:
     word: Literal["Pass", "Fail", "Inconclusive"]
     message: str
 
@@ -99,24 +100,24 @@ def _verdict(analysis: Analysis, metric: AnalysisMetric, compared: Compared, now
         value, beside = (arm.mean if arm else None for arm in (candidate, champion))
     return Verdict(
         name=metric.name,
-        verdict=found.word if isinstance(found, _Judged) else "NoData",
+        verdict=found.word if isinstance(found, _Decided) else "NoData",
         query=cut(compared.query, 4096),
         value=_short(value),
         champion_value=_short(beside),
         samples=round(candidate.count) if candidate else None,
         champion_samples=round(champion.count) if champion else None,
-        message=cut(found.message if isinstance(found, _Judged) else found.reason),
+        message=cut(found.message if isinstance(found, _Decided) else found.reason),
         at=now,
     )
 
 
-def _found(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> _Judged | Compared:
-    """Return what a comparison says of a metric, or itself with the reason why it is no data."""
+def _found(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> _Decided | Compared:
+    """Return the verdict of a metric with its message, or the comparison with the reason why it is no data."""
     if metric.query:
         if compared.value is None:
             return compared if compared.reason else NOT_MEASURED
         holds = messages.holds(metric.query, compared.value)
-        return _Judged("Pass" if holds else "Inconclusive", messages.condition(metric.query, compared.value))
+        return _Decided("Pass" if holds else "Inconclusive", messages.condition(metric.query, compared.value))
     candidate, champion = compared.candidate, compared.champion
     if candidate is None or champion is None:
         return compared if compared.reason else NOT_MEASURED
@@ -124,11 +125,11 @@ def _found(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> _J
     if few:
         return Compared(reason=few, code="TooFewSamples")
     found = compare(metric, compared, candidate, champion)
-    return _Judged(found.word, messages.comparison(metric, candidate, champion, found))
+    return _Decided(found.word, messages.comparison(metric, candidate, champion, found))
 
 
 def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: Arm) -> str:
-    """Return why there are too few samples; without the number, which moves with every look."""
+    """Return why there are too few samples, without the number: it changes with every measurement."""
     short = [
         name for name, arm in (("candidate", candidate), ("champion", champion)) if arm.count < analysis.min_samples
     ]
@@ -137,7 +138,7 @@ def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: A
 
 
 def compare(metric: AnalysisMetric, compared: Compared, candidate: Arm, champion: Arm) -> SequentialResult:
-    """Return what the two arms of a comparison say."""
+    """Return the result of the sequential test of both arms."""
     maximized = _maximized(metric)
     difference = compared.difference if compared.difference is not None else candidate.mean - champion.mean
     found = sequential_test(
@@ -153,10 +154,10 @@ def compare(metric: AnalysisMetric, compared: Compared, candidate: Arm, champion
 
 
 def tolerance(metric: AnalysisMetric, candidate: Arm, champion: Arm) -> Tolerance:
-    """Return by how much the candidate may be worse.
+    """Return the harm that the margin allows.
 
-    A percentage is of the champion's mean so far. What is tested is the candidate's mean less the champion's with the
-    margin, whose variance has the square of 1 plus the percentage; 1 less it where larger is better.
+    A percentage p is taken of the champion's mean so far, which is an estimate. The harm less the margin is then the
+    candidate's mean less (1 + p) times the champion's, or (1 - p) times where larger is better; its variance follows.
     """
     margin, variance = messages.margin(metric), candidate.variance + champion.variance
     if not margin.relative:
@@ -172,7 +173,7 @@ def _maximized(metric: AnalysisMetric) -> bool:
 
 
 def _kept(before: Verdict | None, now: Verdict) -> Verdict:
-    """Return the verdict with the numbers that its word began with; another reason why there is no data is told."""
+    """Return the verdict with the numbers that it was first found with; a new reason for NoData replaces the old."""
     if before is None or before.verdict != now.verdict:
         return now
     if now.verdict == "NoData" and before.message != now.message:

@@ -1,4 +1,4 @@
-"""How an analysis is told of in sentences."""
+"""Messages of an analysis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from .msprt import SequentialResult
 
 
 def margin(metric: AnalysisMetric) -> Margin:
-    """Return by how much the candidate may be worse."""
+    """Return the margin of a comparison.
+
+    Raises
+    ------
+    ValueError
+        If the metric is an expression, which is compared with nothing.
+    """
     kind = metric.error_rate or metric.latency or metric.quality
     if kind is None:
         raise ValueError(f"metric {metric.name} compares nothing")
@@ -23,24 +29,24 @@ def margin(metric: AnalysisMetric) -> Margin:
 
 
 def is_share(metric: AnalysisMetric) -> bool:
-    """Return whether a comparison is of shares of requests or outcomes, not of mean errors."""
+    """Tell whether shares of requests or outcomes are compared, not mean errors."""
     return metric.quality is None or METRICS[metric.quality.metric].canary == "Share"
 
 
 def holds(query: Query, value: float) -> bool:
-    """Return whether a value meets the condition of an expression; one that equals the level does."""
+    """Tell whether a value meets the condition of an expression; one that equals the limit does."""
     return value <= query.max if query.max is not None else query.min is not None and value >= query.min
 
 
 def condition(query: Query, value: float) -> str:
-    """Return a value beside its condition."""
+    """Return the value of an expression and its condition."""
     bound = f"at most {query.max:g}" if query.max is not None else f"at least {query.min:g}"
     said = f"the expression is {value:.4g} and must be {bound}"
     return said if holds(query, value) else f"{said}; only a comparison puts a candidate back"
 
 
 def comparison(metric: AnalysisMetric, candidate: Arm, champion: Arm, found: SequentialResult) -> str:
-    """Return both arms and what they say: `candidate 4.1 % of 812, champion 1.0 % of 2,410: worse (…)`."""
+    """Return both arms and the result: `candidate 4.1 % of 812, champion 1.0 % of 2,410: worse (…)`."""
     arms = f"candidate {_amount(metric, candidate)}, champion {_amount(metric, champion)}"
     bound = _bound(metric, champion)
     if found.word == "Fail":
@@ -58,9 +64,9 @@ def message(verdict: Verdict) -> str:
 
 def _bound(metric: AnalysisMetric, champion: Arm) -> str:
     """Return the margin: `1 %`, or `20% of the champion's, 0.2 %`."""
-    asked = margin(metric)
-    number = _number(metric, asked.of(champion.mean))
-    return f"{asked.written()} of the champion's, {number}" if asked.relative else number
+    allowed = margin(metric)
+    number = _number(metric, allowed.of(champion.mean))
+    return f"{allowed.written()} of the champion's, {number}" if allowed.relative else number
 
 
 def _amount(metric: AnalysisMetric, arm: Arm) -> str:
@@ -72,5 +78,5 @@ def _number(metric: AnalysisMetric, value: float) -> str:
 
 
 def _ratio(logarithm: float) -> str:
-    """Return a likelihood ratio; beyond a million its size says nothing more."""
+    """Return a likelihood ratio from its logarithm; above a million the number does not matter."""
     return f"{math.exp(logarithm):,.0f}" if logarithm < math.log(1e6) else "above 1,000,000"
