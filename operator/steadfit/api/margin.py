@@ -49,7 +49,7 @@ class Margin(NamedTuple):
 
     def written(self) -> float | str:
         """Return what a field holds for it."""
-        return f"{self.amount:.12g}%" if self.relative else self.amount
+        return f"{self.amount:.6f}".rstrip("0").rstrip(".") + "%" if self.relative else self.amount
 
     def text(self, reference: float) -> str:
         """Return what was asked for and what it comes to: `0.005`, or `5% = 0.035`."""

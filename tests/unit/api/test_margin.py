@@ -29,6 +29,7 @@ REFERENCES = st.floats(-1e9, 1e9, allow_nan=False)
         ("0%", Margin(0.0, relative=True)),
         ("12.5%", Margin(12.5, relative=True)),
         ("200%", Margin(200.0, relative=True)),
+        ("0.000001%", Margin(1e-06, relative=True)),
     ],
 )
 def test_a_margin_is_a_number_or_a_percentage(value: object, margin: Margin) -> None:
