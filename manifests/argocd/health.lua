@@ -1,5 +1,5 @@
 -- Health of every Steadfit kind, read from its conditions the way kstatus reads them.
--- Argo CD itself shows an object that is being deleted as Progressing before it asks this script.
+-- Argo CD itself reports an object that is being deleted as Progressing, before it runs this script.
 local health = {status = "Progressing", message = "Not seen by the operator yet"}
 
 local status = obj.status
@@ -25,7 +25,7 @@ if is_true("Stalled") then
 elseif is_true("Reconciling") then
   health.status = "Progressing"
 elseif is_true("Ready") then
-  -- Suspended does not turn an application red; it only says that nothing new will start.
+  -- Suspended does not make an application Degraded; it only means that no run starts.
   health.status = (obj.spec ~= nil and obj.spec.suspend == true) and "Suspended" or "Healthy"
 end
 return health
