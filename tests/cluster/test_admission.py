@@ -335,7 +335,7 @@ BAD = [
     (edited(PIN, "spec.verb", "Release"), "spec.version", GONE, "Quarantine and Release need the version"),
     (PIN, "spec.verb", "Unpin", "Retrain, Unpin and Abort take no version"),
     (PIN, "spec.verb", "Explode", 'supported values: "Retrain", "Rollback", "Promote", "Abort", "Pin", "Unpin"'),
-    (PIN, "spec.target.kind", "TrainingJob", "all other verbs are aimed at a ModelDeployment"),
+    (PIN, "spec.target.kind", "TrainingJob", "the target of all other verbs is a ModelDeployment"),
     (PIN, "spec.reason", "", "spec.reason in body should be at least 1 chars long"),
     (PIN, "spec.requestedBy", GONE, 'missing required field "requestedBy"'),
 ]

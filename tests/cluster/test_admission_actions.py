@@ -139,7 +139,7 @@ def test_the_right_to_release_is_given_on_one_model_alone(namespace: Kubectl) ->
         ({**QUARANTINE, "version": None}, "Quarantine and Release need the version"),
         ({**RELEASE, "version": None}, "Quarantine and Release need the version"),
         ({**ABORT, "version": 7}, "Retrain, Unpin and Abort take no version"),
-        ({**PROMOTE, "target": {"kind": "TrainingJob", "name": "flights"}}, "aimed at a ModelDeployment"),
+        ({**PROMOTE, "target": {"kind": "TrainingJob", "name": "flights"}}, "all other verbs is a ModelDeployment"),
     ],
     ids=["Quarantine", "Release", "Abort", "Promote"],
 )

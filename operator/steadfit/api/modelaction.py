@@ -1,4 +1,4 @@
-"""ModelAction: a verb as an object, with who asked and why."""
+"""ModelAction: one action of a person on a TrainingJob or ModelDeployment, with its author and reason."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .base import (
 
 
 class ActionTarget(Model):
-    """The object an action is aimed at, in the same namespace."""
+    """The object that the action is executed on, in the same namespace."""
 
     kind: Literal["TrainingJob", "ModelDeployment"]
     """Kind of the object."""
@@ -32,28 +32,28 @@ class ActionTarget(Model):
 
 
 class ModelActionSpec(Model):
-    """What is asked for. Immutable; it is done once."""
+    """The action. It is immutable and executed once."""
 
     verb: Verb
-    """Retrain starts a run. Rollback restores the last good version. Promote lets the candidate, or a named version,
-    through without a verdict; Abort gives the candidate up. Pin serves one version until Unpin. Quarantine keeps a
-    version from traffic until Release."""
+    """Retrain starts a run. Rollback restores the last good version. Promote rolls out the candidate, or the version,
+    without a verdict; Abort abandons the candidate. Pin serves one version until Unpin. Quarantine takes all traffic
+    from a version until Release."""
     target: ActionTarget
-    """What it is aimed at."""
+    """The object that the action is executed on."""
     version: Annotated[int, Field(ge=1)] | None = None
-    """Number of the version: needed for Pin, Quarantine and Release; for Rollback the last good one, for Promote the
-    candidate when absent."""
+    """Number of the version. Required for Pin, Quarantine and Release. When absent, Rollback uses the last good version
+    and Promote the candidate."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
-    """Why, in a sentence; it is kept with what follows from it."""
+    """Why, in a sentence. It is copied to the records of the action."""
     requested_by: Annotated[str, Field(min_length=1, max_length=512)]
-    """Who asks: the user name of the one who creates this object."""
+    """The author: user name of the creator of this object."""
 
     model_config = {
         "json_schema_extra": validations(
             IMMUTABLE,
             cel(
                 "(self.verb == 'Retrain') == (self.target.kind == 'TrainingJob')",
-                "Retrain is aimed at a TrainingJob; all other verbs are aimed at a ModelDeployment",
+                "the target of Retrain is a TrainingJob; the target of all other verbs is a ModelDeployment",
             ),
             cel("self.verb != 'Pin' || has(self.version)", "Pin needs the version to serve"),
             cel(
@@ -69,18 +69,18 @@ class ModelActionSpec(Model):
 
 
 class ModelActionStatus(Status):
-    """What became of it."""
+    """Result of the action."""
 
     phase: ActionPhase = "Pending"
-    """Pending, then Succeeded or Rejected for good."""
+    """Pending, and finally Succeeded or Rejected."""
     message: str = ""
-    """The same in a sentence."""
+    """The result in a sentence."""
     completed_at: datetime | None = None
-    """When it was done or refused."""
+    """When it succeeded or was rejected."""
 
 
 class ModelAction(Object):
-    """A verb as an object: what, on what, who asked and why."""
+    """One action of a person on a TrainingJob or ModelDeployment, with its author and reason."""
 
     spec: ModelActionSpec
     status: ModelActionStatus = ModelActionStatus()
@@ -89,10 +89,11 @@ class ModelAction(Object):
 DEFINITION = Definition(
     model=ModelAction,
     plural="modelactions",
-    description="A verb as an object: what, on what, who asked and why. Done once.",
+    description="One action of a person on a TrainingJob or ModelDeployment, with its author and reason."
+    " It is executed once.",
     columns=(
         PrinterColumn("Verb", ".spec.verb"),
-        PrinterColumn("ActionTarget", ".spec.target.name"),
+        PrinterColumn("Target", ".spec.target.name"),
         PrinterColumn("Phase", ".status.phase"),
         PrinterColumn("By", ".spec.requestedBy"),
         PrinterColumn("Message", ".status.message"),

@@ -1,4 +1,4 @@
-"""ModelDeployment: how the versions of one model are served."""
+"""ModelDeployment: serves the versions of one model."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ from .strategy import Analysis, RolloutLimits, Strategy, Traffic
 
 
 class Server(Model):
-    """The pods that answer."""
+    """The server pods."""
 
     image: Image | None = None
-    """Image of the server; the operator's own default when absent."""
+    """Image of the server; the operator's default image when absent."""
     replicas: Annotated[int, Field(ge=0, le=1000)] = 1
-    """How many pods answer. Leave it out of Git when an autoscaler sets it."""
+    """Number of pods. Leave it out of Git when an autoscaler sets it."""
     resources: ResourceRequirements = ResourceRequirements(
         requests={"cpu": "100m", "memory": "256Mi"}, limits={"memory": "1Gi"}
     )
     """Resources of a pod."""
     env: EnvVars = []
-    """Extra environment of the server."""
+    """Additional environment variables of the server."""
     pod: PodSettings = PodSettings()
-    """Where and as whom the pods run."""
+    """Scheduling, service account and labels of the pods."""
     drains: bool | None = None
-    """Whether the image closes its clients' connections when its pod's annotation asks for it, as the default image
-    does; when absent, an image of your own is taken not to."""
+    """Whether the image closes its clients' connections when its pod is annotated to drain, as the default image does.
+    When absent, only the default image does."""
 
 
 class Pin(Model):
@@ -77,41 +77,42 @@ class Pin(Model):
 
 
 class Capture(Model):
-    """Requests, answers and later outcomes that are kept in the store, to be learned from."""
+    """Capture of requests, answers and later outcomes in the store, as training data."""
 
     sample: Annotated[float, Field(gt=0, le=1)]
-    """Share of requests that is kept."""
+    """Share of requests to capture."""
     flush_interval: Duration = "60s"
-    """How long rows wait at most until they are written. A monitor of action Recover compares versions on what is
-    written by then, so it ought to be short beside the monitor's window."""
+    """Maximum time until captured rows are written. A monitor of action Recover compares versions on the written rows,
+    so it should be short compared with the monitor's window."""
 
 
 class ModelDeploymentSpec(Model):
-    """How versions are served."""
+    """Desired state of the ModelDeployment."""
 
     training_job_ref: LocalObjectReference | None = None
     """The TrainingJob whose versions are served; the one of the same name when absent."""
     server: Server = Server()
-    """The pods that answer."""
+    """The server pods."""
     pin: Pin | None = None
     """Serve this version; the newest verified one when absent."""
     strategy: Strategy | None = None
     """How a new revision takes over; blueGreen when absent."""
     analysis: Analysis = Analysis()
-    """What a canary must show."""
+    """The metrics that a canary must pass."""
     traffic: Traffic | None = None
-    """How requests reach the pods; by a Service of the ModelDeployment's name, which is always there, when absent."""
+    """Gateways that route requests. Without it, requests come through the Service of the ModelDeployment's name, which
+    always exists."""
     bake_duration: Duration = "24h"
-    """How long after its promotion a version can be rolled back by a monitor of action Rollback. As long, the last good
-    version keeps its pods."""
+    """How long after its promotion a version can be rolled back by a monitor of action Rollback. Meanwhile the last
+    good version keeps its pods."""
     limits: RolloutLimits = RolloutLimits()
-    """What is done by itself, and how often."""
+    """Limits of automatic actions."""
     dry_run: bool = False
-    """Only tell what would be done by itself: no rollback, quarantine or retraining follows from a measurement."""
+    """Only report automatic actions: no measurement causes a rollback, quarantine or retraining."""
     monitors: Monitors = []
-    """What is watched while it serves."""
+    """Monitors of the live version."""
     capture: Capture | None = None
-    """Keep requests, answers and outcomes in the store; nothing is kept when absent."""
+    """Capture requests, answers and outcomes in the store; nothing is captured when absent."""
     ready_policy: Literal["Accepted", "FirstModel"] = "FirstModel"
     """FirstModel: Ready once a version serves. Accepted: Ready once the spec is valid."""
 
@@ -121,14 +122,14 @@ class ModelDeploymentSpec(Model):
                 "has(self.traffic) || !has(self.strategy) || !has(self.strategy.canary)"
                 " || self.strategy.canary.steps.all(s, s.weight <= 50)",
                 "pods behind a Service cannot express a weight above 50: the champion keeps all of its pods, and a"
-                " candidate never gets more than it has; leave it out, or set traffic.gatewayAPI",
+                " candidate never gets more than it has; remove the step, or set traffic.gatewayAPI",
             )
         )
     }
 
 
 class ModelDeploymentStatus(Status):
-    """What serves, and what is coming up."""
+    """Observed state: the live revision, the candidate, and the records of decisions."""
 
     replicas: int = 0
     """Ready pods of the live revision."""
@@ -137,35 +138,35 @@ class ModelDeploymentStatus(Status):
     url: str | None = None
     """Address of the Service inside the cluster."""
     live: RevisionRef | None = None
-    """The revision that takes the traffic; the Service is pointed at it from this entry."""
+    """The revision that takes the traffic. The Service follows this entry."""
     last_good: RevisionRef | None = None
-    """The revision that took the traffic before, and was not rolled back."""
+    """The previous live revision, if it was not rolled back."""
     candidate: Candidate | None = None
-    """The revision that is coming up; its Deployment is created from this entry."""
+    """The revision that comes up. Its Deployment is created from this entry."""
     abandoned: Annotated[list[Abandoned], Field(max_length=16, json_schema_extra=list_map("revision"))] = []
-    """Candidates that were given up without being found worse."""
+    """Candidates that were abandoned without being found worse."""
     rollbacks: Annotated[list[AutomaticRollback], Field(max_length=100)] = []
-    """Rollbacks of the last 24 h that nobody asked for, oldest first."""
+    """Automatic rollbacks of the last 24 h, oldest first."""
     diagnoses: Annotated[list[Diagnosis], Field(max_length=32, json_schema_extra=list_map("monitor"))] = []
     """Root causes of firing monitors of action Recover: the model or the data."""
     version_floor: int | None = None
     """Number of the version that served last without a pin. Without a pin, only a newer version replaces it."""
     quarantine: Annotated[list[QuarantineEntry], Field(max_length=128, json_schema_extra=list_map("revision"))] = []
-    """What was rolled back."""
+    """Revisions that were rolled back."""
     released: Annotated[list[Released], Field(max_length=128, json_schema_extra=list_map("version"))] = []
-    """What was let out of quarantine."""
+    """Versions that were released from quarantine."""
     override: Override | None = None
-    """A pin set by a ModelAction."""
+    """A pin by a ModelAction."""
     promoted: Promoted | None = None
-    """A version let through by a ModelAction; it serves until a newer one takes its place."""
+    """A version that a ModelAction promoted. It serves until a newer one replaces it."""
     monitors: Annotated[list[MonitorState], Field(max_length=32, json_schema_extra=list_map("name"))] = []
-    """Where the monitors stand that something follows from by itself."""
+    """States of the monitors with an action other than Alert."""
     actions: ActionRecords = []
-    """The newest ModelActions and what became of them."""
+    """Records of the newest ModelActions."""
 
 
 class ModelDeployment(Object):
-    """How the versions of one model are served: server, replicas, pin."""
+    """Serves the versions of one model behind one Service, and rolls out new ones."""
 
     spec: ModelDeploymentSpec
     status: ModelDeploymentStatus = ModelDeploymentStatus()
@@ -179,17 +180,17 @@ class ModelDeployment(Object):
 DEFINITION = Definition(
     model=ModelDeployment,
     plural="modeldeployments",
-    description="How the versions of one model are served: server, replicas, pin.",
+    description="Serves the versions of one model behind one Service, and rolls out new ones.",
     short_names=("mdep",),
     rules=(name_rule("a ModelDeployment"),),
     scale=True,
     columns=(
         READY,
         REASON,
-        PrinterColumn("Version", ".status.live.version", description="What serves"),
-        PrinterColumn("Replicas", ".status.replicas", "integer", description="Ready pods that serve"),
-        PrinterColumn("Candidate", ".status.candidate.version", description="What is coming up"),
-        PrinterColumn("Revision", ".status.live.revision", priority=1, description="What serves, as a revision"),
+        PrinterColumn("Version", ".status.live.version", description="The live version"),
+        PrinterColumn("Replicas", ".status.replicas", "integer", description="Ready pods of the live revision"),
+        PrinterColumn("Candidate", ".status.candidate.version", description="The version that comes up"),
+        PrinterColumn("Revision", ".status.live.revision", priority=1, description="The live revision"),
         PrinterColumn("URL", ".status.url", priority=1, description="Address inside the cluster"),
         MESSAGE,
         AGE,

@@ -1,4 +1,4 @@
-"""ModelVersion: one immutable result with its lineage."""
+"""ModelVersion: one trained model with its artifact, evaluation and lineage."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ class File(Model):
 
 
 class Artifact(Model):
-    """The files of a version, addressed by their content."""
+    """The files of a version, with a content digest."""
 
     uri: Annotated[str, Field(max_length=2048)]
-    """Where the files and their manifest lie."""
+    """Location of the files and their manifest."""
     digest: Digest
     """SHA-256 of the canonical manifest."""
     size: int = 0
-    """Bytes in all files."""
+    """Size of all files in bytes."""
     files: Annotated[list[File], Field(max_length=64)] = []
     """The files."""
 
 
 class RunRef(Model):
-    """The run that brought a version."""
+    """The TrainingRun that produced a version."""
 
     name: str
     """Name of the TrainingRun."""
     uid: str
-    """Uid of the TrainingRun; the complete record is stored under it."""
+    """Uid of the TrainingRun. The complete record in the store is named by it."""
 
 
 class MetricValue(Model):
-    """One measured number."""
+    """Value of one metric."""
 
     name: str
     """Name of the metric."""
@@ -85,7 +85,7 @@ class ChampionResult(Model):
     lower: float | None = None
     """Lower end of the 95 % interval of the difference."""
     upper: float | None = None
-    """Upper end of it."""
+    """Upper end of the 95 % interval of the difference."""
     rows: int = 0
     """Rows that both answered."""
     method: Annotated[str, Field(max_length=64)] = ""
@@ -104,66 +104,66 @@ class EvaluationResult(Model):
     holdout_digest: str | None = None
     """Digest of the holdout's rows."""
     by: str | None = None
-    """How the holdout was split off: Time or Hash."""
+    """Kind of the split: Time or Hash."""
     column: str | None = None
-    """Column it was split by."""
+    """Column of the split."""
     boundary: str | None = None
-    """Smallest value of the holdout, for a split by time."""
+    """Smallest value in the holdout, for a split by time."""
     fraction: float | None = None
-    """Share of the rows that was held out."""
+    """Share of the rows in the holdout."""
     champion: ChampionResult | None = None
     """Comparison with the version that served; absent if none did."""
 
 
 class DataRecord(Model):
-    """One data set as it was read."""
+    """One data set as it was read for the run."""
 
     name: str
     """Name of the data source."""
     uri: str
-    """Where it was read."""
+    """Location it was read from."""
     digest: Digest
     """Digest over path, size and SHA-256 of every object."""
     rows: int = 0
-    """Rows that were trained on."""
+    """Number of training rows."""
     holdout_rows: int = 0
-    """Rows that were held out."""
+    """Number of holdout rows."""
     object_count: int = 0
-    """Objects that were read; the store's record lists them."""
+    """Number of objects that were read; the record in the store lists them."""
 
 
 class Lineage(Model):
-    """Where a version comes from: code, data, parameters, environment, infrastructure."""
+    """Lineage of a version: code, data, parameters, environment and infrastructure."""
 
     image: str
-    """Image of the training container as declared."""
+    """Image of the training container in the spec."""
     image_id: str | None = None
-    """The same as the node resolved it, with its digest."""
+    """The image that the node ran, with its digest."""
     source: dict[str, Scalar] = {}
     """Commit, dirty flag and URL of the training code."""
     environment: dict[str, Any] = Field(default={}, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
     """Interpreter and packages of the training container."""
     data: Annotated[list[DataRecord], Field(max_length=16, json_schema_extra=list_map("name"))] = []
-    """The data as it was read."""
+    """The data sets as they were read."""
     params: dict[str, Scalar] = {}
-    """Parameters."""
+    """Parameters of the run."""
     seed: int = 0
-    """Seed of all randomness."""
+    """Random seed of the run."""
     input_hash: str = ""
     """Hash of the run's inputs."""
     pod_template_digest: str | None = None
     """Digest of the pod template of the run."""
     operator_version: str = ""
-    """Version of the operator that made the run."""
+    """Version of the operator that created the run."""
     git_revision: str | None = None
-    """Git revision that the TrainingJob's annotations named."""
+    """Git revision in the TrainingJob's annotations."""
 
 
 class PastQuarantine(Model):
-    """Why a ModelDeployment keeps an artifact from its traffic."""
+    """A quarantine of an artifact at one ModelDeployment."""
 
     deployment: Annotated[str, Field(max_length=63)]
-    """ModelDeployment it was rolled back from."""
+    """ModelDeployment that rolled it back."""
     reason: Annotated[str, Field(max_length=1024)]
     """Why, in a sentence."""
     by: Annotated[str, Field(max_length=1024)]
@@ -175,32 +175,32 @@ class PastQuarantine(Model):
 
 
 class ModelVersionSpec(Model):
-    """The result. Immutable."""
+    """The trained model. It is immutable."""
 
     training_job_ref: LocalObjectReference
-    """The recipe it came from."""
+    """The TrainingJob that it belongs to."""
     number: Annotated[int, Field(ge=1)]
     """Number of the version, from 1."""
     run: RunRef
-    """The run that brought it."""
+    """The TrainingRun that produced it."""
     cause: Cause
     """Why that run started."""
     store_ref: StoreRef
-    """The ArtifactStore that holds it."""
+    """The ArtifactStore that holds its files."""
     artifact: Artifact
     """Its files."""
     evaluation: EvaluationResult
-    """What was measured on the holdout."""
+    """Its metrics on the holdout."""
     lineage: Lineage
-    """Where it comes from."""
+    """Its code, data, parameters, environment and infrastructure."""
     record_uri: str
-    """The complete record in the store."""
+    """Location of the complete record in the store."""
     parent: str | None = None
-    """The newest verified version when this one was made."""
+    """The newest verified version when this one was created."""
     duplicate_of: str | None = None
-    """An older version with the same digest; a duplicate is never rolled out."""
+    """An older version with the same digest. A duplicate is not rolled out."""
     quarantined: Annotated[list[PastQuarantine], Field(max_length=16, json_schema_extra=list_map("deployment"))] = []
-    """What lay beside the artifact when it was published: the very same files had been rolled back before."""
+    """Quarantines noted beside the artifact when it was published: the same files were rolled back before."""
 
     model_config = {"json_schema_extra": validations(IMMUTABLE)}
 
@@ -215,7 +215,7 @@ class Judgement(Model):
     threshold: float
     """The threshold."""
     passed: bool
-    """Whether the value is at least as good."""
+    """Whether the value is at least as good as the threshold."""
 
 
 GateVerdict = Literal["Pass", "Fail", "NoData", "Bootstrap"]
@@ -234,58 +234,58 @@ class Gate(Model):
 
 
 class Quarantine(PastQuarantine):
-    """Why a version is kept from traffic."""
+    """A quarantine of the version at one ModelDeployment."""
 
     stored: bool = False
-    """Whether it is written down beside the artifact in the store, where it outlives the cluster."""
+    """Whether the note beside the artifact in the store has it, which outlives the cluster."""
 
 
 class Release(Model):
-    """A quarantine that was ended, and is not written down beside the artifact any more."""
+    """A quarantine that was ended and removed from the note beside the artifact."""
 
     deployment: str
-    """ModelDeployment that may serve it again."""
+    """ModelDeployment that may serve the version again."""
     at: datetime
-    """When that was asked for."""
+    """When the Release was executed."""
 
 
 class NoteFailure(Model):
-    """Why what is known of quarantines could not be written beside the artifact."""
+    """Failure to write the quarantine note beside the artifact."""
 
     failures: int
-    """How often it failed, one after the other."""
+    """Number of consecutive failures."""
     job: str
     """Uid of the Job that failed last."""
     retry_at: datetime
-    """When it is tried again."""
+    """Time of the next attempt."""
     message: Annotated[str, Field(max_length=1024)]
-    """What went wrong, in a sentence."""
+    """What failed, in a sentence."""
 
 
 class ModelVersionStatus(Status):
-    """Where the version stands."""
+    """Verdict of the gate, and quarantines."""
 
     phase: VersionPhase | None = None
-    """Verified, Rejected by a threshold or by the comparison with the champion, or Held for a person because there was
-    no comparison."""
+    """Verified; Rejected by a threshold or by the comparison with the champion; Held, for a person to promote or pin,
+    because there was no comparison."""
     judgements: Annotated[list[Judgement], Field(max_length=16, json_schema_extra=list_map("metric"))] = []
     """The verdict at each threshold."""
     gate: Gate | None = None
     """The verdict of the comparison with the champion."""
     quarantine: Quarantine | None = None
-    """Set once it was rolled back."""
+    """The first quarantine; absent if no ModelDeployment rolled it back."""
     quarantine_elsewhere: Annotated[
         list[Quarantine], Field(max_length=16, json_schema_extra=list_map("deployment"))
     ] = []
-    """The same of further ModelDeployments that rolled it back."""
+    """Quarantines at further ModelDeployments."""
     releases: Annotated[list[Release], Field(max_length=16, json_schema_extra=list_map("deployment"))] = []
     """Quarantines that were ended."""
     note_failure: NoteFailure | None = None
-    """Why the store does not know yet; absent while nothing is wrong."""
+    """Why the note in the store is not up to date; absent if it is."""
 
 
 class ModelVersion(Object):
-    """One immutable result: artifact digest, lineage, metrics, verdict, parent, cause."""
+    """One trained model: artifact, lineage, metrics, verdict, parent and cause. Its spec is immutable."""
 
     spec: ModelVersionSpec
     status: ModelVersionStatus = ModelVersionStatus()
@@ -294,18 +294,18 @@ class ModelVersion(Object):
 DEFINITION = Definition(
     model=ModelVersion,
     plural="modelversions",
-    description="One immutable result: artifact digest, lineage, metrics, verdict, parent, cause."
-    " Written by the operator.",
+    description="One trained model: artifact, lineage, metrics, verdict, parent and cause. Its spec is immutable."
+    " The operator creates it.",
     short_names=("mv",),
     columns=(
         PrinterColumn("Phase", ".status.phase", description="Verified, Rejected or Held"),
         PrinterColumn("Metric", ".spec.evaluation.metrics[0].name", description="The main metric"),
         PrinterColumn("Value", ".spec.evaluation.metrics[0].value", "number", description="Its value"),
-        PrinterColumn("Gate", ".status.gate.verdict", description="Against the version that served"),
+        PrinterColumn("Gate", ".status.gate.verdict", description="Result of the comparison with the champion"),
         PrinterColumn("Cause", ".spec.cause.type", description="Why its run started"),
-        PrinterColumn("Quarantined", ".status.quarantine.at", "date", description="Since when"),
+        PrinterColumn("Quarantined", ".status.quarantine.at", "date", description="Time since its quarantine"),
         PrinterColumn("Digest", ".spec.artifact.digest", priority=1, description="Digest of the artifact"),
-        PrinterColumn("Run", ".spec.run.name", priority=1, description="The run that brought it"),
+        PrinterColumn("Run", ".spec.run.name", priority=1, description="The run that produced it"),
         AGE,
     ),
 )

@@ -1,4 +1,4 @@
-"""What a rollout leaves in the status of a ModelDeployment: revisions, verdicts, and what became of them."""
+"""Parts of a ModelDeployment's status about rollouts: revisions, verdicts, quarantines, promotions and diagnoses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DiagnosisVerdict = Literal["ModelWorse", "ConceptDrift", "Undecided"]
 
 
 class RevisionRef(Model):
-    """A version together with the pod template it is served by."""
+    """A version together with the pod template that serves it."""
 
     revision: str
     """Hash of the artifact digest and the rendered pod template."""
@@ -26,71 +26,71 @@ class RevisionRef(Model):
     digest: str
     """Digest of its artifact."""
     template_digest: str
-    """Digest of the rendered pod template without the artifact: tells a change of the model from one of the server."""
+    """Digest of the rendered pod template without the artifact. It shows whether the model or the server differs."""
     asked_template_digest: str | None = None
-    """Digest of the template that the spec asked for when an older revision, frozen with another one, was taken up
-    again. The version is rendered anew only when the spec asks for yet another template."""
+    """Digest of the template that the spec rendered to when this older revision was reused instead. The version is
+    rendered again only when the spec changes to yet another template."""
     since: datetime
-    """When it was decided on."""
+    """When it was chosen; for the live revision, when it took all of the traffic."""
 
 
 class Verdict(Model):
-    """What one metric of the analysis says."""
+    """Result of one metric of the analysis."""
 
     name: str
     """Name of the metric."""
     verdict: VerdictWord
-    """Pass: shown not to be worse beyond the margin. Fail: shown to be worse. Inconclusive: neither yet. NoData: there
-    is too little, or nothing, to judge by."""
+    """Pass: shown not to be worse beyond the margin. Fail: shown to be worse. Inconclusive: neither is shown yet.
+    NoData: there are no data, or too few."""
     query: Annotated[str, Field(max_length=4096)] = ""
-    """The expression that the candidate's value was asked by."""
+    """PromQL expression of the candidate's value."""
     value: float | None = None
     """The candidate's value."""
     champion_value: float | None = None
     """The champion's value over the same time."""
     samples: int | None = None
-    """What the candidate's value was taken from."""
+    """Number of samples behind the candidate's value."""
     champion_samples: int | None = None
-    """What the champion's value was taken from."""
+    """Number of samples behind the champion's value."""
     message: Annotated[str, Field(max_length=1024)] = ""
     """The verdict in a sentence."""
     at: datetime
-    """When this verdict was first found; the numbers are of that time."""
+    """When this verdict was reached; the numbers are of that time."""
 
 
 Verdicts = Annotated[list[Verdict], Field(max_length=16, json_schema_extra=list_map("name"))]
 
 
 class Candidate(RevisionRef):
-    """The revision that is coming up, or takes a share of the traffic."""
+    """The revision that comes up, or takes a share of the traffic as a canary."""
 
     message: str = ""
-    """What it waits for, in its pods' own words or as the analysis says it."""
+    """What it waits for, from its pods or the analysis."""
     phase: CandidatePhase = "Starting"
-    """Starting: its pods come up. Analysing: it takes traffic and is judged. Paused: it takes traffic and waits for a
-    person. Promoting: it was let through, and all of its pods come up."""
+    """Starting: its pods come up. Analysing: it takes traffic, and its metrics are tested. Paused: it takes traffic and
+    waits for a Promote or an Abort. Promoting: it was promoted, and all of its pods come up."""
     champion_revision: str | None = None
-    """Revision of the champion that it takes traffic beside, for a canary."""
+    """Revision of the champion that it is compared with, for a canary."""
     step: int | None = None
-    """The step that it is at, from 0."""
+    """Index of its step, from 0."""
     step_since: datetime | None = None
-    """Since when it takes the traffic of this step."""
+    """When it began to take the traffic of this step."""
     analysed_since: datetime | None = None
-    """Since when it takes traffic at all."""
+    """When it began to take traffic."""
     undecided_since: datetime | None = None
-    """Since when it takes traffic without a verdict that lets it go on; absent while every metric passes."""
+    """Since when a metric has not passed; absent while every metric passes."""
     weight: int | None = None
-    """Per cent of the traffic that this step asks for."""
+    """Percentage of the traffic in this step, as in the spec."""
     actual_weight: int | None = None
-    """Per cent that it is given: by a Service the share of the pods."""
+    """Actual percentage of the traffic: with a Service, the candidate's share of the pods."""
     verdicts: Verdicts = []
-    """What the metrics of the analysis say."""
+    """Results of the metrics of the analysis."""
     promoted_by: str | None = None
-    """Who let it through without a verdict, with a ModelAction."""
+    """Author of the ModelAction that promoted it without a verdict."""
 
 
 class Abandoned(Model):
-    """A candidate that was given up without being found worse; it may be promoted by a verb."""
+    """A candidate that was abandoned without being found worse; a Promote serves it."""
 
     revision: str
     """The revision."""
@@ -107,7 +107,7 @@ class Abandoned(Model):
 
 
 class QuarantineEntry(Model):
-    """A revision that never takes traffic again until it is released."""
+    """A revision that takes no traffic until it is released."""
 
     revision: str
     """The revision."""
@@ -116,7 +116,7 @@ class QuarantineEntry(Model):
     number: int
     """Its number."""
     digest: str | None = None
-    """Digest of the artifact, when only the model had changed: then no other revision of it serves either."""
+    """Digest of the artifact, if only the model differed from the good revision: no revision of it serves then."""
     reason: Annotated[str, Field(max_length=1024)]
     """Why, in a sentence."""
     by: str
@@ -126,14 +126,14 @@ class QuarantineEntry(Model):
 
 
 class Released(Model):
-    """A version that was let out of quarantine. It does not come back by itself: it is older than what serves."""
+    """A version that was released from quarantine. It is not rolled out by itself, as it is older than the live one."""
 
     version: str
     """Name of its ModelVersion."""
     number: int
     """Its number."""
     digest: str | None = None
-    """Digest of its artifact; what was remembered of it before is not believed any more."""
+    """Digest of its artifact; older quarantines of it in the version's status do not apply any more."""
     action: str
     """Name of the ModelAction."""
     by: str
@@ -143,12 +143,12 @@ class Released(Model):
 
 
 class Promoted(Model):
-    """A version that a ModelAction let through without a verdict."""
+    """A version that a ModelAction promoted without a verdict."""
 
     number: int
     """Number of the version."""
     above: int
-    """Highest number of a version at that time; only a newer one replaces it by itself."""
+    """Highest version number at that time; only a newer version replaces it by itself."""
     action: str
     """Name of the ModelAction."""
     by: str
@@ -158,7 +158,7 @@ class Promoted(Model):
 
 
 class AutomaticRollback(Model):
-    """A rollback that nobody asked for."""
+    """A rollback by a monitor."""
 
     number: int
     """Number of the version that was rolled back."""
@@ -169,29 +169,29 @@ class AutomaticRollback(Model):
 
 
 class Diagnosis(Model):
-    """Whose fault a fall in quality is: the model's or the world's."""
+    """Root cause of a fall in quality: the model or the data."""
 
     monitor: str
     """Name of the monitor that fires."""
     since: datetime
-    """Since when that monitor fires: one diagnosis for each time."""
+    """When the monitor started to fire."""
     number: int
-    """Number of the version that serves."""
+    """Number of the live version."""
     compared_version: int | None = None
     """Number of the last good version, if there is one."""
     run: str | None = None
     """Name of the TrainingRun that evaluates both. It is created from this entry."""
     decided_at: datetime
-    """When this was begun."""
+    """When the diagnosis started."""
     verdict: DiagnosisVerdict | None = None
-    """ModelWorse: the last good version is better on the same rows beyond the margin. ConceptDrift: it is not.
-    Undecided: too few rows. Absent while it is being found out."""
+    """ModelWorse: the last good version is better on the same rows by at least the margin. ConceptDrift: it is not.
+    Undecided: the evaluation failed, or its result may be chance. Absent while the run is in progress."""
     message: Annotated[str, Field(max_length=1024)] = ""
-    """Which and why, in a sentence: rows, both scores and the margin."""
+    """The verdict in a sentence, with rows, both scores and the margin."""
 
 
 class Override(Model):
-    """A pin set by a ModelAction. It beats spec.pin until Unpin."""
+    """A pin by a ModelAction. It overrides spec.pin until Unpin."""
 
     number: int
     """Number of the version."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,12 @@ def test_every_column_shows_a_field_that_exists(definition: Definition) -> None:
         for part in path.replace('[?(@.type=="Ready")]', "[]").replace("[0]", "[]").split("."):
             schema = schema["properties"][part.removesuffix("[]")]
             schema = schema["items"] if part.endswith("[]") else schema
+
+
+@KINDS
+def test_the_name_of_every_column_is_one_word(definition: Definition) -> None:
+    for column in version(definition)["additionalPrinterColumns"]:
+        assert re.fullmatch(r"[A-Z][a-z]+|[A-Z]+", column["name"])
 
 
 @KINDS
