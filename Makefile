@@ -39,7 +39,7 @@ fast: environment ## All tests that need no cluster: unit, contract, simulation
 	$(PYTEST) tests/sim tests/contract tests/unit --numprocesses auto --dist worksteal
 
 # One recipe, so that its steps run one after the other.
-bring-up: environment
+bring-up: environment ## Test the bring-up itself, then bring up the cluster and install the operator
 	$(if $(LOCAL_ONLY),$(PYTEST) $(LOCAL_ONLY))
 	$(UP) up
 	$(UP) install
@@ -72,5 +72,5 @@ env: ## Print exports for a shell: eval "$(make -s env)"
 cluster-down: ## Remove the cluster and everything that cluster-up created; caches stay
 	$(UP) down
 
-environment:
+environment: ## Install .venv from the lock file, and promtool
 	@$(UP) venv

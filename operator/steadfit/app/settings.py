@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="STEADFIT_", use_attribute_docstrings=True, frozen=True)
 
     trainer_image: str
-    """Image of the fetch and publish steps."""
+    """Image of the trainer, which runs every step of ours: fetch, publish, evaluate, quarantine."""
     server_image: str
     """Image of the server, where a ModelDeployment names none."""
     namespace: str = "steadfit-system"

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Final, cast
 
 from steadfit.api.base import Condition, ConditionStatus
+from steadfit.core.reasons.catalogue import ReasonWord
+from steadfit.core.reasons.condition_types import ConditionType
 
-from .reasons.catalogue import ReasonWord
-from .reasons.condition_types import ConditionType
 from .text import cut
 
 READY: Final = "Ready"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .reasons.catalogue import ReasonWord
+from steadfit.core.reasons.catalogue import ReasonWord
 
 
 @dataclass(frozen=True, slots=True)

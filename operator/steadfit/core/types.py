@@ -18,9 +18,8 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
-
-from .reasons.catalogue import ReasonWord
-from .reasons.metrics import NoDataReason
+from steadfit.core.reasons.catalogue import ReasonWord
+from steadfit.core.reasons.metrics import NoDataReason
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON."""

@@ -1,6 +1,9 @@
-"""What is too long for a status is cut where one sees it."""
+"""Texts in statuses: cut where one sees it, and the end of a log as one line."""
 
-from steadfit.core.text import LONGEST, cut
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from steadfit.core.text import LONGEST, LONGEST_TAIL, cut, log_tail
 
 
 def test_a_text_that_fits_stays_as_it_is() -> None:
@@ -10,3 +13,25 @@ def test_a_text_that_fits_stays_as_it_is() -> None:
 def test_a_text_that_does_not_fit_ends_in_an_ellipsis() -> None:
     assert cut("one two", 4) == "one…"
     assert len(cut("x" * 5000)) == LONGEST
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("\n \n", ""),
+        ("one", "one"),
+        ("a\nb\nc\nd\n", "b | c | d"),
+        (f"{'x' * 600}\nlast", "last"),
+        ("x" * 600, "…" + "x" * 511),
+    ],
+)
+def test_the_tail_is_the_last_lines_that_fit(text: str, expected: str) -> None:
+    assert log_tail(text) == expected
+
+
+@given(st.text())
+def test_the_tail_is_one_line_of_readable_length(text: str) -> None:
+    tail = log_tail(text)
+    assert len(tail) <= LONGEST_TAIL
+    assert len(tail.splitlines()) <= 1

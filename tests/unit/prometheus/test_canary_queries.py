@@ -1,99 +1,153 @@
-"""The grouped queries, asked of Prometheus' own code over what the operator's own rules record."""
+"""What a comparison asks, asked of Prometheus' own code."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from steadfit.api.monitor import Monitor
-from steadfit.prometheus.recorded_series import queries
+from steadfit.api.strategy import Analysis, AnalysisMetric
+from steadfit.prometheus.canary_queries import BUCKETS, comparison
+from steadfit.prometheus.canary_trial import Trial
 
-from tests.support.promtool import Scene
-from tests.unit.core.rules.rising_counters import LABELS, WINDOW, deployment, drift, feature, psi, rising, scene, serve
+from tests.support.promtool import STEP, Scene
 
-from .recordings import monitor, recorded
-
-REFERENCE = [1000] * 10
-SHIFTED = [50, 60, 70, 80, 90, 110, 120, 130, 140, 150]
-FRESH = 90.0
-
-
-def asked(*monitors: Monitor) -> dict[str, str]:
-    return {query.series: query.expression for query in queries(map(recorded, monitors), FRESH)}
+SLICE = 4 * STEP
+LABELS = {"namespace": "ns", "model": "flights", "version": "7"}
+REQUESTS = "steadfit_server_requests_total"
+LATENCY = "steadfit_server_request_duration_seconds_bucket"
+CANDIDATE, CHAMPION = {**LABELS, "revision": "bbb"}, {**LABELS, "version": "6", "revision": "aaa"}
 
 
-def test_every_grouped_query_finds_what_the_rules_record(tmp_path: Path) -> None:
-    odd = 'a.b"} or {x="|ü'
-    a = scene(tmp_path, deployment(drift()))
-    serve(a, rows=1000)
-    feature(a, "distance", SHIFTED, REFERENCE, importance=0.5)
-    bias = 9 * (1 / 1000 + 1 / 10_000)
-    shifted = psi(SHIFTED, REFERENCE, corrected=False) - bias
-    alike = psi([100] * 10, REFERENCE, corrected=False) - bias
-    feature(a, odd, [100] * 10, REFERENCE, importance=0.5)
-    feature(a, "prediction", [700, 300], [8000, 2000])
-    found = asked(
-        monitor({"name": "p", "window": WINDOW, "predictionDrift": {"max": 1}}),
-        monitor({"name": "w", "window": WINDOW, "drift": {"max": 1}}),
-        monitor({"name": "l", "window": WINDOW, "drift": {"max": 1, "features": ["distance", odd]}}),
-    )
-    a.expect(found["steadfit:drift_psi:weighted"], 25, (shifted + alike) / 2)
-    a.expect(found["steadfit:drift_psi:max"], 25, shifted)
-    a.expect(f"max({found['steadfit:drift_psi']})", 25, shifted)
-    a.expect(f"min({found['steadfit:drift_psi']})", 25, alike)
-    a.expect(found["steadfit:prediction_drift_psi"], 25, psi([700, 300], [8000, 2000]))
-    a.expect(found["steadfit:predictions_count"], 25, 1000)
+def trial() -> Trial:
+    return Trial("ns", "flights", 7, "bbb", "aaa", datetime(2026, 1, 1, tzinfo=UTC), Analysis(), {})
+
+
+def metric(**kind: Any) -> AnalysisMetric:
+    return AnalysisMetric.model_validate({"name": "m", **kind})
+
+
+def asked(of: AnalysisMetric, step: int = SLICE) -> str:
+    return comparison(trial(), of, step)
+
+
+def scene(directory: Path) -> Scene:
+    return Scene(directory, "groups: []")
+
+
+def even(a_step: float, steps: int = 60, start: float = 0.0) -> list[float | None]:
+    return [start + a_step * step for step in range(steps)]
+
+
+ERRORS = metric(errorRate={})
+
+
+def test_every_request_of_a_slice_counts_once_over_all_pods(tmp_path: Path) -> None:
+    a = scene(tmp_path)
+    for pod in ("p", "q"):
+        a.scrape(REQUESTS, {**CANDIDATE, "pod": pod, "code": "200"}, even(9))
+    a.expect(asked(ERRORS), 10, 2 * 9 * 4)
+    a.expect(asked(ERRORS), 12.25, 2 * 9 * 4)
+    a.expect(asked(ERRORS, STEP), 10, 2 * 9)
+    a.expect(asked(ERRORS, 20 * STEP), 10, 2 * 9 * 20)
     a.play()
 
 
-@pytest.mark.parametrize("feature_name", [r"a\d+", "a|b", 'say "no"', "newline\nhere", "naïve", "b" * 300])
-def test_any_name_of_a_feature_is_matched_as_it_is(tmp_path: Path, feature_name: str) -> None:
-    labels = {"namespace": "ns", "model": "flights", "version": "3", "window": "1h"}
-    a = Scene(tmp_path, "groups: []")
-    a.scrape("steadfit:drift_psi", {**labels, "feature": feature_name}, [0.25] * 10)
-    a.scrape("steadfit:drift_psi", {**labels, "feature": "a1"}, [0.5] * 10)
-    found = asked(monitor({"name": "l", "drift": {"max": 1, "features": [feature_name, "other"]}}))
-    a.expect(found["steadfit:drift_psi"], 4, 0.25)
+def test_slices_next_to_each_other_make_up_the_whole(tmp_path: Path) -> None:
+    a = scene(tmp_path)
+    values = [float(7 * step**2) for step in range(60)]
+    a.scrape(REQUESTS, {**CANDIDATE, "code": "200"}, values)
+    for end in range(4, 40, 4):
+        a.expect(asked(ERRORS), end / 2, values[end] - values[end - 4])
     a.play()
 
 
-def test_a_value_that_is_not_recorded_any_more_is_not_found_although_prometheus_repeats_it(tmp_path: Path) -> None:
-    labels = {"namespace": "ns", "model": "flights", "version": "3", "window": "1h"}
-    a = Scene(tmp_path, "groups: []")
-    a.scrape("steadfit:drift_psi:weighted", labels, [0.25] * 3)
-    expression = asked(monitor({"name": "w", "drift": {"max": 1}}))["steadfit:drift_psi:weighted"]
-    a.expect(expression, 2, 0.25)
-    a.expect('steadfit:drift_psi:weighted{window="1h"}', 4, 0.25)
-    a.expect(expression, 4, None)
+def test_arms_are_told_apart_by_revision_and_codes_by_code(tmp_path: Path) -> None:
+    a = scene(tmp_path)
+    for arm in (CANDIDATE, CHAMPION):
+        for code in ("200", "500"):
+            a.scrape(REQUESTS, {**arm, "pod": "p", "code": code}, even(1))
+    a.expect(f"count({asked(ERRORS)})", 10, 4)
+    a.expect(f"count(count by (revision) ({asked(ERRORS)}))", 10, 2)
     a.play()
 
 
-def test_copies_of_one_prometheus_count_once(tmp_path: Path) -> None:
-    labels = {"namespace": "ns", "model": "flights", "version": "3", "window": "1h"}
-    a = Scene(tmp_path, "groups: []")
-    for copy in ("a", "b"):
-        a.scrape("steadfit:drift_psi:weighted", {**labels, "prometheus_replica": copy}, [0.25] * 10)
-    a.expect(asked(monitor({"name": "w", "drift": {"max": 1}}))["steadfit:drift_psi:weighted"], 4, 0.25)
+@pytest.mark.parametrize("other", [{"revision": "ccc"}, {"model": "other"}, {"namespace": "elsewhere"}])
+def test_nothing_else_is_counted(tmp_path: Path, other: dict[str, str]) -> None:
+    a = scene(tmp_path)
+    a.scrape(REQUESTS, {**CANDIDATE, "code": "200", **other}, even(9))
+    a.expect(asked(ERRORS), 10, None)
     a.play()
 
 
-def test_errors_and_latency_are_found_as_the_rules_record_them(tmp_path: Path) -> None:
-    monitors: list[dict[str, Any]] = [
-        {"name": "errors", "window": WINDOW, "errorRate": {"max": 0.1}, "action": "Rollback"},
-        {"name": "late", "window": WINDOW, "latency": {"quantile": 0.5, "max": "1s"}, "action": "Rollback"},
-        {"name": "later", "window": WINDOW, "latency": {"quantile": 0.95, "max": "1s"}, "action": "Rollback"},
-    ]
-    a = scene(tmp_path, deployment(*monitors))
-    serve(a, rows=1000)
-    for code, count in (("200", 960), ("500", 40)):
-        a.scrape("steadfit_server_requests_total", {**LABELS, "code": code}, rising(count))
-    for bound, count in (("0.1", 500), ("1", 1000), ("+Inf", 1000)):
-        a.scrape("steadfit_server_request_duration_seconds_bucket", {**LABELS, "le": bound}, rising(count))
-    found = asked(*map(monitor, monitors))
-    a.expect(found["steadfit:error_ratio"], 25, 0.04)
-    a.expect(found["steadfit:requests_count"], 25, 1000)
-    a.expect(f"min({found['steadfit:latency_seconds']})", 25, 0.1)
-    a.expect(f"max({found['steadfit:latency_seconds']})", 25, 0.91)
-    a.expect(asked(monitor(monitors[1]))["steadfit:latency_seconds"], 25, 0.1)
+def test_a_counter_that_began_anew_counts_from_there(tmp_path: Path) -> None:
+    a = scene(tmp_path)
+    # Restarted between minutes 9 and 9.5; `increase` takes 0 for the value between.
+    a.scrape(REQUESTS, {**CANDIDATE, "code": "200"}, [*even(10, 19), *even(10, 30, start=5)])
+    a.expect(asked(ERRORS), 10, 30 + 5, tolerance=15)
+    a.expect(asked(ERRORS), 12, 40)
     a.play()
+
+
+def test_a_pod_that_came_within_a_slice_counts_from_its_first_scrape(tmp_path: Path) -> None:
+    a = scene(tmp_path)
+    a.scrape(REQUESTS, {**CANDIDATE, "code": "200", "pod": "old"}, even(10))
+    a.scrape(REQUESTS, {**CANDIDATE, "code": "200", "pod": "new"}, [None] * 18 + even(10))
+    a.expect(asked(ERRORS), 10, 40 + 20, tolerance=10)
+    a.play()
+
+
+def test_a_counter_that_was_not_scraped_for_long_does_not_count_its_whole_life(tmp_path: Path) -> None:
+    a = scene(tmp_path)
+    life = even(1000, 60)
+    a.scrape(REQUESTS, {**CANDIDATE, "code": "200"}, [*life[:5], *[None] * 20, *life[25:]])
+    a.expect(asked(ERRORS), 12.5, None)
+    a.expect(asked(ERRORS), 13.5, 2000, tolerance=2000)
+    a.play()
+
+
+def test_a_pod_that_is_gone_counts_until_it_went(tmp_path: Path) -> None:
+    a = scene(tmp_path)
+    a.scrape(REQUESTS, {**CANDIDATE, "code": "200", "pod": "stays"}, even(10))
+    a.scrape(REQUESTS, {**CANDIDATE, "code": "200", "pod": "goes"}, [*even(10, 19), None, None])
+    a.expect(asked(ERRORS), 12, 80, tolerance=41)
+    a.play()
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "counted"),
+    [("250ms", "0.25"), ("200ms", "0.25"), ("1ms", "0.001"), ("0.7s", "1.0"), ("1s", "1"), ("60s", "10.0")],
+)
+def test_a_latency_counts_as_the_next_bound_however_it_is_written(tmp_path: Path, asked_for: str, counted: str) -> None:
+    a = scene(tmp_path)
+    others = [f"{bound:g}" for bound in BUCKETS if bound != float(counted)]
+    for bound in (counted, "+Inf", *others):
+        a.scrape(LATENCY, {**CANDIDATE, "le": bound}, even({counted: 3, "+Inf": 8}.get(bound, 100.0)))
+    expression = asked(metric(latency={"max": asked_for}))
+    a.expect(f"count({expression})", 10, 2)
+    a.expect(f"min({expression})", 10, 12)
+    a.expect(f"max({expression})", 10, 32)
+    a.play()
+
+
+@pytest.mark.parametrize(("name", "lines"), [("accuracy", 3), ("brier_score", 3), ("mae", 3)])
+def test_a_quality_asks_for_outcomes_and_the_sums_of_their_errors(tmp_path: Path, name: str, lines: int) -> None:
+    a = scene(tmp_path)
+    for outcome in ("positive", "negative", "observed"):
+        a.scrape("steadfit_feedback_total", {**CANDIDATE, "bin": "3", "outcome": outcome}, even(1))
+    a.scrape("steadfit_feedback_squared_error_total", CANDIDATE, even(0.25))
+    a.scrape("steadfit_feedback_absolute_error_total", CANDIDATE, even(0.5))
+    expression = asked(metric(quality={"metric": name}))
+    a.expect(f"count({expression})", 10, lines)
+    if name != "accuracy":
+        a.expect(f"min({expression})", 10, 1)
+    a.play()
+
+
+def test_the_longest_question_fits_a_verdict() -> None:
+    long = Trial("n" * 63, "m" * 40, 10**9, "b" * 10, "a" * 10, datetime(2026, 1, 1, tzinfo=UTC), Analysis(), {})
+    kinds: list[dict[str, Any]] = [{"errorRate": {}}, {"latency": {}}]
+    kinds += [{"quality": {"metric": name}} for name in ("accuracy", "brier_score", "mae")]
+    for kind in kinds:
+        assert len(comparison(long, metric(**kind), 86400)) < 4096

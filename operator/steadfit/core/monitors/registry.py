@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from steadfit.api.monitor import KINDS as API_KINDS
 from steadfit.api.monitor import Monitor
+from steadfit.core.monitors.kinds import drift, error_rate, latency, prediction_drift, quality, query
 
 from .kind import Kind, Limit, Measurement
-from .kinds import drift, error_rate, latency, prediction_drift, quality, query
 
 
 def complete(kinds: Mapping[str, Kind], fields: Iterable[str]) -> Mapping[str, Kind]:

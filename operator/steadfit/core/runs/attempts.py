@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 
 from steadfit.api.run import FailureRecord
 from steadfit.api.trainingrun import Attempt, TrainingRun, TrainingRunStatus
+from steadfit.core.runs.runtime import job, job_manifest, pods
+from steadfit.core.runs.runtime.pod_view import RunPod
 from steadfit.core.text import log_tail
 from steadfit.core.types import Manifest, ObservedTrainingRun
 
 from . import progress, timeouts
 from .failure_classification import RETRYABLE, classify, failure
-from .runtime import job, job_manifest, pods
-from .runtime.pod_view import RunPod
 from .superseded import is_superseded
 from .timeouts import Timeout
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from steadfit.api.trainingrun import Attempt, EvaluateInputs, TrainingRunStatus
 from steadfit.core.conditions import DesiredCondition, ready, reconciling, stalled
 from steadfit.core.reasons.catalogue import ReasonWord
+from steadfit.core.runs.runtime import job
 from steadfit.core.text import time_text
 
 from . import messages
-from .runtime import job
 
 
 def conditions(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) -> list[DesiredCondition]:

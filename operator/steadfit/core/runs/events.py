@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from steadfit.api.trainingrun import EvaluateInputs, TrainingRunStatus
+from steadfit.core.runs.runtime import job
 from steadfit.core.types import Event
 
 from . import messages
-from .runtime import job
 
 
 def events(

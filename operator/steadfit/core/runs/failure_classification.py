@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from steadfit.api.run import FailureClass, FailureRecord
+from steadfit.core.runs.runtime.pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
 from steadfit.core.text import cut, log_tail
-
-from .runtime.pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
 
 RETRYABLE: frozenset[FailureClass] = frozenset({"Store", "Infrastructure"})
 

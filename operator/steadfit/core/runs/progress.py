@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.trainingrun import Attempt, AttemptPhase
+from steadfit.core.runs.runtime import job
+from steadfit.core.runs.runtime.pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
+from steadfit.core.runs.runtime.pod_waiting import Wait, waiting
 from steadfit.core.types import Manifest
-
-from .runtime import job
-from .runtime.pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
-from .runtime.pod_waiting import Wait, waiting
 
 _PHASES: tuple[tuple[str, AttemptPhase], ...] = (
     (EVALUATE, "Evaluating"),

@@ -13,10 +13,10 @@ from steadfit.api.base import parse_duration
 from steadfit.api.run import FailureRecord
 from steadfit.api.runinputs import Limits
 from steadfit.api.trainingrun import Attempt
+from steadfit.core.runs.runtime.pod_view import RunPod
+from steadfit.core.runs.runtime.pod_waiting import waiting
 
 from .failure_classification import failure
-from .runtime.pod_view import RunPod
-from .runtime.pod_waiting import waiting
 
 IMAGE_TIMEOUT = timedelta(minutes=2)
 """How long pulls of an image may fail. The kubelet retries them, and a Job would wait for ever."""

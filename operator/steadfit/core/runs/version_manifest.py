@@ -23,10 +23,10 @@ from steadfit.api.record import Record
 from steadfit.api.trainingrun import TrainingRun, TrainingRunStatus
 from steadfit.core import names
 from steadfit.core.problem import Problem
+from steadfit.core.runs.runtime import job_manifest
 from steadfit.core.types import ObservedTrainingRun
 
 from .attempts import workload_of
-from .runtime import job_manifest
 
 
 def read(status: TrainingRunStatus, observed: ObservedTrainingRun) -> Record | Problem | None:

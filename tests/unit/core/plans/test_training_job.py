@@ -7,9 +7,9 @@ import pytest
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.core.plans import training_job
 
-from .builders import NOW, SPEC, finished_run, observed_job, retrain, training_run, version
-from .builders import training_job as recipe
-from .training_cluster import World
+from tests.unit.core.training.builders import NOW, SPEC, finished_run, observed_job, retrain, training_run, version
+from tests.unit.core.training.builders import training_job as recipe
+from tests.unit.core.training.training_cluster import World
 
 HOURLY = [{"name": "hourly", "schedule": {"cron": "0 * * * *"}}]
 JOB = ("TrainingJob", "orders")
