@@ -126,6 +126,7 @@ def test_no_request_fails_in_swaps_while_pods_die_and_git_is_reapplied(
     assert in_context(failures, records, moments) == [], report
     assert report["failed"] == 0, report
     assert report["requests"] >= 0.99 * 300 * report["seconds"]
+    assert min(records).at < moments[0][0], "there were swaps without load"
     assert answers_out_of_turn(records, turns) == []
     assert after is not None
     assert after["metadata"]["generation"] == 1

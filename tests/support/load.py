@@ -13,6 +13,12 @@ The name is resolved once, at the start: glibc asks for both address families at
 now and then the kernel's connection tracking drops one of two such packets (the lookup then takes 5 s). A lookup for
 each connection, six packets with a cluster's search domains, would measure that.
 
+Before the load, attempts to connect find out when a new Service has come to this node. kube-proxy takes away the rule
+that refuses its connections some milliseconds before it writes where they go. A packet in between, or before the
+Service is known at all, makes the kernel remember a connection to nowhere, for two minutes, and a request that happens
+to have the same source port then goes there too: it times out, whatever the server does. So attempts have source ports
+that no request has.
+
 As a library:       `report = await Load(url, bodies).run(stop)`
 In another process: `with LoadProcess(url, bodies) as load: ...; report = load.finish()`
 By hand or in a pod (standard library only, one file):
@@ -22,6 +28,7 @@ By hand or in a pod (standard library only, one file):
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import signal
 import socket
@@ -36,6 +43,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 from urllib.parse import urlsplit
+
+SOURCE_PORTS = range(20_000, 20_400)
+"""Of attempts to connect before the load: none that Linux gives to a connection by itself (32768 to 60999)."""
+ATTEMPT_SECONDS = 1.0
+"""An attempt that went to nowhere gets no answer, however often the kernel sends it again."""
 
 
 class Record(NamedTuple):
@@ -399,12 +411,21 @@ async def accepts(host: str, port: int, patience: float) -> None:
     """Return once the address takes a connection, or after `patience` seconds: a new Service needs a moment."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(patience):
-            while True:
+            for source in itertools.cycle(SOURCE_PORTS):
                 with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection(host, port)
-                    writer.close()
+                    await _attempt(host, port, source)
                     return
                 await asyncio.sleep(0.1)
+
+
+async def _attempt(host: str, port: int, source: int) -> None:
+    loop = asyncio.get_running_loop()
+    (family, *_, address), *_ = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    with socket.socket(family, socket.SOCK_STREAM) as attempt:
+        attempt.setblocking(False)
+        attempt.bind(("", source))
+        async with asyncio.timeout(ATTEMPT_SECONDS):
+            await loop.sock_connect(attempt, address)
 
 
 async def _main(arguments: argparse.Namespace) -> Report:

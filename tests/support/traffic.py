@@ -26,15 +26,20 @@ class Traffic:
     def start(
         cls, kubectl: Kubectl, image: str, url: str, body: dict[str, Any], *, rate: int = 300, name: str = "load"
     ) -> Traffic:
-        """Start 8 keep-alive and 8 fresh-connection clients that post `body`, together `rate` times a second."""
+        """Start 8 keep-alive and 8 fresh-connection clients that post `body`, together `rate` times a second.
+
+        Returns when the first request is over: what a test does before that, it does without load.
+        """
         kubectl.apply([_config(name, body), _pod(name, image, url, rate)])
         kubectl.wait_for("pod", name, lambda p: p["status"]["phase"] != "Pending", what="the load generator runs")
-        return cls(kubectl, name)
+        traffic = cls(kubectl, name)
+        kubectl.wait_for("pod", name, lambda _: traffic.requests(), what="the first request is over")
+        return traffic
 
     def requests(self) -> int:
         """Return how many requests were answered or failed so far."""
-        counted = self.kubectl.run("exec", self.pod, "--", "python3", "-c", f"print(sum(1 for _ in open('{RECORDS}')))")
-        return int(counted)
+        count = f"import os; print(sum(1 for _ in open('{RECORDS}')) if os.path.exists('{RECORDS}') else 0)"
+        return int(self.kubectl.run("exec", self.pod, "--", "python3", "-c", count))
 
     def records(self) -> list[Record]:
         """Return every request so far, in the order they were answered or failed."""

@@ -1,15 +1,20 @@
 """The load generator sees what it must: every failure, every revision, on its own schedule."""
 
 import asyncio
+import ctypes
+import os
+import socket
+import struct
 import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from tests.support.load import Load, LoadProcess, Record, Report
+from tests.support.load import SOURCE_PORTS, Load, LoadProcess, Record, Report, accepts
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 BODIES = [b'{"inputs": []}']
@@ -229,6 +234,50 @@ def test_records_sort_by_when_they_were_due() -> None:
     assert [record.at for record in Report.of(records).records] == [1.0, 2.0, 3.0]
 
 
+def source_port_of_attempt(deaf_to: int | None = None) -> int:
+    """Let `accepts` find a server, and return where the first connection came from that reached it."""
+
+    async def both() -> int:
+        seen: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            seen.set_result(writer.get_extra_info("peername")[1])
+            writer.close()
+
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        listening = server.sockets[0]
+        if deaf_to is not None:
+            drop_what_comes_from(deaf_to, listening.fileno())
+        await accepts("127.0.0.1", listening.getsockname()[1], patience=30)
+        port = await seen
+        server.close()
+        return port
+
+    return asyncio.run(both())
+
+
+def drop_what_comes_from(port: int, listening: int) -> None:
+    """Have the kernel drop every packet from a source port, as one that is remembered to go to nowhere."""
+    load_source_port, if_equal, drop, keep = (0x28, 0, 0, 0), (0x15, 0, 1, port), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFF)
+    program = b"".join(struct.pack("HBBI", *each) for each in (load_source_port, if_equal, drop, keep))
+    buffer = ctypes.create_string_buffer(program)
+    attach_filter = 26
+    with socket.socket(fileno=os.dup(listening)) as same:
+        same.setsockopt(socket.SOL_SOCKET, attach_filter, struct.pack("HP", 4, ctypes.addressof(buffer)))
+
+
+def test_attempts_before_the_load_have_source_ports_that_no_request_has() -> None:
+    least, most = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    assert not set(range(least, most + 1)) & set(SOURCE_PORTS)
+    assert source_port_of_attempt() in SOURCE_PORTS
+
+
+def test_an_attempt_that_went_to_nowhere_is_given_up_for_one_from_another_port() -> None:
+    began = time.monotonic()
+    assert source_port_of_attempt(deaf_to=SOURCE_PORTS[0]) in SOURCE_PORTS[1:]
+    assert time.monotonic() - began < 20
+
+
 @contextmanager
 def threaded_server() -> Iterator[int]:
     loop = asyncio.new_event_loop()
@@ -262,7 +311,6 @@ def test_it_runs_in_a_process_of_its_own_and_can_be_watched() -> None:
 
 def test_the_file_alone_runs_with_nothing_but_the_standard_library() -> None:
     import subprocess
-    from pathlib import Path
 
     file = Path(__file__).parents[2] / "support" / "load.py"
     with threaded_server() as port:
