@@ -73,7 +73,7 @@ def test_the_weights_of_a_route_follow_a_canary_from_its_first_step_to_its_end(
     new = waiting["status"]["candidate"]["revision"]
     assert (condition(waiting, "RouteReady")["status"], condition(waiting, "RouteReady")["reason"]) == (
         "False",
-        "NotAccepted",
+        "RouteNotAccepted",
     )
     assert condition(waiting, "Ready")["status"] == "True"
     named = shared(namespace, {old: 100, new: 0})
@@ -131,7 +131,7 @@ def test_somebody_elses_route_is_left_alone_and_the_service_serves(
     told = namespace.wait_for(
         "modeldeployment", "model", lambda d: condition(d, "Ready")["status"] == "True", what="the Service serves"
     )
-    assert condition(told, "RouteReady")["reason"] == "RouteNotOurs"
+    assert condition(told, "RouteReady")["reason"] == "RouteNotOwned"
     route = namespace.get("httproute", "model")
     assert route is not None
     assert route["spec"]["rules"][0]["backendRefs"][0]["name"] == "elsewhere"

@@ -62,7 +62,7 @@ def diagnosis(kubectl: Kubectl) -> dict[str, Any]:
     found = kubectl.wait_for(
         "modeldeployment",
         "model",
-        lambda d: any(one.get("verdict") not in (None, "Undecided") for one in d["status"].get("diagnoses", [])),
+        lambda d: any(one.get("verdict") not in (None, "Inconclusive") for one in d["status"].get("diagnoses", [])),
         timeout=240,
         what="the fall is put down to the model or to the world",
     )

@@ -110,7 +110,7 @@ def test_pin_unpin_and_rollback_do_what_they_say_and_the_spec_is_never_touched(
     assert "quarantine" in refused["message"]
     namespace.apply(model_deployment(pin={"version": 2}))
     stalled = namespace.wait_for("modeldeployment", "model", lambda d: is_true(d, "Stalled"))
-    assert condition(stalled, "Ready")["reason"] == "PinnedVersionQuarantined"
+    assert condition(stalled, "Ready")["reason"] == "RevisionQuarantined"
     assert infer(namespace)["model_version"] == "1"
     assert stalled["spec"]["pin"] == {"version": 2}
 

@@ -87,7 +87,7 @@ def test_values_become_phases_and_missing_ones_sentences(tmp_path: Path) -> None
             install(fake, server.url)
             await until(when(lambda: phases(fake) == {"drift": "Firing", "typo": "NoData", "mine": "OK"}))
             source = fake.store.get(METRIC_SOURCES, (None, "default"))
-            assert condition(source, "Ready") == ("True", "Answers", f"{server.url} answers")
+            assert condition(source, "Ready") == ("True", "QuerySucceeded", f"{server.url} answers")
             blind = condition(fake.store.get(MODEL_DEPLOYMENTS, PLACE), "MetricsAvailable")
             assert blind is not None
             assert blind[:2] == ("False", "UnknownFeature")
@@ -110,7 +110,7 @@ def test_a_source_that_goes_is_told_and_one_that_comes_back_is_used_again(tmp_pa
     async def story(fake: FakeAPI) -> None:
         async with prometheus(recorded) as server, replica(fake, tmp_path, "one"):
             install(fake, server.url)
-            await until(when(lambda: ready(fake) == ("True", "Answers")))
+            await until(when(lambda: ready(fake) == ("True", "QuerySucceeded")))
 
             async def failing(request: web.Request) -> web.StreamResponse:
                 return web.Response(status=503)
@@ -118,7 +118,7 @@ def test_a_source_that_goes_is_told_and_one_that_comes_back_is_used_again(tmp_pa
             server.handler = failing
             await until(when(lambda: ready(fake) == ("False", "Unavailable")))
             server.handler = recorded
-            await until(when(lambda: ready(fake) == ("True", "Answers")))
+            await until(when(lambda: ready(fake) == ("True", "QuerySucceeded")))
 
     play(story)
 

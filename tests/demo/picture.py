@@ -130,7 +130,7 @@ def _actions(axes: Axes, marks: Sequence[Mark]) -> None:
 
 def _label(detail: Mapping[str, Any]) -> str:
     """Return what a mark is about, in a word or two."""
-    if detail.get("verdict") in ("ModelWorse", "ConceptDrift", "Undecided"):
+    if detail.get("verdict") in ("ModelWorse", "ConceptDrift", "Inconclusive"):
         return str(detail["verdict"])
     name = str(detail.get("version") or "")
     number = f"v{name.rpartition('-v')[2]}" if "-v" in name else ""

@@ -136,7 +136,7 @@ async def an_alert_that_never_ends(world: World) -> None:
     assert len(runs) == 4, "the budget of a day comes before that"
     status = world.status("TrainingJob", NAME)
     assert [run["outcome"] for run in status["automaticRuns"]] == ["NotBetter"] * 4
-    assert waits_for(world) == "Budget"
+    assert waits_for(world) == "RunLimitReached"
     assert serves(world, 1)
     await managers.resolve()
     managers.close()

@@ -11,7 +11,7 @@ from .base import Model, list_map
 
 VerdictWord = Literal["Pass", "Fail", "Inconclusive", "NoData"]
 CandidatePhase = Literal["Starting", "Analysing", "Paused", "Promoting"]
-DiagnosisVerdict = Literal["ModelWorse", "ConceptDrift", "Undecided"]
+DiagnosisVerdict = Literal["ModelWorse", "ConceptDrift", "Inconclusive"]
 
 
 class RevisionRef(Model):
@@ -185,7 +185,7 @@ class Diagnosis(Model):
     """When the diagnosis started."""
     verdict: DiagnosisVerdict | None = None
     """ModelWorse: the last good version is better on the same rows by at least the margin. ConceptDrift: it is not.
-    Undecided: the evaluation failed, or its result may be chance. Absent while the run is in progress."""
+    Inconclusive: the evaluation failed, or its result may be chance. Absent while the run is in progress."""
     message: Annotated[str, Field(max_length=1024)] = ""
     """The verdict in a sentence, with rows, both scores and the margin."""
 

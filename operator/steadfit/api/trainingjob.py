@@ -187,7 +187,9 @@ class AlertState(Model):
 Alerts = Annotated[list[AlertState], Field(max_length=64, json_schema_extra=list_map("fingerprint"))]
 """Alerts, at most one of a fingerprint."""
 
-WaitReason = Literal["Suspended", "NotReady", "RunInFlight", "RolloutOpen", "Cooldown", "Budget", "Breaker"]
+WaitReason = Literal[
+    "Suspended", "NotReady", "RunInFlight", "RolloutInProgress", "Cooldown", "RunLimitReached", "CircuitBreakerOpen"
+]
 RunOutcome = Literal["Open", "Better", "NotBetter", "Failed"]
 
 

@@ -105,7 +105,10 @@ def _no_data(
     if missing or (metric.latency and len(lines) < 2):
         return f"there are not all of {series} of the {who} (revision {revision}) that the metric needs", "NoSeries"
     if not any(grid.last in points for points in lines.values()):
-        return f"there is no {series} of the {who} (revision {revision}) any more: its pods are not scraped", "Stale"
+        return (
+            f"there is no {series} of the {who} (revision {revision}) any more: its pods are not scraped",
+            "NotScraped",
+        )
     return None
 
 

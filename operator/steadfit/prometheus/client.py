@@ -99,7 +99,7 @@ class SourceClient:
         headers = {}
         if self._authorize is not None:
             if self._url.scheme == "http" and self._url.host not in _LOCAL:
-                raise NoAnswer("CredentialsInClear", "credentials are not sent over http://: use https://")
+                raise NoAnswer("PlaintextCredentials", "credentials are not sent over http://: use https://")
             headers["Authorization"] = await self._authorize() or ""
         if self._parameter is not None and namespace is not None:
             # In the URL: not every proxy reads the parameter from the body.
@@ -126,7 +126,7 @@ class SourceClient:
             except zlib.error as error:
                 raise _broken() from error
             if arrived > self._cap or len(body) > self._cap:
-                raise NoAnswer("TooLarge", f"its answer is larger than {self._cap} bytes (maxResponseBytes)")
+                raise NoAnswer("ResponseTooLarge", f"its answer is larger than {self._cap} bytes (maxResponseBytes)")
         if unpack and not unpack.eof:
             raise _broken()
         return bytes(body)

@@ -119,13 +119,13 @@ class Poller:
                 name = source_of(monitor)
                 if name not in names:
                     self._signals.record(
-                        live, monitor, Signal(reason=f"there is no MetricSource {name}", code="SourceMissing"), now
+                        live, monitor, Signal(reason=f"there is no MetricSource {name}", code="SourceNotFound"), now
                     )
         for trial in under_way:
             for metric in trial.analysis.metrics:
                 name = source_of_metric(metric)
                 if name not in names:
-                    missing = Compared(reason=f"there is no MetricSource {name}", code="SourceMissing")
+                    missing = Compared(reason=f"there is no MetricSource {name}", code="SourceNotFound")
                     self._signals.comparisons.record(trial, metric, missing, now)
 
     async def _query_forever(self, source: MetricSource) -> None:

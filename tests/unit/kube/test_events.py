@@ -60,9 +60,9 @@ def test_an_event_on_a_cluster_scoped_object_lives_in_default() -> None:
 def test_a_repeated_event_becomes_a_series_of_the_first() -> None:
     async def story(api: MemoryAPI, recorder: Recorder) -> None:
         for _ in range(5):
-            recorder.record(OBJ, Event("Warning", "Refused", "quota"))
+            recorder.record(OBJ, Event("Warning", "WriteRefused", "quota"))
             await asyncio.sleep(61)
-        recorder.record(OBJ, Event("Warning", "Refused", "another sentence"))
+        recorder.record(OBJ, Event("Warning", "WriteRefused", "another sentence"))
         await asyncio.sleep(1)
 
     first, second = play(story)
@@ -74,7 +74,7 @@ def test_a_repeated_event_becomes_a_series_of_the_first() -> None:
 def test_quick_repetitions_are_counted_but_written_at_most_once_a_minute() -> None:
     async def story(api: MemoryAPI, recorder: Recorder) -> None:
         for _ in range(100):
-            recorder.record(OBJ, Event("Warning", "Refused", "quota"))
+            recorder.record(OBJ, Event("Warning", "WriteRefused", "quota"))
             await asyncio.sleep(0.1)
         assert recorder.statistics().written == 1
         assert recorder.statistics().repeated == 99
@@ -85,11 +85,11 @@ def test_quick_repetitions_are_counted_but_written_at_most_once_a_minute() -> No
 def test_an_object_that_talks_too_much_is_cut_off_and_the_loss_is_counted() -> None:
     async def story(api: MemoryAPI, recorder: Recorder) -> None:
         for number in range(BURST + 10):
-            recorder.record(OBJ, Event("Normal", "CanaryStep", str(number)))
+            recorder.record(OBJ, Event("Normal", "CanaryStepStarted", str(number)))
         await asyncio.sleep(1)
         assert recorder.statistics().dropped == 10
         await asyncio.sleep(125)
-        recorder.record(OBJ, Event("Normal", "CanaryStep", "two minutes later"))
+        recorder.record(OBJ, Event("Normal", "CanaryStepStarted", "two minutes later"))
         await asyncio.sleep(1)
         assert recorder.statistics().written == BURST + 1
 
@@ -101,7 +101,7 @@ def test_recording_never_waits_and_never_fails() -> None:
         api.fail = lambda verb, key: Unavailable(503, "x", "y")
         for number in range(QUEUE_SIZE + 50):
             metadata = {**OBJ["metadata"], "uid": f"u{number}"}  # type: ignore[dict-item]
-            recorder.record({**OBJ, "metadata": metadata}, Event("Normal", "CanaryStep", "x"))
+            recorder.record({**OBJ, "metadata": metadata}, Event("Normal", "CanaryStepStarted", "x"))
         assert recorder.statistics().waiting == QUEUE_SIZE
         await asyncio.sleep(1)
         assert recorder.statistics().dropped == QUEUE_SIZE + 50

@@ -145,7 +145,7 @@ def test_an_arm_that_is_not_there_or_not_any_more_is_no_data(mine: bool, who: st
     assert (found.candidate, found.code) == (None, "NoSeries")
     assert f"there is no steadfit_server_requests_total of the {who}" in found.reason
     gone = read(ERRORS, [*arm(here, codes(95, 5)), *arm(away, codes(95, 5), list(SLICES.ends)[:-1])])
-    assert (gone.candidate, gone.code) == (None, "Stale")
+    assert (gone.candidate, gone.code) == (None, "NotScraped")
     assert who in gone.reason
 
 

@@ -258,7 +258,7 @@ def test_a_metric_whose_source_does_not_exist_says_so() -> None:
     async def story() -> None:
         bench.poller.sweep()
         found = bench.of(one, "fuel")
-        assert found == Compared(reason="there is no MetricSource missing", code="SourceMissing")
+        assert found == Compared(reason="there is no MetricSource missing", code="SourceNotFound")
         assert bench.of(one) is None
 
     play(story)

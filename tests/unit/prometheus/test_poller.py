@@ -160,12 +160,14 @@ def test_one_series_that_fails_takes_only_its_own_monitors_along() -> None:
     one = live(DRIFT, AUC)
     bench = Bench(one)
     bench.recordings.drift(one, 0.3)
-    bench.recordings.failures["steadfit:quality_roc_auc"] = NoAnswer("TooLarge", "its answer is larger than 9 bytes")
+    bench.recordings.failures["steadfit:quality_roc_auc"] = NoAnswer(
+        "ResponseTooLarge", "its answer is larger than 9 bytes"
+    )
 
     async def story() -> None:
         await bench.round()
         assert bench.of(one) == Signal(0.3, 1000)
-        assert bench.code(one, "auc") == "TooLarge"
+        assert bench.code(one, "auc") == "ResponseTooLarge"
         assert bench.problem == "http://prometheus:9090: its answer is larger than 9 bytes"
 
     play(story)
@@ -275,7 +277,7 @@ def test_a_monitor_whose_source_does_not_exist_says_so() -> None:
 
     async def story() -> None:
         bench.poller.sweep()
-        assert bench.of(one, "query") == Signal(reason="there is no MetricSource missing", code="SourceMissing")
+        assert bench.of(one, "query") == Signal(reason="there is no MetricSource missing", code="SourceNotFound")
 
     play(story)
 

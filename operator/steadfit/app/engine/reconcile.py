@@ -89,14 +89,14 @@ class Reconciler:
             return Result("conflict", retry=True)
         except (Invalid, Forbidden, NameTaken) as error:
             logger.warning("refused: %s", error)
-            self._recorder.record(obj, Event("Warning", "Refused", str(error)))
+            self._recorder.record(obj, Event("Warning", "WriteRefused", str(error)))
             return Result("refused", after=SLOW_RETRY_SECONDS, retry=True)
         except APIError as error:
             logger.warning("the API server refused or did not answer: %s", error)
             return Result("unavailable", after=error.retry_after, retry=True)
         except ValidationError as error:
             logger.exception("an object cannot be read")
-            self._recorder.record(obj, Event("Warning", "Unreadable", _first_error(error)))
+            self._recorder.record(obj, Event("Warning", "InvalidObject", _first_error(error)))
             return Result("failed", after=SLOW_RETRY_SECONDS, retry=True)
         except Exception:
             # A bug in one plan must not stop the passes over other objects.

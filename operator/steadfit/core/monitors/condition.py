@@ -40,7 +40,7 @@ def conditions(
             by_message.setdefault(verdict.message, []).append(verdict.name)
         causes = "; ".join(f"{message} ({', '.join(names)})" for message, names in by_message.items())
         parts.insert(0, f"the analysis of version {candidate.number} has no data: {causes}")
-    reason = "AnalysisWithoutData" if unknown else without_data[0].code or _stored_reason(stored)
+    reason = "NoAnalysisData" if unknown else without_data[0].code or _stored_reason(stored)
     return [DesiredCondition(METRICS_AVAILABLE, "False", reason, "; ".join(parts))]
 
 

@@ -26,7 +26,7 @@ from .thresholds import min_samples, thresholds
 NO_DATA = "NoData"
 FIRING = "Firing"
 
-NOTHING_SERVES = Signal(reason="no version serves, so there is nothing to measure", code="NothingServes")
+NOTHING_SERVES = Signal(reason="no version serves, so there is nothing to measure", code="NotServing")
 _NOT_MEASURED = Signal(reason="not measured yet", code="NotMeasured")
 
 

@@ -27,8 +27,8 @@ def conditions(source: MetricSource, health: SourceHealth, now: datetime) -> lis
 
 def _readiness(source: MetricSource, health: SourceHealth) -> list[DesiredCondition]:
     if health.problem is None:
-        return reconciling("NotAsked", f"{source.spec.url} was not queried yet")
+        return reconciling("NotQueried", f"{source.spec.url} was not queried yet")
     if not health.problem:
         warned = f"; it warns: {health.warning}" if health.warning else ""
-        return ready("Answers", f"{source.spec.url} answers{warned}")
+        return ready("QuerySucceeded", f"{source.spec.url} answers{warned}")
     return (reconciling if health.code in TRANSIENT else stalled)(health.code, health.problem)

@@ -5,21 +5,13 @@ Quarantines are kept in its status and, as a note beside its artifact, in the st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
-from steadfit.api.modelversion import ModelVersionStatus, VersionPhase
+from steadfit.api.modelversion import ModelVersionStatus
 from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
-from steadfit.core.reasons.catalogue import ReasonWord
 from steadfit.core.types import Event, ObservedModelVersion, Plan
 from steadfit.core.versions import champion_comparison, gate, quarantine_state, quarantine_sync
-
-_VERDICTS: Mapping[VersionPhase, ReasonWord] = {
-    "Verified": "VersionVerified",
-    "Rejected": "VersionRejected",
-    "Held": "VersionHeld",
-}
 
 
 def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
@@ -64,7 +56,7 @@ def _verdict(status: ModelVersionStatus, observed: ObservedModelVersion) -> list
             "Quarantined", f"rolled back from ModelDeployment {entry.deployment} by {entry.by}: {entry.reason}"
         )
     if status.phase is None:
-        return reconciling("NotJudged", f"waits for the gate of TrainingJob {spec.training_job_ref.name}")
+        return reconciling("AwaitingGate", f"waits for the gate of TrainingJob {spec.training_job_ref.name}")
     if status.phase == "Rejected":
         return stalled("Rejected", _message(status))
     if status.phase == "Held":
@@ -81,7 +73,9 @@ def _held(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[De
     if not serving:
         return stalled("Held", _message(status))
     message = status.gate.message if status.gate else ""
-    return ready("HeldServes", f"{message}; ModelDeployment {', '.join(sorted(serving))} serves it nevertheless")
+    return ready(
+        "HeldVersionServing", f"{message}; ModelDeployment {', '.join(sorted(serving))} serves it nevertheless"
+    )
 
 
 def _message(status: ModelVersionStatus) -> str:
@@ -92,13 +86,11 @@ def _events(before: ModelVersionStatus, after: ModelVersionStatus) -> tuple[Even
     events = []
     if after.phase != before.phase and after.phase is not None:
         kind: Literal["Normal", "Warning"] = "Normal" if after.phase == "Verified" else "Warning"
-        events.append(Event(kind, _VERDICTS[after.phase], _message(after)))
+        events.append(Event(kind, after.phase, _message(after)))
     if after.quarantine is not None and before.quarantine is None:
-        events.append(Event("Warning", "VersionQuarantined", after.quarantine.reason))
+        events.append(Event("Warning", "Quarantined", after.quarantine.reason))
     if after.quarantine is None and before.quarantine is not None:
-        events.append(
-            Event("Normal", "VersionReleased", f"released for ModelDeployment {before.quarantine.deployment}")
-        )
+        events.append(Event("Normal", "Released", f"released for ModelDeployment {before.quarantine.deployment}"))
     failed = after.note_failure
     if failed is not None and (before.note_failure is None or before.note_failure.message != failed.message):
         events.append(Event("Warning", "QuarantineNotStored", failed.message))

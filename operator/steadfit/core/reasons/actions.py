@@ -5,55 +5,55 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from .entry import Reason
+from .entry import NOTHING, Reason
 
 ActionReason = Literal[
     "ActionRejected",
-    "AlreadyServes",
-    "CandidateQuarantined",
-    "InQuarantine",
+    "AlreadyPromoted",
+    "AlreadyQuarantined",
+    "AlreadyServing",
+    "NoAnalysis",
     "NoCandidate",
-    "NoLastGood",
-    "NoVerdictAwaited",
     "NotPinned",
     "TargetNotFound",
-    "UnderWay",
     "UnknownVerb",
-    "VersionMissing",
+    "VersionRequired",
 ]
 
-REJECTED = ("ModelAction/Ready",)
+_REJECTED = ("ModelAction/Ready",)
 
 ACTIONS: Mapping[ActionReason, Reason] = {
     "ActionRejected": Reason(
         "A ModelAction was rejected, and nothing has changed.",
         "Read the message, and create a ModelAction that fits.",
-        REJECTED,
+        conditions=_REJECTED,
         warning=("ModelAction", "ModelDeployment"),
     ),
-    "AlreadyServes": Reason("The version that the action names serves already.", "Name another version.", REJECTED),
-    "CandidateQuarantined": Reason("The candidate is in quarantine.", "`Release` it first.", REJECTED),
-    "InQuarantine": Reason("The version is in quarantine already.", "Nothing to do.", REJECTED),
-    "NoCandidate": Reason(
-        "No version is being rolled out, so there is nothing to promote or abort.", "Name a version.", REJECTED
-    ),
-    "NoLastGood": Reason(
-        "No good version that served before is left to go back to.",
-        "Name a version to serve.",
-        REJECTED,
-    ),
-    "NoVerdictAwaited": Reason(
+    "AlreadyPromoted": Reason("The candidate is let through already.", "Wait for its pods.", conditions=_REJECTED),
+    "AlreadyQuarantined": Reason("The version is in quarantine already.", NOTHING, conditions=_REJECTED),
+    "AlreadyServing": Reason("The version serves already.", "Name another version.", conditions=_REJECTED),
+    "NoAnalysis": Reason(
         "The candidate is not analysed: it takes the traffic as soon as its pods are ready.",
         "Wait for its pods.",
-        REJECTED,
+        conditions=_REJECTED,
     ),
-    "NotPinned": Reason("No `Pin` action is in force.", "To end a pin of the spec remove `spec.pin`.", REJECTED),
+    "NoCandidate": Reason(
+        "No version is being rolled out, so there is nothing to promote or abort.",
+        "To promote a version name it in `spec.version`.",
+        conditions=_REJECTED,
+    ),
+    "NotPinned": Reason(
+        "No `Pin` action is in force.", "Remove `spec.pin` to end a pin of the spec.", conditions=_REJECTED
+    ),
     "TargetNotFound": Reason(
-        "The object that the action is aimed at does not exist in this namespace.",
-        "Correct `spec.target`.",
-        REJECTED,
+        "The target of the action does not exist in this namespace.", "Correct `spec.target`.", conditions=_REJECTED
     ),
-    "UnderWay": Reason("What the action asks for is being done already.", "Wait for it.", REJECTED),
-    "UnknownVerb": Reason("The object has no such verb.", "See the table of verbs.", REJECTED),
-    "VersionMissing": Reason("The action needs a version.", "Name the version to serve.", REJECTED),
+    "UnknownVerb": Reason(
+        "The target has no such verb.",
+        "Choose a verb of [the table of verbs](../verbs.md).",
+        conditions=_REJECTED,
+    ),
+    "VersionRequired": Reason(
+        "The action needs a version.", "Name the version in `spec.version`.", conditions=_REJECTED
+    ),
 }

@@ -9,7 +9,7 @@ from typing import Literal
 from .general import KINDS
 
 ConditionType = Literal[
-    "ConnectionsMove",
+    "ConnectionDraining",
     "DryRun",
     "LastRunSucceeded",
     "MetricsAvailable",
@@ -52,7 +52,7 @@ _DEPLOYMENT = ("ModelDeployment",)
 _JOB = ("TrainingJob",)
 
 CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
-    "ConnectionsMove": TypeOfCondition(
+    "ConnectionDraining": TypeOfCondition(
         _DEPLOYMENT,
         "`False`: clients may stay connected to pods that the traffic has left.",
         "while that is so",

@@ -10,13 +10,13 @@ from .entry import NOTHING, Reason
 GeneralReason = Literal[
     "Accepted",
     "AwaitingFirstModel",
+    "InvalidObject",
     "Pending",
-    "Refused",
     "StoreNotUsable",
     "Succeeded",
     "Superseded",
     "Suspended",
-    "Unreadable",
+    "WriteRefused",
 ]
 
 KINDS = (
@@ -40,21 +40,27 @@ GENERAL: Mapping[GeneralReason, Reason] = {
         "Wait for the first run; `kubectl get tr,mv` shows how far it is, or what rejected its version.",
         conditions=("ModelDeployment/Ready", "TrainingJob/Ready"),
     ),
+    "InvalidObject": Reason(
+        "The stored object does not have the form that this version of the operator reads.",
+        "Read the message for the field; correct the object, and compare the versions of CRDs and operator.",
+        warning=KINDS,
+    ),
     "Pending": Reason(
         "The object is accepted and its work has not begun.",
         "If it lasts longer than a minute, read the message: it names what is missing.",
         conditions=("ModelAction/Ready", "TrainingRun/Ready"),
     ),
-    "Refused": Reason(
-        "The API server refuses what the operator writes for this object, or another object has the name.",
-        "Read the message: grant the right, correct the field, or delete the object that has the name.",
-        warning=KINDS,
-    ),
     "StoreNotUsable": Reason(
-        "An ArtifactStore that the spec names does not exist, or is not allowed in this namespace.",
+        "An ArtifactStore that is needed does not exist, or is not allowed in this namespace.",
         "Create the ArtifactStore, correct the reference, or let its `allowedNamespaces` select this namespace.",
-        conditions=("TrainingJob/Ready",),
-        warning=("TrainingJob",),
+        conditions=(
+            "ModelAction/Ready",
+            "ModelDeployment/Progressing",
+            "ModelDeployment/Ready",
+            "ModelVersion/QuarantineStored",
+            "TrainingJob/Ready",
+        ),
+        warning=("ModelDeployment", "TrainingJob"),
     ),
     "Succeeded": Reason(
         "The work is done.",
@@ -65,16 +71,15 @@ GENERAL: Mapping[GeneralReason, Reason] = {
         "The recipe changed before the run had a result, so the run was ended; the next run follows the new recipe.",
         NOTHING,
         conditions=("TrainingJob/LastRunSucceeded", "TrainingRun/Ready"),
-        normal=("TrainingRun",),
     ),
     "Suspended": Reason(
         "`spec.suspend` is true, so no run starts.",
         "Set `spec.suspend` to false to train again.",
         conditions=("TrainingJob/Ready", "TrainingJob/Training"),
     ),
-    "Unreadable": Reason(
-        "The stored object does not have the form that this version of the operator reads.",
-        "Read the message for the field; correct the object, and compare the versions of CRDs and operator.",
+    "WriteRefused": Reason(
+        "The API server refuses what the operator writes for this object, or another object has the name.",
+        "Read the message: grant the right, correct the field, or delete the object that has the name.",
         warning=KINDS,
     ),
 }

@@ -10,7 +10,6 @@ from .entry import NOTHING, Reason
 NoDataReason = Literal[
     "AddressRefused",
     "CertificateRefused",
-    "CredentialsInClear",
     "CredentialsMissing",
     "InvalidURL",
     "MetricUndefined",
@@ -18,16 +17,18 @@ NoDataReason = Literal[
     "NotANumber",
     "NotMeasured",
     "NotPrometheus",
-    "NothingServes",
+    "NotScraped",
+    "NotServing",
+    "PlaintextCredentials",
     "QueryRefused",
     "Redirected",
+    "ResponseTooLarge",
     "SeveralSeries",
-    "SourceMissing",
     "SourceNotAllowed",
+    "SourceNotFound",
     "Stale",
     "Timeout",
     "TooFewSamples",
-    "TooLarge",
     "Unauthorized",
     "Unavailable",
     "UnknownFeature",
@@ -36,7 +37,7 @@ NoDataReason = Literal[
 ]
 """Why a question to a MetricSource has no number as its answer."""
 
-MetricsReason = NoDataReason | Literal["AnalysisWithoutData", "Answers", "Available", "NotAsked"]
+MetricsReason = NoDataReason | Literal["NoAnalysisData", "QuerySucceeded", "Available", "NotQueried"]
 
 _AVAILABLE = ("ModelDeployment/MetricsAvailable",)
 _SOURCE = ("MetricSource/Ready",)
@@ -48,21 +49,10 @@ METRICS: Mapping[MetricsReason, Reason] = {
         "Correct `spec.url` of the MetricSource.",
         conditions=_BOTH,
     ),
-    "AnalysisWithoutData": Reason(
-        "A metric of the canary analysis has no data, so the candidate is not judged.",
-        "Read the message for the metric and why; a `Promote` or `Abort` action decides without it.",
-        conditions=_AVAILABLE,
-    ),
-    "Answers": Reason("The source answers queries.", NOTHING, conditions=_SOURCE),
     "Available": Reason("Everything that the operator measures has data.", NOTHING, conditions=_AVAILABLE),
     "CertificateRefused": Reason(
         "The certificate of the source is not trusted.",
         "Give the source a certificate that the operator trusts, or correct `spec.url`.",
-        conditions=_BOTH,
-    ),
-    "CredentialsInClear": Reason(
-        "The source has credentials and an `http://` URL, over which they are not sent.",
-        "Use `https://` in `spec.url`, or remove `spec.credentialsSecretName`.",
         conditions=_BOTH,
     ),
     "CredentialsMissing": Reason(
@@ -78,6 +68,11 @@ METRICS: Mapping[MetricsReason, Reason] = {
         "Wait for more outcomes, or choose a longer window or another metric.",
         conditions=_AVAILABLE,
     ),
+    "NoAnalysisData": Reason(
+        "A metric of the canary analysis has no data, so the candidate is not judged.",
+        "Read the message for the metric and why; a `Promote` or `Abort` action decides without it.",
+        conditions=_AVAILABLE,
+    ),
     "NoSeries": Reason(
         "Prometheus has no such series: there were no requests or outcomes, or the servers are not scraped.",
         "Check that Prometheus scrapes the server pods and has loaded the operator's rules.",
@@ -88,7 +83,6 @@ METRICS: Mapping[MetricsReason, Reason] = {
         "Correct `promQL`, for example where it divides by zero.",
         conditions=_AVAILABLE,
     ),
-    "NotAsked": Reason("The source has not been queried yet.", "Wait for one `spec.interval`.", conditions=_SOURCE),
     "NotMeasured": Reason(
         "There is no measurement yet since the operator started.",
         "Wait for one `spec.interval` of the MetricSource.",
@@ -99,19 +93,31 @@ METRICS: Mapping[MetricsReason, Reason] = {
         "Point `spec.url` at the base URL of the Prometheus API.",
         conditions=_BOTH,
     ),
-    "NothingServes": Reason(
-        "No version serves, so there is nothing to measure.",
-        "Wait for the first version to serve.",
-        conditions=(*_AVAILABLE, "ModelAction/Ready"),
+    "NotQueried": Reason("The source has not been queried yet.", "Wait for one `spec.interval`.", conditions=_SOURCE),
+    "NotScraped": Reason(
+        "Prometheus had the series of the candidate or the champion and does not scrape the pods any more.",
+        "Look at the targets of Prometheus: are the pods gone, or not reachable?",
+        conditions=_AVAILABLE,
+    ),
+    "PlaintextCredentials": Reason(
+        "The source has credentials and an `http://` URL, over which they are not sent.",
+        "Use `https://` in `spec.url`, or remove `spec.credentialsSecretName`.",
+        conditions=_BOTH,
     ),
     "QueryRefused": Reason(
         "The source refuses the query.",
         "Read its own words in the message; correct `promQL`, or the limits of the source.",
         conditions=_BOTH,
     ),
+    "QuerySucceeded": Reason("The source answers queries.", NOTHING, conditions=_SOURCE),
     "Redirected": Reason(
         "The source answers with a redirect, which is not followed.",
         "Set `spec.url` to the address that it redirects to.",
+        conditions=_BOTH,
+    ),
+    "ResponseTooLarge": Reason(
+        "The answer of the source is larger than `spec.maxResponseBytes`.",
+        "Raise `spec.maxResponseBytes`: about 200 bytes for each model and series.",
         conditions=_BOTH,
     ),
     "SeveralSeries": Reason(
@@ -119,19 +125,19 @@ METRICS: Mapping[MetricsReason, Reason] = {
         "Aggregate it, for example by `sum()` or `max()`.",
         conditions=_AVAILABLE,
     ),
-    "SourceMissing": Reason(
-        "The MetricSource does not exist.",
-        "Create it, or correct the name in the monitor or metric.",
-        conditions=_AVAILABLE,
-    ),
     "SourceNotAllowed": Reason(
         "The MetricSource does not allow this namespace.",
         "Let its `allowedNamespaces` select the namespace.",
         conditions=_AVAILABLE,
     ),
+    "SourceNotFound": Reason(
+        "The MetricSource does not exist.",
+        "Create it, or correct the name in the monitor or metric.",
+        conditions=_AVAILABLE,
+    ),
     "Stale": Reason(
-        "The newest samples are too old to judge by: a stale copy, a wrong clock, or pods that are no longer scraped.",
-        "Compare the clocks of Prometheus and operator, and look at the targets of Prometheus.",
+        "The answer of the source is of another time: a stale copy, or a clock that is wrong.",
+        "Compare the clocks of Prometheus and operator; look for a cache between them.",
         conditions=_BOTH,
     ),
     "Timeout": Reason(
@@ -143,11 +149,6 @@ METRICS: Mapping[MetricsReason, Reason] = {
         "There are fewer requests or outcomes in the window than a verdict needs.",
         "Wait, choose a longer window, or lower `minSamples`.",
         conditions=_AVAILABLE,
-    ),
-    "TooLarge": Reason(
-        "The answer of the source is larger than `spec.maxResponseBytes`.",
-        "Raise `spec.maxResponseBytes`: about 200 bytes for each model and series.",
-        conditions=_BOTH,
     ),
     "Unauthorized": Reason(
         "The source refuses the operator's credentials.",

@@ -10,18 +10,18 @@ from steadfit.api.rollout import DiagnosisVerdict
 from .entry import NOTHING, Reason
 
 _OwnReason = Literal[
+    "ActionsSuppressed",
     "AutomaticRollback",
     "Diagnosing",
     "DiagnosisStarted",
     "DryRun",
-    "LimitReached",
-    "MonitorCeased",
     "MonitorFiring",
-    "NothingToRollBackTo",
+    "MonitorResolved",
+    "NoRollbackTarget",
+    "RollbackLimitReached",
+    "RollbacksFrozen",
     "RolledBack",
     "RollingBack",
-    "RollbacksFrozen",
-    "WouldAct",
 ]
 RecoveryReason = _OwnReason | DiagnosisVerdict
 
@@ -30,6 +30,11 @@ _WANTED = ("ModelDeployment/Progressing", "ModelDeployment/Ready")
 _DEPLOYMENT = ("ModelDeployment",)
 
 RECOVERY: Mapping[RecoveryReason, Reason] = {
+    "ActionsSuppressed": Reason(
+        "`spec.dryRun` is true, and monitors would have led to what the message says.",
+        "Do it by a ModelAction if it is right, or set `spec.dryRun` to false.",
+        conditions=("ModelDeployment/DryRun",),
+    ),
     "AutomaticRollback": Reason(
         "A monitor rolled back the version that served; the last good one takes its place.",
         "Find out by the monitor in the message why the version failed, before the next one is trained the same way.",
@@ -55,27 +60,33 @@ RECOVERY: Mapping[RecoveryReason, Reason] = {
         "Do it by a ModelAction if it is right, or set `spec.dryRun` to false.",
         normal=_DEPLOYMENT,
     ),
-    "LimitReached": Reason(
-        "`spec.limits.maxRollbacksPerDay` automatic rollbacks were made within 24 hours, so no more follow.",
-        "Find out what those versions have in common (data, server, monitor); a `Rollback` action still works.",
-        conditions=("ModelDeployment/RollbacksFrozen",),
+    "Inconclusive": Reason(
+        "Quality fell, and the evaluation could not tell whether the model or the data is to blame.",
+        "Read the message for what lacked; roll back or retrain by a ModelAction if it cannot wait.",
+        conditions=_RECOVERING,
+        warning=_DEPLOYMENT,
     ),
     "ModelWorse": Reason(
         "Quality fell, and the version before is better on the same rows; the live version is rolled back.",
         "Find out what the last training changed: `kubectl describe mv` shows data, code and parameters.",
         warning=_DEPLOYMENT,
     ),
-    "MonitorCeased": Reason("A monitor does not fire any more.", NOTHING, normal=_DEPLOYMENT),
     "MonitorFiring": Reason(
         "A monitor fires: its value is beyond its limit for as long as `for` says.",
         "Read the value in the message; if no action follows by itself, roll back or retrain by a ModelAction.",
         warning=_DEPLOYMENT,
     ),
-    "NothingToRollBackTo": Reason(
+    "MonitorResolved": Reason("A monitor does not fire any more.", NOTHING, normal=_DEPLOYMENT),
+    "NoRollbackTarget": Reason(
         "The version that serves is bad, and no good one that served before is left.",
         "`Pin` or `Promote` another version, or train one.",
-        conditions=(*_RECOVERING, *_WANTED),
+        conditions=(*_RECOVERING, *_WANTED, "ModelAction/Ready"),
         warning=_DEPLOYMENT,
+    ),
+    "RollbackLimitReached": Reason(
+        "`spec.limits.maxRollbacksPerDay` automatic rollbacks were made within 24 hours, so no more follow.",
+        "Find out what those versions have in common (data, server, monitor); a `Rollback` action still works.",
+        conditions=("ModelDeployment/RollbacksFrozen",),
     ),
     "RollbacksFrozen": Reason(
         "The limit of automatic rollbacks is reached, so no more follow.",
@@ -87,16 +98,5 @@ RECOVERY: Mapping[RecoveryReason, Reason] = {
         "The version that serves was rolled back; it answers until its replacement is ready.",
         "Wait for the pods of the replacement; the message says which version it is.",
         conditions=(*_RECOVERING, "ModelDeployment/Ready", "ModelAction/Ready"),
-    ),
-    "Undecided": Reason(
-        "Quality fell, and the evaluation could not tell whether the model or the data is to blame.",
-        "Read the message for what lacked; roll back or retrain by a ModelAction if it cannot wait.",
-        conditions=_RECOVERING,
-        warning=_DEPLOYMENT,
-    ),
-    "WouldAct": Reason(
-        "`spec.dryRun` is true, and monitors would have led to what the message says.",
-        "Do it by a ModelAction if it is right, or set `spec.dryRun` to false.",
-        conditions=("ModelDeployment/DryRun",),
     ),
 }

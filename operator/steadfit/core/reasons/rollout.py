@@ -8,22 +8,20 @@ from typing import Literal
 from .entry import NOTHING, Reason
 
 RolloutReason = Literal[
-    "CanaryAbandoned",
     "CanaryAnalysing",
     "CanaryFailed",
     "CanaryPaused",
     "CanaryStarted",
-    "CanaryStep",
+    "CanaryStepStarted",
     "CandidateAbandoned",
     "CandidateFailing",
     "CandidateStarting",
     "ChampionChanged",
     "Pinned",
-    "PinnedVersionQuarantined",
     "Promoted",
     "Promoting",
     "RevisionQuarantined",
-    "RolloutDropped",
+    "RolloutCancelled",
     "RolloutStarted",
     "RolloutSuperseded",
     "Unpinned",
@@ -37,11 +35,6 @@ _DEPLOYMENT = ("ModelDeployment",)
 _REJECTED = ("ModelAction/Ready",)
 
 ROLLOUT: Mapping[RolloutReason, Reason] = {
-    "CanaryAbandoned": Reason(
-        "The candidate was given up without a verdict, by an `Abort` action or because `maxDuration` passed.",
-        "Read the message for the metrics without a verdict; a `Promote` action lets the version through.",
-        warning=_DEPLOYMENT,
-    ),
     "CanaryAnalysing": Reason(
         "The candidate takes its share of the traffic, and the analysis judges it.",
         "Wait, or create a `Promote` or `Abort` action.",
@@ -59,12 +52,13 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         warning=_DEPLOYMENT,
     ),
     "CanaryStarted": Reason("The candidate takes its first share of the traffic.", NOTHING, normal=_DEPLOYMENT),
-    "CanaryStep": Reason(
+    "CanaryStepStarted": Reason(
         "The candidate passed a step and takes the share of the next one.", NOTHING, normal=_DEPLOYMENT
     ),
     "CandidateAbandoned": Reason(
-        "The newest version was given up without a verdict and does not come back by itself.",
-        "A `Promote` action lets it through; else wait for a newer version.",
+        "A candidate was given up without a verdict, by an `Abort` action or because `maxDuration` passed; it does not"
+        " come back by itself.",
+        "Read the message for the metrics without a verdict; a `Promote` action lets the version through.",
         conditions=_WANTED,
         warning=_DEPLOYMENT,
     ),
@@ -87,12 +81,6 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         conditions=("ModelDeployment/Overridden", *_REJECTED),
         normal=_DEPLOYMENT,
     ),
-    "PinnedVersionQuarantined": Reason(
-        "The pinned version is in quarantine and is not served.",
-        "`Release` it first, or pin another version.",
-        conditions=(*_WANTED, *_REJECTED),
-        warning=_DEPLOYMENT,
-    ),
     "Promoted": Reason("The candidate is let through, by the analysis or by a person.", NOTHING, normal=_DEPLOYMENT),
     "Promoting": Reason(
         "The candidate is let through; it takes all of the traffic once all of its pods are ready.",
@@ -100,12 +88,12 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         conditions=_PROGRESSING,
     ),
     "RevisionQuarantined": Reason(
-        "The version with the present `spec.server` is a revision that was rolled back.",
-        "Change `spec.server`, `Release` the version, or wait for a newer one.",
+        "The revision that is to serve, a version with the present `spec.server`, is in quarantine.",
+        "`Release` the version, name another one, or change `spec.server`.",
         conditions=(*_WANTED, *_REJECTED),
         warning=_DEPLOYMENT,
     ),
-    "RolloutDropped": Reason("The candidate is no longer the version to serve.", NOTHING, normal=_DEPLOYMENT),
+    "RolloutCancelled": Reason("The candidate is no longer the version to serve.", NOTHING, normal=_DEPLOYMENT),
     "RolloutStarted": Reason("The pods of a new candidate are created.", NOTHING, normal=_DEPLOYMENT),
     "RolloutSuperseded": Reason("A newer version replaces the candidate.", NOTHING, normal=_DEPLOYMENT),
     "Unpinned": Reason("The pin has ended; newer versions are rolled out again.", NOTHING, normal=_DEPLOYMENT),

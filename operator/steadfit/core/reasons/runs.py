@@ -90,7 +90,7 @@ RUNS: Mapping[RunReason, Reason] = {
         conditions=_FAILURE,
         warning=_JOB,
     ),
-    "Training": Reason("The training container works.", NOTHING, conditions=("TrainingJob/Ready", *_READY)),
+    "Training": Reason("The training container works.", NOTHING, conditions=_READY),
     "UserError": Reason(
         "The training container failed, or what it wrote is not a model that can be served.",
         "Read the last lines of its log in the message, correct the container, and commit the new image.",

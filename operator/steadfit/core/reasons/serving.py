@@ -9,26 +9,25 @@ from .entry import NOTHING, Reason
 
 ServingReason = Literal[
     "AwaitingTrainingJob",
+    "DrainNotSupported",
     "FirstRollout",
-    "FoundAgain",
-    "GatewayAPIMissing",
+    "GatewayAPINotInstalled",
     "NoReadyPods",
-    "NoRoute",
-    "NotAccepted",
     "NotServing",
     "OlderPodTemplate",
     "PodsNotReady",
     "PodsReady",
-    "RejectedVersionServes",
+    "RejectedVersionServing",
     "RouteAccepted",
-    "RouteNotOurs",
+    "RouteNotAccepted",
+    "RouteNotCreated",
+    "RouteNotOwned",
     "ScaledToZero",
-    "ServerDoesNotDrain",
-    "ServiceNotOurs",
+    "ServiceNotOwned",
     "Serving",
-    "StoreNotFound",
-    "TrafficMoved",
-    "TrafficMoving",
+    "StatusRecovered",
+    "SwitchingTraffic",
+    "TrafficSwitched",
     "TrainingJobNotFound",
 ]
 
@@ -44,17 +43,17 @@ SERVING: Mapping[ServingReason, Reason] = {
         "Apply the TrainingJob; after a minute the reason becomes `TrainingJobNotFound`.",
         conditions=_READY,
     ),
+    "DrainNotSupported": Reason(
+        "The server's image does not close connections on request, so a client may stay with the pod that it has.",
+        "Set `spec.server.drains` if the image does drain, or share the traffic by `spec.traffic.gatewayAPI`.",
+        conditions=("ModelDeployment/ConnectionDraining",),
+    ),
     "FirstRollout": Reason(
         "The first version comes up; nothing serves yet.",
         "Wait for its pods; the message says what they wait for.",
         conditions=_READY,
     ),
-    "FoundAgain": Reason(
-        "The status was lost, and the operator has read from the Service which version serves.",
-        "Find out who deleted or reset the status; the version goes on serving.",
-        warning=_DEPLOYMENT,
-    ),
-    "GatewayAPIMissing": Reason(
+    "GatewayAPINotInstalled": Reason(
         "`spec.traffic` asks for an HTTPRoute, and the cluster does not have the Gateway API.",
         "Install the Gateway API (v1), or remove `spec.traffic`; the Service serves meanwhile.",
         conditions=_ROUTE,
@@ -64,20 +63,10 @@ SERVING: Mapping[ServingReason, Reason] = {
         "Read the message and `kubectl get pods`; a `Rollback` action helps if the version is new.",
         conditions=(*_READY, *_SERVING),
     ),
-    "NoRoute": Reason(
-        "The HTTPRoute does not exist yet; it is created once a version serves.",
-        "Wait for the first version.",
-        conditions=_ROUTE,
-    ),
-    "NotAccepted": Reason(
-        "A Gateway does not accept the HTTPRoute, or has not said so yet.",
-        "Read the Gateway's own message, then correct the Gateway, its listener or `spec.traffic`.",
-        conditions=_ROUTE,
-    ),
     "NotServing": Reason(
-        "No version takes requests.",
+        "No version takes requests, so there is nothing to measure or to roll back either.",
         "Read the condition `Ready` for what it waits for.",
-        conditions=_SERVING,
+        conditions=(*_SERVING, "ModelDeployment/MetricsAvailable", "ModelAction/Ready"),
     ),
     "OlderPodTemplate": Reason(
         "The version is served by the pods it was proven with, not by those that `spec.server` asks for.",
@@ -90,13 +79,23 @@ SERVING: Mapping[ServingReason, Reason] = {
         conditions=("ModelDeployment/PodsReady",),
     ),
     "PodsReady": Reason("All pods of the live version are ready.", NOTHING, conditions=("ModelDeployment/PodsReady",)),
-    "RejectedVersionServes": Reason(
+    "RejectedVersionServing": Reason(
         "The version that serves is rejected by its gate by now; it goes on until a verified version replaces it.",
         "Train a better version, or correct the threshold if its edit was a mistake.",
         conditions=_SERVING,
     ),
     "RouteAccepted": Reason("Every Gateway accepts the HTTPRoute as it is now.", NOTHING, conditions=_ROUTE),
-    "RouteNotOurs": Reason(
+    "RouteNotAccepted": Reason(
+        "A Gateway does not accept the HTTPRoute, or has not said so yet.",
+        "Read the Gateway's own message, then correct the Gateway, its listener or `spec.traffic`.",
+        conditions=_ROUTE,
+    ),
+    "RouteNotCreated": Reason(
+        "The HTTPRoute does not exist yet; it is created once a version serves.",
+        "Wait for the first version.",
+        conditions=_ROUTE,
+    ),
+    "RouteNotOwned": Reason(
         "An HTTPRoute of the name exists and does not belong to this ModelDeployment.",
         "Delete or rename that HTTPRoute, or rename the ModelDeployment.",
         conditions=_ROUTE,
@@ -104,30 +103,24 @@ SERVING: Mapping[ServingReason, Reason] = {
     "ScaledToZero": Reason(
         "`spec.server.replicas` is 0, so no pod serves.", "Raise the replicas to serve again.", conditions=_READY
     ),
-    "ServerDoesNotDrain": Reason(
-        "The server's image does not close connections on request, so a client may stay with the pod that it has.",
-        "Set `spec.server.drains` if the image does drain, or share the traffic by `spec.traffic.gatewayAPI`.",
-        conditions=("ModelDeployment/ConnectionsMove",),
-    ),
-    "ServiceNotOurs": Reason(
+    "ServiceNotOwned": Reason(
         "A Service of the name exists and does not belong to this ModelDeployment.",
         "Delete or rename that Service, or rename the ModelDeployment.",
         conditions=_READY,
         warning=_DEPLOYMENT,
     ),
     "Serving": Reason("A version serves.", NOTHING, conditions=(*_READY, *_SERVING)),
-    "StoreNotFound": Reason(
-        "The ArtifactStore of the version does not exist, or is not allowed in this namespace.",
-        "Create the ArtifactStore again, or let its `allowedNamespaces` select this namespace.",
-        conditions=(*_READY, *_PROGRESSING, "ModelVersion/QuarantineStored", "ModelAction/Ready"),
+    "StatusRecovered": Reason(
+        "The status was lost, and the operator has read from the Service which version serves.",
+        "Find out who deleted or reset the status; the version goes on serving.",
         warning=_DEPLOYMENT,
     ),
-    "TrafficMoved": Reason("The Service selects another version now.", NOTHING, normal=_DEPLOYMENT),
-    "TrafficMoving": Reason(
+    "SwitchingTraffic": Reason(
         "The Service is being pointed at the live version.",
         "If it lasts longer than a minute, look at the operator's log: it cannot write the Service.",
         conditions=(*_READY, *_PROGRESSING),
     ),
+    "TrafficSwitched": Reason("The Service selects another version now.", NOTHING, normal=_DEPLOYMENT),
     "TrainingJobNotFound": Reason(
         "The TrainingJob does not exist in this namespace, and there is no version of it.",
         "Apply the TrainingJob, or correct `spec.trainingJob`.",

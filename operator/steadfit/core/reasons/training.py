@@ -15,7 +15,7 @@ _OwnReason = Literal[
     "InvalidParams",
     "InvalidSchedule",
     "RetrainingPaused",
-    "RetrainingWaits",
+    "RetrainingWaiting",
     "RunFailed",
     "RunStarted",
     "RunStarting",
@@ -34,17 +34,12 @@ _JOB = ("TrainingJob",)
 _BOTH = ("TrainingJob", "TrainingRun")
 
 TRAINING: Mapping[TrainingReason, Reason] = {
-    "Breaker": Reason(
+    "CircuitBreakerOpen": Reason(
         "So many automatic runs in a row brought no better version that the pause between them grows"
         " (`spec.limits.breakAfter`).",
         "Look at the data and the recipe, compare the last versions by `kubectl get mv`; a `Retrain` action starts a"
         " run now.",
         conditions=(*_TRAINING, "TrainingJob/RetrainingPaused"),
-    ),
-    "Budget": Reason(
-        "`spec.limits.maxRunsPerDay` automatic runs have started within 24 hours.",
-        "Wait until the time in the message, raise the limit, or create a `Retrain` action, which it does not limit.",
-        conditions=_TRAINING,
     ),
     "Cooldown": Reason(
         "`spec.limits.cooldown` has not passed yet since the last run ended or its version went live.",
@@ -81,12 +76,12 @@ TRAINING: Mapping[TrainingReason, Reason] = {
         " run now.",
         warning=_JOB,
     ),
-    "RetrainingWaits": Reason(
+    "RetrainingWaiting": Reason(
         "An alert or a monitor asks for a run, and something holds it back.",
         "Read the message, and `status.waiting` for the time until which it waits.",
         normal=_JOB,
     ),
-    "RolloutOpen": Reason(
+    "RolloutInProgress": Reason(
         "The newest version is not judged yet, or a ModelDeployment still rolls it out.",
         "Wait for the rollout; a `Promote` or `Abort` action ends one that takes too long.",
         conditions=_TRAINING,
@@ -96,26 +91,31 @@ TRAINING: Mapping[TrainingReason, Reason] = {
         "Read the class and the message by `kubectl get tr -o wide`, mend the cause, then create a `Retrain` action.",
         warning=_BOTH,
     ),
-    "RunInFlight": Reason("A run is in flight.", NOTHING, conditions=_TRAINING),
+    "RunInFlight": Reason("A run is in flight.", NOTHING, conditions=(*_READY, *_TRAINING)),
+    "RunLimitReached": Reason(
+        "`spec.limits.maxRunsPerDay` automatic runs have started within 24 hours.",
+        "Wait until the time in the message, raise the limit, or create a `Retrain` action, which it does not limit.",
+        conditions=_TRAINING,
+    ),
     "RunStarted": Reason("A run has started; the message names its cause.", NOTHING, normal=_JOB),
     "RunStarting": Reason("The TrainingRun is being created.", NOTHING, conditions=_TRAINING),
     "RunSucceeded": Reason("A run has ended with a version or with an evaluation.", NOTHING, normal=_BOTH),
     "RunSuperseded": Reason(
         "The recipe changed before the run had a result, so the run was ended; the next run follows the new recipe.",
         NOTHING,
-        normal=_JOB,
+        normal=_BOTH,
     ),
     "Trained": Reason("The newest run brought a version, and no run is in flight.", NOTHING, conditions=_READY),
     "VersionHeld": Reason(
         "The gate could not compare the version, so it does not serve by itself.",
         "Look at its record by `kubectl describe mv`, then `Promote` or `Pin` it, or train another.",
         conditions=_READY,
-        warning=("ModelVersion", "TrainingJob"),
+        warning=_JOB,
     ),
     "VersionRejected": Reason(
         "The gate rejected the version: it is worse than a threshold, or than the version that serves.",
         "Compare the metrics in the message with those of the version that serves; look at the data or the recipe.",
         conditions=_READY,
-        warning=("ModelVersion", "TrainingJob"),
+        warning=_JOB,
     ),
 }

@@ -51,7 +51,7 @@ def _end(before: TrainingRunStatus, after: TrainingRunStatus, inputs: EvaluateIn
     if after.phase == "Succeeded":
         return [Event("Normal", "RunSucceeded", f"the run produced version {after.version}")]
     if after.phase == "Superseded":
-        return [Event("Normal", "Superseded", "the recipe changed before the run had a result")]
+        return [Event("Normal", "RunSuperseded", "the recipe changed before the run had a result")]
     if after.phase == "Failed" and after.failure:
         return [Event("Warning", "RunFailed", f"{after.failure.failure_class}: {after.failure.message}")]
     return []

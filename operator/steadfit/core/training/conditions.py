@@ -56,7 +56,7 @@ def _ready(
     if job.spec.ready_policy == "FirstModel" and not any(item.status.phase == "Verified" for item in versions):
         return _without_verified(status, versions)
     if status.active_run is not None:
-        return ready("Training", f"run {status.active_run.name} is in flight")
+        return ready("RunInFlight", f"run {status.active_run.name} is in flight")
     if status.latest_version is not None:
         return ready("Trained", f"the newest version is {status.latest_version.name}")
     return ready("Accepted", "the recipe is accepted; no run has ended yet")

@@ -22,7 +22,7 @@ def events(before: TrainingJobStatus, after: TrainingJobStatus) -> tuple[Event, 
     if active is not None and (before.active_run is None or before.active_run.name != active.name):
         events.append(Event("Normal", "RunStarted", f"run {active.name}: {active.cause.message}"))
     if after.waiting is not None and began(before.waiting, after.waiting):
-        events.append(Event("Normal", "RetrainingWaits", wait_message(after.waiting)))
+        events.append(Event("Normal", "RetrainingWaiting", wait_message(after.waiting)))
     return (*events, *_paused(before, after), *_stalled(before, after))
 
 

@@ -75,10 +75,10 @@ def conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> li
         return []
     store = store_choice.by_name(observed.version.spec.store_ref.name, observed.stores)
     if isinstance(store, str):
-        return [DesiredCondition(STORED, "False", "StoreNotFound", _not_written(change, store))]
+        return [DesiredCondition(STORED, "False", "StoreNotUsable", _not_written(change, store))]
     if status.note_failure is None:
         return []
-    return [DesiredCondition(STORED, "False", "NotWritten", _not_written(change, status.note_failure.message))]
+    return [DesiredCondition(STORED, "False", "WriteFailed", _not_written(change, status.note_failure.message))]
 
 
 def _not_written(change: quarantine_state.Change, why: str) -> str:

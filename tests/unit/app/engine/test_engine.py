@@ -181,7 +181,7 @@ def test_a_child_of_another_owner_is_refused_with_a_warning() -> None:
 
     bench.play(story)
     warnings = [obj for key, obj in bench.api.objects.items() if key.resource == EVENTS]
-    assert [warning["reason"] for warning in warnings] == ["Refused"]
+    assert [warning["reason"] for warning in warnings] == ["WriteRefused"]
     assert "Job ns/flights-child exists" in warnings[0]["note"]
     assert bench.effects == []
 

@@ -97,7 +97,11 @@ def test_every_part_is_on_the_page() -> None:
 
 
 def test_each_model_says_whether_its_rollbacks_are_frozen() -> None:
-    condition = {"type": "RollbacksFrozen", "reason": "LimitReached", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    condition = {
+        "type": "RollbacksFrozen",
+        "reason": "RollbackLimitReached",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
     frozen = samples_of.model_deployment("frozen")
     frozen["status"] = {"conditions": [{**condition, "status": "True"}]}
     models = [ModelDeployment.model_validate(one) for one in (frozen, samples_of.model_deployment("free"))]

@@ -197,7 +197,7 @@ def test_a_monitor_that_fires_is_in_the_status_and_told_once() -> None:
     world.signals = {"drift": Signal(0.1, 2000)}
     world.settle()
     told = [event.reason for event in world.events if event.reason.startswith("Monitor")]
-    assert told == ["MonitorFiring", "MonitorCeased"]
+    assert told == ["MonitorFiring", "MonitorResolved"]
 
 
 def test_for_ends_by_itself() -> None:
@@ -252,7 +252,7 @@ def test_a_deployment_without_data_says_so_and_stays_ready() -> None:
 
 def test_before_anything_serves_there_is_nothing_to_measure() -> None:
     world = serving(monitors=[DRIFT])
-    assert world.condition("MetricsAvailable") == ("False", "NothingServes")
+    assert world.condition("MetricsAvailable") == ("False", "NotServing")
 
 
 def test_a_restarted_operator_that_has_not_measured_yet_writes_nothing_over_missing_data() -> None:

@@ -31,11 +31,11 @@ def shown(status: dict[str, Any]) -> dict[str, tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("health", "ready", "beside"),
     [
-        (SourceHealth(), ("False", "NotAsked", "http://prometheus:9090 was not queried yet"), "Reconciling"),
-        (SourceHealth(""), ("True", "Answers", "http://prometheus:9090 answers"), None),
+        (SourceHealth(), ("False", "NotQueried", "http://prometheus:9090 was not queried yet"), "Reconciling"),
+        (SourceHealth(""), ("True", "QuerySucceeded", "http://prometheus:9090 answers"), None),
         (
             SourceHealth("", warning="partial response"),
-            ("True", "Answers", "http://prometheus:9090 answers; it warns: partial response"),
+            ("True", "QuerySucceeded", "http://prometheus:9090 answers; it warns: partial response"),
             None,
         ),
         (SourceHealth("no connection", "Unreachable"), ("False", "Unreachable", "no connection"), "Reconciling"),
@@ -57,4 +57,4 @@ def test_a_restarted_operator_keeps_what_was_found_until_it_has_asked_itself() -
 
 def test_a_changed_spec_is_asked_anew() -> None:
     found = planned(SourceHealth("no connection"))
-    assert shown(planned(SourceHealth(), found, generation=2))["Ready"][1] == "NotAsked"
+    assert shown(planned(SourceHealth(), found, generation=2))["Ready"][1] == "NotQueried"

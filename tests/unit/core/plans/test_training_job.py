@@ -252,7 +252,7 @@ def test_a_recipe_that_cannot_be_followed_is_stalled_and_heals_by_an_edit(spec: 
     assert world.reasons("TrainingJob") == [reason]
     world.edit(storeRef={"name": "default"}, params={}, triggers=[])
     world.settle()
-    assert world.condition(*JOB)[:2] == ("True", "Training")
+    assert world.condition(*JOB)[:2] == ("True", "RunInFlight")
 
 
 def test_a_missing_store_heals_by_itself_and_nothing_is_lost() -> None:
@@ -277,7 +277,7 @@ def test_ready_stays_true_while_a_model_is_trained_again_and_when_that_fails() -
     assert world.condition(*JOB)[:2] == ("True", "Trained")
     world.retrain("again")
     world.settle()
-    assert world.condition(*JOB)[:2] == ("True", "Training")
+    assert world.condition(*JOB)[:2] == ("True", "RunInFlight")
     assert world.condition(*JOB, "Training")[:2] == ("True", "RunInFlight")
     failed(world)
     assert world.condition(*JOB)[:2] == ("True", "Trained")

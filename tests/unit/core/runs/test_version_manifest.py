@@ -194,14 +194,14 @@ def test_a_good_version_is_ready_and_told_once() -> None:
     subject, plan = judged(version(1, None))
     assert subject.status.phase == "Verified"
     assert conditions(subject) == {"Ready": "Verified"}
-    assert [event.reason for event in plan.events] == ["VersionVerified"]
+    assert [event.reason for event in plan.events] == ["Verified"]
 
 
 def test_an_edit_of_a_threshold_judges_again_both_ways() -> None:
     subject, _ = judged(version(1, None))
     subject, plan = judged(subject, threshold=0.8)
     assert conditions(subject) == {"Ready": "Rejected", "Stalled": "Rejected"}
-    assert [event.reason for event in plan.events] == ["VersionRejected"]
+    assert [event.reason for event in plan.events] == ["Rejected"]
     subject, _ = judged(subject, threshold=0.65)
     assert conditions(subject) == {"Ready": "Verified"}
 
@@ -216,7 +216,7 @@ def test_without_its_recipe_a_version_keeps_its_verdict() -> None:
 
 def test_a_version_that_was_never_judged_waits_for_its_recipe() -> None:
     subject, _ = judged(version(1, None), orphan=True)
-    assert conditions(subject) == {"Ready": "NotJudged", "Reconciling": "NotJudged"}
+    assert conditions(subject) == {"Ready": "AwaitingGate", "Reconciling": "AwaitingGate"}
 
 
 def test_a_duplicate_is_ready_and_says_of_what() -> None:
@@ -246,7 +246,7 @@ def test_a_rolled_back_artifact_stays_in_quarantine_also_when_the_deployment_is_
     assert subject.status.quarantine is not None
     assert (subject.status.quarantine.deployment, subject.status.quarantine.revision) == ("orders", "abc")
     assert conditions(subject)["Stalled"] == "Quarantined"
-    assert "VersionQuarantined" in [event.reason for event in plan.events]
+    assert "Quarantined" in [event.reason for event in plan.events]
     subject, _ = judged(subject)
     assert subject.status.quarantine is not None
 

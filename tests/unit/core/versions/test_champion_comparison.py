@@ -176,10 +176,10 @@ def test_an_edit_of_the_margin_judges_again_both_ways() -> None:
     assert (subject.status.phase, subject.status.gate and subject.status.gate.verdict) == ("Rejected", "Fail")
     subject, plan = judged(subject, margin=0.02)
     assert subject.status.phase == "Verified"
-    assert [event.reason for event in plan.events] == ["VersionVerified"]
+    assert [event.reason for event in plan.events] == ["Verified"]
     subject, plan = judged(subject, margin=0.001)
     assert subject.status.phase == "Rejected"
-    assert [event.reason for event in plan.events] == ["VersionRejected"]
+    assert [event.reason for event in plan.events] == ["Rejected"]
 
 
 def test_a_rejection_by_the_comparison_names_the_comparison_and_one_by_a_threshold_the_threshold() -> None:
@@ -201,4 +201,4 @@ def test_a_held_version_says_why_and_what_to_do_and_that_it_serves_once_it_is_pi
         {"metadata": {"name": "orders", "namespace": "shop"}, "spec": {}, "status": {"live": live}}
     )
     subject, _ = judged(subject, deployment, bootstrap="Manual")
-    assert conditions(subject) == {"Ready": "HeldServes"}
+    assert conditions(subject) == {"Ready": "HeldVersionServing"}

@@ -245,7 +245,7 @@ def test_a_release_takes_the_note_away_and_then_the_version_forgets() -> None:
     scene.end()
     assert scene.knows() == []
     assert [(item.deployment, item.at) for item in scene.status.releases] == [("flights", at)]
-    assert "VersionReleased" in [event.reason for event in scene.events]
+    assert "Released" in [event.reason for event in scene.events]
     assert len(scene.made) == 2
 
 
@@ -315,7 +315,7 @@ def test_a_job_that_failed_is_told_and_tried_again_with_growing_pauses() -> None
     assert pauses == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
     stored = scene.condition("QuarantineStored")
     assert stored is not None
-    assert stored[:2] == ("False", "NotWritten")
+    assert stored[:2] == ("False", "WriteFailed")
     assert "would not outlive this cluster: Store: The store refuses access" in stored[2]
     assert [event.reason for event in scene.events].count("QuarantineNotStored") == 1, "told once, not at each try"
     scene.end()
@@ -342,7 +342,7 @@ def test_without_its_store_nothing_is_written_and_the_version_says_so() -> None:
     assert scene.made == []
     stored = scene.condition("QuarantineStored")
     assert stored is not None
-    assert stored[1] == "StoreNotFound"
+    assert stored[1] == "StoreNotUsable"
     assert "there is no ArtifactStore default" in stored[2]
     scene.stores = [store()]
     scene.settle()

@@ -35,7 +35,7 @@ def _pin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: 
     """Return the status with the override, or why the version cannot be served."""
     number = action.spec.version
     if number is None:
-        return Problem("VersionMissing", "Pin needs the version to serve")
+        return Problem("VersionRequired", "Pin needs the version to serve")
     resolved = pin.resolve(Pin(version=number), status, fleet, now)
     if isinstance(resolved, Problem):
         return resolved

@@ -35,7 +35,7 @@ def quarantine(
         job = fleet.observed.deployment.training_job
         return Problem("VersionNotFound", f"there is no version {number} of TrainingJob {job}")
     if is_version_quarantined(version, status, fleet):
-        return Problem("InQuarantine", f"version {version.spec.number} is in quarantine already")
+        return Problem("AlreadyQuarantined", f"version {version.spec.number} is in quarantine already")
     digest, live = version.spec.artifact.digest, status.live
     after = _entered(version, status, action, fleet, now)
     message = f"version {version.spec.number} is in quarantine until Release"
@@ -46,7 +46,7 @@ def quarantine(
         good = back.candidate
         if good is None or is_quarantined(good, after, fleet):
             return Problem(
-                "NoLastGood",
+                "NoRollbackTarget",
                 f"version {version.spec.number} serves, and no version that served before is left to replace it;"
                 " Rollback to another version first",
             )

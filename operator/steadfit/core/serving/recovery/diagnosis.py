@@ -81,7 +81,7 @@ def changes_at(status: ModelDeploymentStatus, fleet: Fleet) -> list[datetime]:
     return [
         entry.decided_at + windows[entry.monitor]
         for entry in status.diagnoses
-        if entry.verdict == "Undecided" and entry.run is not None and entry.monitor in windows
+        if entry.verdict == "Inconclusive" and entry.run is not None and entry.monitor in windows
     ]
 
 
@@ -167,7 +167,7 @@ def _is_current(
     if entry.run is None:
         # It was decided without a run, so it applies as long as the same decision would be made again.
         return current and known is not None and _decided(entry, known, fleet).message == entry.message
-    if entry.verdict == "Undecided":
+    if entry.verdict == "Inconclusive":
         return entry.decided_at + parse_duration(monitor.window) > now
     return current
 
@@ -193,13 +193,13 @@ def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet)
     if good.digest == live.digest:
         return "ConceptDrift", f"concept drift: the last good version {good.number} is the same model"
     if observed.job is None:
-        return "Undecided", f"undecided: there is no TrainingJob {observed.deployment.training_job} in this namespace"
+        return "Inconclusive", f"inconclusive: there is no TrainingJob {observed.deployment.training_job} in this namespace"
     if observed.deployment.spec.capture is None:
-        return "Undecided", "undecided: spec.capture is not set, so there are no rows to compare versions on"
+        return "Inconclusive", "inconclusive: spec.capture is not set, so there are no rows to compare versions on"
     for ref in (live, good):
         version = fleet.version_named(ref.version)
         if version is None or version.spec.artifact.digest != ref.digest:
-            return "Undecided", f"undecided: ModelVersion {ref.version} is gone, so its model cannot be evaluated"
+            return "Inconclusive", f"inconclusive: ModelVersion {ref.version} is gone, so its model cannot be evaluated"
     return None
 
 

@@ -21,19 +21,19 @@ def of_run(run: TrainingRun) -> VerdictMessage | None:
     if phase == "Failed":
         failure = run.status.failure
         why = f" ({failure.failure_class}): {failure.message}" if failure else ""
-        return "Undecided", f"undecided: run {run.name} failed{why}"
+        return "Inconclusive", f"inconclusive: run {run.name} failed{why}"
     if phase == "Superseded":
-        return "Undecided", f"undecided: run {run.name} was superseded"
+        return "Inconclusive", f"inconclusive: run {run.name} was superseded"
     if phase != "Succeeded":
         return None
     inputs = run.spec.evaluate
     if inputs is None or inputs.last_good is None or outcome is None:
-        return "Undecided", f"undecided: run {run.name} has no comparison"
+        return "Inconclusive", f"inconclusive: run {run.name} has no comparison"
     if outcome.reason:
-        return "Undecided", f"undecided: {outcome.reason}"
+        return "Inconclusive", f"inconclusive: {outcome.reason}"
     live, good, difference, lower = outcome.live, outcome.last_good, outcome.difference, outcome.lower
     if live is None or good is None or difference is None or lower is None:
-        return "Undecided", f"undecided: run {run.name} has no comparison"
+        return "Inconclusive", f"inconclusive: run {run.name} has no comparison"
     captured = run.spec.data[0].captured
     rows = f"on {outcome.rows:,} labelled rows" + (f" of the last {captured.window}" if captured else "")
     margin = inputs.margin.text(live)
@@ -43,7 +43,7 @@ def of_run(run: TrainingRun) -> VerdictMessage | None:
         return "ConceptDrift", f"concept drift: {scores}, {beyond} (margin {margin})"
     if lower <= 0:
         return (
-            "Undecided",
-            f"undecided: {scores}, which may be chance (the 95 % interval of the difference begins at {lower:.4g})",
+            "Inconclusive",
+            f"inconclusive: {scores}, which may be chance (the 95 % interval of the difference begins at {lower:.4g})",
         )
     return "ModelWorse", f"version {inputs.live.number} is worse: {scores} (margin {margin})"

@@ -40,9 +40,9 @@ def restore(
     """
     live = status.live
     if live is None:
-        return Problem("NothingServes", "no version serves yet, so there is nothing to roll back")
+        return Problem("NotServing", "no version serves yet, so there is nothing to roll back")
     if number is None and quarantine.is_quarantined(live, status, fleet):
-        return Problem("UnderWay", f"version {live.number} is being rolled back already")
+        return Problem("RollingBack", f"version {live.number} is being rolled back already")
     good = _replacement(status, live, number, fleet, now)
     if isinstance(good, Problem):
         return good
@@ -71,8 +71,8 @@ def _replacement(
             return rendered
     if number is None:
         return Problem(
-            "NoLastGood", f"no good version that served before version {live.number} is left; name a version to serve"
+            "NoRollbackTarget", f"no good version that served before version {live.number} is left; name a version to serve"
         )
     if number == live.number:
-        return Problem("AlreadyServes", f"version {number} serves already; name another version")
+        return Problem("AlreadyServing", f"version {number} serves already; name another version")
     return pin.resolve(Pin(version=number), status, fleet, now)

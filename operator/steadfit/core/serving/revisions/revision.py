@@ -19,7 +19,7 @@ from steadfit.core.store_choice import by_name
 
 from . import pod_template
 
-STORE_NOT_FOUND: Final = "StoreNotFound"
+STORE_NOT_USABLE: Final = "StoreNotUsable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def render(version: ModelVersion, fleet: Fleet) -> Rendering | Problem:
     observed = fleet.observed
     store = by_name(version.spec.store_ref.name, observed.stores)
     if isinstance(store, str):
-        return Problem(STORE_NOT_FOUND, f"version {version.spec.number} cannot be fetched: {store}")
+        return Problem(STORE_NOT_USABLE, f"version {version.spec.number} cannot be fetched: {store}")
     base = pod_template.template(observed.deployment, store, observed.platform)
     template_digest = _digest([base, settings(store)])
     revision = names.short_hash(version.spec.artifact.digest, template_digest)

@@ -31,7 +31,7 @@ SMALLEST_SCALE = 1e-6
 """The same for means, which need one above 0."""
 NOT_MEASURED = Compared(reason="not measured yet", code="NotMeasured")
 
-Outcome = Literal["Pass", "Fail", "Undecided"]
+Outcome = Literal["Pass", "Fail", "Inconclusive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def judge(
     if failed:
         return Finding(verdicts, "Fail", "; ".join(failed))
     if waiting:
-        return Finding(verdicts, "Undecided", f"waits for {'; '.join(waiting)}")
+        return Finding(verdicts, "Inconclusive", f"waits for {'; '.join(waiting)}")
     return Finding(verdicts, "Pass", "; ".join(map(messages.message, verdicts)))
 
 

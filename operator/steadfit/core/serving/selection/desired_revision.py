@@ -12,7 +12,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.messages import describe
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions.lookup import reuse_revision, revision_of
-from steadfit.core.serving.revisions.revision import STORE_NOT_FOUND
+from steadfit.core.serving.revisions.revision import STORE_NOT_USABLE
 
 from . import abandoned, eligible_versions, pin, promote
 
@@ -138,7 +138,7 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
         revision = revision_of(version, status, fleet, now) if version else None
         if isinstance(revision, RevisionRef):
             return DesiredRevision(revision)
-        if isinstance(revision, Problem) and revision.reason == STORE_NOT_FOUND:
+        if isinstance(revision, Problem) and revision.reason == STORE_NOT_USABLE:
             return DesiredRevision(ref, revision)
     for newer in eligible_versions.newest_first(status, fleet):
         revision = revision_of(newer, status, fleet, now)
@@ -147,7 +147,7 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
     return DesiredRevision(
         None,
         Problem(
-            "NothingToRollBackTo",
+            "NoRollbackTarget",
             "the live version was rolled back, and no good version is left to replace it; train or pin another one",
         ),
     )

@@ -52,7 +52,7 @@ def resolve(pin: Pin, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     revision = revision_of(version, status, fleet, now)
     if isinstance(revision, Problem) and revision.reason == "RevisionQuarantined":
         return Problem(
-            "PinnedVersionQuarantined",
+            "RevisionQuarantined",
             f"{_describe(pin)} was rolled back and is in quarantine; Release it first, or choose another version",
         )
     return revision

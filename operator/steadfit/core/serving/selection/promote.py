@@ -52,13 +52,13 @@ def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet)
         return Problem("NoCandidate", "there is no candidate to promote; name a version")
     if candidate.champion_revision is None or live is None or is_quarantined(live, status, fleet):
         return Problem(
-            "NoVerdictAwaited",
+            "NoAnalysis",
             f"version {candidate.number} needs no verdict: it takes the traffic as soon as its pods are ready",
         )
     if candidate.phase == "Promoting":
-        return Problem("UnderWay", f"version {candidate.number} is promoted already")
+        return Problem("AlreadyPromoted", f"version {candidate.number} is promoted already")
     if is_quarantined(candidate, status, fleet):
-        return Problem("CandidateQuarantined", f"version {candidate.number} is in quarantine; Release it first")
+        return Problem("RevisionQuarantined", f"version {candidate.number} is in quarantine; Release it first")
     promoted = candidate.model_copy(update={"phase": "Promoting", "promoted_by": author(action)})
     return ActionResult(status.model_copy(update={"candidate": promoted}), _message(candidate.number))
 
@@ -99,7 +99,7 @@ def _abandoned_template(
     version = fleet.version_named(live.version)
     rendering = render(version, fleet) if version else None
     if version is None or not isinstance(rendering, Rendering) or not _is_abandoned(rendering.revision, status):
-        return Problem("AlreadyServes", f"version {live.number} serves already")
+        return Problem("AlreadyServing", f"version {live.number} serves already")
     ref = as_ref(version, rendering, now)
     if is_quarantined(ref, status, fleet):
         return Problem("RevisionQuarantined", f"revision {ref.revision} is in quarantine; Release it first")

@@ -13,7 +13,7 @@ from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.rollout import canary_messages
 from steadfit.core.serving.traffic import drain, pod_shares
 
-CONNECTIONS_MOVE: Final = "ConnectionsMove"
+CONNECTIONS_MOVE: Final = "ConnectionDraining"
 
 
 def progress(candidate: Candidate, fleet: Fleet) -> tuple[ReasonWord, str]:
@@ -43,7 +43,7 @@ def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondi
         DesiredCondition(
             CONNECTIONS_MOVE,
             "False",
-            "ServerDoesNotDrain",
+            "DrainNotSupported",
             "the server's image does not close its clients' connections when its pod is annotated to drain, so a client"
             " that keeps its connection stays with its pod: the canary's shares hold for new connections only; set"
             " spec.server.drains if the image does, or spec.traffic.gatewayAPI",

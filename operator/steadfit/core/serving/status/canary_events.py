@@ -38,7 +38,7 @@ def _of_candidate(old: Candidate | None, new: Candidate, after: ModelDeploymentS
     if not took_traffic:
         return [Event("Normal", "CanaryStarted", f"{position}{beside}")]
     if old is not None and old.step != new.step:
-        return [Event("Normal", "CanaryStep", position)]
+        return [Event("Normal", "CanaryStepStarted", position)]
     return []
 
 
@@ -46,7 +46,7 @@ def _of_end(old: Candidate, before: ModelDeploymentStatus, after: ModelDeploymen
     known = {(entry.revision, entry.at) for entry in before.abandoned}
     for left in after.abandoned:
         if left.revision == old.revision and (left.revision, left.at) not in known:
-            return [Event("Warning", "CanaryAbandoned", f"{describe(old)} was abandoned by {left.by}: {left.reason}")]
+            return [Event("Warning", "CandidateAbandoned", f"{describe(old)} was abandoned by {left.by}: {left.reason}")]
     quarantined = {entry.revision for entry in before.quarantine}
     for entry in after.quarantine:
         if entry.revision == old.revision and entry.revision not in quarantined:

@@ -82,7 +82,7 @@ def _readiness(
     observed, live, problem = fleet.observed, status.live, desired.problem
     if is_foreign(observed.deployment, observed.service):
         return stalled(
-            "ServiceNotOurs",
+            "ServiceNotOwned",
             f"a Service {observed.deployment.name} that belongs to someone else has the name this deployment needs;"
             " delete or rename it",
         )
@@ -101,7 +101,7 @@ def _readiness(
     if fleet.desired_replicas == 0:
         return ready("ScaledToZero", f"version {live.number} has no pods, as spec.server.replicas is 0")
     if behind is None:
-        return reconciling("TrafficMoving", f"the Service is being pointed at version {live.number}")
+        return reconciling("SwitchingTraffic", f"the Service is being pointed at version {live.number}")
     if fleet.ready_pods(behind.revision) == 0:
         message = of_revision(behind.revision, fleet)
         why = f": {message.text}" if message else ""
@@ -147,7 +147,7 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
         return DesiredCondition(
             SERVING,
             "True",
-            "RejectedVersionServes",
+            "RejectedVersionServing",
             f"{served}; the gate of TrainingJob {fleet.observed.deployment.training_job} rejects it now,"
             " and the next verified version replaces it",
         )
@@ -174,7 +174,7 @@ def _progressing(status: ModelDeploymentStatus, desired: DesiredRevision, fleet:
     if live and service.selected_revision(observed.deployment, observed.service) != live.revision:
         return [
             DesiredCondition(
-                PROGRESSING, "True", "TrafficMoving", f"the Service is being pointed at version {live.number}"
+                PROGRESSING, "True", "SwitchingTraffic", f"the Service is being pointed at version {live.number}"
             )
         ]
     return []

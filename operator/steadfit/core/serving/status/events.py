@@ -78,7 +78,7 @@ def _candidate(before: ModelDeploymentStatus, after: ModelDeploymentStatus, flee
                 Event("Normal", "RolloutSuperseded", f"{describe(old)} is replaced by {describe(new)}, which is newer")
             )
         else:
-            events.append(Event("Normal", "RolloutDropped", f"{describe(old)} is not the desired revision any more"))
+            events.append(Event("Normal", "RolloutCancelled", f"{describe(old)} is not the desired revision any more"))
     if new is None:
         return events
     if old is None or old.revision != new.revision:
@@ -97,10 +97,10 @@ def _live(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fl
         return []
     observed = fleet.observed
     if old is None and selected_revision(observed.deployment, observed.service) == new.revision:
-        return [Event("Warning", "FoundAgain", f"{describe(new)} still takes the traffic; the status was lost")]
+        return [Event("Warning", "StatusRecovered", f"{describe(new)} still takes the traffic; the status was lost")]
     if old and is_quarantined(old, after, fleet):
         return [Event("Normal", "RolledBack", f"traffic moves back from version {old.number} to {describe(new)}")]
-    return [Event("Normal", "TrafficMoved", f"traffic moves to {describe(new)}")]
+    return [Event("Normal", "TrafficSwitched", f"traffic moves to {describe(new)}")]
 
 
 def _stalled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
@@ -122,5 +122,5 @@ def _monitors(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> li
         if state.phase == FIRING and was != FIRING:
             events.append(Event("Warning", "MonitorFiring", f"monitor {state.name}: {state.message}"))
         elif was == FIRING and state.phase != FIRING:
-            events.append(Event("Normal", "MonitorCeased", f"monitor {state.name}: {state.message}"))
+            events.append(Event("Normal", "MonitorResolved", f"monitor {state.name}: {state.message}"))
     return events

@@ -41,7 +41,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
             f"monitor {request.monitor}: {request.reason}; no good version that served before version {live.number} is"
             " left to roll back to"
         )
-        return [DesiredCondition(RECOVERING, "False", "NothingToRollBackTo", message)]
+        return [DesiredCondition(RECOVERING, "False", "NoRollbackTarget", message)]
     running = diagnosis.running(status, fleet)
     if running:
         message = "; ".join(
@@ -53,11 +53,11 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     undecided = [
         found
         for state in status.monitors
-        if (found := diagnosis.for_state(status, state)) is not None and found.verdict == "Undecided"
+        if (found := diagnosis.for_state(status, state)) is not None and found.verdict == "Inconclusive"
     ]
     if undecided:
         message = "; ".join(f"monitor {found.monitor}: {found.message}" for found in undecided)
-        return [DesiredCondition(RECOVERING, "False", "Undecided", message)]
+        return [DesiredCondition(RECOVERING, "False", "Inconclusive", message)]
     return []
 
 
@@ -71,9 +71,9 @@ def _limit(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[D
     live, blocked = status.live, ""
     if request and live:
         blocked = f"; not rolled back: version {live.number}, monitor {request.monitor}: {request.reason}"
-    return [DesiredCondition(rollback_limit.ROLLBACKS_FROZEN, "True", "LimitReached", f"{problem.message}{blocked}")]
+    return [DesiredCondition(rollback_limit.ROLLBACKS_FROZEN, "True", "RollbackLimitReached", f"{problem.message}{blocked}")]
 
 
 def _dry_run(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
     clauses = dry_run.messages(status, fleet, now)
-    return [DesiredCondition(dry_run.DRY_RUN, "True", "WouldAct", "; ".join(clauses))] if clauses else []
+    return [DesiredCondition(dry_run.DRY_RUN, "True", "ActionsSuppressed", "; ".join(clauses))] if clauses else []

@@ -20,19 +20,19 @@ def problem(fleet: Fleet) -> Problem | None:
     name = observed.deployment.name
     if not observed.gateway_api:
         return Problem(
-            "GatewayAPIMissing",
+            "GatewayAPINotInstalled",
             "the cluster has no HTTPRoutes: install the Gateway API (gateway.networking.k8s.io/v1), or remove"
             " spec.traffic; the Service serves",
         )
     if is_foreign(observed.deployment, observed.route):
         return Problem(
-            "RouteNotOurs",
+            "RouteNotOwned",
             f"an HTTPRoute {name} that belongs to someone else has the name this deployment needs; delete or rename it",
         )
     if observed.route is None or "deletionTimestamp" in observed.route["metadata"]:
-        return Problem("NoRoute", f"the HTTPRoute {name} is created once a version serves")
+        return Problem("RouteNotCreated", f"the HTTPRoute {name} is created once a version serves")
     messages = [message for parent in parents(fleet) if (message := _refusal(parent, observed.route))]
-    return Problem("NotAccepted", "; ".join(messages)) if messages else None
+    return Problem("RouteNotAccepted", "; ".join(messages)) if messages else None
 
 
 def parents(fleet: Fleet) -> list[ParentReference]:

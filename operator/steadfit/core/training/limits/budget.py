@@ -21,7 +21,7 @@ def hold(runs: Iterable[AutomaticRun], limits: Limits, now: datetime) -> Hold | 
         return None
     until = recent[-limits.max_runs_per_day] + DAY
     return Hold(
-        "Budget",
+        "RunLimitReached",
         f"waits until {time_text(until)}: alerts and monitors have started {len(recent)} runs within 24 hours, and"
         f" limits.maxRunsPerDay is {limits.max_runs_per_day}",
         until,

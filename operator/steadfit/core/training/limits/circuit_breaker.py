@@ -36,7 +36,7 @@ def hold(unsuccessful: Sequence[AutomaticRun], begun: Start | None, limits: Limi
         f"{len(unsuccessful)} runs in a row by alerts and monitors produced no better version, and limits.breakAfter is"
         f" {limits.break_after}; a Retrain action or a change of the recipe starts one now"
     )
-    return Hold("Breaker", f"waits until {time_text(until)}: {why}", until)
+    return Hold("CircuitBreakerOpen", f"waits until {time_text(until)}: {why}", until)
 
 
 def _pause(count: int, limits: Limits) -> timedelta:

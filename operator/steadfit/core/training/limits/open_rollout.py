@@ -18,12 +18,12 @@ def hold(versions: Sequence[ModelVersion], deployments: Iterable[ModelDeployment
     """Return the wait for the gate, or else for the first rollout by name."""
     newest = max(versions, key=lambda version: version.spec.number, default=None)
     if newest is not None and newest.status.phase is None and newest.metadata.deletion_timestamp is None:
-        return Hold("RolloutOpen", f"waits until version {newest.name} is judged")
+        return Hold("RolloutInProgress", f"waits until version {newest.name} is judged")
     for deployment in sorted(deployments, key=lambda item: item.name):
         candidate = deployment.status.candidate
         if candidate is not None and candidate.phase != "Paused" and deployment.metadata.deletion_timestamp is None:
             return Hold(
-                "RolloutOpen",
+                "RolloutInProgress",
                 f"waits until the rollout of {candidate.version} on ModelDeployment {deployment.name} is over",
             )
     return None

@@ -81,11 +81,11 @@ def test_an_action_has_succeeded_when_its_target_says_so() -> None:
 
 def test_a_refused_action_says_why_and_tells_it_once() -> None:
     observed = ObservedModelAction(
-        action(), target(phase="Rejected", reason="NoLastGood", message="nothing to roll back"), []
+        action(), target(phase="Rejected", reason="NoRollbackTarget", message="nothing to roll back"), []
     )
     first = plan(observed, NOW)
     assert (first.status["phase"], first.status["message"]) == ("Rejected", "nothing to roll back")
-    assert condition(first.status, "Stalled") == ("True", "NoLastGood")
+    assert condition(first.status, "Stalled") == ("True", "NoRollbackTarget")
     assert [event.message for event in first.events] == ["nothing to roll back"]
     again = plan(ObservedModelAction(action(1, **first.status), target(), []), NOW)
     assert again.events == ()

@@ -125,7 +125,7 @@ def test_a_pin_in_the_spec_does_not_keep_what_is_worse() -> None:
     world.settle()
     measure(world, BAD)
     assert world.live() == 1
-    assert world.condition("Stalled") == ("True", "PinnedVersionQuarantined")
+    assert world.condition("Stalled") == ("True", "RevisionQuarantined")
 
 
 def test_what_a_person_has_pinned_stays_until_it_is_unpinned() -> None:
@@ -157,13 +157,13 @@ def test_with_nothing_good_left_it_is_told_once_and_what_serves_goes_on() -> Non
     measure(world, BAD)
     assert world.live() == 1
     assert world.status.quarantine == []
-    assert world.condition("Recovering") == ("False", "NothingToRollBackTo")
+    assert world.condition("Recovering") == ("False", "NoRollbackTarget")
     told = f"monitor errors: {FIRES}; no good version that served before version 1 is left to roll back to"
-    assert world.seen("NothingToRollBackTo") == [told]
+    assert world.seen("NoRollbackTarget") == [told]
     for _ in range(3):
         world.now += timedelta(minutes=1)
         world.settle()
-    assert len(world.seen("NothingToRollBackTo")) == 1
+    assert len(world.seen("NoRollbackTarget")) == 1
     measure(world, GOOD)
     assert world.condition("Recovering") is None
 
@@ -173,7 +173,7 @@ def test_a_rollback_that_did_not_help_goes_no_further_back() -> None:
     measure(world, BAD)
     assert world.live() == 2
     assert [entry.number for entry in world.status.quarantine] == [3]
-    assert world.condition("Recovering") == ("False", "NothingToRollBackTo")
+    assert world.condition("Recovering") == ("False", "NoRollbackTarget")
 
 
 # Revisions of one version share their series
@@ -201,8 +201,8 @@ def test_the_errors_that_a_bad_server_left_in_the_window_are_no_fault_of_the_pod
     world.now += timedelta(minutes=5)
     measure(world, BAD)
     assert world.live() == 1
-    assert world.seen("NothingToRollBackTo") == []
+    assert world.seen("NoRollbackTarget") == []
     measure(world, GOOD)
     world.now += timedelta(minutes=5)
     measure(world, BAD)
-    assert len(world.seen("NothingToRollBackTo")) == 1
+    assert len(world.seen("NoRollbackTarget")) == 1

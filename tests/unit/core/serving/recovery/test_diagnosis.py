@@ -211,10 +211,10 @@ def test_chance_decides_nothing_and_is_tried_again_after_the_window() -> None:
     world = watched(1, 2)
     measure(world, FALLEN)
     end(world, CHANCE)
-    assert (world.live(), entry(world).verdict) == (2, "Undecided")
+    assert (world.live(), entry(world).verdict) == (2, "Inconclusive")
     assert asks_for_a_run(world) == []
-    assert world.condition("Recovering") == ("False", "Undecided")
-    assert len(world.seen("Undecided")) == 1
+    assert world.condition("Recovering") == ("False", "Inconclusive")
+    assert len(world.seen("Inconclusive")) == 1
     later(world, minutes=50)
     assert len(world.evaluations) == 1
     assert world.plan().requeue_at is not None
@@ -228,8 +228,8 @@ def test_a_run_that_failed_decides_nothing() -> None:
     world = watched(1, 2)
     measure(world, FALLEN)
     end(world, None, "Failed", failure={"class": "Store", "message": "connection refused"})
-    assert (world.live(), entry(world).verdict) == (2, "Undecided")
-    assert entry(world).message == f"undecided: run {entry(world).run} failed (Store): connection refused"
+    assert (world.live(), entry(world).verdict) == (2, "Inconclusive")
+    assert entry(world).message == f"inconclusive: run {entry(world).run} failed (Store): connection refused"
 
 
 # No data
@@ -314,9 +314,9 @@ def test_without_capture_there_are_no_rows_and_it_is_told_once() -> None:
     measure(world, FALLEN)
     for _ in range(3):
         later(world, hours=2)
-    assert (entry(world).verdict, world.evaluations) == ("Undecided", {})
-    assert world.seen("Undecided") == [
-        "monitor quality: undecided: spec.capture is not set, so there are no rows to compare versions on"
+    assert (entry(world).verdict, world.evaluations) == ("Inconclusive", {})
+    assert world.seen("Inconclusive") == [
+        "monitor quality: inconclusive: spec.capture is not set, so there are no rows to compare versions on"
     ]
     world.edit(capture={"sample": 1.0})
     world.settle()
@@ -327,7 +327,7 @@ def test_without_the_training_job_nothing_is_evaluated() -> None:
     world = watched(1, 2)
     world.job = None
     measure(world, FALLEN)
-    assert entry(world).message == "undecided: there is no TrainingJob flights in this namespace"
+    assert entry(world).message == "inconclusive: there is no TrainingJob flights in this namespace"
 
 
 def test_an_evaluation_whose_training_job_is_deleted_is_not_waited_for() -> None:
@@ -336,7 +336,7 @@ def test_an_evaluation_whose_training_job_is_deleted_is_not_waited_for() -> None
     world.job = None
     world.evaluations.clear()
     world.settle()
-    assert entry(world).verdict == "Undecided"
+    assert entry(world).verdict == "Inconclusive"
     assert world.evaluations == {}
 
 
@@ -344,7 +344,7 @@ def test_a_version_object_that_is_gone_cannot_be_evaluated() -> None:
     world = watched(1, 2)
     del world.versions[1]
     measure(world, FALLEN)
-    assert entry(world).message == "undecided: ModelVersion flights-v1 is gone, so its model cannot be evaluated"
+    assert entry(world).message == "inconclusive: ModelVersion flights-v1 is gone, so its model cannot be evaluated"
 
 
 def test_an_diagnosis_whose_versions_are_gone_before_its_run_was_made_is_forgotten() -> None:

@@ -64,8 +64,8 @@ def outcome(difference: float, lower: float, live: float = 0.241) -> dict[str, A
     [
         (0.043, 0.031, "ModelWorse"),
         (0.005, 0.001, "ModelWorse"),
-        (0.005, 0.0, "Undecided"),
-        (0.043, -0.002, "Undecided"),
+        (0.005, 0.0, "Inconclusive"),
+        (0.043, -0.002, "Inconclusive"),
         (0.0049, 0.004, "ConceptDrift"),
         (0.0049, -0.01, "ConceptDrift"),
         (0.0, 0.0, "ConceptDrift"),
@@ -128,7 +128,7 @@ def test_a_relative_margin_is_taken_of_the_value_of_what_serves(percentage: str,
         (
             0.011,
             -0.02,
-            "undecided: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 scores 0.23, which"
+            "inconclusive: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 scores 0.23, which"
             " may be chance (the 95 % interval of the difference begins at -0.02)",
         ),
     ],
@@ -155,7 +155,7 @@ def test_the_sentence_names_rows_both_scores_and_the_margin(difference: float, l
     ids=["too few rows", "no outcome", "one score", "no interval", "failed", "superseded"],
 )
 def test_what_brings_no_comparison_decides_nothing(ended: TrainingRun, sentence: str) -> None:
-    assert of_run(ended) == ("Undecided", f"undecided: {sentence}")
+    assert of_run(ended) == ("Inconclusive", f"inconclusive: {sentence}")
 
 
 @pytest.mark.parametrize("phase", ["Pending", "Running"])

@@ -63,7 +63,7 @@ def attributed(verdict: str | None, **change: Any) -> dict[str, Any]:
     [
         ([attributed("ConceptDrift")], "Firing", True),
         ([attributed("ModelWorse")], "Firing", False),
-        ([attributed("Undecided")], "Firing", False),
+        ([attributed("Inconclusive")], "Firing", False),
         ([attributed(None)], "Firing", False),
         ([], "Firing", False),
         ([attributed("ConceptDrift")], "NoData", False),

@@ -112,7 +112,7 @@ def test_the_digest_is_barred_too_when_only_the_model_had_changed() -> None:
     world.edit(server={"replicas": 2, "image": "mine:2"}, pin={"version": 2})
     world.settle()
     assert world.live() == 1
-    assert world.condition("Stalled") == ("True", "PinnedVersionQuarantined")
+    assert world.condition("Stalled") == ("True", "RevisionQuarantined")
 
 
 def test_after_a_rollback_only_a_newer_version_is_rolled_out() -> None:
@@ -266,7 +266,7 @@ def test_a_rollback_of_what_the_spec_pins_serves_the_good_one_and_says_that_the_
     world.settle()
     assert world.live() == 1
     assert world.record(action)[0] == "Succeeded"
-    assert world.condition("Stalled") == ("True", "PinnedVersionQuarantined")
+    assert world.condition("Stalled") == ("True", "RevisionQuarantined")
 
 
 def test_a_rollback_lifts_the_pin_of_an_action() -> None:
@@ -352,7 +352,7 @@ def test_a_good_version_that_is_barred_before_it_serves_is_left_out() -> None:
     world.broken.clear()
     world.settle()
     assert (world.live(), world.candidate()) == (3, None)
-    assert world.condition("Stalled") == ("True", "NothingToRollBackTo")
+    assert world.condition("Stalled") == ("True", "NoRollbackTarget")
     world.act("Pin", 1)
     world.settle()
     assert world.live() == 1
@@ -403,7 +403,7 @@ def test_a_rollback_is_not_forgotten_while_the_store_of_the_good_version_is_away
     world.stores = []
     world.settle()
     assert world.candidate() == 2
-    assert world.condition("Stalled") == ("True", "StoreNotFound")
+    assert world.condition("Stalled") == ("True", "StoreNotUsable")
     world.stores = [store()]
     world.settle()
     assert world.live() == 2

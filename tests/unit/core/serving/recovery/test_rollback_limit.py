@@ -36,7 +36,7 @@ def frozen(count: int = 2, **spec: Any) -> World:
 
 def test_at_the_limit_nothing_more_is_rolled_back_by_itself_and_a_person_is_told() -> None:
     world = frozen(2)
-    assert world.condition("RollbacksFrozen") == ("True", "LimitReached")
+    assert world.condition("RollbacksFrozen") == ("True", "RollbackLimitReached")
     told = len(world.seen("RollbacksFrozen"))
     world.now += timedelta(minutes=1)
     world.settle()

@@ -100,7 +100,7 @@ def test_a_change_of_the_server_rolls_out_a_new_revision_of_the_same_version() -
     assert world.selected() != before
     assert world.status.last_good is not None
     assert world.status.last_good.revision == before
-    assert len(world.seen("TrafficMoved")) == 2
+    assert len(world.seen("TrafficSwitched")) == 2
 
 
 def test_a_frozen_template_is_never_applied_again() -> None:

@@ -210,7 +210,7 @@ def test_an_expression_holds_a_candidate_but_never_fails_it(compared: Compared, 
 def test_no_answer_is_no_data_whatever_was_known_before() -> None:
     before = verdict(ERRORS, BAD)
     one = found(ERRORS, Compared(reason="MetricSource default: it did not answer within 5 s"), before)
-    assert one.outcome == "Undecided"
+    assert one.outcome == "Inconclusive"
     assert one.verdicts[0].verdict == "NoData"
 
 
@@ -219,7 +219,7 @@ def test_nothing_follows_from_what_a_process_before_this_one_found(word: str) ->
     before = verdict(ERRORS, GOOD if word == "Pass" else BAD)
     assert before.verdict == word
     one = found(ERRORS, None, before, at=NOW + timedelta(hours=1))
-    assert (one.verdicts, one.outcome, one.sentence) == ([before], "Undecided", "waits for errors: not measured yet")
+    assert (one.verdicts, one.outcome, one.sentence) == ([before], "Inconclusive", "waits for errors: not measured yet")
 
 
 def test_a_verdict_keeps_the_numbers_and_the_time_it_began_with() -> None:
@@ -242,9 +242,9 @@ def test_while_there_is_no_data_only_another_reason_is_written() -> None:
     ("errors_say", "late_say", "outcome"),
     [
         (GOOD, Compared("q", Arm(2000, 0.05, 1e-5), Arm(6000, 0.05, 1e-5)), "Pass"),
-        (GOOD, Compared(reason="down"), "Undecided"),
-        (GOOD, None, "Undecided"),
-        (OPEN, Compared("q", Arm(2000, 0.05, 1e-5), Arm(6000, 0.05, 1e-5)), "Undecided"),
+        (GOOD, Compared(reason="down"), "Inconclusive"),
+        (GOOD, None, "Inconclusive"),
+        (OPEN, Compared("q", Arm(2000, 0.05, 1e-5), Arm(6000, 0.05, 1e-5)), "Inconclusive"),
         (BAD, Compared(reason="down"), "Fail"),
         (BAD, Compared("q", Arm(2000, 0.05, 1e-5), Arm(6000, 0.05, 1e-5)), "Fail"),
     ],
@@ -277,7 +277,7 @@ def test_an_analysis_without_data_is_named_in_metrics_available() -> None:
     }
     verdicts = judge(deployment(ERRORS, LATE), candidate(), given, NOW).verdicts
     (wish,) = monitors_condition.conditions([], [], candidate(*verdicts))
-    assert (wish.status, wish.reason) == ("False", "AnalysisWithoutData")
+    assert (wish.status, wish.reason) == ("False", "NoAnalysisData")
     assert wish.message == "the analysis of version 7 has no data: MetricSource default: down (errors, late)"
 
 

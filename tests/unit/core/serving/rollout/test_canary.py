@@ -44,7 +44,7 @@ def test_a_step_ends_when_every_metric_passes_and_the_next_one_has_more_pods() -
     world.finds("Pass")
     world.settle()
     assert (tried(world).step, tried(world).actual_weight, world.replicas()) == (1, 50, {1: 2, 2: 2})
-    assert world.seen("CanaryStep") == [
+    assert world.seen("CanaryStepStarted") == [
         f"version 2 (revision {tried(world).revision}) takes 50 % of the traffic (step 2 of 2, 2 of 4 pods)"
     ]
 
@@ -173,7 +173,7 @@ def test_without_a_verdict_for_too_long_a_candidate_is_given_up_and_not_barred(w
     assert (entry.revision, entry.number, entry.by) == (revision, 2, "analysis")
     assert entry.reason.startswith("no verdict within 24h: error-rate")
     assert world.status.quarantine == []
-    assert len(world.seen("CanaryAbandoned")) == 1
+    assert len(world.seen("CandidateAbandoned")) == 1
     assert world.condition("Progressing") == ("False", "CandidateAbandoned")
     assert "a Promote of version 2 serves it" in world.message("Progressing")
 
@@ -363,9 +363,9 @@ def test_numbers_that_only_move_write_nothing() -> None:
 
 def test_a_server_that_does_not_drain_behind_a_service_is_named() -> None:
     world = trying()
-    assert world.condition("ConnectionsMove") == ("False", "ServerDoesNotDrain")
+    assert world.condition("ConnectionDraining") == ("False", "DrainNotSupported")
     draining = trying(drains=True)
-    assert draining.condition("ConnectionsMove") is None
+    assert draining.condition("ConnectionDraining") is None
 
 
 def ended(world: World) -> bool:

@@ -79,7 +79,7 @@ def test_a_candidate_whose_gate_rejects_it_in_the_middle_is_dropped() -> None:
     world.judge(2, "Rejected")
     world.settle()
     assert (world.candidate(), world.answering(), world.replicas()) == (None, {1}, {1: 2})
-    assert len(world.seen("RolloutDropped")) == 1
+    assert len(world.seen("RolloutCancelled")) == 1
 
 
 def test_a_rollback_of_the_champion_drops_the_candidate_that_is_tried_beside_it() -> None:
@@ -140,7 +140,7 @@ def test_an_abort_takes_the_candidate_from_the_traffic_and_it_is_not_tried_again
     world.act("Abort")
     world.settle()
     assert (world.candidate(), world.answering(), world.replicas()) == (None, {1}, {1: 2})
-    assert len(world.seen("CanaryAbandoned")) == 1
+    assert len(world.seen("CandidateAbandoned")) == 1
 
 
 def let_through_and_pinned_back() -> World:
@@ -181,7 +181,7 @@ def test_a_way_back_is_never_what_was_only_tried() -> None:
     world.versions[1]["status"]["quarantine"] = {**barred, "revision": champion(world)}
     world.settle()
     assert (world.live(), world.candidate(), world.answering()) == (1, None, {1})
-    assert world.condition("Stalled") == ("True", "NothingToRollBackTo")
+    assert world.condition("Stalled") == ("True", "NoRollbackTarget")
 
 
 # Edits
@@ -382,8 +382,10 @@ def test_what_serves_is_found_again_after_a_lost_status_and_what_was_tried_start
     assert world.answering() == {1}
     world.settle()
     assert (tried(world).phase, world.answering()) == ("Analysing", {1, 2})
-    assert len(world.seen("TrafficMoved")) == 1
-    assert world.seen("FoundAgain") == [f"version 1 (revision {before}) still takes the traffic; the status was lost"]
+    assert len(world.seen("TrafficSwitched")) == 1
+    assert world.seen("StatusRecovered") == [
+        f"version 1 (revision {before}) still takes the traffic; the status was lost"
+    ]
 
 
 def test_after_a_lost_status_nothing_is_called_live_that_was_rolled_back_before() -> None:

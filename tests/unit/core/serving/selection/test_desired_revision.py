@@ -42,7 +42,7 @@ def test_what_a_threshold_edit_rejects_serves_until_a_newer_version_is_verified(
     world.settle()
     assert world.live() == 2
     assert world.condition("Ready") == ("True", "Serving")
-    assert world.condition("Serving") == ("True", "RejectedVersionServes")
+    assert world.condition("Serving") == ("True", "RejectedVersionServing")
     world.add(3)
     world.settle()
     assert world.live() == 3
@@ -58,7 +58,7 @@ def test_a_candidate_that_is_rejected_before_it_serves_is_dropped() -> None:
     world.settle()
     assert (world.live(), world.candidate()) == (1, None)
     assert world.replicas() == {1: 2}
-    assert world.seen("RolloutDropped")
+    assert world.seen("RolloutCancelled")
 
 
 def test_a_newer_version_replaces_a_candidate_that_does_not_come_up() -> None:
@@ -163,7 +163,7 @@ def test_a_pin_to_a_quarantined_version_is_stalled_and_never_served() -> None:
     world.settle()
     world.edit(pin={"version": 2})
     world.settle()
-    assert world.condition("Stalled") == ("True", "PinnedVersionQuarantined")
+    assert world.condition("Stalled") == ("True", "RevisionQuarantined")
     assert world.live() == 1
     assert world.moves == [world.moves[0], world.moves[1], world.moves[0]]
 
@@ -204,7 +204,7 @@ def test_a_version_whose_store_is_missing_waits_while_the_old_one_serves_and_hea
     world.add(2, storeRef={"name": "other"})
     world.settle()
     assert (world.live(), world.candidate()) == (1, None)
-    assert world.condition("Progressing") == ("False", "StoreNotFound")
+    assert world.condition("Progressing") == ("False", "StoreNotUsable")
     assert "there is no ArtifactStore other" in world.message("Progressing")
     assert world.condition("Ready") == ("True", "Serving")
     world.stores.append({**world.stores[0], "metadata": {"name": "other", "uid": "store-other"}})
@@ -218,7 +218,7 @@ def test_a_first_version_whose_store_is_missing_is_stalled_and_heals() -> None:
     world.stores, stores = [], world.stores
     world.add(1)
     world.settle()
-    assert world.condition("Stalled") == ("True", "StoreNotFound")
+    assert world.condition("Stalled") == ("True", "StoreNotUsable")
     world.stores = stores
     world.settle()
     assert world.condition("Ready") == ("True", "Serving")

@@ -194,7 +194,7 @@ def test_a_service_of_someone_else_is_stalled_and_never_touched() -> None:
     world.service = dict(foreign)
     world.add(1)
     world.settle()
-    assert world.condition(STALLED) == ("True", "ServiceNotOurs")
+    assert world.condition(STALLED) == ("True", "ServiceNotOwned")
     assert world.service == foreign
     world.service = None
     world.settle()

@@ -14,11 +14,11 @@ def test_a_rollout_tells_when_it_starts_and_when_traffic_moves() -> None:
         f"version 1 (revision {first}) comes up",
         f"version 2 (revision {second}) comes up beside version 1",
     ]
-    assert world.seen("TrafficMoved") == [
+    assert world.seen("TrafficSwitched") == [
         f"traffic moves to version 1 (revision {first})",
         f"traffic moves to version 2 (revision {second})",
     ]
-    assert world.seen("RolloutDropped") == []
+    assert world.seen("RolloutCancelled") == []
 
 
 def test_a_rollback_tells_what_is_barred_and_where_traffic_goes() -> None:
@@ -30,7 +30,7 @@ def test_a_rollback_tells_what_is_barred_and_where_traffic_goes() -> None:
         f"version 2 (revision {bad}) is in quarantine by alice (action-1): it is worse"
     ]
     assert world.seen("RolledBack") == [f"traffic moves back from version 2 to version 1 (revision {good})"]
-    assert len(world.seen("TrafficMoved")) == 2
+    assert len(world.seen("TrafficSwitched")) == 2
 
 
 def test_pins_tell_who_set_them_and_when_they_are_lifted() -> None:

@@ -50,7 +50,7 @@ def test_without_gateways_in_the_spec_nothing_is_said_of_a_route() -> None:
 @pytest.mark.parametrize("kind", ["Accepted", "ResolvedRefs"])
 def test_a_canary_does_not_begin_while_a_gateway_does_not_take_the_route(kind: str) -> None:
     world = waiting(lambda route: answers(route, route["metadata"]["generation"], **{kind: "False"}))
-    assert world.condition("RouteReady") == ("False", "NotAccepted")
+    assert world.condition("RouteReady") == ("False", "RouteNotAccepted")
     assert world.message("RouteReady") == "Gateway public does not accept the HTTPRoute: Because"
     assert tried(world).phase == "Starting"
     assert tried(world).message == (
@@ -65,7 +65,7 @@ def test_a_canary_does_not_begin_while_a_gateway_does_not_take_the_route(kind: s
 
 def test_what_a_gateway_said_of_an_earlier_generation_does_not_count() -> None:
     world = waiting(lambda route: answers(route, route["metadata"]["generation"] - 1))
-    assert world.condition("RouteReady") == ("False", "NotAccepted")
+    assert world.condition("RouteReady") == ("False", "RouteNotAccepted")
     assert world.message("RouteReady") == "Gateway public has not accepted the current HTTPRoute yet"
     assert tried(world).phase == "Starting"
 
@@ -103,7 +103,7 @@ def test_a_route_that_belongs_to_someone_else_is_left_alone_and_told_of() -> Non
         world.settle()
     assert world.route == FOREIGN
     assert world.services == {}
-    assert world.condition("RouteReady") == ("False", "RouteNotOurs")
+    assert world.condition("RouteReady") == ("False", "RouteNotOwned")
     assert "belongs to someone else" in world.message("RouteReady")
     assert (world.live(), tried(world).phase) == (1, "Starting")
     assert world.condition("Ready") == ("True", "Serving")
@@ -117,7 +117,7 @@ def test_a_cluster_without_the_gateway_api_serves_by_the_service_and_says_so() -
         world.settle()
     assert world.route is None
     assert world.services == {}
-    assert world.condition("RouteReady") == ("False", "GatewayAPIMissing")
+    assert world.condition("RouteReady") == ("False", "GatewayAPINotInstalled")
     assert "install the Gateway API" in tried(world).message
     assert (world.live(), tried(world).phase) == (1, "Starting")
     assert world.condition("Ready") == ("True", "Serving")

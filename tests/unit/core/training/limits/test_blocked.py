@@ -152,7 +152,7 @@ def test_the_breaker_says_what_helps() -> None:
 
 def test_a_newest_version_without_a_verdict_is_waited_for() -> None:
     found = open_rollout.hold([version(1), version(2, phase=None)], [])
-    assert found == Hold("RolloutOpen", "waits until version orders-v2 is judged")
+    assert found == Hold("RolloutInProgress", "waits until version orders-v2 is judged")
 
 
 @pytest.mark.parametrize("phase", ["Verified", "Rejected", "Held"])
@@ -169,7 +169,7 @@ def test_a_version_that_is_being_deleted_is_not_waited_for() -> None:
 def test_a_candidate_is_waited_for() -> None:
     fleet = [deployment("orders"), deployment("shadow", {"candidate": revision(2, at())})]
     found = open_rollout.hold([version(2)], fleet)
-    assert found == Hold("RolloutOpen", "waits until the rollout of orders-v2 on ModelDeployment shadow is over")
+    assert found == Hold("RolloutInProgress", "waits until the rollout of orders-v2 on ModelDeployment shadow is over")
 
 
 def test_the_rollout_of_a_deployment_that_goes_away_is_not_waited_for() -> None:
@@ -190,17 +190,17 @@ def timed(reason: Any, hours: float) -> Hold:
     return Hold(reason, "waits until then", NOW + timedelta(hours=hours))
 
 
-OPEN = Hold("RolloutOpen", "waits until the rollout is over")
+OPEN = Hold("RolloutInProgress", "waits until the rollout is over")
 
 
 @pytest.mark.parametrize(
     ("holds", "untimed", "reason"),
     [
         ([None, None, None], None, None),
-        ([None, None, None], OPEN, "RolloutOpen"),
+        ([None, None, None], OPEN, "RolloutInProgress"),
         ([None, timed("Cooldown", 1), None], OPEN, "Cooldown"),
-        ([timed("Breaker", 2), timed("Cooldown", 1), timed("Budget", 3)], OPEN, "Budget"),
-        ([timed("Breaker", 2), timed("Cooldown", 2), None], None, "Breaker"),
+        ([timed("CircuitBreakerOpen", 2), timed("Cooldown", 1), timed("RunLimitReached", 3)], OPEN, "RunLimitReached"),
+        ([timed("CircuitBreakerOpen", 2), timed("Cooldown", 2), None], None, "CircuitBreakerOpen"),
     ],
 )
 def test_of_several_waits_the_longest_is_shown(holds: Any, untimed: Any, reason: str | None) -> None:

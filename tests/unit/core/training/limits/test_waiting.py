@@ -14,7 +14,7 @@ from steadfit.core.training.limits.waiting import RunRequest
 from tests.unit.core.training.builders import NOW, alert, training_run
 
 COOLDOWN = Hold("Cooldown", "waits until then", NOW + timedelta(hours=1))
-ROLLOUT = Hold("RolloutOpen", "waits until the rollout is over")
+ROLLOUT = Hold("RolloutInProgress", "waits until the rollout is over")
 ONE = [RunRequest("alert ModelInputDrift", NOW)]
 
 
@@ -78,7 +78,7 @@ def test_a_run_in_flight_serves_what_began_before_it_was_made() -> None:
         (None, entry(), {"Cooldown": 1}),
         (entry(), entry(), {}),
         (entry(), None, {}),
-        (entry(), entry("Budget"), {"Budget": 1}),
+        (entry(), entry("RunLimitReached"), {"RunLimitReached": 1}),
     ],
 )
 def test_a_skip_is_counted_when_a_wait_begins(before: Any, after: Any, counted: dict[str, int]) -> None:
@@ -87,8 +87,8 @@ def test_a_skip_is_counted_when_a_wait_begins(before: Any, after: Any, counted: 
 
 def test_skips_add_up_by_reason() -> None:
     known = [
-        Skipped(reason="Budget", count=2, last_at=NOW - timedelta(days=1)),
+        Skipped(reason="RunLimitReached", count=2, last_at=NOW - timedelta(days=1)),
         Skipped(reason="Cooldown", count=4, last_at=NOW),
     ]
-    found = skip_counts.count(known, None, entry("Budget"), NOW)
-    assert found == [Skipped(reason="Budget", count=3, last_at=NOW), known[1]]
+    found = skip_counts.count(known, None, entry("RunLimitReached"), NOW)
+    assert found == [Skipped(reason="RunLimitReached", count=3, last_at=NOW), known[1]]

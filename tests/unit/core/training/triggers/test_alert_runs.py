@@ -157,7 +157,7 @@ def test_an_alert_waits_for_the_rollout_and_the_gate() -> None:
     world.serve(candidate=revision(1, at()))
     world.tell()
     world.settle()
-    assert reason(world) == "RolloutOpen"
+    assert reason(world) == "RolloutInProgress"
     assert causes(world) == ["SpecChange"]
     del world.serve()["status"]["candidate"]
     world.settle()
@@ -167,7 +167,7 @@ def test_an_alert_waits_for_the_rollout_and_the_gate() -> None:
 def test_a_version_without_a_verdict_holds_alerts_back() -> None:
     job = recipe({"alerts": [alert()], "inputHash": training_run().spec.input_hash}, triggers=[DRIFT])
     plan = training_job.plan(observed_job(job, versions=[version(1), version(2, phase=None)]), NOW)
-    assert plan.status["waiting"]["reason"] == "RolloutOpen"
+    assert plan.status["waiting"]["reason"] == "RolloutInProgress"
     judged = training_job.plan(observed_job(job, versions=[version(1), version(2, phase="Held")]), NOW)
     assert judged.status["activeRun"]["cause"]["type"] == "Alert"
 
@@ -205,10 +205,10 @@ def test_the_breaker_makes_runs_that_bring_nothing_rarer_and_says_so() -> None:
         ended = world.now
     assert gaps == [0, 1, 2, 4, 8, 16, 24]
     status, why, message = world.condition(*JOB, "RetrainingPaused")
-    assert (status, why) == ("True", "Breaker")
+    assert (status, why) == ("True", "CircuitBreakerOpen")
     assert "7 runs in a row by alerts and monitors produced no better version" in message
     assert world.reasons("TrainingJob").count("RetrainingPaused") == 6
-    assert reason(world) == "Breaker"
+    assert reason(world) == "CircuitBreakerOpen"
     assert world.condition(*JOB)[0] == "True", "an application does not turn red"
 
 
@@ -217,7 +217,7 @@ def test_a_better_version_closes_the_breaker() -> None:
     world.tell()
     world.settle()
     end_in_vain(world)
-    assert reason(world) == "Breaker"
+    assert reason(world) == "CircuitBreakerOpen"
     world.retrain("ada-mended-the-labels")
     world.run_well()
     world.settle()
@@ -236,7 +236,7 @@ def test_the_budget_of_a_day_is_kept_and_a_slot_is_used_when_it_is_free() -> Non
         world.advance(hours=2)
     world.tell()
     world.settle()
-    assert reason(world) == "Budget"
+    assert reason(world) == "RunLimitReached"
     assert causes(world).count("Alert") == 2
     while world.now < first + timedelta(hours=24):
         world.tell()
@@ -248,8 +248,8 @@ def test_the_budget_of_a_day_is_kept_and_a_slot_is_used_when_it_is_free() -> Non
 @pytest.mark.parametrize(
     ("limits", "held"),
     [
-        ({"maxRunsPerDay": 1}, "Budget"),
-        ({"breakAfter": 1, "maxRunsPerDay": 9}, "Breaker"),
+        ({"maxRunsPerDay": 1}, "RunLimitReached"),
+        ({"breakAfter": 1, "maxRunsPerDay": 9}, "CircuitBreakerOpen"),
         ({"cooldown": "30h", "breakAfter": 9}, "Cooldown"),
     ],
 )
@@ -366,7 +366,7 @@ def test_a_wait_is_shown_and_told_once_and_counted_by_its_reason() -> None:
         "Suspended",
         "no run is in flight; alert Drift0, alert Drift1, alert Drift2 and 2 more: waits until spec.suspend is false",
     )
-    assert world.reasons("TrainingJob").count("RetrainingWaits") == 1
+    assert world.reasons("TrainingJob").count("RetrainingWaiting") == 1
     assert [(item.reason, item.count) for item in world.job.status.skipped] == [("Suspended", 1)]
 
 
