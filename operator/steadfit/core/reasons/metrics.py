@@ -65,7 +65,7 @@ METRICS: Mapping[MetricsReason, Reason] = {
     ),
     "MetricUndefined": Reason(
         "The outcomes of the window do not define the metric, for example an AUC of outcomes of one class.",
-        "Wait for more outcomes, or choose a longer window or another metric.",
+        "Choose a longer window, or a [metric](metrics.md) that this kind of model has.",
         conditions=_AVAILABLE,
     ),
     "NoAnalysisData": Reason(

@@ -1,4 +1,4 @@
-"""Whose fault it is, number by number, and the sentences that say so."""
+"""The verdict of a diagnosis, number by number, and its messages."""
 
 from __future__ import annotations
 
