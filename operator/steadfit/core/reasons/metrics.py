@@ -96,7 +96,7 @@ METRICS: Mapping[MetricsReason, Reason] = {
     "NotQueried": Reason("The source has not been queried yet.", "Wait for one `spec.interval`.", conditions=_SOURCE),
     "NotScraped": Reason(
         "Prometheus had the series of the candidate or the champion and does not scrape the pods any more.",
-        "Look at the targets of Prometheus: are the pods gone, or not reachable?",
+        "Look at the targets of Prometheus: a pod is gone or not reachable.",
         conditions=_AVAILABLE,
     ),
     "PlaintextCredentials": Reason(
