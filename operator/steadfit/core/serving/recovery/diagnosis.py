@@ -1,9 +1,9 @@
 """Diagnosis of a firing monitor of action Recover: whether the model or the data is the root cause.
 
 There is one evaluation each time the monitor starts to fire for a pair of versions, the live and the last good one. Its
-TrainingRun is created from the entry in the status. An undecided diagnosis is repeated after the monitor's window, when
-there are other rows. A monitor that resolves and fires again within its window, as after a short outage of its source,
-keeps its verdict.
+TrainingRun is created from the entry in the status. An inconclusive diagnosis is repeated after the monitor's window,
+when there are other rows. A monitor that resolves and fires again within its window, as after a short outage of its
+source, keeps its verdict.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def running(status: ModelDeploymentStatus, fleet: Fleet) -> list[Diagnosis]:
 
 
 def changes_at(status: ModelDeploymentStatus, fleet: Fleet) -> list[datetime]:
-    """Return when each undecided diagnosis is repeated, if its monitor still fires."""
+    """Return when each inconclusive diagnosis is repeated, if its monitor still fires."""
     windows = {monitor.name: parse_duration(monitor.window) for monitor in recover_monitors(fleet.observed.deployment)}
     return [
         entry.decided_at + windows[entry.monitor]
@@ -193,7 +193,10 @@ def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet)
     if good.digest == live.digest:
         return "ConceptDrift", f"concept drift: the last good version {good.number} is the same model"
     if observed.job is None:
-        return "Inconclusive", f"inconclusive: there is no TrainingJob {observed.deployment.training_job} in this namespace"
+        return (
+            "Inconclusive",
+            f"inconclusive: there is no TrainingJob {observed.deployment.training_job} in this namespace",
+        )
     if observed.deployment.spec.capture is None:
         return "Inconclusive", "inconclusive: spec.capture is not set, so there are no rows to compare versions on"
     for ref in (live, good):

@@ -2,8 +2,8 @@
 
 ModelWorse: the last good version is better by at least the margin, and the 95 % interval of the difference is above 0.
 This is weaker than the gate for a new version, whose whole interval counts: here one of two versions must serve, both
-have passed the gate, and quality has fallen. Undecided: the difference is at least the margin but may be chance; more
-rows will follow. ConceptDrift: the difference is smaller, so a rollback does not help.
+have passed the gate, and quality has fallen. Inconclusive: the difference is at least the margin but may be chance;
+more rows will follow. ConceptDrift: the difference is smaller, so a rollback does not help.
 """
 
 from __future__ import annotations

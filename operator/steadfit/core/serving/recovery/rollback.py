@@ -71,7 +71,8 @@ def _replacement(
             return rendered
     if number is None:
         return Problem(
-            "NoRollbackTarget", f"no good version that served before version {live.number} is left; name a version to serve"
+            "NoRollbackTarget",
+            f"no good version that served before version {live.number} is left; name a version to serve",
         )
     if number == live.number:
         return Problem("AlreadyServing", f"version {number} serves already; name another version")

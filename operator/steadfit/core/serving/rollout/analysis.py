@@ -43,7 +43,7 @@ class Finding:
     verdicts
         One for each metric, in the order of the spec.
     outcome
-        Fail if any metric fails, Pass if all pass, else Undecided.
+        Fail if any metric fails, Pass if all pass, else Inconclusive.
     sentence
         The outcome in words: which metric is worse, or which one is not decided yet.
     """

@@ -46,7 +46,9 @@ def _of_end(old: Candidate, before: ModelDeploymentStatus, after: ModelDeploymen
     known = {(entry.revision, entry.at) for entry in before.abandoned}
     for left in after.abandoned:
         if left.revision == old.revision and (left.revision, left.at) not in known:
-            return [Event("Warning", "CandidateAbandoned", f"{describe(old)} was abandoned by {left.by}: {left.reason}")]
+            return [
+                Event("Warning", "CandidateAbandoned", f"{describe(old)} was abandoned by {left.by}: {left.reason}")
+            ]
     quarantined = {entry.revision for entry in before.quarantine}
     for entry in after.quarantine:
         if entry.revision == old.revision and entry.revision not in quarantined:

@@ -50,13 +50,13 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
             for entry in running
         )
         return [DesiredCondition(RECOVERING, "True", "Diagnosing", message)]
-    undecided = [
+    inconclusive = [
         found
         for state in status.monitors
         if (found := diagnosis.for_state(status, state)) is not None and found.verdict == "Inconclusive"
     ]
-    if undecided:
-        message = "; ".join(f"monitor {found.monitor}: {found.message}" for found in undecided)
+    if inconclusive:
+        message = "; ".join(f"monitor {found.monitor}: {found.message}" for found in inconclusive)
         return [DesiredCondition(RECOVERING, "False", "Inconclusive", message)]
     return []
 
@@ -71,7 +71,9 @@ def _limit(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[D
     live, blocked = status.live, ""
     if request and live:
         blocked = f"; not rolled back: version {live.number}, monitor {request.monitor}: {request.reason}"
-    return [DesiredCondition(rollback_limit.ROLLBACKS_FROZEN, "True", "RollbackLimitReached", f"{problem.message}{blocked}")]
+    return [
+        DesiredCondition(rollback_limit.ROLLBACKS_FROZEN, "True", "RollbackLimitReached", f"{problem.message}{blocked}")
+    ]
 
 
 def _dry_run(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:

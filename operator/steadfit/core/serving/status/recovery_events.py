@@ -33,7 +33,7 @@ def _diagnoses(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> l
         if entry.verdict is None and old is None:
             text = f"version {entry.number} and version {entry.compared_version} are evaluated on the same rows"
             events.append(Event("Normal", "DiagnosisStarted", f"monitor {entry.monitor} fires: {text} ({entry.run})"))
-        # The Event of an undecided one follows from its condition, once for each message.
+        # The Event of an inconclusive one follows from its condition, once for each message.
         elif entry.verdict in ("ModelWorse", "ConceptDrift") and (old is None or old.verdict is None):
             events.append(Event("Warning", entry.verdict, f"monitor {entry.monitor}: {entry.message}"))
     return events
