@@ -28,7 +28,7 @@ def filled(schema: Schema) -> Any:
     if schema.get("type") in ("integer", "number"):
         middle = (schema.get("minimum", 0) + schema.get("maximum", 10)) / 2
         return middle if schema["type"] == "number" else int(middle)
-    return "other"
+    return "7%" if _is_margin(schema) else "other"
 
 
 def values(schema: Schema) -> st.SearchStrategy[Any]:
@@ -42,11 +42,18 @@ def values(schema: Schema) -> st.SearchStrategy[Any]:
         return st.dictionaries(_TEXT, items, min_size=schema.get("minProperties", 0), max_size=3)
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
+    if _is_margin(schema):
+        return st.one_of(st.floats(schema["minimum"], 99), st.integers(0, 999).map(lambda number: f"{number}%"))
     if _PRESERVE in schema:
         return _SCALARS
     if _INT_OR_STRING in schema:
         return st.one_of(st.integers(0, 99), _TEXT)
     return _scalars(schema)
+
+
+def _is_margin(schema: Schema) -> bool:
+    """Tell whether a field takes numbers, and texts of a pattern."""
+    return _PRESERVE in schema and "pattern" in schema
 
 
 def _scalars(schema: Schema) -> st.SearchStrategy[Any]:
