@@ -34,7 +34,7 @@ class Answer:
     headers: Mapping[str, str]
 
 
-class Bench:
+class AlertFixture:
     """A TrainingJob that wants alerts, a sender who may post them, and replicas of the intake."""
 
     def __init__(self, fake: FakeAPI, intakes: list[AlertIntake], urls: list[str]) -> None:
@@ -112,7 +112,7 @@ def message(*alerts: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def play(
-    story: Callable[[Bench], Awaitable[None]],
+    story: Callable[[AlertFixture], Awaitable[None]],
     replicas: int = 1,
     authorizer: Authorizer | None = None,
     watched: tuple[str, ...] = (),
@@ -135,6 +135,6 @@ def play(
                 port = await stack.enter_async_context(listening(application, 0, host="127.0.0.1"))
                 intakes.append(intake)
                 urls.append(f"http://127.0.0.1:{port}")
-            await story(Bench(fake, intakes, urls))
+            await story(AlertFixture(fake, intakes, urls))
 
     asyncio.run(main())

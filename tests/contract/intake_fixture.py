@@ -27,7 +27,7 @@ class Answer:
     headers: Any
 
 
-class Bench:
+class IntakeFixture:
     """A run with an attempt, its Job and pod, a token for the pod, and the intake in front of it all."""
 
     def __init__(self, fake: FakeAPI, intake: Intake, url: str) -> None:
@@ -112,14 +112,14 @@ def review(namespace: str, pod: dict[str, Any], **changes: Any) -> dict[str, Any
     return {"authenticated": True, "audiences": ["steadfit"], "user": user, **changes}
 
 
-def play(story: Callable[[Bench], Awaitable[None]]) -> None:
+def play(story: Callable[[IntakeFixture], Awaitable[None]]) -> None:
     async def main() -> None:
         fake = FakeAPI()
         async with fake.running():
             client = APIServer(fake.configuration)
             intake = Intake(client)
             async with listening(intake.application(), 0, host="127.0.0.1") as port:
-                await story(Bench(fake, intake, f"http://127.0.0.1:{port}"))
+                await story(IntakeFixture(fake, intake, f"http://127.0.0.1:{port}"))
             await client.close()
 
     asyncio.run(main())

@@ -12,14 +12,14 @@ from steadfit.kube.resources import TRAINING_JOBS
 
 from tests.sim import schema
 
-from .alert_fixture import Bench, alert, message, play
+from .alert_fixture import AlertFixture, alert, message, play
 
 
 def test_an_alert_that_a_trigger_asks_for_is_stored_when_it_is_answered() -> None:
-    async def story(bench: Bench) -> None:
-        answer = await bench.post(message(alert(severity="warning"), alert("b2", model="ships")))
+    async def story(fixture: AlertFixture) -> None:
+        answer = await fixture.post(message(alert(severity="warning"), alert("b2", model="ships")))
         assert (answer.status, answer.body) == (200, {"alerts": {"stored": 1, "no_match": 1}})
-        (entry,) = bench.status()["alerts"]
+        (entry,) = fixture.status()["alerts"]
         received = datetime.fromisoformat(entry.pop("receivedAt"))
         assert abs((SystemClock().now() - received).total_seconds()) < 30
         assert entry == {
@@ -35,48 +35,48 @@ def test_an_alert_that_a_trigger_asks_for_is_stored_when_it_is_answered() -> Non
 
 
 def test_only_the_alerts_of_the_status_are_written_and_only_over_what_was_read() -> None:
-    async def story(bench: Bench) -> None:
-        stored = bench.fake.store.get(TRAINING_JOBS, ("shop", "flights"))
-        bench.fake.store.update(
+    async def story(fixture: AlertFixture) -> None:
+        stored = fixture.fake.store.get(TRAINING_JOBS, ("shop", "flights"))
+        fixture.fake.store.update(
             TRAINING_JOBS, ("shop", "flights"), {**stored, "status": {"observedGeneration": 1}}, status=True
         )
-        await bench.post(message(alert()))
-        (patch,) = bench.fake.seen("patch", "trainingjobs")
+        await fixture.post(message(alert()))
+        (patch,) = fixture.fake.seen("patch", "trainingjobs")
         assert patch.path.endswith("/status")
         assert set(patch.body["status"]) == {"alerts", "alertsDropped"}
         assert {"uid", "resourceVersion"} <= set(patch.body["metadata"])
-        assert bench.status()["observedGeneration"] == 1
+        assert fixture.status()["observedGeneration"] == 1
 
     play(story)
 
 
 def test_the_published_schema_takes_what_is_written_into_a_fresh_status() -> None:
-    async def story(bench: Bench) -> None:
-        await bench.post(message(alert(), alert("b2")))
-        written = {"kind": "TrainingJob", "metadata": {"name": "flights"}, "status": bench.status()}
+    async def story(fixture: AlertFixture) -> None:
+        await fixture.post(message(alert(), alert("b2")))
+        written = {"kind": "TrainingJob", "metadata": {"name": "flights"}, "status": fixture.status()}
         stored, errors = schema.admit("TrainingJob", written, None)
         assert [error for error in errors if "spec" not in error] == []
-        assert stored["status"]["alerts"] == bench.status()["alerts"]
+        assert stored["status"]["alerts"] == fixture.status()["alerts"]
 
     play(story)
 
 
 def test_an_alert_that_ends_is_stored_as_resolved() -> None:
-    async def story(bench: Bench) -> None:
-        await bench.post(message(alert("a1"), alert("b2")))
-        answer = await bench.post(message(alert("a1", "resolved"), alert("b2"), status="resolved"))
+    async def story(fixture: AlertFixture) -> None:
+        await fixture.post(message(alert("a1"), alert("b2")))
+        answer = await fixture.post(message(alert("a1", "resolved"), alert("b2"), status="resolved"))
         assert answer.body == {"alerts": {"stored": 1, "unchanged": 1}}
-        assert bench.alerts() == {"a1": "resolved", "b2": "firing"}
+        assert fixture.alerts() == {"a1": "resolved", "b2": "firing"}
 
     play(story)
 
 
 def test_repeated_alerts_are_answered_without_another_write() -> None:
-    async def story(bench: Bench) -> None:
+    async def story(fixture: AlertFixture) -> None:
         for _ in range(5):
-            assert (await bench.post(message(alert()))).status == 200
-        assert bench.writes() == 1
-        assert bench.intakes[0].statistics().results["unchanged"] == 4
+            assert (await fixture.post(message(alert()))).status == 200
+        assert fixture.writes() == 1
+        assert fixture.intakes[0].statistics().results["unchanged"] == 4
 
     play(story)
 
@@ -99,12 +99,12 @@ def test_repeated_alerts_are_answered_without_another_write() -> None:
 def test_an_alert_that_concerns_nobody_is_counted_and_not_asked_for_again(
     changes: dict[str, str], result: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def story(bench: Bench) -> None:
-        bench.job("flights", "other", {"triggers": []})
-        answer = await bench.post(message(alert(**changes)))
+    async def story(fixture: AlertFixture) -> None:
+        fixture.job("flights", "other", {"triggers": []})
+        answer = await fixture.post(message(alert(**changes)))
         assert (answer.status, answer.body) == (200, {"alerts": {result: 1}})
-        assert bench.intakes[0].statistics().results[result] == 1
-        assert bench.writes() == 0
+        assert fixture.intakes[0].statistics().results[result] == 1
+        assert fixture.writes() == 0
 
     with caplog.at_level("INFO"):
         play(story)
@@ -112,11 +112,11 @@ def test_an_alert_that_concerns_nobody_is_counted_and_not_asked_for_again(
 
 
 def test_an_alert_for_a_namespace_that_is_not_watched_is_not_acted_on() -> None:
-    async def story(bench: Bench) -> None:
-        bench.job("flights", "bank")
-        answer = await bench.post(message(alert(), alert("b2", namespace="bank")))
+    async def story(fixture: AlertFixture) -> None:
+        fixture.job("flights", "bank")
+        answer = await fixture.post(message(alert(), alert("b2", namespace="bank")))
         assert answer.body == {"alerts": {"stored": 1, "unknown_namespace": 1}}
-        assert bench.alerts("flights", "bank") == {}
+        assert fixture.alerts("flights", "bank") == {}
 
     play(story, watched=("shop",))
 
@@ -124,10 +124,10 @@ def test_an_alert_for_a_namespace_that_is_not_watched_is_not_acted_on() -> None:
 def test_an_operator_of_some_namespaces_never_lists_all() -> None:
     watched = tuple(f"n{number}" for number in range(20))
 
-    async def story(bench: Bench) -> None:
+    async def story(fixture: AlertFixture) -> None:
         alerts = [alert(name, namespace=name) for name in watched]
-        assert (await bench.post(message(*alerts))).body == {"alerts": {"no_match": 20}}
-        paths = {request.path for request in bench.fake.seen("list", "trainingjobs")}
+        assert (await fixture.post(message(*alerts))).body == {"alerts": {"no_match": 20}}
+        paths = {request.path for request in fixture.fake.seen("list", "trainingjobs")}
         assert len(paths) == 20
         assert all("/namespaces/" in path for path in paths)
 
@@ -135,49 +135,49 @@ def test_an_operator_of_some_namespaces_never_lists_all() -> None:
 
 
 def test_an_alert_reaches_no_training_job_of_another_namespace() -> None:
-    async def story(bench: Bench) -> None:
-        bench.job("flights", "bank")
-        await bench.post(message(alert()))
-        assert bench.alerts() == {"a1": "firing"}
-        assert bench.alerts("flights", "bank") == {}
+    async def story(fixture: AlertFixture) -> None:
+        fixture.job("flights", "bank")
+        await fixture.post(message(alert()))
+        assert fixture.alerts() == {"a1": "firing"}
+        assert fixture.alerts("flights", "bank") == {}
 
     play(story)
 
 
 def test_a_training_job_that_is_being_deleted_takes_no_alerts() -> None:
-    async def story(bench: Bench) -> None:
-        metadata = bench.fake.store.objects[TRAINING_JOBS]["shop", "flights"]["metadata"]
+    async def story(fixture: AlertFixture) -> None:
+        metadata = fixture.fake.store.objects[TRAINING_JOBS]["shop", "flights"]["metadata"]
         metadata["deletionTimestamp"] = "2026-03-01T12:00:00Z"
-        assert (await bench.post(message(alert()))).body == {"alerts": {"no_match": 1}}
+        assert (await fixture.post(message(alert()))).body == {"alerts": {"no_match": 1}}
 
     play(story)
 
 
 def test_a_training_job_that_is_gone_when_it_is_written_is_no_failure() -> None:
-    async def story(bench: Bench) -> None:
-        await bench.post(message(alert(alertname="Other")))
-        bench.fake.store.delete(TRAINING_JOBS, ("shop", "flights"))
-        answer = await bench.post(message(alert()))
+    async def story(fixture: AlertFixture) -> None:
+        await fixture.post(message(alert(alertname="Other")))
+        fixture.fake.store.delete(TRAINING_JOBS, ("shop", "flights"))
+        answer = await fixture.post(message(alert()))
         assert (answer.status, answer.body) == (200, {"alerts": {"no_match": 1}})
 
     play(story)
 
 
 def test_a_trigger_that_was_taken_away_a_moment_ago_stores_nothing() -> None:
-    async def story(bench: Bench) -> None:
-        await bench.post(message(alert(alertname="Other")))
-        stored = bench.fake.store.get(TRAINING_JOBS, ("shop", "flights"))
-        bench.fake.store.update(TRAINING_JOBS, ("shop", "flights"), {**stored, "spec": {}}, status=False)
-        assert (await bench.post(message(alert()))).body == {"alerts": {"no_match": 1}}
-        assert bench.alerts() == {}
+    async def story(fixture: AlertFixture) -> None:
+        await fixture.post(message(alert(alertname="Other")))
+        stored = fixture.fake.store.get(TRAINING_JOBS, ("shop", "flights"))
+        fixture.fake.store.update(TRAINING_JOBS, ("shop", "flights"), {**stored, "spec": {}}, status=False)
+        assert (await fixture.post(message(alert()))).body == {"alerts": {"no_match": 1}}
+        assert fixture.alerts() == {}
 
     play(story)
 
 
 def test_a_training_job_that_cannot_be_read_does_not_silence_the_others() -> None:
-    async def story(bench: Bench) -> None:
-        bench.job("broken", spec={"triggers": [{"name": "x", "alert": {"matchLabels": "all"}}]})
-        assert (await bench.post(message(alert(), alert("b2", model="broken")))).body == {
+    async def story(fixture: AlertFixture) -> None:
+        fixture.job("broken", spec={"triggers": [{"name": "x", "alert": {"matchLabels": "all"}}]})
+        assert (await fixture.post(message(alert(), alert("b2", model="broken")))).body == {
             "alerts": {"stored": 1, "no_match": 1}
         }
 
@@ -185,11 +185,11 @@ def test_a_training_job_that_cannot_be_read_does_not_silence_the_others() -> Non
 
 
 def test_training_jobs_are_listed_once_in_a_few_seconds_however_many_alerts_come() -> None:
-    async def story(bench: Bench) -> None:
-        await asyncio.gather(*(bench.post(message(alert(f"a{number}"))) for number in range(20)))
-        assert len(bench.fake.seen("list", "trainingjobs")) == 1
-        bench.job("ships")
+    async def story(fixture: AlertFixture) -> None:
+        await asyncio.gather(*(fixture.post(message(alert(f"a{number}"))) for number in range(20)))
+        assert len(fixture.fake.seen("list", "trainingjobs")) == 1
+        fixture.job("ships")
         await asyncio.sleep(CACHE_SECONDS)
-        assert (await bench.post(message(alert("s1", model="ships")))).body == {"alerts": {"stored": 1}}
+        assert (await fixture.post(message(alert("s1", model="ships")))).body == {"alerts": {"stored": 1}}
 
     play(story)

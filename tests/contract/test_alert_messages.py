@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from steadfit.app.alerts.handler import MAX_BODY
 
-from .alert_fixture import Bench, alert, message, play
+from .alert_fixture import AlertFixture, alert, message, play
 
 
 def without(field: str) -> dict[str, Any]:
@@ -50,60 +50,60 @@ def without(field: str) -> dict[str, Any]:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_message_that_is_not_understood_is_refused_in_a_sentence_and_not_acted_on(body: Any, words: str) -> None:
-    async def story(bench: Bench) -> None:
-        answer = await bench.post(body)
+    async def story(fixture: AlertFixture) -> None:
+        answer = await fixture.post(body)
         assert answer.status == 400
         assert words in answer.body["error"]
-        assert bench.alerts() == {}
+        assert fixture.alerts() == {}
 
     play(story)
 
 
 def test_a_field_that_a_newer_alertmanager_adds_is_left_alone() -> None:
-    async def story(bench: Bench) -> None:
-        answer = await bench.post(message(alert() | {"silenced": False}, mood="good"))
+    async def story(fixture: AlertFixture) -> None:
+        answer = await fixture.post(message(alert() | {"silenced": False}, mood="good"))
         assert answer.body == {"alerts": {"stored": 1}}
 
     play(story)
 
 
 def test_a_message_without_alerts_is_answered() -> None:
-    async def story(bench: Bench) -> None:
-        assert (await bench.post(message())).body == {"alerts": {}}
+    async def story(fixture: AlertFixture) -> None:
+        assert (await fixture.post(message())).body == {"alerts": {}}
 
     play(story)
 
 
 def test_the_last_word_on_a_fingerprint_in_one_message_counts() -> None:
-    async def story(bench: Bench) -> None:
-        await bench.post(message(alert("a1")))
-        await bench.post(message(alert("a1"), alert("a1", "resolved")))
-        assert bench.alerts() == {"a1": "resolved"}
+    async def story(fixture: AlertFixture) -> None:
+        await fixture.post(message(alert("a1")))
+        await fixture.post(message(alert("a1"), alert("a1", "resolved")))
+        assert fixture.alerts() == {"a1": "resolved"}
 
     play(story)
 
 
 def test_alerts_that_alertmanager_left_out_are_counted() -> None:
-    async def story(bench: Bench) -> None:
-        answer = await bench.post(message(alert(), truncatedAlerts=7))
+    async def story(fixture: AlertFixture) -> None:
+        answer = await fixture.post(message(alert(), truncatedAlerts=7))
         assert answer.body == {"alerts": {"stored": 1, "truncated": 7}}
 
     play(story)
 
 
 def test_a_message_above_the_cap_is_refused_before_it_is_read() -> None:
-    async def story(bench: Bench) -> None:
-        answer = await bench.post(json.dumps(message(alert())).encode().ljust(MAX_BODY + 1))
+    async def story(fixture: AlertFixture) -> None:
+        answer = await fixture.post(json.dumps(message(alert())).encode().ljust(MAX_BODY + 1))
         assert answer.status == 413
         assert str(MAX_BODY) in answer.body["error"]
-        assert (await bench.post(json.dumps(message(alert())).encode().ljust(MAX_BODY))).status == 200
+        assert (await fixture.post(json.dumps(message(alert())).encode().ljust(MAX_BODY))).status == 200
 
     play(story)
 
 
 def test_a_message_that_announces_more_than_the_cap_is_not_waited_for() -> None:
-    async def story(bench: Bench) -> None:
-        host, _, port = bench.urls[0].removeprefix("http://").partition(":")
+    async def story(fixture: AlertFixture) -> None:
+        host, _, port = fixture.urls[0].removeprefix("http://").partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         lines = ("POST /v1/alerts HTTP/1.1", f"Host: {host}", "Authorization: Bearer good", f"Content-Length: {2**31}")
         writer.write("\r\n".join((*lines, "", "")).encode())
@@ -115,7 +115,7 @@ def test_a_message_that_announces_more_than_the_cap_is_not_waited_for() -> None:
 
 
 def test_a_message_without_a_length_is_cut_off_at_the_cap() -> None:
-    async def story(bench: Bench) -> None:
+    async def story(fixture: AlertFixture) -> None:
         async def endless() -> Any:
             for _ in range(20):
                 yield b" " * (64 * 1024)
@@ -123,7 +123,7 @@ def test_a_message_without_a_length_is_cut_off_at_the_cap() -> None:
         async with (
             aiohttp.ClientSession() as session,
             session.post(
-                f"{bench.urls[0]}/v1/alerts", data=endless(), headers={"Authorization": "Bearer good"}
+                f"{fixture.urls[0]}/v1/alerts", data=endless(), headers={"Authorization": "Bearer good"}
             ) as response,
         ):
             assert response.status == 413
@@ -132,12 +132,12 @@ def test_a_message_without_a_length_is_cut_off_at_the_cap() -> None:
 
 
 def test_a_small_message_that_unpacks_to_a_big_one_is_cut_off_at_the_cap() -> None:
-    async def story(bench: Bench) -> None:
+    async def story(fixture: AlertFixture) -> None:
         packed = gzip.compress(b" " * (64 * MAX_BODY))
         assert len(packed) < MAX_BODY
-        assert (await bench.post(packed, encoding="gzip")).status == 413
+        assert (await fixture.post(packed, encoding="gzip")).status == 413
         packed = gzip.compress(json.dumps(message(alert())).encode())
-        assert (await bench.post(packed, encoding="gzip")).status == 200
-        assert (await bench.post(b"no gzip", encoding="gzip")).status == 400
+        assert (await fixture.post(packed, encoding="gzip")).status == 200
+        assert (await fixture.post(b"no gzip", encoding="gzip")).status == 400
 
     play(story)

@@ -6,41 +6,41 @@ from pathlib import Path
 
 from steadfit.app.alerts.auth import TokenFile
 
-from .alert_fixture import SENDER, Bench, alert, message, play
+from .alert_fixture import SENDER, AlertFixture, alert, message, play
 
 
 def test_a_message_without_valid_credentials_is_refused_before_it_is_read() -> None:
-    async def story(bench: Bench) -> None:
+    async def story(fixture: AlertFixture) -> None:
         for token in (None, "", "unknown", "x" * 5000):
-            answer = await bench.post(b"{", token=token)
+            answer = await fixture.post(b"{", token=token)
             assert answer.status == 401, token
             assert answer.body["error"]
-        assert bench.alerts() == {}
+        assert fixture.alerts() == {}
 
     play(story)
 
 
 def test_a_caller_without_the_right_is_refused_by_name() -> None:
-    async def story(bench: Bench) -> None:
-        bench.fake.tokens["stranger"] = {"authenticated": True, "user": {"username": "jane"}}
-        answer = await bench.post(message(alert()), token="stranger")
+    async def story(fixture: AlertFixture) -> None:
+        fixture.fake.tokens["stranger"] = {"authenticated": True, "user": {"username": "jane"}}
+        answer = await fixture.post(message(alert()), token="stranger")
         assert answer.status == 403
         assert "jane" in answer.body["error"]
         assert "steadfit-alert-sender" in answer.body["error"]
-        assert bench.alerts() == {}
+        assert fixture.alerts() == {}
 
     play(story)
 
 
 def test_the_right_is_asked_for_with_all_that_the_token_says_and_not_again_for_a_while() -> None:
-    async def story(bench: Bench) -> None:
+    async def story(fixture: AlertFixture) -> None:
         user = {"username": SENDER, "uid": "u1", "groups": ["g1"], "extra": {"pod": ["p1"]}}
-        bench.fake.tokens["good"] = {"authenticated": True, "user": user}
+        fixture.fake.tokens["good"] = {"authenticated": True, "user": user}
         for number in range(3):
-            assert (await bench.post(message(alert(f"a{number}")))).status == 200
-        (token,) = bench.fake.seen("create", "tokenreviews")
+            assert (await fixture.post(message(alert(f"a{number}")))).status == 200
+        (token,) = fixture.fake.seen("create", "tokenreviews")
         assert token.body["spec"] == {"token": "good"}
-        (access,) = bench.fake.seen("create", "subjectaccessreviews")
+        (access,) = fixture.fake.seen("create", "subjectaccessreviews")
         assert access.body["spec"] == {
             "user": SENDER,
             "uid": "u1",
@@ -56,11 +56,11 @@ def test_the_token_of_a_file_is_taken_and_nobody_else_is_asked(tmp_path: Path) -
     path = tmp_path / "token"
     path.write_text("secret\n")
 
-    async def story(bench: Bench) -> None:
-        assert (await bench.post(message(alert()), token="secret")).status == 200
-        assert (await bench.post(message(alert("b2")), token="good")).status == 401
-        assert (await bench.post(message(alert("b2")), token=None)).status == 401
-        assert bench.fake.seen("create", "tokenreviews") == []
-        assert bench.alerts() == {"a1": "firing"}
+    async def story(fixture: AlertFixture) -> None:
+        assert (await fixture.post(message(alert()), token="secret")).status == 200
+        assert (await fixture.post(message(alert("b2")), token="good")).status == 401
+        assert (await fixture.post(message(alert("b2")), token=None)).status == 401
+        assert fixture.fake.seen("create", "tokenreviews") == []
+        assert fixture.alerts() == {"a1": "firing"}
 
     play(story, authorizer=TokenFile(path))

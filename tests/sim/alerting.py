@@ -17,7 +17,7 @@ from steadfit.core.training.triggers.alert_matching import ReceivedAlert
 from steadfit.kube.client import APIError
 
 from .client import CrashPlan, Faults, SimClient
-from .installation import NAMESPACE, World
+from .simulated_cluster import NAMESPACE, SimulatedCluster
 from .starting_objects import NAME
 
 REPEAT_SECONDS = 120.0
@@ -30,17 +30,17 @@ LABELS = {"alertname": "ModelInputDrift", "namespace": NAMESPACE, "model": NAME}
 class Alertmanagers:
     """Copies that know the same alerts and do not know of each other; each tells them through its own replica."""
 
-    def __init__(self, world: World, copies: int = 3) -> None:
-        self._world = world
+    def __init__(self, cluster: SimulatedCluster, copies: int = 3) -> None:
+        self._world = cluster
         self.told = 0
         self._known: dict[str, tuple[Status, datetime]] = {}
         self._writers = [
             AlertWriter(
-                SimClient(world.store, Random(copy), Faults(), CrashPlan(), lambda: None, lambda: None), Random(copy)
+                SimClient(cluster.store, Random(copy), Faults(), CrashPlan(), lambda: None, lambda: None), Random(copy)
             )
             for copy in range(copies)
         ]
-        self._tasks = [world.loop.create_task(self._tell_again(copy)) for copy in range(copies)]
+        self._tasks = [cluster.loop.create_task(self._tell_again(copy)) for copy in range(copies)]
 
     async def fire(self, fingerprints: Iterable[str]) -> None:
         """Let alerts begin to fire, and return once every copy has told them."""

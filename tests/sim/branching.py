@@ -12,13 +12,13 @@ import select
 import traceback
 from collections.abc import Callable, Sequence
 
-from .client import Blow, CrashPlan, Write
+from .client import CrashPlan, Interruption, Write
 from .harness import Outcome, play
-from .installation import Conditions
 from .parallel import processes
 from .scenarios import Scenario
+from .simulated_cluster import Conditions
 
-Target = tuple[int, Blow]
+Target = tuple[int, Interruption]
 """The number of a write, and how the operator is hit there."""
 
 LONGEST_ANSWER = 16_000
@@ -87,7 +87,7 @@ class _Branches:
         while self._left and self._left[0][0] == write.number:
             target = self._left.pop(0)
             if not self._left or self._fork(target):
-                self.target, self.plan.blow = target, target[1]
+                self.target, self.plan.interruption = target, target[1]
                 return True
         return False
 

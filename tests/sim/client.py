@@ -55,7 +55,7 @@ class Write:
         return f"{self.number} {self.verb} {self.ref}"
 
 
-Blow = Literal["before", "after", "frozen"]
+Interruption = Literal["before", "after", "frozen"]
 """Killed before a write, killed after it, or stopped right before it to go on much later."""
 
 
@@ -64,20 +64,20 @@ class CrashPlan:
     """At which write a process is hit, and how. Filled with the writes as they come."""
 
     at: int | Callable[[Write], bool] | None = None
-    blow: Blow = "before"
+    interruption: Interruption = "before"
     trace: list[Write] = field(default_factory=list)
     done: bool = False
     left_at: int = 0
     """Resource version of the cluster after the last write."""
 
-    def struck(self, write: Write) -> Blow | None:
+    def interruption_at(self, write: Write) -> Interruption | None:
         """Note a write; return how the process is hit at it. That happens once."""
         self.trace.append(write)
         hit = self.at(write) if callable(self.at) else self.at == write.number
         if not hit or self.done:
             return None
         self.done = True
-        return self.blow
+        return self.interruption
 
 
 class SimClient:
@@ -175,18 +175,18 @@ class SimClient:
         if self._rng.random() < self._faults.conflict:
             raise Conflict(409, "Conflict", "simulated")
         at_once = self._plan.left_at == self._store.resource_version
-        blow = self._plan.struck(Write(len(self._plan.trace) + 1, verb, ref, manifest, at_once))
+        interruption = self._plan.interruption_at(Write(len(self._plan.trace) + 1, verb, ref, manifest, at_once))
         if self._rng.random() < self._faults.killed:
-            blow = self._rng.choice(("before", "after"))
-        if blow == "frozen":
+            interruption = self._rng.choice(("before", "after"))
+        if interruption == "frozen":
             self._on_freeze()
             await self._gate.wait()
             self._alive()
-        if blow == "before":
+        if interruption == "before":
             self._die()
         result = self._attempt(commit)
         self._plan.left_at = self._store.resource_version
-        if blow == "after":
+        if interruption == "after":
             self._die()
         return await self._answer(result)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from steadfit.core.types import Arm, Compared
 
-from .installation import World
+from .simulated_cluster import SimulatedCluster
 
 INTERVAL_SECONDS = 15.0
 KEPT_SECONDS = 90.0
@@ -22,11 +22,11 @@ Failing = Callable[[int], float]
 class Comparisons:
     """Counts requests since the candidate takes traffic; the champion fails one in a hundred."""
 
-    def __init__(self, world: World, failing: Failing) -> None:
+    def __init__(self, cluster: SimulatedCluster, failing: Failing) -> None:
         self.failing = failing
         self.away = False
-        self._world = world
-        self._task = world.loop.create_task(self._tell_again())
+        self._world = cluster
+        self._task = cluster.loop.create_task(self._tell_again())
 
     async def _tell_again(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Stories that bring themselves to their end, hit by blows and bad days; what they state has to hold all the same."""
+"""Self-contained stories with interruptions and bad days; what a story asserts has to hold all the same."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import os
 from collections.abc import Sequence
 
 from .branching import Target, failures_of_hits
-from .client import Blow
+from .client import Interruption
 from .harness import play, rough
 from .parallel import failures, report
 from .scenarios import Scenario
 
 
-def comes_through(story: Scenario, blows: Sequence[Blow], *, sample: int, beginning: int) -> None:
+def comes_through(story: Scenario, interruptions: Sequence[Interruption], *, sample: int, beginning: int) -> None:
     """Hit a story at a sample of its writes; `CRASHES=all` hits every one.
 
     `beginning` says which part of the writes is left out, one in so many: up to the second version these stories are
     as those that are hit at every write.
     """
     writes = len(play(story, restart=False).trace)
-    hits: list[Target] = [(write, blow) for write in range(writes // beginning, writes) for blow in blows]
-    # An odd step meets every kind of blow.
+    hits: list[Target] = [
+        (write, interruption) for write in range(writes // beginning, writes) for interruption in interruptions
+    ]
+    # An odd step meets every kind of interruption.
     step = 1 if os.environ.get("CRASHES") == "all" else max(1, len(hits) // sample) | 1
 
     found = failures_of_hits(story, hits[::step])

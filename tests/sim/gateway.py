@@ -8,8 +8,8 @@ from typing import Any
 from steadfit.core import names
 from steadfit.kube.client import APIError
 
-from .installation import World
 from .objects import JSON, Ref
+from .simulated_cluster import SimulatedCluster
 from .starting_objects import NAME
 from .store import Change
 
@@ -22,10 +22,10 @@ SECONDS = 3.0
 class Gateways:
     """The CRDs of the Gateway API and a controller, installed into a cluster."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        world.store.unserved.discard("HTTPRoute")
-        world.store.listeners.append(self._on_change)
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self._world = cluster
+        cluster.store.unserved.discard("HTTPRoute")
+        cluster.store.listeners.append(self._on_change)
 
     def _on_change(self, change: Change) -> None:
         if change.ref.kind != "HTTPRoute" or change.type == "DELETED":
@@ -84,12 +84,12 @@ def weights(route: Mapping[str, Any] | None) -> dict[str, int]:
     return {one["name"].removeprefix(prefix): one["weight"] for rule in rules for one in rule["backendRefs"]}
 
 
-def shares(world: World) -> dict[int, int]:
+def shares(cluster: SimulatedCluster) -> dict[int, int]:
     """Return the shares of the route that are not nothing, by version number."""
-    route: JSON | None = world.find("HTTPRoute", NAME)
+    route: JSON | None = cluster.find("HTTPRoute", NAME)
     found = {}
     for revision, weight in weights(route).items():
-        workload = world.find("Deployment", names.workload_name(NAME, revision))
+        workload = cluster.find("Deployment", names.workload_name(NAME, revision))
         if weight > 0 and workload is not None:
             found[int(workload["metadata"]["labels"][names.VERSION])] = weight
     return found

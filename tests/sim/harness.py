@@ -16,12 +16,12 @@ from typing import Any
 
 from tests.oracles import status as status_oracles
 
-from .client import Blow, CrashPlan, Faults, Write
-from .installation import Conditions, Violated, World
+from .client import CrashPlan, Faults, Interruption, Write
 from .loop import SimLoop, run
 from .objects import JSON
 from .properties import GROUP
 from .scenarios import Scenario
+from .simulated_cluster import Conditions, SimulatedCluster, Violated
 from .watch import Lag
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
@@ -70,22 +70,22 @@ def play(scenario: Scenario, conditions: Conditions | None = None, seed: int = 1
     errors = _Errors()
 
     async def main(loop: SimLoop) -> Outcome:
-        world = World(loop, conditions)
-        errors.violations = world.properties.violations
-        world.boot()
-        await scenario(world)
-        _stop_faults(world.conditions)
-        await world.quiet()
-        world.check()
-        _check_rest(world)
+        cluster = SimulatedCluster(loop, conditions)
+        errors.violations = cluster.properties.violations
+        cluster.boot()
+        await scenario(cluster)
+        _stop_faults(cluster.conditions)
+        await cluster.quiet()
+        cluster.check()
+        _check_rest(cluster)
         if restart:
-            await _check_restart(world)
+            await _check_restart(cluster)
         return Outcome(
-            objects=dict(_comparable(world)),
-            summary=_summary(world),
-            trace=world.conditions.crash.trace,
-            states=world.properties.states,
-            crashes=world.crashes,
+            objects=dict(_comparable(cluster)),
+            summary=_summary(cluster),
+            trace=cluster.conditions.crash.trace,
+            states=cluster.properties.states,
+            crashes=cluster.crashes,
         )
 
     logger = logging.getLogger("steadfit")
@@ -98,9 +98,9 @@ def play(scenario: Scenario, conditions: Conditions | None = None, seed: int = 1
         logger.removeHandler(errors)
 
 
-def hit(scenario: Scenario, at: int | Callable[[Write], bool], blow: Blow, seed: int = 1) -> Outcome:
+def hit(scenario: Scenario, at: int | Callable[[Write], bool], interruption: Interruption, seed: int = 1) -> Outcome:
     """Play a scenario with the operator killed, or frozen and thawed later, at one of its writes."""
-    return play(scenario, Conditions(crash=CrashPlan(at, blow)), seed, restart=False)
+    return play(scenario, Conditions(crash=CrashPlan(at, interruption)), seed, restart=False)
 
 
 def rough(seed: int, faults: Faults | None = None) -> Conditions:
@@ -136,35 +136,35 @@ def differences(reference: Outcome, other: Outcome) -> list[str]:
 
 
 def _stop_faults(conditions: Conditions) -> None:
-    """Let the world heal: what is promised is a good end once faults have stopped."""
+    """Stop all faults: a good end is promised only once they have stopped."""
     faults = conditions.faults
     faults.unavailable = faults.lost = faults.conflict = faults.hanging = faults.killed = 0.0
 
 
-def _check_rest(world: World) -> None:
-    if strays := world.properties.strays():
-        raise Violated(f"at rest, {strays} are still at work\n{world.tell()}")
-    for process in world.processes:
+def _check_rest(cluster: SimulatedCluster) -> None:
+    if strays := cluster.properties.strays():
+        raise Violated(f"at rest, {strays} are still at work\n{cluster.tell()}")
+    for process in cluster.processes:
         for (kind, outcome), count in process.engine.statistics().passes.items():
             if outcome in ("refused", "unstored", "failed"):
-                raise Violated(f"{count} passes over {kind} were {outcome}\n{world.tell()}")
-    for obj in world.store.all():
+                raise Violated(f"{count} passes over {kind} were {outcome}\n{cluster.tell()}")
+    for obj in cluster.store.all():
         if obj["apiVersion"] == GROUP and (wrong := status_oracles.settled(obj)):
             raise Violated(f"at rest, {obj['kind']} {obj['metadata']['name']}: {wrong}\n{obj.get('status')}")
 
 
-async def _check_restart(world: World) -> None:
+async def _check_restart(cluster: SimulatedCluster) -> None:
     """At rest, planning everything anew from what is stored must change nothing."""
-    at_rest = world.loop.time()
-    await world.restart()
-    await world.quiet()
-    world.check()
-    if written := world.writes_since(at_rest):
-        raise Violated(f"at rest, a restarted operator still wrote {written}\n{world.tell()}")
+    at_rest = cluster.loop.time()
+    await cluster.restart()
+    await cluster.quiet()
+    cluster.check()
+    if written := cluster.writes_since(at_rest):
+        raise Violated(f"at rest, a restarted operator still wrote {written}\n{cluster.tell()}")
 
 
-def _comparable(world: World) -> Iterator[tuple[str, JSON]]:
-    for obj in world.store.all():
+def _comparable(cluster: SimulatedCluster) -> Iterator[tuple[str, JSON]]:
+    for obj in cluster.store.all():
         if obj["kind"] not in _NOT_COMPARED:
             left_out = _VOLATILE if obj["apiVersion"] == GROUP else _VOLATILE_OF_CHILDREN
             yield f"{obj['kind']}/{obj['metadata']['name']}", _masked(obj, left_out)
@@ -178,13 +178,13 @@ def _masked(value: Any, left_out: Container[str]) -> Any:
     return _TIME.sub("<time>", value) if isinstance(value, str) else value
 
 
-def _summary(world: World) -> Counter[tuple[str, str]]:
+def _summary(cluster: SimulatedCluster) -> Counter[tuple[str, str]]:
     return Counter(
         (change.type, str(change.ref))
-        for change in world.history
+        for change in cluster.history
         if change.type != "MODIFIED"
         and change.ref.kind not in _NOT_COMPARED
-        and change.new["metadata"]["uid"] not in world.properties.stray
+        and change.new["metadata"]["uid"] not in cluster.properties.stray
     )
 
 

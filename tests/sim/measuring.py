@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from steadfit.core.types import Signal
 
-from .installation import World
+from .simulated_cluster import SimulatedCluster
 
 INTERVAL_SECONDS = 15.0
 KEPT_SECONDS = 90.0
@@ -21,11 +21,11 @@ Answer = Callable[[int, str], Signal]
 class Prometheus:
     """Answers by a script. It knows nothing of crashes: a new operator is told as the old one was."""
 
-    def __init__(self, world: World, answer: Answer) -> None:
+    def __init__(self, cluster: SimulatedCluster, answer: Answer) -> None:
         self.answer = answer
         self.away = False
-        self._world = world
-        self._task = world.loop.create_task(self._tell_again())
+        self._world = cluster
+        self._task = cluster.loop.create_task(self._tell_again())
 
     def close(self) -> None:
         """Fall silent."""

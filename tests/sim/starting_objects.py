@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from .installation import NAMESPACE, World
 from .objects import JSON
+from .simulated_cluster import NAMESPACE, SimulatedCluster
 
 GROUP = "steadfit.dev/v1alpha1"
 NAME = "flights"
 
 
-def installation(world: World) -> None:
-    """Give the world its namespaces and a store."""
+def installation(cluster: SimulatedCluster) -> None:
+    """Create the namespaces and a store."""
     for name in ("default", NAMESPACE):
-        world.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"team": name}}})
-    world.create(
+        cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"team": name}}})
+    cluster.create(
         {
             "apiVersion": GROUP,
             "kind": "ArtifactStore",
@@ -23,7 +23,7 @@ def installation(world: World) -> None:
             "spec": {"uriPrefix": "s3://models/", "credentialsSecretName": "store-keys"},
         }
     )
-    world.create(
+    cluster.create(
         {
             "apiVersion": GROUP,
             "kind": "ArtifactStore",

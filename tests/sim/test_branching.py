@@ -6,8 +6,8 @@ import hashlib
 
 from .branching import Target, failures_of_hits
 from .harness import Outcome, hit
-from .installation import World
 from .scenarios import a_changed_recipe_is_retrained_and_traffic_moves as story
+from .simulated_cluster import SimulatedCluster
 
 TARGETS: tuple[Target, ...] = (
     (2, "before"),
@@ -36,11 +36,11 @@ def test_a_write_that_never_comes_is_a_failure() -> None:
     assert failures_of_hits(story, targets) == [(targets[1], "nothing happened: the trace is not the reference's")]
 
 
-async def _fails_after_a_crash(world: World) -> None:
-    await story(world)
-    if world.crashes and world.conditions.crash.blow == "frozen":
+async def _fails_after_a_crash(cluster: SimulatedCluster) -> None:
+    await story(cluster)
+    if cluster.crashes and cluster.conditions.crash.interruption == "frozen":
         raise RuntimeError("a bug of the story")
-    assert not world.crashes, "the operator was hit"
+    assert not cluster.crashes, "the operator was hit"
 
 
 def test_what_fails_in_a_copy_is_told_with_its_target() -> None:

@@ -14,7 +14,7 @@ from functools import cache
 import pytest
 
 from .branching import Target, failures_of_hits
-from .client import Blow
+from .client import Interruption
 from .harness import Outcome, differences, play
 from .parallel import report
 from .scenarios import (
@@ -27,13 +27,13 @@ from .scenarios import (
 EXHAUSTIVE = (a_changed_recipe_is_retrained_and_traffic_moves, a_change_in_the_middle_of_a_run_supersedes_it)
 OTHERS = tuple(scenario for scenario in SCENARIOS if scenario not in EXHAUSTIVE)
 SAMPLE = 8
-"""How many blows a story gets by default, of some hundred possible ones."""
+"""How many interruptions a story gets by default, of some hundred possible ones."""
 
 
-def targets(reference: Outcome, blows: tuple[Blow, ...]) -> Iterator[Target]:
+def targets(reference: Outcome, interruptions: tuple[Interruption, ...]) -> Iterator[Target]:
     for write in reference.trace:
-        for blow in blows:
-            yield write.number, blow
+        for interruption in interruptions:
+            yield write.number, interruption
 
 
 @cache
@@ -43,27 +43,31 @@ def clean(scenario: Scenario) -> Outcome:
 
 
 def different(all_: list[Target], reference: Outcome) -> list[Target]:
-    """Leave out each blow before a write that finds the cluster as the blow after the write before does."""
+    """Drop interruptions before a write if the one after the previous write finds the cluster in the same state."""
     if os.environ.get("CRASHES") == "all":
         return all_
-    return [(number, blow) for number, blow in all_ if blow != "before" or not reference.trace[number - 1].at_once]
+    return [
+        (number, interruption)
+        for number, interruption in all_
+        if interruption != "before" or not reference.trace[number - 1].at_once
+    ]
 
 
 def spread(all_: list[Target], count: int) -> list[Target]:
-    """Return so many targets, evenly spread. An odd step meets every kind of blow."""
+    """Return so many targets, evenly spread. An odd step meets every kind of interruption."""
     if os.environ.get("CRASHES") == "all":
         return all_
     step = max(1, len(all_) // count) | 1
     return all_[::step]
 
 
-def survives(scenario: Scenario, blows: tuple[Blow, ...], count: int | None) -> None:
+def survives(scenario: Scenario, interruptions: tuple[Interruption, ...], count: int | None) -> None:
     reference = clean(scenario)
-    every = list(targets(reference, blows))
+    every = list(targets(reference, interruptions))
 
     hits = different(every, reference) if count is None else spread(every, count)
     found = failures_of_hits(scenario, hits, lambda outcome: "\n".join(differences(reference, outcome)))
-    named = [((number, blow, str(reference.trace[number - 1])), text) for (number, blow), text in found]
+    named = [((number, interruption, str(reference.trace[number - 1])), text) for (number, interruption), text in found]
     assert not found, report(named)
 
 

@@ -8,39 +8,39 @@ from typing import Any
 import pytest
 
 from .harness import play
-from .installation import World
 from .objects import ref_of
 from .observations import serves
 from .scenarios import LIMITS
+from .simulated_cluster import SimulatedCluster
 from .starting_objects import NAME, action, installation, model_deployment, training_job
 
 INTERVAL = 3.0
 
 
-async def applied_for_ever(world: World, manifests: list[dict[str, Any]]) -> None:
+async def applied_for_ever(cluster: SimulatedCluster, manifests: list[dict[str, Any]]) -> None:
     while True:
         for manifest in manifests:
-            world.store.apply(manifest, "flux")
+            cluster.store.apply(manifest, "flux")
         await asyncio.sleep(INTERVAL)
 
 
 def test_reapplying_through_swaps_and_rollbacks_changes_nothing() -> None:
-    async def scenario(world: World) -> None:
-        installation(world)
+    async def scenario(cluster: SimulatedCluster) -> None:
+        installation(cluster)
         job, deployment = training_job(limits=LIMITS), model_deployment()
-        git = asyncio.ensure_future(applied_for_ever(world, [job, deployment]))
-        await world.until(lambda: serves(world, 1), say="version 1 serves")
+        git = asyncio.ensure_future(applied_for_ever(cluster, [job, deployment]))
+        await cluster.until(lambda: serves(cluster, 1), say="version 1 serves")
         job["spec"]["params"] = {"depth": 6}
-        await world.until(lambda: serves(world, 2), say="the commit is trained and serves")
-        world.create(action("back", "Rollback"))
-        await world.until(lambda: serves(world, 1), say="version 1 serves after the rollback")
+        await cluster.until(lambda: serves(cluster, 2), say="the commit is trained and serves")
+        cluster.create(action("back", "Rollback"))
+        await cluster.until(lambda: serves(cluster, 1), say="version 1 serves after the rollback")
         await asyncio.sleep(600)
-        assert serves(world, 1), "the re-applied manifests must not undo a rollback"
+        assert serves(cluster, 1), "the re-applied manifests must not undo a rollback"
         git.cancel()
-        by_git = [str(change.ref) for change in world.history if change.manager == "flux"]
+        by_git = [str(change.ref) for change in cluster.history if change.manager == "flux"]
         assert by_git == ["TrainingJob ml/flights", "ModelDeployment ml/flights", "TrainingJob ml/flights"]
         for kind, generation in (("TrainingJob", 2), ("ModelDeployment", 1)):
-            found = world.find(kind, NAME)
+            found = cluster.find(kind, NAME)
             assert found is not None
             assert found["metadata"]["generation"] == generation
 
@@ -48,30 +48,30 @@ def test_reapplying_through_swaps_and_rollbacks_changes_nothing() -> None:
 
 
 def test_the_operator_owns_no_field_outside_status() -> None:
-    async def scenario(world: World) -> None:
-        installation(world)
+    async def scenario(cluster: SimulatedCluster) -> None:
+        installation(cluster)
         manifests = [training_job(limits=LIMITS), model_deployment()]
         for manifest in manifests:
-            world.store.apply(manifest, "flux")
-        await world.until(lambda: serves(world, 1), say="version 1 serves")
+            cluster.store.apply(manifest, "flux")
+        await cluster.until(lambda: serves(cluster, 1), say="version 1 serves")
         for manifest in manifests:
-            assert {manager for manager, _ in world.store.owners_of(ref_of(manifest))} == {"flux"}
+            assert {manager for manager, _ in cluster.store.owners_of(ref_of(manifest))} == {"flux"}
 
     play(scenario)
 
 
 @pytest.mark.parametrize("kind", ["TrainingJob", "ModelDeployment"])
 def test_what_git_drops_goes_back_to_its_default(kind: str) -> None:
-    async def scenario(world: World) -> None:
-        installation(world)
+    async def scenario(cluster: SimulatedCluster) -> None:
+        installation(cluster)
         manifests = {"TrainingJob": training_job(limits=LIMITS), "ModelDeployment": model_deployment()}
         field = {"TrainingJob": "suspend", "ModelDeployment": "readyPolicy"}[kind]
         manifests[kind]["spec"][field] = {"TrainingJob": True, "ModelDeployment": "Accepted"}[kind]
         for manifest in manifests.values():
-            world.store.apply(manifest, "flux")
+            cluster.store.apply(manifest, "flux")
         await asyncio.sleep(60)
         del manifests[kind]["spec"][field]
-        world.store.apply(manifests[kind], "flux")
-        await world.until(lambda: serves(world, 1), say="version 1 serves")
+        cluster.store.apply(manifests[kind], "flux")
+        await cluster.until(lambda: serves(cluster, 1), say="version 1 serves")
 
     play(scenario)

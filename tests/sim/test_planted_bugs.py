@@ -26,7 +26,6 @@ from . import client
 from .behaviour import Training
 from .client import CrashPlan
 from .harness import play
-from .installation import Conditions, World
 from .objects import JSON, clone
 from .observations import serves
 from .scenarios import (
@@ -39,6 +38,7 @@ from .scenarios import (
     set_param,
     what_was_compared_with_a_version_that_is_rolled_back_meanwhile_does_not_follow_it,
 )
+from .simulated_cluster import Conditions, SimulatedCluster
 from .store import Store
 from .test_two_leaders import test_a_thawed_leader_cannot_scale_what_belongs_to_the_next_one as stale_scaling
 
@@ -115,11 +115,11 @@ def test_forgetting_what_a_version_was_compared_with_is_caught(monkeypatch: pyte
 
 
 def test_taking_a_worse_version_for_one_that_is_as_good_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def a_worse_version_is_trained(world: World) -> None:
-        await first_version_serves(world)
-        world.training = lambda run, attempt: Training(roc_auc=0.78)
-        set_param(world, "depth", 6)
-        await world.until(lambda: serves(world, 2), say="version 2 serves")
+    async def a_worse_version_is_trained(cluster: SimulatedCluster) -> None:
+        await first_version_serves(cluster)
+        cluster.training = lambda run, attempt: Training(roc_auc=0.78)
+        set_param(cluster, "depth", 6)
+        await cluster.until(lambda: serves(cluster, 2), say="version 2 serves")
 
     monkeypatch.setattr(gate, "verdict", lambda *_: "Verified")
     caught(a_worse_version_is_trained, match="flights-v2 replaces flights-v1 and was not shown to be as good")

@@ -1,4 +1,4 @@
-"""What serves goes back when it is worse, the world is learned anew when it has moved, and no data changes nothing."""
+"""What serves goes back when it is worse, a run starts when the data has moved, and missing data changes nothing."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from steadfit.core.serving.recovery import rollback_limit
 from steadfit.core.types import Signal
 
 from .behaviour import Training
-from .client import Blow
+from .client import Interruption
 from .fault_injection import comes_through, has_bad_days
 from .harness import play
-from .installation import World
 from .measuring import Prometheus
 from .objects import JSON
 from .observations import condition, is_idle, live, serves
 from .scenarios import LIMITS, Scenario, set_param
+from .simulated_cluster import SimulatedCluster
 from .starting_objects import NAME, installation, model_deployment, training_job
 
 ERRORS: JSON = {"name": "errors", "errorRate": {"max": 0.05}, "window": "5m", "action": "Rollback"}
@@ -48,119 +48,121 @@ def measures(bad: Callable[[int], bool]) -> Callable[[int, str], Signal]:
     return answer
 
 
-async def two_versions(world: World, bad: Callable[[int], bool], *monitors: JSON, **spec: Any) -> Prometheus:
+async def two_versions(
+    cluster: SimulatedCluster, bad: Callable[[int], bool], *monitors: JSON, **spec: Any
+) -> Prometheus:
     """Begin as every story here does: version 1 is the last good one, and version 2 has just taken over."""
-    installation(world)
-    world.create(training_job(limits={**LIMITS, "cooldown": f"{COOLDOWN:.0f}s"}))
-    world.create(model_deployment(monitors=list(monitors), capture={"sample": 1.0}, **spec))
-    prometheus = Prometheus(world, measures(bad))
-    await world.until(lambda: serves(world, 1) and is_idle(world), say="version 1 serves")
-    set_param(world, "depth", 6)
-    await world.until(lambda: live(world) == 2, say="version 2 goes live")
+    installation(cluster)
+    cluster.create(training_job(limits={**LIMITS, "cooldown": f"{COOLDOWN:.0f}s"}))
+    cluster.create(model_deployment(monitors=list(monitors), capture={"sample": 1.0}, **spec))
+    prometheus = Prometheus(cluster, measures(bad))
+    await cluster.until(lambda: serves(cluster, 1) and is_idle(cluster), say="version 1 serves")
+    set_param(cluster, "depth", 6)
+    await cluster.until(lambda: live(cluster) == 2, say="version 2 goes live")
     return prometheus
 
 
-def status(world: World) -> JSON:
-    return world.status("ModelDeployment", NAME)
+def status(cluster: SimulatedCluster) -> JSON:
+    return cluster.status("ModelDeployment", NAME)
 
 
-def rollbacks(world: World) -> list[int]:
+def rollbacks(cluster: SimulatedCluster) -> list[int]:
     """Return the numbers of the versions that were rolled back by themselves."""
-    return [entry["number"] for entry in status(world).get("rollbacks", ())]
+    return [entry["number"] for entry in status(cluster).get("rollbacks", ())]
 
 
-def quarantined(world: World) -> dict[int, str]:
-    return {entry["number"]: entry["by"] for entry in status(world).get("quarantine", ())}
+def quarantined(cluster: SimulatedCluster) -> dict[int, str]:
+    return {entry["number"]: entry["by"] for entry in status(cluster).get("quarantine", ())}
 
 
 def is_evaluation(run: Mapping[str, Any]) -> bool:
     return bool(run["spec"].get("purpose") == "Evaluate")
 
 
-def evaluations(world: World) -> list[JSON]:
-    return [run for run in world.objects("TrainingRun") if is_evaluation(run)]
+def evaluations(cluster: SimulatedCluster) -> list[JSON]:
+    return [run for run in cluster.objects("TrainingRun") if is_evaluation(run)]
 
 
-def by_monitors(world: World) -> list[JSON]:
+def by_monitors(cluster: SimulatedCluster) -> list[JSON]:
     """Return the runs that train because a monitor fires."""
-    runs = [run for run in world.objects("TrainingRun") if run["spec"]["cause"]["type"] == "Monitor"]
+    runs = [run for run in cluster.objects("TrainingRun") if run["spec"]["cause"]["type"] == "Monitor"]
     return [run for run in runs if not is_evaluation(run)]
 
 
 # Stories
 
 
-async def errors_while_it_bakes_put_the_last_good_version_back(world: World) -> None:
-    await two_versions(world, lambda version: version == 2, ERRORS)
-    await world.until(lambda: serves(world, 1) and rollbacks(world), say="version 1 serves again")
-    assert quarantined(world) == {2: "monitor errors"}
-    assert rollbacks(world) == [2]
+async def errors_while_it_bakes_put_the_last_good_version_back(cluster: SimulatedCluster) -> None:
+    await two_versions(cluster, lambda version: version == 2, ERRORS)
+    await cluster.until(lambda: serves(cluster, 1) and rollbacks(cluster), say="version 1 serves again")
+    assert quarantined(cluster) == {2: "monitor errors"}
+    assert rollbacks(cluster) == [2]
     await asyncio.sleep(3600)
-    assert serves(world, 1)
-    assert (rollbacks(world), by_monitors(world)) == ([2], [])
-    set_param(world, "depth", 7)
-    await world.until(lambda: serves(world, 3), say="a newer version that is good serves")
+    assert serves(cluster, 1)
+    assert (rollbacks(cluster), by_monitors(cluster)) == ([2], [])
+    set_param(cluster, "depth", 7)
+    await cluster.until(lambda: serves(cluster, 3), say="a newer version that is good serves")
 
 
-async def a_worse_model_is_found_out_and_goes_back(world: World) -> None:
-    world.training = lambda run, attempt: Training(found=WORSE)
-    await two_versions(world, lambda version: version == 2, QUALITY)
-    await world.until(lambda: serves(world, 1) and rollbacks(world), say="version 1 serves again")
+async def a_worse_model_is_found_out_and_goes_back(cluster: SimulatedCluster) -> None:
+    cluster.training = lambda run, attempt: Training(found=WORSE)
+    await two_versions(cluster, lambda version: version == 2, QUALITY)
+    await cluster.until(lambda: serves(cluster, 1) and rollbacks(cluster), say="version 1 serves again")
     await asyncio.sleep(3600)
-    assert quarantined(world) == {2: "monitor quality"}
-    assert status(world)["quarantine"][0]["reason"] == SENTENCE
-    assert len(evaluations(world)) == 1
-    assert by_monitors(world) == []
-    (entry,) = status(world)["diagnoses"]
+    assert quarantined(cluster) == {2: "monitor quality"}
+    assert status(cluster)["quarantine"][0]["reason"] == SENTENCE
+    assert len(evaluations(cluster)) == 1
+    assert by_monitors(cluster) == []
+    (entry,) = status(cluster)["diagnoses"]
     assert (entry["verdict"], entry["message"]) == ("ModelWorse", f"{SENTENCE}; rolled back")
 
 
-async def the_world_moved_and_is_learned_anew(world: World) -> None:
-    world.training = lambda run, attempt: Training(found=MOVED)
-    await two_versions(world, lambda version: version == 2, QUALITY)
-    await world.until(lambda: serves(world, 3), say="a version that has learned from the new world serves")
+async def the_world_moved_and_is_learned_anew(cluster: SimulatedCluster) -> None:
+    cluster.training = lambda run, attempt: Training(found=MOVED)
+    await two_versions(cluster, lambda version: version == 2, QUALITY)
+    await cluster.until(lambda: serves(cluster, 3), say="a version that has learned from the new world serves")
     await asyncio.sleep(3 * COOLDOWN)
-    assert (rollbacks(world), quarantined(world)) == ([], {})
-    assert len(evaluations(world)) == 1
-    (run,) = by_monitors(world)
+    assert (rollbacks(cluster), quarantined(cluster)) == ([], {})
+    assert len(evaluations(cluster)) == 1
+    (run,) = by_monitors(cluster)
     cause = run["spec"]["cause"]
     assert cause["monitor"] == f"{NAME}/quality"
     assert cause["message"].startswith(f"monitor {NAME}/quality fires: concept drift: on 4,210 labelled rows")
 
 
-async def a_source_that_goes_away_in_the_middle_changes_nothing(world: World) -> None:
+async def a_source_that_goes_away_in_the_middle_changes_nothing(cluster: SimulatedCluster) -> None:
     """The comparison comes out, but nobody knows any more whether anything is wrong."""
-    world.training = lambda run, attempt: Training(seconds=300 if is_evaluation(run) else 20, found=WORSE)
-    prometheus = await two_versions(world, lambda version: version == 2, QUALITY, ERRORS | {"for": "5m"})
-    await world.until(lambda: status(world).get("diagnoses"), say="the diagnosis has begun")
+    cluster.training = lambda run, attempt: Training(seconds=300 if is_evaluation(run) else 20, found=WORSE)
+    prometheus = await two_versions(cluster, lambda version: version == 2, QUALITY, ERRORS | {"for": "5m"})
+    await cluster.until(lambda: status(cluster).get("diagnoses"), say="the diagnosis has begun")
     prometheus.away = True
     await asyncio.sleep(6 * 3600)
-    assert [run["status"]["phase"] for run in evaluations(world)] == ["Succeeded"]
-    assert serves(world, 2)
+    assert [run["status"]["phase"] for run in evaluations(cluster)] == ["Succeeded"]
+    assert serves(cluster, 2)
     prometheus.answer, prometheus.away = measures(lambda version: False), False
     await asyncio.sleep(3600)
-    assert serves(world, 2)
-    assert (rollbacks(world), quarantined(world), by_monitors(world)) == ([], {}, [])
+    assert serves(cluster, 2)
+    assert (rollbacks(cluster), quarantined(cluster), by_monitors(cluster)) == ([], {}, [])
 
 
-async def a_dry_run_only_tells(world: World) -> None:
-    world.training = lambda run, attempt: Training(found=WORSE)
-    await two_versions(world, lambda version: version == 2, QUALITY, ERRORS, dryRun=True)
-    await world.until(lambda: condition(status(world), "DryRun") == "True", say="it is told")
+async def a_dry_run_only_tells(cluster: SimulatedCluster) -> None:
+    cluster.training = lambda run, attempt: Training(found=WORSE)
+    await two_versions(cluster, lambda version: version == 2, QUALITY, ERRORS, dryRun=True)
+    await cluster.until(lambda: condition(status(cluster), "DryRun") == "True", say="it is told")
     await asyncio.sleep(3600)
-    assert serves(world, 2)
-    assert (rollbacks(world), quarantined(world), by_monitors(world)) == ([], {}, [])
+    assert serves(cluster, 2)
+    assert (rollbacks(cluster), quarantined(cluster), by_monitors(cluster)) == ([], {}, [])
 
 
-async def at_the_limit_what_serves_goes_on(world: World) -> None:
-    await two_versions(world, lambda version: version > 1, ERRORS, limits={"maxRollbacksPerDay": 1})
-    await world.until(lambda: serves(world, 1) and rollbacks(world), say="version 1 serves again")
-    set_param(world, "depth", 7)
-    await world.until(lambda: live(world) == 3, say="version 3 goes live")
+async def at_the_limit_what_serves_goes_on(cluster: SimulatedCluster) -> None:
+    await two_versions(cluster, lambda version: version > 1, ERRORS, limits={"maxRollbacksPerDay": 1})
+    await cluster.until(lambda: serves(cluster, 1) and rollbacks(cluster), say="version 1 serves again")
+    set_param(cluster, "depth", 7)
+    await cluster.until(lambda: live(cluster) == 3, say="version 3 goes live")
     await asyncio.sleep(3600)
-    assert serves(world, 3)
-    assert rollbacks(world) == [2]
-    assert condition(status(world), "RollbacksFrozen") == "True"
+    assert serves(cluster, 3)
+    assert rollbacks(cluster) == [2]
+    assert condition(status(cluster), "RollbacksFrozen") == "True"
 
 
 HEALED = (
@@ -169,7 +171,7 @@ HEALED = (
     the_world_moved_and_is_learned_anew,
     a_source_that_goes_away_in_the_middle_changes_nothing,
 )
-BLOWS: tuple[Blow, ...] = ("before", "after")
+INTERRUPTIONS: tuple[Interruption, ...] = ("before", "after")
 HELD = (a_dry_run_only_tells, at_the_limit_what_serves_goes_on)
 """These end while a monitor fires: an operator that starts anew measures it anew."""
 
@@ -185,13 +187,13 @@ def test_what_is_held_back_stays_so(story: Scenario) -> None:
 
 
 SAMPLE = 8
-"""How many blows a story gets by default; `CRASHES=all` hits every write."""
+"""How many interruptions a story gets by default; `CRASHES=all` hits every write."""
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("story", HEALED[:3], ids=lambda story: story.__name__)
 def test_killed_at_a_write_it_recovers_all_the_same(story: Scenario) -> None:
-    comes_through(story, BLOWS, sample=SAMPLE, beginning=2)
+    comes_through(story, INTERRUPTIONS, sample=SAMPLE, beginning=2)
 
 
 @pytest.mark.timeout(900)

@@ -29,8 +29,8 @@ from steadfit_trainer.failures import UserFailure
 
 from tests.unit.server.harness import Caller, tensor
 from tests.unit.trainer.flights import flights
-from tests.unit.trainer.run_pod import World, operator
-from tests.unit.trainer.training import pod
+from tests.unit.trainer.run_pod import RunPod, operator
+from tests.unit.trainer.training import training_container
 
 MODEL = "model.linear.json"
 
@@ -97,8 +97,8 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return registered
 
 
-def train(world: World, last: Any) -> None:
-    with pod(world):
+def train(pod: RunPod, last: Any) -> None:
+    with training_container(pod):
         table = steadfit.load_data("flights")
         features = steadfit.features(table, exclude=["late", "time", "id"])
         estimator = make_pipeline(SimpleImputer(), last).fit(steadfit.encode(table, features), table["late"])
@@ -106,24 +106,24 @@ def train(world: World, last: Any) -> None:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    fetched = World(tmp_path / "steadfit")
+def pod(tmp_path: Path) -> RunPod:
+    fetched = RunPod(tmp_path / "steadfit")
     fetched.put("s3://lake/flights/part-0.parquet", flights())
     fetched.fetch()
     return fetched
 
 
 def test_a_third_format_is_saved_published_loaded_and_served_once_it_is_registered(
-    register: Callable[..., None], world: World, tmp_path: Path
+    register: Callable[..., None], pod: RunPod, tmp_path: Path
 ) -> None:
     register(first=True)
-    train(world, LogisticRegression())
+    train(pod, LogisticRegression())
     with operator(tmp_path) as intake:
-        world.publish(intake)
+        pod.publish(intake)
     posted = intake.bodies()[0]
     assert MODEL in [file["path"] for file in posted["artifact"]["files"]]
     assert (posted["parity"]["rows"], posted["parity"]["agreeing"]) == (120, 1.0)
-    download(world.store("s3://models"), posted["artifact"]["uri"], posted["artifact"]["digest"], tmp_path / "served")
+    download(pod.store("s3://models"), posted["artifact"]["uri"], posted["artifact"]["digest"], tmp_path / "served")
     caller = Caller(ArtifactModel(load_model(tmp_path / "served")))
     assert caller.get("/v2/models/flights").body["platform"] == "linear"
     label, probabilities = caller.infer(
@@ -136,45 +136,45 @@ def test_a_third_format_is_saved_published_loaded_and_served_once_it_is_register
 
 
 def test_a_third_format_that_predicts_something_else_is_not_saved(
-    register: Callable[..., None], world: World, caplog: pytest.LogCaptureFixture
+    register: Callable[..., None], pod: RunPod, caplog: pytest.LogCaptureFixture
 ) -> None:
     def wrong(estimator: Any, width: int) -> bytes:
         return shifted(linear_bytes(estimator, width))
 
     register(first=True, converter=wrong)
-    train(world, LogisticRegression())
-    assert not (world.paths.output / MODEL).exists()
+    train(pod, LogisticRegression())
+    assert not (pod.paths.output / MODEL).exists()
     assert f"There is no {MODEL}, model.onnx is served instead: {MODEL} differs from model.skops in" in caplog.text
 
 
 def test_a_third_format_names_the_estimators_that_it_cannot_express(
-    register: Callable[..., None], world: World, caplog: pytest.LogCaptureFixture
+    register: Callable[..., None], pod: RunPod, caplog: pytest.LogCaptureFixture
 ) -> None:
     register(first=False)
-    train(world, GradientBoostingClassifier(n_estimators=3))
-    assert not (world.paths.output / MODEL).exists()
+    train(pod, GradientBoostingClassifier(n_estimators=3))
+    assert not (pod.paths.output / MODEL).exists()
     reason = "GradientBoostingClassifier is not a linear model."
     assert f"There is no {MODEL}, model.onnx is served instead: {reason}" in caplog.text
 
 
-def test_publish_refuses_a_third_format_that_is_not_the_same_model(register: Callable[..., None], world: World) -> None:
+def test_publish_refuses_a_third_format_that_is_not_the_same_model(register: Callable[..., None], pod: RunPod) -> None:
     register(first=False)
-    train(world, LogisticRegression())
-    path = world.paths.output / MODEL
+    train(pod, LogisticRegression())
+    path = pod.paths.output / MODEL
     path.write_bytes(shifted(path.read_bytes()))
     with pytest.raises(UserFailure, match=rf"model\.onnx and {MODEL} are not the same model: they differ in"):
-        world.publish()
+        pod.publish()
     path.write_text("garbage")
     with pytest.raises(UserFailure, match=f"{MODEL} is not JSON"):
-        world.publish()
+        pod.publish()
 
 
-def test_a_second_save_leaves_no_file_of_a_third_format(register: Callable[..., None], world: World) -> None:
+def test_a_second_save_leaves_no_file_of_a_third_format(register: Callable[..., None], pod: RunPod) -> None:
     register(first=False)
-    train(world, LogisticRegression())
-    assert (world.paths.output / MODEL).exists()
-    train(world, GradientBoostingClassifier(n_estimators=3))
-    assert not (world.paths.output / MODEL).exists()
+    train(pod, LogisticRegression())
+    assert (pod.paths.output / MODEL).exists()
+    train(pod, GradientBoostingClassifier(n_estimators=3))
+    assert not (pod.paths.output / MODEL).exists()
 
 
 def test_messages_name_the_files_of_every_registered_format(register: Callable[..., None], tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ KEY = Key(TRAINING_JOBS, "ns", "flights")
 JOB = {"apiVersion": "steadfit.dev/v1alpha1", "kind": "TrainingJob", "metadata": {"name": "flights", "namespace": "ns"}}
 
 
-class Bench:
+class Fixture:
     def __init__(self, *sources: ListScope) -> None:
         self.api = MemoryAPI()
         self.cache = Cache()
@@ -38,116 +38,116 @@ class Bench:
         run(main())
 
 
-async def first_repair(bench: Bench) -> None:
-    while not bench.resync.statistics().repaired_changes:  # noqa: ASYNC110 - virtual time
+async def first_repair(fixture: Fixture) -> None:
+    while not fixture.resync.statistics().repaired_changes:  # noqa: ASYNC110 - virtual time
         await asyncio.sleep(1)
 
 
 def test_priming_fills_the_cache() -> None:
-    bench = Bench()
-    bench.api.add(JOB)
+    fixture = Fixture()
+    fixture.api.add(JOB)
 
     async def story() -> None:
-        assert bench.cache.get(KEY) is not None
-        statistics = bench.resync.statistics()
+        assert fixture.cache.get(KEY) is not None
+        statistics = fixture.resync.statistics()
         assert (statistics.completed, statistics.repaired_changes) == (1, 0)
 
-    bench.play(story)
+    fixture.play(story)
 
 
 def test_rounds_are_spread_around_the_interval() -> None:
-    bench = Bench()
+    fixture = Fixture()
 
     async def story() -> None:
         await asyncio.sleep(6000)
 
-    bench.play(story)
-    gaps = [later - earlier for earlier, later in pairwise(bench.rounds)]
+    fixture.play(story)
+    gaps = [later - earlier for earlier, later in pairwise(fixture.rounds)]
     assert len(gaps) >= 8
     assert all(480 <= gap <= 720 for gap in gaps)
     assert len(set(gaps)) == len(gaps)
 
 
 def test_a_missed_deletion_is_repaired() -> None:
-    bench = Bench()
-    bench.api.add(JOB)
+    fixture = Fixture()
+    fixture.api.add(JOB)
 
     async def story() -> None:
-        bench.api.remove(KEY, silently=True)
+        fixture.api.remove(KEY, silently=True)
         await asyncio.sleep(800)
-        assert bench.cache.get(KEY) is None
-        assert bench.resync.statistics().repaired_deletions == 1
-        assert bench.resync.statistics().stale_watches == []
+        assert fixture.cache.get(KEY) is None
+        assert fixture.resync.statistics().repaired_deletions == 1
+        assert fixture.resync.statistics().stale_watches == []
 
-    bench.play(story)
+    fixture.play(story)
 
 
 def test_a_round_that_is_asked_for_comes_once_the_watches_had_time_to_come_up() -> None:
-    bench = Bench()
-    bench.api.add(JOB)
+    fixture = Fixture()
+    fixture.api.add(JOB)
 
     async def story() -> None:
-        bench.api.remove(KEY, silently=True)
-        bench.resync.request()
+        fixture.api.remove(KEY, silently=True)
+        fixture.resync.request()
         await asyncio.sleep(REQUEST_DELAY_SECONDS + 1)
-        assert bench.cache.get(KEY) is None
+        assert fixture.cache.get(KEY) is None
         await asyncio.sleep(400)
 
-    bench.play(story)
-    assert len(bench.rounds) == 2
+    fixture.play(story)
+    assert len(fixture.rounds) == 2
 
 
 def test_a_list_that_fails_leaves_the_cache_and_the_round_incomplete() -> None:
-    bench = Bench(ListScope(TRAINING_JOBS), ListScope(JOBS))
-    bench.api.add(JOB)
+    fixture = Fixture(ListScope(TRAINING_JOBS), ListScope(JOBS))
+    fixture.api.add(JOB)
 
     async def story() -> None:
-        bench.api.fail = lambda verb, key: Unavailable(500, "x", "y") if key.resource == JOBS else None
-        bench.api.remove(KEY, silently=True)
+        fixture.api.fail = lambda verb, key: Unavailable(500, "x", "y") if key.resource == JOBS else None
+        fixture.api.remove(KEY, silently=True)
         await asyncio.sleep(800)
-        assert bench.cache.get(KEY) is None
-        statistics = bench.resync.statistics()
+        assert fixture.cache.get(KEY) is None
+        statistics = fixture.resync.statistics()
         assert (statistics.completed, statistics.failed) == (1, 1)
         assert statistics.age_seconds >= 800
 
-    bench.play(story)
+    fixture.play(story)
 
 
 def test_a_watch_that_never_tells_what_the_list_has_shown_is_stale() -> None:
-    bench = Bench()
+    fixture = Fixture()
 
     async def story() -> None:
-        bench.api.add(JOB)
-        await first_repair(bench)
+        fixture.api.add(JOB)
+        await first_repair(fixture)
         await asyncio.sleep(WATCH_GRACE_SECONDS - 2)
-        assert bench.resync.statistics().stale_watches == []
+        assert fixture.resync.statistics().stale_watches == []
         await asyncio.sleep(4)
-        assert bench.resync.statistics().stale_watches == ["TrainingJob"]
-        bench.resync.note_event(bench.api.objects[KEY])
-        assert bench.resync.statistics().stale_watches == []
+        assert fixture.resync.statistics().stale_watches == ["TrainingJob"]
+        fixture.resync.note_event(fixture.api.objects[KEY])
+        assert fixture.resync.statistics().stale_watches == []
 
-    bench.play(story)
+    fixture.play(story)
 
 
 def test_a_watch_that_is_a_little_late_is_not_stale() -> None:
-    bench = Bench()
+    fixture = Fixture()
 
     async def story() -> None:
-        obj = bench.api.add(JOB)
-        await first_repair(bench)
+        obj = fixture.api.add(JOB)
+        await first_repair(fixture)
         await asyncio.sleep(5)
-        bench.resync.note_event(obj)
+        fixture.resync.note_event(obj)
         await asyncio.sleep(100)
-        assert bench.resync.statistics().stale_watches == []
+        assert fixture.resync.statistics().stale_watches == []
 
-    bench.play(story)
+    fixture.play(story)
 
 
 ROUTE_KEY = Key(HTTP_ROUTES, "ns", "flights")
 ROUTE = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": JOB["metadata"]}
 
 
-class Lacking(Bench):
+class Lacking(Fixture):
     """A cluster that knows no HTTPRoutes until it gets them, and somebody who wants them or not."""
 
     def __init__(self, *, wanted: bool) -> None:
@@ -183,72 +183,72 @@ class Lacking(Bench):
 
 
 def test_a_resource_that_the_cluster_lacks_has_no_objects_and_is_no_failure() -> None:
-    bench = Lacking(wanted=False)
+    fixture = Lacking(wanted=False)
 
     async def story() -> None:
-        assert bench.cache.lacks(HTTP_ROUTES)
-        assert not bench.cache.lacks(TRAINING_JOBS)
-        statistics = bench.resync.statistics()
+        assert fixture.cache.lacks(HTTP_ROUTES)
+        assert not fixture.cache.lacks(TRAINING_JOBS)
+        statistics = fixture.resync.statistics()
         assert (statistics.completed, statistics.failed) == (1, 0)
 
-    bench.play(story)
+    fixture.play(story)
 
 
 def test_a_resource_that_everybody_has_is_a_failure_when_it_is_lacking() -> None:
-    bench = Bench(ListScope(HTTP_ROUTES), ListScope(JOBS))
+    fixture = Fixture(ListScope(HTTP_ROUTES), ListScope(JOBS))
 
     async def story() -> None:
-        bench.api.fail = lambda verb, key: NotFound(404, "NotFound", "404 page not found")
+        fixture.api.fail = lambda verb, key: NotFound(404, "NotFound", "404 page not found")
         await asyncio.sleep(800)
-        assert bench.resync.statistics().failed > 0
+        assert fixture.resync.statistics().failed > 0
 
-    bench.play(story)
+    fixture.play(story)
 
 
 def test_a_resource_that_somebody_wants_is_found_soon_after_the_cluster_got_it() -> None:
-    bench = Lacking(wanted=True)
+    fixture = Lacking(wanted=True)
 
     async def story() -> None:
         await asyncio.sleep(100)
-        assert bench.found == []
-        rounds = len(bench.rounds)
-        bench.there = True
-        bench.api.add(ROUTE)
+        assert fixture.found == []
+        rounds = len(fixture.rounds)
+        fixture.there = True
+        fixture.api.add(ROUTE)
         await asyncio.sleep(DISCOVERY_SECONDS + 1)
-        assert len(bench.found) == 1
-        assert len(bench.rounds) == rounds + 1
-        assert bench.cache.get(ROUTE_KEY) is not None
-        assert not bench.cache.lacks(HTTP_ROUTES)
-        looks = bench.looks
+        assert len(fixture.found) == 1
+        assert len(fixture.rounds) == rounds + 1
+        assert fixture.cache.get(ROUTE_KEY) is not None
+        assert not fixture.cache.lacks(HTTP_ROUTES)
+        looks = fixture.looks
         await asyncio.sleep(300)
-        assert bench.looks == looks
+        assert fixture.looks == looks
 
-    bench.play(story)
+    fixture.play(story)
 
 
 def test_a_resource_that_nobody_wants_is_looked_for_with_the_rounds_alone() -> None:
-    bench = Lacking(wanted=False)
+    fixture = Lacking(wanted=False)
 
     async def story() -> None:
-        bench.there = True
+        fixture.there = True
         await asyncio.sleep(300)
-        assert (bench.looks, bench.found) == (1, [])
+        assert (fixture.looks, fixture.found) == (1, [])
         await asyncio.sleep(500)
-        assert len(bench.found) == 1
+        assert len(fixture.found) == 1
 
-    bench.play(story)
+    fixture.play(story)
 
 
 def test_when_a_resource_goes_its_objects_are_gone_too() -> None:
-    bench = Lacking(wanted=True)
-    bench.there = True
-    bench.api.add(ROUTE)
+    fixture = Lacking(wanted=True)
+    fixture.there = True
+    fixture.api.add(ROUTE)
 
     async def story() -> None:
-        assert bench.cache.get(ROUTE_KEY) is not None
-        bench.there = False
+        assert fixture.cache.get(ROUTE_KEY) is not None
+        fixture.there = False
         await asyncio.sleep(800)
-        assert bench.cache.get(ROUTE_KEY) is None
-        assert bench.cache.lacks(HTTP_ROUTES)
+        assert fixture.cache.get(ROUTE_KEY) is None
+        assert fixture.cache.lacks(HTTP_ROUTES)
 
-    bench.play(story)
+    fixture.play(story)

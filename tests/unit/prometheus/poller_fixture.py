@@ -13,10 +13,10 @@ from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.poller import Poller
 from steadfit.prometheus.signals import Signals
 
-from .recordings import At, Recordings, World, source
+from .recordings import At, RecordedPrometheus, Recordings, source
 
 
-class PollerBench:
+class PollerFixture:
     """What tests of monitors and of comparisons share; each adds how it looks at what was told."""
 
     def __init__(
@@ -29,14 +29,14 @@ class PollerBench:
         self.clock = At()
         self.recordings = Recordings(self.clock)
         self.sources = [source(**spec)] if sources is None else sources
-        self.world = World(self.sources, list(lives), list(trials))
+        self.recorded = RecordedPrometheus(self.sources, list(lives), list(trials))
         self.signals = Signals()
         self.rung: list[str] = []
         self.signals.listen(lambda key: self.rung.append(str(key)))
-        self.poller = Poller(self.world, self.signals, lambda _: self.recordings, self.clock, Random(1))
+        self.poller = Poller(self.recorded, self.signals, lambda _: self.recordings, self.clock, Random(1))
 
     async def round(self) -> None:
-        await self.poller.poll(self.world.all_sources[0], self.recordings)
+        await self.poller.poll(self.recorded.all_sources[0], self.recordings)
 
 
 def play(story: Callable[[], Awaitable[None]]) -> None:

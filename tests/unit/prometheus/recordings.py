@@ -150,7 +150,7 @@ class Recordings:
 
 
 @dataclass
-class World:
+class RecordedPrometheus:
     """The objects that a poller sees."""
 
     all_sources: Sequence[MetricSource]

@@ -13,7 +13,7 @@ from steadfit.core.types import Compared
 from steadfit.prometheus.answer import NoAnswer
 from steadfit.prometheus.canary_trial import Trial, trial_of
 
-from .poller_fixture import PollerBench, play
+from .poller_fixture import PollerFixture, play
 from .recordings import NOW, Rises
 
 DOWN = NoAnswer("Unreachable", "no connection to prometheus:9090")
@@ -60,7 +60,7 @@ def rises(mine: float = 0.0, theirs: float = 0.0) -> Rises:
     ]
 
 
-class Bench(PollerBench):
+class Fixture(PollerFixture):
     """Looks at comparisons, ten minutes after the candidate's traffic began."""
 
     def __init__(self, *trials: Trial, sources: list[MetricSource] | None = None, **spec: Any) -> None:
@@ -83,21 +83,21 @@ class Bench(PollerBench):
 
 def test_one_range_query_a_metric_brings_both_arms() -> None:
     one = deployment()
-    bench = Bench(trial(one))
-    bench.recordings.lines = rises(0.5, 0.1)
+    fixture = Fixture(trial(one))
+    fixture.recordings.lines = rises(0.5, 0.1)
 
     async def story() -> None:
-        await bench.round()
-        found = bench.of(one)
+        await fixture.round()
+        found = fixture.of(one)
         assert found is not None
         assert found.candidate is not None
         assert found.champion is not None
         assert found.candidate.count == 6000
         assert found.candidate.mean == pytest.approx(0.05)
         assert found.champion.mean == pytest.approx(0.01)
-        end = round(bench.clock.time.timestamp())
-        assert bench.recordings.ranges == [(end - 580, end, 20)]
-        assert len(bench.recordings.asked) == 2, "with the probe of a source that no monitor uses"
+        end = round(fixture.clock.time.timestamp())
+        assert fixture.recordings.ranges == [(end - 580, end, 20)]
+        assert len(fixture.recordings.asked) == 2, "with the probe of a source that no monitor uses"
 
     play(story)
 
@@ -111,15 +111,15 @@ def test_a_candidate_that_is_not_judged_is_not_asked_for(phase: str) -> None:
 
 def test_a_deployment_is_looked_at_again_only_when_a_verdict_would_change() -> None:
     one = deployment()
-    bench = Bench(trial(one))
+    fixture = Fixture(trial(one))
 
     async def story() -> None:
         seen = []
         for mine, theirs in ((0, 0), (0.001, 0), (2, 2), (2.05, 2), (4, 2), (4.5, 2), (0, 0)):
-            bench.recordings.lines = rises(mine, theirs)
-            bench.rung.clear()
-            await bench.round()
-            seen.append("ModelDeployment shop/flights" in bench.rung)
+            fixture.recordings.lines = rises(mine, theirs)
+            fixture.rung.clear()
+            await fixture.round()
+            seen.append("ModelDeployment shop/flights" in fixture.rung)
         assert seen == [True, False, True, False, True, False, True]
 
     play(story)
@@ -127,11 +127,11 @@ def test_a_deployment_is_looked_at_again_only_when_a_verdict_would_change() -> N
 
 def test_what_was_measured_of_another_candidate_champion_time_or_question_does_not_count() -> None:
     one = deployment()
-    bench = Bench(trial(one))
+    fixture = Fixture(trial(one))
 
     async def story() -> None:
-        await bench.round()
-        assert bench.of(one) is not None
+        await fixture.round()
+        assert fixture.of(one) is not None
         later = (NOW + timedelta(seconds=1)).isoformat()
         for other in (
             {"revision": "ccc"},
@@ -139,70 +139,70 @@ def test_what_was_measured_of_another_candidate_champion_time_or_question_does_n
             {"analysedSince": later},
             {"phase": "Promoting"},
         ):
-            assert bench.of(deployment(**other)) is None
-        assert bench.of(deployment({**ERRORS, "errorRate": {"margin": 0.5}})) is not None
-        assert bench.of(deployment({"name": "errors", "latency": {}})) is None
+            assert fixture.of(deployment(**other)) is None
+        assert fixture.of(deployment({**ERRORS, "errorRate": {"margin": 0.5}})) is not None
+        assert fixture.of(deployment({"name": "errors", "latency": {}})) is None
 
     play(story)
 
 
 def test_a_lost_answer_changes_nothing_until_the_last_one_is_stale() -> None:
     one = deployment()
-    bench = Bench(trial(one), interval="15s")
+    fixture = Fixture(trial(one), interval="15s")
 
     async def story() -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
         loop.time = lambda: now  # type: ignore[method-assign]
-        await bench.round()
-        bench.recordings.failures[""] = DOWN
+        await fixture.round()
+        fixture.recordings.failures[""] = DOWN
         now += 90
-        await bench.round()
-        found = bench.of(one)
+        await fixture.round()
+        found = fixture.of(one)
         assert found is not None
         assert found.candidate is not None
         now += 1
-        await bench.round()
-        assert bench.code(one) == "Unreachable"
-        assert bench.signals.health(bench.world.all_sources[0]).problem
+        await fixture.round()
+        assert fixture.code(one) == "Unreachable"
+        assert fixture.signals.health(fixture.recorded.all_sources[0]).problem
 
     play(story)
 
 
 def test_an_answer_that_is_not_to_the_question_is_no_data_and_the_sources_fault() -> None:
     one = deployment()
-    bench = Bench(trial(one))
-    bench.recordings.lag = 7
+    fixture = Fixture(trial(one))
+    fixture.recordings.lag = 7
 
     async def story() -> None:
-        await bench.round()
-        assert bench.code(one) == "Stale"
-        assert bench.signals.health(bench.world.all_sources[0]).code == "Stale"
+        await fixture.round()
+        assert fixture.code(one) == "Stale"
+        assert fixture.signals.health(fixture.recorded.all_sources[0]).code == "Stale"
 
     play(story)
 
 
 def test_a_candidate_that_has_only_begun_to_take_traffic_is_not_asked_for() -> None:
     one = deployment()
-    bench = Bench(trial(one))
-    bench.clock.time = NOW + timedelta(seconds=14)
+    fixture = Fixture(trial(one))
+    fixture.clock.time = NOW + timedelta(seconds=14)
 
     async def story() -> None:
-        await bench.round()
-        assert bench.recordings.ranges == []
-        assert bench.code(one) == "TooFewSamples"
+        await fixture.round()
+        assert fixture.recordings.ranges == []
+        assert fixture.code(one) == "TooFewSamples"
 
     play(story)
 
 
 def test_an_expression_is_asked_with_the_candidates_revision() -> None:
     one = deployment(fuel())
-    bench = Bench(trial(one))
-    bench.recordings.expressions['fuel{revision="bbb"}'] = 3.0
+    fixture = Fixture(trial(one))
+    fixture.recordings.expressions['fuel{revision="bbb"}'] = 3.0
 
     async def story() -> None:
-        await bench.round()
-        assert bench.of(one, "fuel") == Compared('fuel{revision="bbb"}', value=3.0)
+        await fixture.round()
+        assert fixture.of(one, "fuel") == Compared('fuel{revision="bbb"}', value=3.0)
 
     play(story)
 
@@ -217,74 +217,74 @@ def test_an_expression_is_asked_with_the_candidates_revision() -> None:
 )
 def test_an_expression_without_one_number_is_no_data_and_its_authors(answer: float | NoAnswer, code: str) -> None:
     one = deployment(fuel("fuel"))
-    bench = Bench(trial(one))
-    bench.recordings.expressions["fuel"] = answer
+    fixture = Fixture(trial(one))
+    fixture.recordings.expressions["fuel"] = answer
 
     async def story() -> None:
-        await bench.round()
-        assert bench.code(one, "fuel") == code
-        assert bench.signals.health(bench.world.all_sources[0]).problem == ""
+        await fixture.round()
+        assert fixture.code(one, "fuel") == code
+        assert fixture.signals.health(fixture.recorded.all_sources[0]).problem == ""
 
     play(story)
 
 
 def test_a_proxied_source_is_asked_for_the_namespace() -> None:
     one = deployment(ERRORS, fuel("fuel"))
-    bench = Bench(trial(one), tenancy={"mode": "Proxied"})
+    fixture = Fixture(trial(one), tenancy={"mode": "Proxied"})
 
     async def story() -> None:
-        await bench.round()
-        assert {namespace for text, namespace in bench.recordings.asked if text != "vector(1)"} == {"shop"}
+        await fixture.round()
+        assert {namespace for text, namespace in fixture.recordings.asked if text != "vector(1)"} == {"shop"}
 
     play(story)
 
 
 def test_a_namespace_that_a_source_does_not_allow_gets_no_data() -> None:
     one = deployment(ERRORS, fuel("secret"))
-    bench = Bench(trial(one, team="web"), allowedNamespaces={"matchLabels": {"team": "ml"}})
+    fixture = Fixture(trial(one, team="web"), allowedNamespaces={"matchLabels": {"team": "ml"}})
 
     async def story() -> None:
-        await bench.round()
-        assert bench.code(one) == bench.code(one, "fuel") == "SourceNotAllowed"
-        assert [text for text, _ in bench.recordings.asked] == ["vector(1)"]
+        await fixture.round()
+        assert fixture.code(one) == fixture.code(one, "fuel") == "SourceNotAllowed"
+        assert [text for text, _ in fixture.recordings.asked] == ["vector(1)"]
 
     play(story)
 
 
 def test_a_metric_whose_source_does_not_exist_says_so() -> None:
     one = deployment(ERRORS, fuel("fuel", source="missing"))
-    bench = Bench(trial(one))
+    fixture = Fixture(trial(one))
 
     async def story() -> None:
-        bench.poller.sweep()
-        found = bench.of(one, "fuel")
+        fixture.poller.sweep()
+        found = fixture.of(one, "fuel")
         assert found == Compared(reason="there is no MetricSource missing", code="SourceNotFound")
-        assert bench.of(one) is None
+        assert fixture.of(one) is None
 
     play(story)
 
 
 def test_what_is_over_is_forgotten() -> None:
     one = deployment()
-    bench = Bench(trial(one))
+    fixture = Fixture(trial(one))
 
     async def story() -> None:
-        await bench.round()
-        bench.world.all_trials = []
-        bench.poller.sweep()
-        assert bench.of(one) is None
+        await fixture.round()
+        fixture.recorded.all_trials = []
+        fixture.poller.sweep()
+        assert fixture.of(one) is None
 
     play(story)
 
 
 def test_no_more_comparisons_are_under_way_than_allowed() -> None:
     trials = [trial(deployment(ERRORS, LATE))] * 10
-    bench = Bench(*trials, maxConcurrent=2)
-    bench.recordings.seconds = 0.001
+    fixture = Fixture(*trials, maxConcurrent=2)
+    fixture.recordings.seconds = 0.001
 
     async def story() -> None:
-        await bench.round()
-        assert len(bench.recordings.ranges) == 20
-        assert bench.recordings.most == 2
+        await fixture.round()
+        assert len(fixture.recordings.ranges) == 20
+        assert fixture.recordings.most == 2
 
     play(story)

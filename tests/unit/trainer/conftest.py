@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.trainer.run_pod import World
+from tests.unit.trainer.run_pod import RunPod
 from tests.unit.trainer.training import trained
 
 
@@ -12,6 +12,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def world(tmp_path: Path, template: Path) -> World:
+def pod(tmp_path: Path, template: Path) -> RunPod:
     """A run after fetch and train."""
     return trained(tmp_path, template)

@@ -33,7 +33,7 @@ def source(name: str = "flights", **more: Any) -> dict[str, Any]:
 
 
 @dataclass
-class World:
+class RunPod:
     """Everything a run of the trainer touches.
 
     Attributes:

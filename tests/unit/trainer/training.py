@@ -14,23 +14,23 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
 from tests.unit.trainer.flights import flights
-from tests.unit.trainer.run_pod import World
+from tests.unit.trainer.run_pod import RunPod
 
 
 @contextmanager
-def pod(world: World) -> Iterator[None]:
+def training_container(pod: RunPod) -> Iterator[None]:
     """Give the SDK the environment of the `train` container."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STEADFIT_ROOT", str(world.root))
-        patch.setenv("STEADFIT_SEED", str(world.document["seed"]))
+        patch.setenv("STEADFIT_ROOT", str(pod.root))
+        patch.setenv("STEADFIT_SEED", str(pod.document["seed"]))
         patch.setenv("STEADFIT_SOURCE_COMMIT", "c0ffee")
         patch.setenv("STEADFIT_SOURCE_DIRTY", "false")
         yield
 
 
-def train(world: World) -> None:
+def train(pod: RunPod) -> None:
     """Train as the documentation shows."""
-    with pod(world):
+    with training_container(pod):
         table = steadfit.load_data("flights")
         features = steadfit.features(table, exclude=["late", "time", "id"])
         model = make_pipeline(
@@ -41,19 +41,19 @@ def train(world: World) -> None:
         steadfit.save(model, features, table)
 
 
-def trained(folder: Path, template: Path) -> World:
+def trained(folder: Path, template: Path) -> RunPod:
     """Return a world after fetch and train, copied from one that was made once."""
-    world = World(folder / "steadfit")
+    pod = RunPod(folder / "steadfit")
     if not template.exists():
-        first = World(template)
+        first = RunPod(template)
         first.put("s3://lake/flights/part-0.parquet", flights())
         first.fetch()
         train(first)
-    shutil.copytree(template, world.root, dirs_exist_ok=True)
-    return world
+    shutil.copytree(template, pod.root, dirs_exist_ok=True)
+    return pod
 
 
-def write(world: World, name: str, document: Any) -> None:
+def write(pod: RunPod, name: str, document: Any) -> None:
     """Write one file of the output as JSON, or as it is."""
     content = document if isinstance(document, bytes) else json.dumps(document).encode()
-    (world.paths.output / name).write_bytes(content)
+    (pod.paths.output / name).write_bytes(content)

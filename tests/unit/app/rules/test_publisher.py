@@ -22,7 +22,7 @@ PROMETHEUS_RULE = Key(PROMETHEUS_RULES, "steadfit-system", NAME)
 ERRORS = {"name": "errors", "errorRate": {"max": 0.1}}
 
 
-class Bench:
+class Fixture:
     def __init__(self, *deployments: ModelDeployment, form: Any = "ConfigMap", limit: int = 900_000) -> None:
         self.api = MemoryAPI()
         self.deployments = list(deployments)
@@ -61,103 +61,103 @@ def edited(before: ModelDeployment, *monitors: Any) -> ModelDeployment:
 
 
 def test_the_rules_of_all_model_deployments_are_published_in_one_config_map() -> None:
-    bench = Bench(deployment(ERRORS, name="a"), deployment(ERRORS, name="b"))
-    bench.work()
-    assert names(bench.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/a", "steadfit:ns/b"]
-    assert {group["interval"] for group in bench.published()["groups"]} == {"5s"}
+    fixture = Fixture(deployment(ERRORS, name="a"), deployment(ERRORS, name="b"))
+    fixture.work()
+    assert names(fixture.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/a", "steadfit:ns/b"]
+    assert {group["interval"] for group in fixture.published()["groups"]} == {"5s"}
 
 
 def test_without_monitors_an_empty_file_is_published_so_that_it_can_be_mounted() -> None:
-    bench = Bench()
-    bench.work()
-    assert bench.published() == {"groups": []}
+    fixture = Fixture()
+    fixture.work()
+    assert fixture.published() == {"groups": []}
 
 
 def test_a_prometheus_rule_holds_the_same_groups() -> None:
-    bench = Bench(deployment(ERRORS), form="PrometheusRule")
-    bench.work()
-    assert names(bench.api.objects[PROMETHEUS_RULE]["spec"]) == [
+    fixture = Fixture(deployment(ERRORS), form="PrometheusRule")
+    fixture.work()
+    assert names(fixture.api.objects[PROMETHEUS_RULE]["spec"]) == [
         "steadfit:traffic",
         "steadfit:10m",
         "steadfit:ns/flights",
     ]
-    assert CONFIG_MAP not in bench.api.objects
+    assert CONFIG_MAP not in fixture.api.objects
 
 
 def test_off_publishes_nothing() -> None:
-    bench = Bench(deployment(ERRORS), form="Off")
-    bench.work(seconds=1000)
-    assert not bench.api.objects
+    fixture = Fixture(deployment(ERRORS), form="Off")
+    fixture.work(seconds=1000)
+    assert not fixture.api.objects
 
 
 def test_a_new_monitor_is_published_within_seconds_and_nothing_else_is_ever_written() -> None:
-    bench = Bench(deployment(ERRORS))
+    fixture = Fixture(deployment(ERRORS))
 
     async def story() -> None:
-        task = asyncio.create_task(bench.publisher.run())
+        task = asyncio.create_task(fixture.publisher.run())
         await asyncio.sleep(1000)
-        assert len(bench.api.writes) == 1
-        bench.deployments = [edited(bench.deployments[0], ERRORS, {**ERRORS, "name": "more"})]
+        assert len(fixture.api.writes) == 1
+        fixture.deployments = [edited(fixture.deployments[0], ERRORS, {**ERRORS, "name": "more"})]
         await asyncio.sleep(2 * POLL_SECONDS)
-        assert len(bench.published()["groups"][2]["rules"]) == 2
+        assert len(fixture.published()["groups"][2]["rules"]) == 2
         await asyncio.sleep(1000)
-        assert len(bench.api.writes) == 2
+        assert len(fixture.api.writes) == 2
         task.cancel()
 
     run(story())
 
 
 def test_a_model_deployment_that_goes_takes_its_alerts_with_it() -> None:
-    bench = Bench(deployment(ERRORS, name="a"), deployment(ERRORS, name="b"))
-    going = bench.deployments[0].metadata.model_copy(update={"deletion_timestamp": "2026-01-01T00:00:00Z"})
-    bench.deployments[0] = bench.deployments[0].model_copy(update={"metadata": going})
-    bench.work()
-    assert names(bench.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/b"]
+    fixture = Fixture(deployment(ERRORS, name="a"), deployment(ERRORS, name="b"))
+    going = fixture.deployments[0].metadata.model_copy(update={"deletion_timestamp": "2026-01-01T00:00:00Z"})
+    fixture.deployments[0] = fixture.deployments[0].model_copy(update={"metadata": going})
+    fixture.work()
+    assert names(fixture.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/b"]
 
 
 @pytest.mark.parametrize("harm", ["edited", "deleted"])
 def test_what_somebody_else_does_to_the_rules_does_not_last(harm: str) -> None:
-    bench = Bench(deployment(ERRORS))
+    fixture = Fixture(deployment(ERRORS))
 
     async def story() -> None:
-        task = asyncio.create_task(bench.publisher.run())
+        task = asyncio.create_task(fixture.publisher.run())
         await asyncio.sleep(1)
         if harm == "edited":
-            bench.api.edit(CONFIG_MAP, data={KEY: "groups: []"})
+            fixture.api.edit(CONFIG_MAP, data={KEY: "groups: []"})
         else:
-            bench.api.remove(CONFIG_MAP)
+            fixture.api.remove(CONFIG_MAP)
         await asyncio.sleep(REPAIR_SECONDS + 2 * POLL_SECONDS)
-        assert names(bench.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/flights"]
+        assert names(fixture.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/flights"]
         task.cancel()
 
     run(story())
 
 
 def test_a_new_leader_that_finds_the_rules_as_they_should_be_writes_nothing() -> None:
-    bench = Bench(deployment(ERRORS))
-    bench.work()
-    successor = Bench(deployment(ERRORS))
-    successor.api.objects = bench.api.objects
+    fixture = Fixture(deployment(ERRORS))
+    fixture.work()
+    successor = Fixture(deployment(ERRORS))
+    successor.api.objects = fixture.api.objects
     successor.work(seconds=1000)
     assert not successor.api.writes
 
 
 def test_an_api_server_that_does_not_answer_is_asked_again_and_counted() -> None:
-    bench = Bench(deployment(ERRORS))
+    fixture = Fixture(deployment(ERRORS))
     fails = [Unavailable(503, "ServiceUnavailable", "etcd")] * 3
-    bench.api.fail = lambda verb, key: fails.pop() if fails else None
-    bench.work(seconds=60)
-    assert names(bench.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/flights"]
-    assert bench.publisher.statistics().failures == 3
-    assert bench.publisher.statistics().writes == 1
+    fixture.api.fail = lambda verb, key: fails.pop() if fails else None
+    fixture.work(seconds=60)
+    assert names(fixture.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/flights"]
+    assert fixture.publisher.statistics().failures == 3
+    assert fixture.publisher.statistics().writes == 1
 
 
 def test_a_bug_over_one_monitor_ends_nobody() -> None:
-    bench = Bench()
-    bench.publisher._deployments = lambda: 1 / 0  # type: ignore[assignment, return-value]
+    fixture = Fixture()
+    fixture.publisher._deployments = lambda: 1 / 0  # type: ignore[assignment, return-value]
 
     async def story() -> None:
-        task = asyncio.create_task(bench.publisher.run())
+        task = asyncio.create_task(fixture.publisher.run())
         await asyncio.sleep(10)
         assert not task.done()
         task.cancel()
@@ -167,13 +167,13 @@ def test_a_bug_over_one_monitor_ends_nobody() -> None:
 
 def test_alerts_that_have_no_room_are_named_in_the_log_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     models = [deployment(ERRORS, name=name) for name in ("a", "b", "c")]
-    whole = Bench(*models)
+    whole = Fixture(*models)
     whole.work()
     size = len(whole.api.objects[CONFIG_MAP]["data"][KEY])
-    bench = Bench(*models, limit=size - 1)
-    bench.work(seconds=100)
-    assert names(bench.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/a", "steadfit:ns/b"]
-    assert bench.publisher.statistics().refused == 1
+    fixture = Fixture(*models, limit=size - 1)
+    fixture.work(seconds=100)
+    assert names(fixture.published()) == ["steadfit:traffic", "steadfit:10m", "steadfit:ns/a", "steadfit:ns/b"]
+    assert fixture.publisher.statistics().refused == 1
     assert sum("ns/c" in record.message for record in caplog.records) == 1
 
 

@@ -13,7 +13,7 @@ from steadfit.core.monitors.evaluation import decision_key, evaluate, query_key
 from steadfit.core.monitors.thresholds import thresholds
 from steadfit.core.types import Signal
 
-from tests.unit.core.serving.serving_cluster import START, World, serving
+from tests.unit.core.serving.serving_cluster import START, ServingCluster, serving
 
 DRIFT: dict[str, Any] = {"name": "drift", "drift": {"max": 0.2}, "action": "Retrain"}
 AUC: dict[str, Any] = {"name": "auc", "quality": {"metric": "roc_auc", "min": 0.7}, "action": "Retrain"}
@@ -174,104 +174,104 @@ def test_limits_are_not_part_of_the_query_key_and_everything_else_is() -> None:
 # In a deployment
 
 
-def phase(world: World, name: str = "drift") -> str:
-    return next(state.phase for state in world.status.monitors if state.name == name)
+def phase(cluster: ServingCluster, name: str = "drift") -> str:
+    return next(state.phase for state in cluster.status.monitors if state.name == name)
 
 
-def watching(*monitors: dict[str, Any]) -> World:
+def watching(*monitors: dict[str, Any]) -> ServingCluster:
     return serving(1, monitors=list(monitors))
 
 
-def at(world: World, now: datetime) -> None:
-    world.now = now
-    world.settle()
+def at(cluster: ServingCluster, now: datetime) -> None:
+    cluster.now = now
+    cluster.settle()
 
 
 def test_a_monitor_that_fires_is_in_the_status_and_told_once() -> None:
-    world = watching(DRIFT)
-    world.signals = {"drift": Signal(0.3, 1000)}
-    world.settle()
-    assert phase(world) == "Firing"
-    world.signals = {"drift": Signal(0.4, 2000)}
-    world.settle()
-    world.signals = {"drift": Signal(0.1, 2000)}
-    world.settle()
-    told = [event.reason for event in world.events if event.reason.startswith("Monitor")]
+    cluster = watching(DRIFT)
+    cluster.signals = {"drift": Signal(0.3, 1000)}
+    cluster.settle()
+    assert phase(cluster) == "Firing"
+    cluster.signals = {"drift": Signal(0.4, 2000)}
+    cluster.settle()
+    cluster.signals = {"drift": Signal(0.1, 2000)}
+    cluster.settle()
+    told = [event.reason for event in cluster.events if event.reason.startswith("Monitor")]
     assert told == ["MonitorFiring", "MonitorResolved"]
 
 
 def test_for_ends_by_itself() -> None:
-    world = watching({**DRIFT, "for": "5m"})
-    world.signals = {"drift": Signal(0.3, 1000)}
-    world.settle()
-    due = world.plan().requeue_at
-    assert phase(world) == "Pending"
+    cluster = watching({**DRIFT, "for": "5m"})
+    cluster.signals = {"drift": Signal(0.3, 1000)}
+    cluster.settle()
+    due = cluster.plan().requeue_at
+    assert phase(cluster) == "Pending"
     assert due is not None
-    at(world, due)
-    assert phase(world) == "Firing"
+    at(cluster, due)
+    assert phase(cluster) == "Firing"
 
 
 def test_monitors_of_action_alert_are_left_to_prometheus() -> None:
-    world = watching({**DRIFT, "action": "Alert"})
-    world.signals = {"drift": Signal(0.3, 1000)}
-    world.settle()
-    assert world.status.monitors == []
-    assert world.condition("MetricsAvailable") is None
+    cluster = watching({**DRIFT, "action": "Alert"})
+    cluster.signals = {"drift": Signal(0.3, 1000)}
+    cluster.settle()
+    assert cluster.status.monitors == []
+    assert cluster.condition("MetricsAvailable") is None
 
 
 def test_a_new_live_version_begins_without_a_verdict() -> None:
-    world = watching(DRIFT)
-    world.signals = {"drift": Signal(0.3, 1000)}
-    world.settle()
-    world.add(2)
-    world.edit(pin={"version": 2})
+    cluster = watching(DRIFT)
+    cluster.signals = {"drift": Signal(0.3, 1000)}
+    cluster.settle()
+    cluster.add(2)
+    cluster.edit(pin={"version": 2})
     seen = []
     for _ in range(10):
-        world.step()
-        world.kubelet()
-        seen.append((world.status.live.number if world.status.live else 0, phase(world)))
+        cluster.step()
+        cluster.kubelet()
+        seen.append((cluster.status.live.number if cluster.status.live else 0, phase(cluster)))
     # The value of version 1 is told once more, but in the pass that makes version 2 live it does not count.
     assert [state for number, state in seen if number == 1][-1] == "Firing"
     assert next(state for number, state in seen if number == 2) == "NoData"
 
 
 def test_a_deployment_without_data_says_so_and_stays_ready() -> None:
-    world = watching(DRIFT, AUC)
-    world.signals = {
+    cluster = watching(DRIFT, AUC)
+    cluster.signals = {
         "drift": Signal(reason="the model has no feature distence", code="UnknownFeature"),
         "auc": Signal(0.8, 1000),
     }
-    world.settle()
-    assert world.condition("MetricsAvailable") == ("False", "UnknownFeature")
-    assert world.message("MetricsAvailable") == "drift: the model has no feature distence"
-    assert world.condition("Ready") == ("True", "Serving")
-    world.signals["drift"] = Signal(0.1, 1000)
-    world.settle()
-    assert world.condition("MetricsAvailable") == ("True", "Available")
+    cluster.settle()
+    assert cluster.condition("MetricsAvailable") == ("False", "UnknownFeature")
+    assert cluster.message("MetricsAvailable") == "drift: the model has no feature distence"
+    assert cluster.condition("Ready") == ("True", "Serving")
+    cluster.signals["drift"] = Signal(0.1, 1000)
+    cluster.settle()
+    assert cluster.condition("MetricsAvailable") == ("True", "Available")
 
 
 def test_before_anything_serves_there_is_nothing_to_measure() -> None:
-    world = serving(monitors=[DRIFT])
-    assert world.condition("MetricsAvailable") == ("False", "NotServing")
+    cluster = serving(monitors=[DRIFT])
+    assert cluster.condition("MetricsAvailable") == ("False", "NotServing")
 
 
 def test_a_restarted_operator_that_has_not_measured_yet_writes_nothing_over_missing_data() -> None:
-    world = watching(DRIFT)
-    world.signals = {"drift": Signal(reason="no answer", code="Unreachable")}
-    world.settle()
-    stored = world.deployment["status"]
-    world.signals = {}
-    assert world.plan().status == stored
+    cluster = watching(DRIFT)
+    cluster.signals = {"drift": Signal(reason="no answer", code="Unreachable")}
+    cluster.settle()
+    stored = cluster.deployment["status"]
+    cluster.signals = {}
+    assert cluster.plan().status == stored
 
 
 def test_a_query_of_action_alert_decides_nothing_and_without_a_number_is_named_where_its_author_looks() -> None:
-    world = watching({"name": "mine", "query": {"promQL": "up", "max": 1}})
-    assert world.condition("MetricsAvailable") is None
-    world.signals = {"mine": Signal(reason="the expression gives a matrix", code="WrongType")}
-    world.settle()
-    assert world.condition("MetricsAvailable") == ("False", "WrongType")
-    assert world.message("MetricsAvailable") == "mine: the expression gives a matrix"
-    world.signals = {"mine": Signal(5.0)}
-    world.settle()
-    assert world.condition("MetricsAvailable") == ("True", "Available")
-    assert world.status.monitors == []
+    cluster = watching({"name": "mine", "query": {"promQL": "up", "max": 1}})
+    assert cluster.condition("MetricsAvailable") is None
+    cluster.signals = {"mine": Signal(reason="the expression gives a matrix", code="WrongType")}
+    cluster.settle()
+    assert cluster.condition("MetricsAvailable") == ("False", "WrongType")
+    assert cluster.message("MetricsAvailable") == "mine: the expression gives a matrix"
+    cluster.signals = {"mine": Signal(5.0)}
+    cluster.settle()
+    assert cluster.condition("MetricsAvailable") == ("True", "Available")
+    assert cluster.status.monitors == []

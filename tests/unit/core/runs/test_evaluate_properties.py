@@ -1,7 +1,7 @@
 """Whatever happens to the pod, the queue, the store and the clock: an evaluation never becomes a version, and rests.
 
-`World` checks at every pass that a plan rests on its own status, tells an event once, and never gives a finished run a
-Job.
+`TrainingCluster` checks at every pass that a plan rests on its own status, records an Event once, and never gives a
+finished run a Job.
 """
 
 from __future__ import annotations
@@ -30,45 +30,45 @@ PODS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
 ]
 
 
-def change_the_pod(world: Evaluating, choice: int) -> None:
-    if ("Job", world.evaluation.status.attempts[-1].job) in world.objects:
+def change_the_pod(cluster: Evaluating, choice: int) -> None:
+    if ("Job", cluster.evaluation.status.attempts[-1].job) in cluster.objects:
         states, status = PODS[choice % len(PODS)]
-        world.evaluation_pod(*states, **status)
+        cluster.evaluation_pod(*states, **status)
 
 
-def end_the_job(world: Evaluating, choice: int) -> None:
-    if ("Job", world.evaluation.status.attempts[-1].job) in world.objects:
-        world.end_evaluation((COMPLETE, FAILED)[choice % 2])
+def end_the_job(cluster: Evaluating, choice: int) -> None:
+    if ("Job", cluster.evaluation.status.attempts[-1].job) in cluster.objects:
+        cluster.end_evaluation((COMPLETE, FAILED)[choice % 2])
 
 
-def post(world: Evaluating, choice: int) -> None:
-    status = world.evaluation.status
+def post(cluster: Evaluating, choice: int) -> None:
+    status = cluster.evaluation.status
     if status.phase not in FINISHED and status.evaluation is None:
-        world.post_outcome(**([{}, {"reason": "too few", "live": None}][choice % 2]))
+        cluster.post_outcome(**([{}, {"reason": "too few", "live": None}][choice % 2]))
 
 
-def forge_a_record(world: Evaluating, choice: int) -> None:
-    world.objects["TrainingRun", NAME]["status"]["record"] = record(run=world.evaluation)
+def forge_a_record(cluster: Evaluating, choice: int) -> None:
+    cluster.objects["TrainingRun", NAME]["status"]["record"] = record(run=cluster.evaluation)
 
 
-def delete_the_job(world: Evaluating, choice: int) -> None:
-    job = world.evaluation.status.attempts[-1].job
-    if ("Job", job) in world.objects:
-        world.remove("Job", job)
+def delete_the_job(cluster: Evaluating, choice: int) -> None:
+    job = cluster.evaluation.status.attempts[-1].job
+    if ("Job", job) in cluster.objects:
+        cluster.remove("Job", job)
 
 
-def change_the_recipe(world: Evaluating, choice: int) -> None:
-    world.edit(params={"depth": choice % 3}, suspend=choice % 2 == 0)
+def change_the_recipe(cluster: Evaluating, choice: int) -> None:
+    cluster.edit(params={"depth": choice % 3}, suspend=choice % 2 == 0)
 
 
-def take_the_stores_away(world: Evaluating, choice: int) -> None:
-    stores, world.stores = world.stores, []
-    world.settle()
-    world.stores = stores
+def take_the_stores_away(cluster: Evaluating, choice: int) -> None:
+    stores, cluster.stores = cluster.stores, []
+    cluster.settle()
+    cluster.stores = stores
 
 
-def wait(world: Evaluating, choice: int) -> None:
-    world.advance(minutes=choice * 7)
+def wait(cluster: Evaluating, choice: int) -> None:
+    cluster.advance(minutes=choice * 7)
 
 
 DEEDS: list[Callable[[Evaluating, int], None]] = [
@@ -80,15 +80,15 @@ DEEDS: list[Callable[[Evaluating, int], None]] = [
 @given(deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 30)), min_size=1, max_size=14))
 @settings(max_examples=60)
 def test_an_evaluation_ends_with_an_outcome_or_a_failure_and_never_with_a_version(deeds: Any) -> None:
-    world = Evaluating()
-    world.settle()
-    world.evaluate()
-    world.settle()
+    cluster = Evaluating()
+    cluster.settle()
+    cluster.evaluate()
+    cluster.settle()
     phases = []
     for deed, choice in deeds:
-        deed(world, choice)
-        world.settle()
-        status = world.evaluation.status
+        deed(cluster, choice)
+        cluster.settle()
+        status = cluster.evaluation.status
         phases.append(status.phase)
         assert (status.version, status.version_number) == (None, None)
         assert status.phase != "Superseded"
@@ -97,4 +97,4 @@ def test_an_evaluation_ends_with_an_outcome_or_a_failure_and_never_with_a_versio
         assert failure is None or failure.failure_class != "UserError"
     ends = [phase for phase in phases if phase in FINISHED]
     assert len(set(ends)) <= 1, "an end is final"
-    assert {item.name for item in world.versions()} == {"orders-v1", "orders-v2"}
+    assert {item.name for item in cluster.versions()} == {"orders-v1", "orders-v2"}

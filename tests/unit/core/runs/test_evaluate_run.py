@@ -40,50 +40,50 @@ ATTEMPT = Attempt(number=1, job=f"{NAME}-a1", decided_at=NOW)
 
 
 def started(**spec: Any) -> Evaluating:
-    """Return a world whose evaluation has a Job."""
-    world = Evaluating(**spec)
-    world.evaluate()
-    world.settle()
-    assert ("Job", f"{NAME}-a1") in world.objects
-    return world
+    """Return a cluster whose evaluation has a Job."""
+    cluster = Evaluating(**spec)
+    cluster.evaluate()
+    cluster.settle()
+    assert ("Job", f"{NAME}-a1") in cluster.objects
+    return cluster
 
 
-def ready(world: Evaluating) -> tuple[str, str, str]:
-    return world.condition(RUN, NAME)
+def ready(cluster: Evaluating) -> tuple[str, str, str]:
+    return cluster.condition(RUN, NAME)
 
 
 def test_an_evaluation_goes_from_its_job_to_an_outcome_and_brings_no_version() -> None:
-    world = started()
-    world.evaluation_pod(running(seconds=0))
-    world.settle()
-    assert (world.evaluation.status.phase, ready(world)[1]) == ("Running", "Fetching")
-    world.evaluation_pod(ended(0), running(seconds=0), phase="Running")
-    world.settle()
-    assert ready(world)[1:] == ("Evaluating", f"attempt 1: evaluating in pod {NAME}-a1-pod")
-    world.post_outcome()
-    world.settle()
-    assert (world.evaluation.status.phase, ready(world)[1]) == ("Running", "Recording")
-    world.evaluation_pod(ended(0), ended(0), phase="Succeeded")
-    world.end_evaluation(COMPLETE)
-    world.settle()
-    status = world.evaluation.status
+    cluster = started()
+    cluster.evaluation_pod(running(seconds=0))
+    cluster.settle()
+    assert (cluster.evaluation.status.phase, ready(cluster)[1]) == ("Running", "Fetching")
+    cluster.evaluation_pod(ended(0), running(seconds=0), phase="Running")
+    cluster.settle()
+    assert ready(cluster)[1:] == ("Evaluating", f"attempt 1: evaluating in pod {NAME}-a1-pod")
+    cluster.post_outcome()
+    cluster.settle()
+    assert (cluster.evaluation.status.phase, ready(cluster)[1]) == ("Running", "Recording")
+    cluster.evaluation_pod(ended(0), ended(0), phase="Succeeded")
+    cluster.end_evaluation(COMPLETE)
+    cluster.settle()
+    status = cluster.evaluation.status
     assert (status.phase, status.version_number, status.version, status.failure) == ("Succeeded", None, None, None)
-    assert ready(world) == (
+    assert ready(cluster) == (
         "True",
         "Succeeded",
         "on 4,210 rows brier_score is 0.241 of orders-v2 and 0.198 of orders-v1, which is better by 0.043"
         " (95 % interval +0.03 to +0.056)",
     )
-    assert [item.name for item in world.versions()] == ["orders-v1", "orders-v2"]
+    assert [item.name for item in cluster.versions()] == ["orders-v1", "orders-v2"]
 
 
 def test_an_outcome_without_a_comparison_says_why() -> None:
-    world = started()
-    world.post_outcome(rows=12, live=None, reason="12 rows have an outcome, and 200 are needed")
-    world.evaluation_pod(ended(0), ended(0), phase="Succeeded")
-    world.end_evaluation(COMPLETE)
-    world.settle()
-    assert ready(world) == (
+    cluster = started()
+    cluster.post_outcome(rows=12, live=None, reason="12 rows have an outcome, and 200 are needed")
+    cluster.evaluation_pod(ended(0), ended(0), phase="Succeeded")
+    cluster.end_evaluation(COMPLETE)
+    cluster.settle()
+    assert ready(cluster) == (
         "True",
         "Succeeded",
         "no comparison on 12 rows: 12 rows have an outcome, and 200 are needed",
@@ -91,104 +91,104 @@ def test_an_outcome_without_a_comparison_says_why() -> None:
 
 
 def test_an_evaluation_is_made_while_a_run_trains_and_while_the_training_job_is_suspended() -> None:
-    world = Evaluating()
-    world.settle()
-    (training,) = world.trainings()
+    cluster = Evaluating()
+    cluster.settle()
+    (training,) = cluster.trainings()
     assert training.status.phase == "Pending"
-    world.edit(suspend=True)
-    world.evaluate()
-    world.settle()
-    assert {job["metadata"]["name"] for job in world.every("Job")} == {f"{training.name}-a1", f"{NAME}-a1"}
+    cluster.edit(suspend=True)
+    cluster.evaluate()
+    cluster.settle()
+    assert {job["metadata"]["name"] for job in cluster.every("Job")} == {f"{training.name}-a1", f"{NAME}-a1"}
 
 
 def test_a_training_job_neither_waits_for_an_evaluation_nor_counts_it() -> None:
-    world = Evaluating()
-    world.run_well()
-    world.evaluate()
-    world.settle()
-    assert world.job.status.active_run is None
-    world.edit(params={"depth": 7})
-    world.settle()
-    assert world.job.status.active_run is not None
-    assert world.job.status.active_run.name != NAME
-    world.post_outcome()
-    world.end_evaluation(COMPLETE)
-    world.settle()
-    world.edit(history={"runs": 1})
-    world.settle()
-    assert world.evaluation.status.phase == "Succeeded"
-    assert world.job.status.last_run is not None
-    assert world.job.status.last_run.name != NAME
+    cluster = Evaluating()
+    cluster.run_well()
+    cluster.evaluate()
+    cluster.settle()
+    assert cluster.job.status.active_run is None
+    cluster.edit(params={"depth": 7})
+    cluster.settle()
+    assert cluster.job.status.active_run is not None
+    assert cluster.job.status.active_run.name != NAME
+    cluster.post_outcome()
+    cluster.end_evaluation(COMPLETE)
+    cluster.settle()
+    cluster.edit(history={"runs": 1})
+    cluster.settle()
+    assert cluster.evaluation.status.phase == "Succeeded"
+    assert cluster.job.status.last_run is not None
+    assert cluster.job.status.last_run.name != NAME
 
 
 def test_a_recipe_that_changes_does_not_overtake_an_evaluation() -> None:
-    world = started()
-    world.edit(image="shop/train:2")
-    world.settle()
-    assert ready(world)[1] == "Pending"
-    world.evaluation_pod(running(seconds=0))
-    world.settle()
-    assert ready(world)[1] == "Fetching"
+    cluster = started()
+    cluster.edit(image="shop/train:2")
+    cluster.settle()
+    assert ready(cluster)[1] == "Pending"
+    cluster.evaluation_pod(running(seconds=0))
+    cluster.settle()
+    assert ready(cluster)[1] == "Fetching"
 
 
 def test_an_outcome_counts_however_its_pod_ends_and_the_run_gets_no_further_job() -> None:
-    world = started()
-    world.evaluation_pod(ended(0), running(seconds=0), phase="Running")
-    world.settle()
-    world.post_outcome()
-    world.settle()
-    world.evaluation_pod(ended(0), running(minutes=1), phase="Running", conditions=[disruption()])
-    world.settle()
-    assert (world.evaluation.status.phase, len(world.evaluation.status.attempts)) == ("Succeeded", 1)
+    cluster = started()
+    cluster.evaluation_pod(ended(0), running(seconds=0), phase="Running")
+    cluster.settle()
+    cluster.post_outcome()
+    cluster.settle()
+    cluster.evaluation_pod(ended(0), running(minutes=1), phase="Running", conditions=[disruption()])
+    cluster.settle()
+    assert (cluster.evaluation.status.phase, len(cluster.evaluation.status.attempts)) == ("Succeeded", 1)
 
 
 def test_the_store_being_away_is_tried_again_and_the_outcome_of_the_second_attempt_counts() -> None:
-    world = started()
-    world.evaluation_pod(ended(0), ended(11, "the store does not answer"), phase="Failed")
-    world.end_evaluation(FAILED)
-    world.settle()
-    assert ready(world)[1] == "WaitingForRetry"
-    world.run_until_due()
-    assert ("Job", f"{NAME}-a2") in world.objects
-    world.post_outcome()
-    world.end_evaluation(COMPLETE)
-    world.settle()
-    assert (world.evaluation.status.phase, world.evaluation.status.failure) == ("Succeeded", None)
+    cluster = started()
+    cluster.evaluation_pod(ended(0), ended(11, "the store does not answer"), phase="Failed")
+    cluster.end_evaluation(FAILED)
+    cluster.settle()
+    assert ready(cluster)[1] == "WaitingForRetry"
+    cluster.run_until_due()
+    assert ("Job", f"{NAME}-a2") in cluster.objects
+    cluster.post_outcome()
+    cluster.end_evaluation(COMPLETE)
+    cluster.settle()
+    assert (cluster.evaluation.status.phase, cluster.evaluation.status.failure) == ("Succeeded", None)
 
 
 def test_a_job_that_ends_without_an_outcome_is_tried_again() -> None:
-    world = started()
-    world.evaluation_pod(ended(0), ended(0), phase="Succeeded")
-    world.end_evaluation(COMPLETE)
-    world.settle()
-    failure = world.evaluation.status.failure
+    cluster = started()
+    cluster.evaluation_pod(ended(0), ended(0), phase="Succeeded")
+    cluster.end_evaluation(COMPLETE)
+    cluster.settle()
+    failure = cluster.evaluation.status.failure
     assert failure is not None
     assert (failure.failure_class, failure.message) == (
         "Infrastructure",
         "evaluate ended without posting its outcome",
     )
-    assert world.evaluation.status.next_attempt_at is not None
+    assert cluster.evaluation.status.next_attempt_at is not None
 
 
 def test_no_version_is_made_of_a_record_that_stands_in_the_status_of_an_evaluation() -> None:
-    world = started()
-    world.objects[RUN, NAME]["status"]["record"] = record(run=world.evaluation)
-    world.settle()
-    assert world.evaluation.status.version_number is None
-    assert len(world.versions()) == 2
-    world.evaluation_pod(ended(0), ended(0), phase="Succeeded")
-    world.end_evaluation(COMPLETE)
-    world.settle()
-    assert ready(world)[1] == "WaitingForRetry", "it is not what the run is for"
+    cluster = started()
+    cluster.objects[RUN, NAME]["status"]["record"] = record(run=cluster.evaluation)
+    cluster.settle()
+    assert cluster.evaluation.status.version_number is None
+    assert len(cluster.versions()) == 2
+    cluster.evaluation_pod(ended(0), ended(0), phase="Succeeded")
+    cluster.end_evaluation(COMPLETE)
+    cluster.settle()
+    assert ready(cluster)[1] == "WaitingForRetry", "it is not what the run is for"
 
 
 def test_the_clock_of_the_run_is_that_of_evaluate() -> None:
-    world = started(limits={"runTimeout": "10m"})
-    world.objects[RUN, NAME]["spec"]["limits"]["runTimeout"] = "10m"
-    world.evaluation_pod(ended(0), running(seconds=0), phase="Running")
-    world.advance(minutes=11)
-    world.settle()
-    failure = world.evaluation.status.failure
+    cluster = started(limits={"runTimeout": "10m"})
+    cluster.objects[RUN, NAME]["spec"]["limits"]["runTimeout"] = "10m"
+    cluster.evaluation_pod(ended(0), running(seconds=0), phase="Running")
+    cluster.advance(minutes=11)
+    cluster.settle()
+    failure = cluster.evaluation.status.failure
     assert failure is not None
     assert (failure.failure_class, failure.message) == ("Deadline", "runTimeout: evaluate had not ended after 10m")
 
@@ -242,11 +242,11 @@ def test_an_evaluation_fails_with_a_class_that_is_never_the_users_error(
 
 
 def test_a_pod_that_finds_no_node_is_a_matter_of_scheduling() -> None:
-    world = started()
-    world.evaluation_pod(waits(), conditions=[UNSCHEDULABLE])
-    world.advance(minutes=11)
-    world.settle()
-    failure = world.evaluation.status.failure
+    cluster = started()
+    cluster.evaluation_pod(waits(), conditions=[UNSCHEDULABLE])
+    cluster.advance(minutes=11)
+    cluster.settle()
+    failure = cluster.evaluation.status.failure
     assert failure is not None
     assert failure.failure_class == "Scheduling"
 

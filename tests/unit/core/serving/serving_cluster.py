@@ -1,7 +1,8 @@
-"""A small world for the serving side: the objects, the engine's rules, and kubelets that do as they are told.
+"""A small cluster for the serving side: the objects, the engine's rules, and kubelets that do as they are told.
 
-`World.step()` is one pass of the engine: it writes the status if it differs, else it carries out the actions, each
-fenced as the API server would. Every action is checked against what must never happen: see `world_checks.py`.
+`ServingCluster.step()` is one pass of the engine: it writes the status if it differs, else it carries out the actions,
+each fenced as the API server would. Every action is checked against what must never happen, in
+`serving_cluster_checks.py`.
 """
 
 from __future__ import annotations
@@ -51,11 +52,11 @@ PLATFORM = Platform(
 )
 
 
-class World:
+class ServingCluster:
     """The objects of one ModelDeployment `flights`, by name."""
 
     def __init__(self, replicas: int = 2, *, drains: bool = False, **spec: Any) -> None:
-        """Make a world; a server that does not drain leaves no pods behind when the traffic has moved."""
+        """Create a cluster; a server that does not drain leaves no pods behind when the traffic has moved."""
         self.drains = drains
         self.now = START
         self.counter = 0
@@ -227,7 +228,7 @@ class World:
     # What is seen
 
     def observe(self) -> ObservedModelDeployment:
-        """Return what a watch would have brought: nothing that a plan does to it reaches the world."""
+        """Return what a watch would have brought: nothing that a plan does to it reaches the cluster."""
         read = self.reader.read
         return ObservedModelDeployment(
             deployment=read(ModelDeployment, self.deployment),
@@ -421,11 +422,11 @@ def _is_ready(pod: dict[str, Any]) -> bool:
     return any(item == {"type": "Ready", "status": "True"} for item in pod["status"]["conditions"])
 
 
-def serving(*numbers: int, **spec: Any) -> World:
-    """Return a world in which these versions were made and rolled out one after the other."""
-    world = World(**spec)
-    world.settle()
+def serving(*numbers: int, **spec: Any) -> ServingCluster:
+    """Return a cluster in which these versions were made and rolled out one after the other."""
+    cluster = ServingCluster(**spec)
+    cluster.settle()
     for number in numbers:
-        world.add(number)
-        world.settle()
-    return world
+        cluster.add(number)
+        cluster.settle()
+    return cluster

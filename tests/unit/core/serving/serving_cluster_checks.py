@@ -1,4 +1,4 @@
-"""What must never happen in the world of the serving side, asserted at every write."""
+"""What must never happen in the cluster of the serving side, asserted at every write."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from steadfit.core import names
 from .arms import ARMS, METRICS, NOTHING, WORSE
 
 if TYPE_CHECKING:
-    from .serving_cluster import World
+    from .serving_cluster import ServingCluster
 
 
-def promotion(world: World, after: ModelDeploymentStatus) -> None:
-    old, new = world.status.live, after.live
-    if old is None or new is None or old.digest == new.digest or "pin" in world.deployment["spec"]:
+def promotion(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
+    old, new = cluster.status.live, after.live
+    if old is None or new is None or old.digest == new.digest or "pin" in cluster.deployment["spec"]:
         return
     rolled_back = any(entry.revision == old.revision for entry in after.quarantine)
-    tried = world.status.candidate
-    let_through = [one.number for one in (world.status.promoted, after.promoted) if one]
+    tried = cluster.status.candidate
+    let_through = [one.number for one in (cluster.status.promoted, after.promoted) if one]
     let_through += [tried.number] if tried and tried.promoted_by else []
-    promoted = new.number in let_through or _promoted_now(world.status, after)
-    if after.override or rolled_back or promoted or new.number == world.status.version_floor:
+    promoted = new.number in let_through or _promoted_now(cluster.status, after)
+    if after.override or rolled_back or promoted or new.number == cluster.status.version_floor:
         return
-    found = ModelVersion.model_validate(world.versions[new.number])
+    found = ModelVersion.model_validate(cluster.versions[new.number])
     assert found.status.phase == "Verified", f"{new.version} goes live by itself and is {found.status.phase}"
     compared = found.spec.evaluation.champion
     if new.number != old.number:
@@ -33,9 +33,9 @@ def promotion(world: World, after: ModelDeploymentStatus) -> None:
         assert compared.digest == old.digest, f"{new.version} was compared with another one than {old.version}"
 
 
-def canary(world: World, after: ModelDeploymentStatus) -> None:
+def canary(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
     """Check that verdicts alone decide over what is tried, and that none comes of no data."""
-    before, measured = world.status, world.measured()
+    before, measured = cluster.status, cluster.measured()
     tried = before.candidate
     known = {(one.name, one.verdict) for one in tried.verdicts} if tried else set()
     for verdict in after.candidate.verdicts if after.candidate else []:
@@ -43,21 +43,21 @@ def canary(world: World, after: ModelDeploymentStatus) -> None:
             assert measured.get(verdict.name, NOTHING).candidate, f"{verdict.verdict} from no data"
     if any(entry not in before.quarantine and entry.by == "analysis" for entry in after.quarantine):
         assert WORSE in measured.values(), "put back without a metric that failed"
-        assert not world.deployment["spec"].get("dryRun"), "put back in a dry run"
+        assert not cluster.deployment["spec"].get("dryRun"), "put back in a dry run"
     if any(entry not in before.abandoned and entry.by == "analysis" for entry in after.abandoned):
         assert tried is not None
-        steps = world.deployment["spec"].get("strategy", {}).get("canary", {}).get("steps", [])
+        steps = cluster.deployment["spec"].get("strategy", {}).get("canary", {}).get("steps", [])
         moved = tried.weight not in [step["weight"] for step in steps]
         undecided = (
             moved or tried.step_since is None or set(measured) != METRICS or set(measured.values()) != {ARMS["Pass"]}
         )
         assert undecided, "given up although every metric passes"
-    _promoted_by_verdicts(world, before, after)
+    _promoted_by_verdicts(cluster, before, after)
 
 
-def _promoted_by_verdicts(world: World, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+def _promoted_by_verdicts(cluster: ServingCluster, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
     old, new, tried = before.live, after.live, before.candidate
-    spec = world.deployment["spec"]
+    spec = cluster.deployment["spec"]
     if old is None or new is None or old.revision == new.revision or "canary" not in spec.get("strategy", {}):
         return
     by_word = "pin" in spec or after.override or after.promoted or before.promoted or _promoted_now(before, after)
@@ -77,52 +77,52 @@ def _promoted_now(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -
     return any(one.verb == "Promote" and one.phase == "Succeeded" and one.uid not in done for one in after.actions)
 
 
-def _allowed(world: World) -> set[str]:
+def _allowed(cluster: ServingCluster) -> set[str]:
     """Return the revisions that may take traffic."""
-    live, candidate = world.status.live, world.status.candidate
+    live, candidate = cluster.status.live, cluster.status.candidate
     allowed = {live.revision} if live else set()
     if live and candidate and candidate.analysed_since and candidate.champion_revision == live.revision:
         allowed.add(candidate.revision)
-    return allowed - {entry.revision for entry in world.status.quarantine}
+    return allowed - {entry.revision for entry in cluster.status.quarantine}
 
 
-def move(world: World, chosen: dict[str, str]) -> None:
-    revision, before = str(champion(chosen)), world.selected()
-    matched = {pod["metadata"]["labels"][names.REVISION] for pod in matched_by(chosen, world.pods())}
-    if world.service and names.REVISION not in world.service["spec"]["selector"] and before == revision:
+def move(cluster: ServingCluster, chosen: dict[str, str]) -> None:
+    revision, before = str(champion(chosen)), cluster.selected()
+    matched = {pod["metadata"]["labels"][names.REVISION] for pod in matched_by(chosen, cluster.pods())}
+    if cluster.service and names.REVISION not in cluster.service["spec"]["selector"] and before == revision:
         # Back from shares to the champion alone: whatever that is, fewer get requests than before.
         assert names.REVISION in chosen
         assert matched <= {revision}
         return
-    assert world.status.live is not None
-    assert revision == world.status.live.revision, "the Service is pointed at something that is not live"
-    assert all(entry.revision != revision for entry in world.status.quarantine), "traffic to the quarantine"
-    assert matched <= _allowed(world), "the Service selects pods of what is neither live nor tried"
-    if revision != before and world.fleet.ready_pods(before) > 0:
-        assert world.fleet.is_complete(revision), "the Service moved before all pods were ready"
+    assert cluster.status.live is not None
+    assert revision == cluster.status.live.revision, "the Service is pointed at something that is not live"
+    assert all(entry.revision != revision for entry in cluster.status.quarantine), "traffic to the quarantine"
+    assert matched <= _allowed(cluster), "the Service selects pods of what is neither live nor tried"
+    if revision != before and cluster.fleet.ready_pods(before) > 0:
+        assert cluster.fleet.is_complete(revision), "the Service moved before all pods were ready"
 
 
-def scale(world: World, existing: dict[str, Any], replicas: int) -> None:
+def scale(cluster: ServingCluster, existing: dict[str, Any], replicas: int) -> None:
     revision = existing["metadata"]["labels"][names.REVISION]
-    if revision == world.selected():
-        target = world.deployment["spec"]["server"]["replicas"]
+    if revision == cluster.selected():
+        target = cluster.deployment["spec"]["server"]["replicas"]
         assert replicas >= target, "what serves was scaled down"
     grows = replicas > existing["spec"]["replicas"]
-    if grows and world.service and matched_by(world.service["spec"]["selector"], [existing["spec"]["template"]]):
-        may = _allowed(world) | {world.selected()}
+    if grows and cluster.service and matched_by(cluster.service["spec"]["selector"], [existing["spec"]["template"]]):
+        may = _allowed(cluster) | {cluster.selected()}
         assert revision in may, "what takes traffic and is neither live nor tried gets more pods"
 
 
-def delete(world: World, existing: dict[str, Any]) -> None:
+def delete(cluster: ServingCluster, existing: dict[str, Any]) -> None:
     revision = existing["metadata"]["labels"][names.REVISION]
-    status = world.status
+    status = cluster.status
     kept = [ref.revision for ref in (status.live, status.candidate, status.last_good) if ref]
     if status.candidate and status.candidate.champion_revision:
         label = f"{names.TRAFFIC_PREFIX}{status.candidate.champion_revision}"
         if revision == status.candidate.revision and label not in existing["spec"]["template"]["metadata"]["labels"]:
             kept.remove(revision)
     assert revision not in kept, "a revision was deleted that is still needed"
-    assert revision != world.selected(), "the revision that serves was deleted"
+    assert revision != cluster.selected(), "the revision that serves was deleted"
 
 
 def champion(chosen: dict[str, str]) -> str | None:

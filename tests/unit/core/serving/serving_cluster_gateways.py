@@ -1,4 +1,4 @@
-"""Gateways in the world of the serving side: the HTTPRoute, a Service a revision, and what must never happen."""
+"""Gateways in the cluster of the serving side: the HTTPRoute, a Service a revision, and what must never happen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from steadfit.core import names
 from steadfit.core.types import Action, Apply, Create, Delete
 
 if TYPE_CHECKING:
-    from .serving_cluster import World
+    from .serving_cluster import ServingCluster
 
 TRAFFIC = {"gatewayAPI": {"parentRefs": [{"name": "public"}]}}
 PREFIX = "flights-"
@@ -55,51 +55,51 @@ def weights(route: dict[str, Any] | None) -> dict[str, int]:
     }
 
 
-def shares(world: World) -> dict[int, int]:
+def shares(cluster: ServingCluster) -> dict[int, int]:
     """Return the weights of the route, by version number."""
     numbers = {
         item["metadata"]["labels"][names.REVISION]: int(item["metadata"]["labels"][names.VERSION])
-        for item in world.workloads.values()
+        for item in cluster.workloads.values()
     }
-    return {numbers[revision]: weight for revision, weight in weights(world.route).items()}
+    return {numbers[revision]: weight for revision, weight in weights(cluster.route).items()}
 
 
-def carry_out(world: World, action: Action, manifest: dict[str, Any]) -> bool:
+def carry_out(cluster: ServingCluster, action: Action, manifest: dict[str, Any]) -> bool:
     """Do to the route, or to a revision's Service, what the API server would."""
     if manifest["kind"] == "HTTPRoute":
-        return _write(world, action, manifest, world.route, lambda route: _put_route(world, route))
+        return _write(cluster, action, manifest, cluster.route, lambda route: _put_route(cluster, route))
     name = manifest["metadata"]["name"]
 
     def put(service: dict[str, Any] | None) -> None:
         if service is None:
-            assert name.removeprefix(PREFIX) not in weights(world.route), "a Service goes that the route names"
-            del world.services[name]
+            assert name.removeprefix(PREFIX) not in weights(cluster.route), "a Service goes that the route names"
+            del cluster.services[name]
         else:
-            world.services[name] = service
+            cluster.services[name] = service
 
-    return _write(world, action, manifest, world.services.get(name), put)
+    return _write(cluster, action, manifest, cluster.services.get(name), put)
 
 
-def deleted(world: World, workload: dict[str, Any]) -> None:
+def deleted(cluster: ServingCluster, workload: dict[str, Any]) -> None:
     """Check that what is deleted gets no requests from Gateways."""
-    scaled(world, workload, 0)
+    scaled(cluster, workload, 0)
 
 
-def scaled(world: World, workload: dict[str, Any], replicas: int) -> None:
+def scaled(cluster: ServingCluster, workload: dict[str, Any], replicas: int) -> None:
     """Check that what has weight keeps pods."""
-    weight = weights(world.route).get(workload["metadata"]["labels"][names.REVISION], 0)
-    wanted = world.deployment["spec"]["server"]["replicas"]
+    weight = weights(cluster.route).get(workload["metadata"]["labels"][names.REVISION], 0)
+    wanted = cluster.deployment["spec"]["server"]["replicas"]
     assert replicas > 0 or weight == 0 or wanted == 0, "what has weight loses its pods"
 
 
-def _put_route(world: World, route: dict[str, Any] | None) -> None:
-    before, world.route = weights(world.route), route
+def _put_route(cluster: ServingCluster, route: dict[str, Any] | None) -> None:
+    before, cluster.route = weights(cluster.route), route
     if route is None:
-        assert "traffic" not in world.deployment["spec"]
+        assert "traffic" not in cluster.deployment["spec"]
         return
-    after, status = weights(route), world.status
+    after, status = weights(route), cluster.status
     assert sum(after.values()) == 100, f"the weights are {after}"
-    assert {f"{PREFIX}{revision}" for revision in after} <= world.services.keys(), "the route names what is not there"
+    assert {f"{PREFIX}{revision}" for revision in after} <= cluster.services.keys(), "the route names what is not there"
     barred = {entry.revision for entry in status.quarantine}
     live, candidate = status.live, status.candidate
     assert live is not None
@@ -112,25 +112,27 @@ def _put_route(world: World, route: dict[str, Any] | None) -> None:
         assert revision in allowed, "weight for what is neither live nor tried"
         # What was rolled back answers until something good can: an answer is better than none.
         assert revision not in barred or (revision == live.revision and before.get(revision)), "weight in quarantine"
-        assert revision == live.revision or world.fleet.ready_pods(revision) > 0, "weight for what has no ready pods"
-    others = [old for old, weight in before.items() if weight and old != live.revision and world.fleet.ready_pods(old)]
+        assert revision == live.revision or cluster.fleet.ready_pods(revision) > 0, "weight for what has no ready pods"
+    others = [
+        old for old, weight in before.items() if weight and old != live.revision and cluster.fleet.ready_pods(old)
+    ]
     if others and not before.get(live.revision):
-        assert world.fleet.is_complete(live.revision), "the route moved before all pods were ready"
+        assert cluster.fleet.is_complete(live.revision), "the route moved before all pods were ready"
 
 
 def _write(
-    world: World,
+    cluster: ServingCluster,
     action: Action,
     manifest: dict[str, Any],
     existing: dict[str, Any] | None,
     put: Callable[[dict[str, Any] | None], None],
 ) -> bool:
     metadata = manifest["metadata"]
-    world.counter += 1
+    cluster.counter += 1
     if isinstance(action, Create):
-        assert world.gateway_api or manifest["kind"] == "Service"
+        assert cluster.gateway_api or manifest["kind"] == "Service"
         assert existing is None, f"{metadata['name']} is created although it was observed"
-        metadata |= {"uid": f"uid-{world.counter}", "generation": 1, "resourceVersion": str(world.counter)}
+        metadata |= {"uid": f"uid-{cluster.counter}", "generation": 1, "resourceVersion": str(cluster.counter)}
         put(manifest)
         return True
     assert existing is not None
@@ -141,7 +143,7 @@ def _write(
         return True
     assert isinstance(action, Apply)
     changed = manifest["spec"] != existing["spec"]
-    kept = {**existing["metadata"], "resourceVersion": str(world.counter)}
+    kept = {**existing["metadata"], "resourceVersion": str(cluster.counter)}
     kept["generation"] += changed
     kept["annotations"] = {**kept.get("annotations", {}), **metadata.get("annotations", {})}
     put({**existing, "metadata": kept, "spec": manifest["spec"]})

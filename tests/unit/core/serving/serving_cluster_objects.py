@@ -1,4 +1,4 @@
-"""The objects that a world of the serving side is made of: a store, versions, and the job that trained them."""
+"""The objects that a cluster of the serving side is made of: a store, versions, and the job that trained them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Whatever people, kubelets and crashes do in whatever order, the Service only ever points where it may.
 
-What must never happen is asserted by the world itself at every write; see `world.py`.
+What must never happen is asserted by the cluster itself at every write; see `serving_cluster_checks.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core.plans import model_deployment
 from steadfit.core.serving.quarantine import is_quarantined
 
-from .serving_cluster import World
+from .serving_cluster import ServingCluster
 from .serving_cluster_objects import digest, store
 
 numbers = st.integers(min_value=1, max_value=8)
@@ -26,137 +26,137 @@ class Serving(RuleBasedStateMachine):
 
     @initialize(replicas=st.integers(min_value=0, max_value=3))
     def start(self, replicas: int) -> None:
-        self.world = World(replicas=replicas)
+        self.cluster = ServingCluster(replicas=replicas)
 
     @rule(
         phase=st.sampled_from(["Verified", "Verified", "Verified", "Rejected", "Held", None]),
         against=st.sampled_from(["live", "live", "live", None, digest(1), digest(2), digest(3)]),
     )
     def a_version_is_made(self, phase: str | None, against: str | None) -> None:
-        number = max(self.world.versions, default=0) + 1
+        number = max(self.cluster.versions, default=0) + 1
         if number <= 8:
-            self.world.add(number, phase, against)
+            self.cluster.add(number, phase, against)
 
-    @precondition(lambda self: self.world.versions)
+    @precondition(lambda self: self.cluster.versions)
     @rule(data=st.data(), phase=st.sampled_from(["Verified", "Rejected", "Held"]))
     def a_version_is_judged(self, data: st.DataObject, phase: str) -> None:
-        self.world.judge(data.draw(st.sampled_from(sorted(self.world.versions))), phase)
+        self.cluster.judge(data.draw(st.sampled_from(sorted(self.cluster.versions))), phase)
 
     @rule(verb=st.sampled_from(["Rollback", "Unpin"]))
     def an_action_without_a_version(self, verb: str) -> None:
-        self.world.act(verb)
+        self.cluster.act(verb)
 
     @rule(verb=st.sampled_from(["Rollback", "Pin"]), number=numbers)
     def an_action_with_a_version(self, verb: str, number: int) -> None:
-        self.world.act(verb, number)
+        self.cluster.act(verb, number)
 
     @rule(number=numbers)
     def the_spec_pins(self, number: int) -> None:
-        self.world.edit(pin={"version": number})
+        self.cluster.edit(pin={"version": number})
 
     @rule()
     def the_spec_does_not_pin(self) -> None:
-        self.world.edit(pin=None)
+        self.cluster.edit(pin=None)
 
     @rule(replicas=st.integers(min_value=0, max_value=3))
     def it_is_scaled(self, replicas: int) -> None:
-        self.world.edit(server={**self.world.deployment["spec"]["server"], "replicas": replicas})
+        self.cluster.edit(server={**self.cluster.deployment["spec"]["server"], "replicas": replicas})
 
     @rule(image=st.sampled_from(["server:a", "server:b"]))
     def the_server_changes(self, image: str) -> None:
-        self.world.edit(server={**self.world.deployment["spec"]["server"], "image": image})
+        self.cluster.edit(server={**self.cluster.deployment["spec"]["server"], "image": image})
 
     @rule(image=st.sampled_from(["steadfit/server:1", "steadfit/server:2"]))
     def the_operator_is_upgraded(self, image: str) -> None:
-        self.world.platform = replace(self.world.platform, server_image=image)
+        self.cluster.platform = replace(self.cluster.platform, server_image=image)
 
     @rule(there=st.booleans())
     def the_store_comes_and_goes(self, there: bool) -> None:
-        self.world.stores = [store()] if there else []
+        self.cluster.stores = [store()] if there else []
 
-    @precondition(lambda self: self.world.workloads)
+    @precondition(lambda self: self.cluster.workloads)
     @rule(data=st.data())
     def pods_break(self, data: st.DataObject) -> None:
-        names = sorted(self.world.workloads)
+        names = sorted(self.cluster.workloads)
         revision = data.draw(st.sampled_from(names)).removeprefix("flights-")
-        data.draw(st.sampled_from([self.world.broken, self.world.half])).add(revision)
+        data.draw(st.sampled_from([self.cluster.broken, self.cluster.half])).add(revision)
 
     @rule()
     def pods_heal(self) -> None:
-        self.world.broken.clear()
-        self.world.half.clear()
+        self.cluster.broken.clear()
+        self.cluster.half.clear()
 
-    @precondition(lambda self: self.world.workloads)
+    @precondition(lambda self: self.cluster.workloads)
     @rule(data=st.data())
     def somebody_deletes_a_deployment(self, data: st.DataObject) -> None:
-        del self.world.workloads[data.draw(st.sampled_from(sorted(self.world.workloads)))]
+        del self.cluster.workloads[data.draw(st.sampled_from(sorted(self.cluster.workloads)))]
 
     @rule()
     def somebody_deletes_the_service(self) -> None:
-        self.world.service = None
+        self.cluster.service = None
 
     @rule()
     def kubelets_work(self) -> None:
-        self.world.kubelet()
+        self.cluster.kubelet()
 
     @rule(times=st.integers(min_value=1, max_value=4))
     def the_operator_works(self, times: int) -> None:
         for _ in range(times):
-            self.world.step()
+            self.cluster.step()
 
     @rule(writes=st.integers(min_value=0, max_value=2))
     def the_operator_crashes(self, writes: int) -> None:
-        self.world.step(crash_after=writes)
+        self.cluster.step(crash_after=writes)
 
     @rule()
     def all_settles(self) -> None:
-        self.world.settle()
+        self.cluster.settle()
 
     @invariant()
     def planning_again_comes_to_rest(self) -> None:
-        if not hasattr(self, "world"):
+        if not hasattr(self, "cluster"):
             return
-        observed, seen = self.world.observe(), []
+        observed, seen = self.cluster.observe(), []
         for number in range(6):
-            plan = model_deployment.plan(observed, self.world.now + timedelta(seconds=number))
+            plan = model_deployment.plan(observed, self.cluster.now + timedelta(seconds=number))
             seen.append(plan.status)
             if len(seen) > 1 and seen[-1] == seen[-2]:
                 return
-            raw = {**self.world.deployment, "status": plan.status}
+            raw = {**self.cluster.deployment, "status": plan.status}
             observed = replace(observed, deployment=ModelDeployment.model_validate(raw))
         raise AssertionError("the status never comes to rest")
 
     @invariant()
     def autoscalers_always_have_a_selector(self) -> None:
-        if hasattr(self, "world") and self.world.status.observed_generation >= 0:
-            assert self.world.status.selector
+        if hasattr(self, "cluster") and self.cluster.status.observed_generation >= 0:
+            assert self.cluster.status.selector
 
     def heal(self) -> None:
         """Take the causes of trouble away, and wait."""
-        world = self.world
-        world.broken.clear()
-        world.half.clear()
-        world.stores = [store()]
-        world.edit(pin=None)
-        world.settle()
+        cluster = self.cluster
+        cluster.broken.clear()
+        cluster.half.clear()
+        cluster.stores = [store()]
+        cluster.edit(pin=None)
+        cluster.settle()
 
     def teardown(self) -> None:
         """When the causes of trouble are gone, everything heals: what is live serves, and nothing else has pods."""
-        if not hasattr(self, "world"):
+        if not hasattr(self, "cluster"):
             return
         self.heal()
-        world = self.world
-        status, target = world.status, world.deployment["spec"]["server"]["replicas"]
+        cluster = self.cluster
+        status, target = cluster.status, cluster.deployment["spec"]["server"]["replicas"]
         assert all(record.phase != "Pending" for record in status.actions) or status.live is None
         if status.live is None:
             return
-        assert not is_quarantined(status.live, status, world.fleet)
-        assert world.selected() == status.live.revision
-        assert world.condition("Ready") in {("True", "Serving"), ("True", "ScaledToZero")}, status.conditions
-        asked = {w.revision: w.replicas for w in world.fleet.workloads if w.replicas}
+        assert not is_quarantined(status.live, status, cluster.fleet)
+        assert cluster.selected() == status.live.revision
+        assert cluster.condition("Ready") in {("True", "Serving"), ("True", "ScaledToZero")}, status.conditions
+        asked = {w.revision: w.replicas for w in cluster.fleet.workloads if w.replicas}
         assert asked == ({status.live.revision: target} if target else {})
         # Without replicas nothing is tried: a candidate waits for them.
-        assert len(world.workloads) <= 2 + (status.candidate is not None and target == 0)
+        assert len(cluster.workloads) <= 2 + (status.candidate is not None and target == 0)
 
 
 Serving.TestCase.settings = settings(max_examples=150, stateful_step_count=40)

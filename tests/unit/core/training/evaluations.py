@@ -8,7 +8,7 @@ from steadfit.api.trainingrun import TrainingRun
 from steadfit.core.input_hash import input_hash
 
 from .builders import JSON, training_run, version, waits
-from .training_cluster import World
+from .training_cluster import TrainingCluster
 
 NAME = "orders-eeeeeeeeee"
 LIVE = {"version": "orders-v2", "number": 2, "digest": f"sha256:{2:064x}"}
@@ -33,8 +33,8 @@ def evaluation_run(status: JSON | None = None, **spec: Any) -> TrainingRun:
     return training_run(NAME, status, **{**given, **spec})
 
 
-class Evaluating(World):
-    """A world with two versions, in which one evaluation was asked for."""
+class Evaluating(TrainingCluster):
+    """A cluster with two versions, in which one evaluation was asked for."""
 
     def __init__(self, **spec: Any) -> None:
         super().__init__(**spec)

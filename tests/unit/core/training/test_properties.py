@@ -1,7 +1,7 @@
 """Whatever people, queues, nodes and clocks do: what must never happen does not, and the plans come to rest.
 
-`World` checks at every pass that a plan rests on its own status, tells an event once, keeps one run in flight, never
-gives a finished run a Job, and that every status reads well to kstatus, Flux and Argo CD.
+`TrainingCluster` checks at every pass that a plan rests on its own status, records an Event once, keeps one run in
+flight, never gives a finished run a Job, and that kstatus, Flux and Argo CD can read every status.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from .builders import COMPLETE, FAILED, UNSCHEDULABLE, disruption, ended, running, waits
-from .training_cluster import FINISHED, World
+from .training_cluster import FINISHED, TrainingCluster
 
 TRIGGERS = st.sampled_from(
     [
@@ -48,121 +48,123 @@ class Training(RuleBasedStateMachine):
 
     @initialize(triggers=TRIGGERS, retries=st.integers(0, 3), policy=st.sampled_from(["Accepted", "FirstModel"]))
     def begin(self, triggers: Any, retries: int, policy: str) -> None:
-        self.world = World(triggers=triggers, limits={"retries": retries}, readyPolicy=policy, history={"runs": 3})
+        self.cluster = TrainingCluster(
+            triggers=triggers, limits={"retries": retries}, readyPolicy=policy, history={"runs": 3}
+        )
         self.made = 0
-        self.world.settle()
+        self.cluster.settle()
 
     @rule(depth=st.integers(1, 3))
     def change_an_input(self, depth: int) -> None:
-        self.world.edit(params={"depth": depth})
-        self.world.settle()
+        self.cluster.edit(params={"depth": depth})
+        self.cluster.settle()
 
     @rule(triggers=TRIGGERS)
     def change_the_triggers(self, triggers: Any) -> None:
-        self.world.edit(triggers=triggers)
-        self.world.settle()
+        self.cluster.edit(triggers=triggers)
+        self.cluster.settle()
 
     @rule(suspend=st.booleans())
     def suspend(self, suspend: bool) -> None:
-        self.world.edit(suspend=suspend)
-        self.world.settle()
+        self.cluster.edit(suspend=suspend)
+        self.cluster.settle()
 
     @rule()
     def ask_for_a_retrain(self) -> None:
         self.made += 1
-        self.world.retrain(f"retrain-{self.made}")
-        self.world.settle()
+        self.cluster.retrain(f"retrain-{self.made}")
+        self.cluster.settle()
 
     @rule(minutes=st.integers(1, 3000))
     def let_time_pass(self, minutes: int) -> None:
-        self.world.advance(minutes=minutes)
-        self.world.settle()
+        self.cluster.advance(minutes=minutes)
+        self.cluster.settle()
 
     @rule()
     def take_the_stores_away_for_a_while(self) -> None:
-        stores, self.world.stores = self.world.stores, []
-        self.world.settle()
-        self.world.advance(minutes=7)
-        self.world.stores = stores
-        self.world.settle()
+        stores, self.cluster.stores = self.cluster.stores, []
+        self.cluster.settle()
+        self.cluster.advance(minutes=7)
+        self.cluster.stores = stores
+        self.cluster.settle()
 
     @precondition(lambda self: self.going())
     @rule(pod=PODS)
     def change_the_pod(self, pod: Any) -> None:
         states, status = pod
-        self.world.pod(*states, **status)
-        self.world.settle()
+        self.cluster.pod(*states, **status)
+        self.cluster.settle()
 
     @precondition(lambda self: self.going())
     @rule(code=CODES, step=STEPS)
     def fail_the_pod(self, code: int, step: str) -> None:
-        self.world.fail(code, "boom", step)
-        self.world.settle()
+        self.cluster.fail(code, "boom", step)
+        self.cluster.settle()
 
     @precondition(lambda self: self.going())
     @rule(condition=st.sampled_from([COMPLETE, FAILED]))
     def end_the_job(self, condition: Any) -> None:
-        self.world.end_job(condition)
-        self.world.settle()
+        self.cluster.end_job(condition)
+        self.cluster.settle()
 
     @precondition(lambda self: self.going())
     @rule(suspended=st.booleans())
     def queue_the_job(self, suspended: bool) -> None:
-        self.world.newest("Job")["spec"]["suspend"] = suspended
-        self.world.settle()
+        self.cluster.newest("Job")["spec"]["suspend"] = suspended
+        self.cluster.settle()
 
     @precondition(lambda self: self.going())
     @rule(same=st.booleans())
     def post_a_record(self, same: bool) -> None:
-        if "record" not in self.world.newest("TrainingRun")["status"]:
-            self.world.post("ab" * 32 if same else None)
-        self.world.settle()
+        if "record" not in self.cluster.newest("TrainingRun")["status"]:
+            self.cluster.post("ab" * 32 if same else None)
+        self.cluster.settle()
 
     @rule(kind=st.sampled_from(["Job", "Pod", "TrainingRun", "ModelVersion"]))
     def delete_by_hand(self, kind: str) -> None:
-        if self.world.every(kind):
-            self.world.remove(kind, self.world.newest(kind)["metadata"]["name"])
-        self.world.settle()
+        if self.cluster.every(kind):
+            self.cluster.remove(kind, self.cluster.newest(kind)["metadata"]["name"])
+        self.cluster.settle()
 
     @rule()
     def lose_the_status_of_the_recipe(self) -> None:
-        self.world.objects["TrainingJob", "orders"]["status"] = {"observedGeneration": -1}
-        self.world.settle()
+        self.cluster.objects["TrainingJob", "orders"]["status"] = {"observedGeneration": -1}
+        self.cluster.settle()
 
     @invariant()
     def at_most_one_run_is_in_flight(self) -> None:
-        if hasattr(self, "world"):
-            assert sum(run.status.phase not in FINISHED for run in self.world.runs()) <= 1
+        if hasattr(self, "cluster"):
+            assert sum(run.status.phase not in FINISHED for run in self.cluster.runs()) <= 1
 
     @invariant()
     def no_two_runs_take_one_number(self) -> None:
-        if hasattr(self, "world"):
-            numbers = [run.status.version_number for run in self.world.runs() if run.status.version_number]
+        if hasattr(self, "cluster"):
+            numbers = [run.status.version_number for run in self.cluster.runs() if run.status.version_number]
             assert len(numbers) == len(set(numbers))
 
     @invariant()
     def every_version_belongs_to_the_run_that_names_it(self) -> None:
-        if hasattr(self, "world"):
-            versions = {item.name: item for item in self.world.versions()}
-            for run in self.world.runs():
+        if hasattr(self, "cluster"):
+            versions = {item.name: item for item in self.cluster.versions()}
+            for run in self.cluster.runs():
                 made = versions.get(run.status.version or "")
                 assert made is None or made.spec.run.uid == run.uid
 
     @invariant()
     def an_open_job_belongs_to_the_open_attempt(self) -> None:
-        if not hasattr(self, "world"):
+        if not hasattr(self, "cluster"):
             return
         going = {
             attempt.job
-            for run in self.world.runs()
+            for run in self.cluster.runs()
             for attempt in run.status.attempts
             if attempt.finished_at is None and run.status.phase not in FINISHED
         }
-        for job in self.world.every("Job"):
+        for job in self.cluster.every("Job"):
             over = job["status"].get("conditions")
             pods = [
                 pod
-                for pod in self.world.every("Pod")
+                for pod in self.cluster.every("Pod")
                 if pod["metadata"]["ownerReferences"][0]["uid"] == job["metadata"]["uid"]
             ]
             left = any(pod["status"]["phase"] == "Failed" for pod in pods)
@@ -170,19 +172,21 @@ class Training(RuleBasedStateMachine):
 
     @invariant()
     def at_rest_there_is_nothing_to_do_until_something_is_due(self) -> None:
-        if not hasattr(self, "world"):
+        if not hasattr(self, "cluster"):
             return
-        due = [at for key, at in self.world.requeue.items() if at is not None and key in self.world.objects]
-        self.world.now = max(self.world.now, min([self.world.now + timedelta(days=40), *due]) - timedelta(seconds=1))
-        before = len(self.world.events)
-        for key in list(self.world.objects):
+        due = [at for key, at in self.cluster.requeue.items() if at is not None and key in self.cluster.objects]
+        self.cluster.now = max(
+            self.cluster.now, min([self.cluster.now + timedelta(days=40), *due]) - timedelta(seconds=1)
+        )
+        before = len(self.cluster.events)
+        for key in list(self.cluster.objects):
             if key[0] in ("TrainingJob", "TrainingRun", "ModelVersion"):
-                assert not self.world.step(*key)
-        assert len(self.world.events) == before
+                assert not self.cluster.step(*key)
+        assert len(self.cluster.events) == before
 
     def going(self) -> bool:
-        jobs = self.world.every("Job")
-        runs = self.world.every("TrainingRun")
+        jobs = self.cluster.every("Job")
+        runs = self.cluster.every("TrainingRun")
         if not jobs or not runs:
             return False
         status = runs[-1]["status"]

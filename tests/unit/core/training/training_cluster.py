@@ -1,4 +1,4 @@
-"""A small world for the training side: the objects, the engine's rules, a kubelet and an intake that do as told.
+"""A small cluster for the training side: the objects, the engine's rules, a kubelet and an intake that do as told.
 
 `settle()` makes passes over every object until none has anything left to do. A pass writes the status if it differs,
 else carries out the actions, as the engine does. What must never happen is checked at every pass.
@@ -54,7 +54,7 @@ JSON = dict[str, Any]
 FINISHED = ("Succeeded", "Failed", "Superseded")
 
 
-class World:
+class TrainingCluster:
     """One namespace with one TrainingJob."""
 
     def __init__(self, **spec: Any) -> None:
@@ -315,45 +315,45 @@ class World:
         return Stores([self.reader.read(ArtifactStore, store) for store in self.stores])
 
 
-def _plan_job(world: World, obj: JSON) -> Plan:
-    actions = [world.reader.read(ModelAction, item) for item in world.every("ModelAction")]
-    job = world.reader.read(TrainingJob, obj)
-    deployments = [world.reader.read(ModelDeployment, item) for item in world.every("ModelDeployment")]
+def _plan_job(cluster: TrainingCluster, obj: JSON) -> Plan:
+    actions = [cluster.reader.read(ModelAction, item) for item in cluster.every("ModelAction")]
+    job = cluster.reader.read(TrainingJob, obj)
+    deployments = [cluster.reader.read(ModelDeployment, item) for item in cluster.every("ModelDeployment")]
     return training_job.plan(
-        ObservedTrainingJob(job, world.trainings(), world.versions(), actions, world.known_stores(), deployments),
-        world.now,
+        ObservedTrainingJob(job, cluster.trainings(), cluster.versions(), actions, cluster.known_stores(), deployments),
+        cluster.now,
     )
 
 
-def _plan_run(world: World, obj: JSON) -> Plan:
-    run = world.reader.read(TrainingRun, obj)
-    job = world.objects.get(("TrainingJob", "orders"))
-    jobs = [item for item in world.every("Job") if item["metadata"]["ownerReferences"][0]["uid"] == run.uid]
+def _plan_run(cluster: TrainingCluster, obj: JSON) -> Plan:
+    run = cluster.reader.read(TrainingRun, obj)
+    job = cluster.objects.get(("TrainingJob", "orders"))
+    jobs = [item for item in cluster.every("Job") if item["metadata"]["ownerReferences"][0]["uid"] == run.uid]
     uids = {item["metadata"]["uid"] for item in jobs}
     return training_run.plan(
         ObservedTrainingRun(
             run=run,
-            job=world.reader.read(TrainingJob, job) if job else None,
-            siblings=[item for item in world.trainings() if item.uid != run.uid],
-            versions=world.versions(),
+            job=cluster.reader.read(TrainingJob, job) if job else None,
+            siblings=[item for item in cluster.trainings() if item.uid != run.uid],
+            versions=cluster.versions(),
             workloads=jobs,
-            pods=[item for item in world.every("Pod") if item["metadata"]["ownerReferences"][0]["uid"] in uids],
-            stores=world.known_stores(),
+            pods=[item for item in cluster.every("Pod") if item["metadata"]["ownerReferences"][0]["uid"] in uids],
+            stores=cluster.known_stores(),
             platform=PLATFORM,
         ),
-        world.now,
+        cluster.now,
     )
 
 
-def _plan_version(world: World, obj: JSON) -> Plan:
-    job = world.objects.get(("TrainingJob", "orders"))
+def _plan_version(cluster: TrainingCluster, obj: JSON) -> Plan:
+    job = cluster.objects.get(("TrainingJob", "orders"))
     observed = ObservedModelVersion(
-        world.reader.read(ModelVersion, obj), world.reader.read(TrainingJob, job) if job else None, []
+        cluster.reader.read(ModelVersion, obj), cluster.reader.read(TrainingJob, job) if job else None, []
     )
-    return model_version.plan(observed, world.now)
+    return model_version.plan(observed, cluster.now)
 
 
-PLANS: dict[str, Callable[[World, JSON], Plan]] = {
+PLANS: dict[str, Callable[[TrainingCluster, JSON], Plan]] = {
     "TrainingJob": _plan_job,
     "TrainingRun": _plan_run,
     "ModelVersion": _plan_version,

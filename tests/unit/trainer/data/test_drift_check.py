@@ -16,7 +16,7 @@ from steadfit_trainer.data.profile import MAX_CATEGORIES, SAMPLE_ROWS, Profile, 
 from steadfit_trainer.failures import DataFailure
 
 from tests.unit.trainer.flights import flights
-from tests.unit.trainer.run_pod import MODELS, World, operator, source
+from tests.unit.trainer.run_pod import MODELS, RunPod, operator, source
 from tests.unit.trainer.training import train
 
 RECORD = "s3://models/team/ns/flights/records/uid-1.json"
@@ -44,25 +44,25 @@ def add(amount: float) -> Callable[[pa.ChunkedArray], Any]:
     return lambda values: pa.array([None if each is None else each + amount for each in values.to_pylist()])
 
 
-def accepted(tmp_path: Path, *, profile: bool = True, features: tuple[str, ...] = FEATURES) -> World:
+def accepted(tmp_path: Path, *, profile: bool = True, features: tuple[str, ...] = FEATURES) -> RunPod:
     """Return a world whose last accepted run was trained on plain flights."""
-    world = World(tmp_path / "steadfit")
-    world.put("s3://lake/flights/p.parquet", flights())
+    pod = RunPod(tmp_path / "steadfit")
+    pod.put("s3://lake/flights/p.parquet", flights())
     record: dict[str, Any] = {
         "run": {"name": "flights-accepted"},
         "signature": [{"name": name, "datatype": "FP64"} for name in features],
     }
-    resolved = world.fetch()
+    resolved = pod.fetch()
     if profile:
         record["profile"] = resolved["profile"]
-    world.store("s3://models").put(RECORD, json.dumps(record).encode())
-    world.document["accepted"] = {"recordUri": RECORD, "store": MODELS}
-    return world
+    pod.store("s3://models").put(RECORD, json.dumps(record).encode())
+    pod.document["accepted"] = {"recordUri": RECORD, "store": MODELS}
+    return pod
 
 
-def refetched(world: World, change: Change) -> None:
-    world.put("s3://lake/flights/p.parquet", change(flights(seed=1)))
-    world.fetch()
+def refetched(pod: RunPod, change: Change) -> None:
+    pod.put("s3://lake/flights/p.parquet", change(flights(seed=1)))
+    pod.fetch()
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ def refetched(world: World, change: Change) -> None:
 def test_data_that_differs_from_the_accepted_fails_with_source_column_and_both_numbers(
     tmp_path: Path, change: Change, sentence: str
 ) -> None:
-    world = accepted(tmp_path)
+    pod = accepted(tmp_path)
     with pytest.raises(DataFailure, match=f"not like that of the accepted run flights-accepted: {sentence}"):
-        refetched(world, change)
+        refetched(pod, change)
 
 
 @pytest.mark.parametrize(
@@ -115,74 +115,74 @@ def test_a_world_that_moved_is_trained_on(tmp_path: Path, change: Change) -> Non
 
 
 def test_columns_that_the_accepted_model_did_not_use_may_change_or_go(tmp_path: Path) -> None:
-    world = accepted(tmp_path, features=("wind",))
-    refetched(world, lambda table: column("id", add(1e6))(table).drop_columns(["carrier"]))
+    pod = accepted(tmp_path, features=("wind",))
+    refetched(pod, lambda table: column("id", add(1e6))(table).drop_columns(["carrier"]))
 
 
 def test_every_column_of_a_source_without_the_target_counts(tmp_path: Path) -> None:
-    world = World(tmp_path / "steadfit", {"data": [source(), source("planes")]})
+    pod = RunPod(tmp_path / "steadfit", {"data": [source(), source("planes")]})
     planes = pa.table({"plane": ["a", "b"], "seats": [100, 200]})
-    world.put("s3://lake/flights/p.parquet", flights())
-    world.put("s3://lake/planes/p.parquet", planes)
-    record = {"run": {"name": "r"}, "signature": [{"name": "wind"}], "profile": world.fetch()["profile"]}
-    world.store("s3://models").put(RECORD, json.dumps(record).encode())
-    world.document["accepted"] = {"recordUri": RECORD, "store": MODELS}
-    world.put("s3://lake/planes/p.parquet", planes.drop_columns(["seats"]))
+    pod.put("s3://lake/flights/p.parquet", flights())
+    pod.put("s3://lake/planes/p.parquet", planes)
+    record = {"run": {"name": "r"}, "signature": [{"name": "wind"}], "profile": pod.fetch()["profile"]}
+    pod.store("s3://models").put(RECORD, json.dumps(record).encode())
+    pod.document["accepted"] = {"recordUri": RECORD, "store": MODELS}
+    pod.put("s3://lake/planes/p.parquet", planes.drop_columns(["seats"]))
     with pytest.raises(DataFailure, match="'seats' of 'planes' is not there any more"):
-        world.fetch()
+        pod.fetch()
 
 
 def test_a_constant_of_the_accepted_data_sets_no_range(tmp_path: Path) -> None:
     def year(value: int) -> pa.Table:
         return flights().append_column("year", pa.array([value] * 600))
 
-    world = World(tmp_path / "steadfit")
-    world.put("s3://lake/flights/p.parquet", year(2026))
-    record = {"run": {"name": "r"}, "signature": [{"name": "year"}], "profile": world.fetch()["profile"]}
-    world.store("s3://models").put(RECORD, json.dumps(record).encode())
-    world.document["accepted"] = {"recordUri": RECORD, "store": MODELS}
-    world.put("s3://lake/flights/p.parquet", year(2027))
-    world.fetch()
+    pod = RunPod(tmp_path / "steadfit")
+    pod.put("s3://lake/flights/p.parquet", year(2026))
+    record = {"run": {"name": "r"}, "signature": [{"name": "year"}], "profile": pod.fetch()["profile"]}
+    pod.store("s3://models").put(RECORD, json.dumps(record).encode())
+    pod.document["accepted"] = {"recordUri": RECORD, "store": MODELS}
+    pod.put("s3://lake/flights/p.parquet", year(2027))
+    pod.fetch()
 
 
 @pytest.mark.parametrize(
     "change", [{"latest": {"partitions": 1}}, {"uri": "s3://lake/other/", "latest": None}, {"name": "renamed"}]
 )
 def test_a_source_that_was_declared_otherwise_is_not_compared(tmp_path: Path, change: dict[str, Any]) -> None:
-    world = accepted(tmp_path)
+    pod = accepted(tmp_path)
     few = flights(50).drop_columns(["wind"])
     for place in ("flights/month=1", "other"):
-        world.put(f"s3://lake/{place}/p.parquet", few)
+        pod.put(f"s3://lake/{place}/p.parquet", few)
     if "name" in change:
-        world.put("s3://lake/flights/p.parquet", few)
-    world.document["data"] = [source() | change]
-    world.fetch()
+        pod.put("s3://lake/flights/p.parquet", few)
+    pod.document["data"] = [source() | change]
+    pod.fetch()
 
 
 def test_a_declared_digest_says_which_data_it_is_and_not_that_it_may_look_otherwise(tmp_path: Path) -> None:
-    world = accepted(tmp_path)
-    world.put("s3://lake/flights/p.parquet", flights(299))
-    digest = World(tmp_path / "other", {"data": [source()]}, world.buckets).fetch()["data"][0]["digest"]
-    world.document["data"] = [source(digest=digest)]
+    pod = accepted(tmp_path)
+    pod.put("s3://lake/flights/p.parquet", flights(299))
+    digest = RunPod(tmp_path / "other", {"data": [source()]}, pod.buckets).fetch()["data"][0]["digest"]
+    pod.document["data"] = [source(digest=digest)]
     with pytest.raises(DataFailure, match="'flights' has 299 rows, and had 600"):
-        world.fetch()
+        pod.fetch()
 
 
 def test_all_that_is_wrong_is_logged_and_as_much_as_a_status_holds_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = accepted(tmp_path, features=("wind", "carrier", "id"))
+    pod = accepted(tmp_path, features=("wind", "carrier", "id"))
     with pytest.raises(DataFailure, match=r"had 600; 'id'.*; 'wind' .* any more\. There are 1 more\."):
-        refetched(world, lambda table: table.slice(0, 100).drop_columns(["id", "wind", "carrier"]))
+        refetched(pod, lambda table: table.slice(0, 100).drop_columns(["id", "wind", "carrier"]))
     assert "'carrier' of 'flights' is not there any more" in caplog.text
 
 
 def test_without_a_record_to_compare_with_nothing_is_checked_and_the_log_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = accepted(tmp_path)
-    world.document["accepted"]["recordUri"] = RECORD.replace("uid-1", "gone")
-    refetched(world, lambda table: table.slice(0, 100))
+    pod = accepted(tmp_path)
+    pod.document["accepted"]["recordUri"] = RECORD.replace("uid-1", "gone")
+    refetched(pod, lambda table: table.slice(0, 100))
     assert "the data was not compared with that of the accepted run: There is no s3://models/team" in caplog.text
 
 
@@ -190,8 +190,8 @@ def test_a_record_of_before_there_were_profiles_checks_nothing_and_the_log_says_
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    world = accepted(tmp_path, profile=False)
-    refetched(world, lambda table: table.slice(0, 100))
+    pod = accepted(tmp_path, profile=False)
+    refetched(pod, lambda table: table.slice(0, 100))
     assert f"the accepted run's record {RECORD} has no profile" in caplog.text
 
 
@@ -202,39 +202,39 @@ def test_a_record_that_is_not_as_expected_holds_no_run_back(
     tmp_path: Path, raw: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    world = accepted(tmp_path)
-    world.store("s3://models").put(RECORD, raw)
-    refetched(world, lambda table: table.slice(0, 100))
+    pod = accepted(tmp_path)
+    pod.store("s3://models").put(RECORD, raw)
+    refetched(pod, lambda table: table.slice(0, 100))
     assert "the data was not compared" in caplog.text
 
 
 def test_a_store_of_the_accepted_run_that_is_away_holds_no_run_back(tmp_path: Path) -> None:
-    world = accepted(tmp_path)
+    pod = accepted(tmp_path)
 
     class Away(Store):
         def get(self, uri: str, max_bytes: int = 0) -> bytes:
             raise StoreUnavailableError("The store is away.")
 
-    world.wrap = lambda store: Away(store.uri_prefix, store._bucket) if "models" in store.uri_prefix else store
-    refetched(world, lambda table: table.slice(0, 100))
+    pod.wrap = lambda store: Away(store.uri_prefix, store._bucket) if "models" in store.uri_prefix else store
+    refetched(pod, lambda table: table.slice(0, 100))
 
 
 def test_what_the_data_looked_like_is_in_the_stores_record_and_not_posted(tmp_path: Path) -> None:
-    world = World(tmp_path / "steadfit")
-    world.put("s3://lake/flights/p.parquet", flights())
-    profile = world.fetch()["profile"]
-    train(world)
+    pod = RunPod(tmp_path / "steadfit")
+    pod.put("s3://lake/flights/p.parquet", flights())
+    profile = pod.fetch()["profile"]
+    train(pod)
     with operator(tmp_path) as intake:
-        world.publish(intake)
-    assert world.record()["profile"] == profile
+        pod.publish(intake)
+    assert pod.record()["profile"] == profile
     assert all("profile" not in body for body in intake.bodies())
 
 
 def test_a_profile_says_of_each_column_its_kind_its_gaps_and_where_values_lie(tmp_path: Path) -> None:
-    world = World(tmp_path / "steadfit")
+    pod = RunPod(tmp_path / "steadfit")
     table = flights()
-    world.put("s3://lake/flights/p.parquet", table)
-    (found,) = world.fetch()["profile"]
+    pod.put("s3://lake/flights/p.parquet", table)
+    (found,) = pod.fetch()["profile"]
     columns = {each["name"]: each for each in found["columns"]}
     wind = np.array([each for each in table.column("wind").to_pylist() if each is not None])
     assert found["rows"] == 600, "the rows that judge included"

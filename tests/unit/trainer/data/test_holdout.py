@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from steadfit_trainer.data.holdout import boundary_of, by_hash, text_of
 from steadfit_trainer.failures import DataFailure
 
-from tests.unit.trainer.run_pod import World, source
+from tests.unit.trainer.run_pod import RunPod, source
 
 ROWS = st.lists(st.tuples(st.integers(0, 30), st.sampled_from([0, 1, 1, 0, None])), min_size=12, max_size=80)
 
 
 def _run(
     folder: Path, parts: list[list[tuple[int, int | None]]], by: str, fraction: float, form: str, key: bool
-) -> World:
+) -> RunPod:
     """Fetch sources whose rows are (value to split by, label), with an id over all of them."""
     names = [f"s{index}" for index in range(len(parts))]
     more: dict[str, Any] = {"format": form, **({"keyColumn": "id"} if key else {})}
-    world = World(folder, {"data": [source(name, **more) for name in names]})
-    world.document["evaluation"]["holdout"] = {"by": by, "column": "time", "fraction": fraction}
+    pod = RunPod(folder, {"data": [source(name, **more) for name in names]})
+    pod.document["evaluation"]["holdout"] = {"by": by, "column": "time", "fraction": fraction}
     first = 0
     for name, rows in zip(names, parts, strict=True):
         columns = {
@@ -30,10 +30,10 @@ def _run(
             "time": pa.array([value for value, _ in rows]),
             "late": pa.array([label for _, label in rows], pa.int64()),
         }
-        world.put(f"s3://lake/{name}/p.{form.lower()}", pa.table(columns))
+        pod.put(f"s3://lake/{name}/p.{form.lower()}", pa.table(columns))
         first += len(rows)
-    world.fetch()
-    return world
+    pod.fetch()
+    return pod
 
 
 @settings(max_examples=40)
@@ -49,12 +49,12 @@ def test_no_row_and_no_value_is_on_both_sides_and_no_row_is_lost(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            world = _run(Path(folder), parts, by, fraction, form, key)
+            pod = _run(Path(folder), parts, by, fraction, form, key)
         except DataFailure:
             return  # Too little to split; what that means is tested by name.
         names = [f"s{index}" for index in range(len(parts))]
-        trained = pa.concat_tables([world.trained(name) for name in names]).to_pylist()
-        held = pa.concat_tables([world.held(name) for name in names]).to_pylist()
+        trained = pa.concat_tables([pod.trained(name) for name in names]).to_pylist()
+        held = pa.concat_tables([pod.held(name) for name in names]).to_pylist()
     labelled = {row["time"] for row in trained if row["late"] is not None}
     judging = {row["time"] for row in held}
     assert labelled

@@ -19,16 +19,16 @@ from steadfit_trainer.failures import StoreFailure
 from steadfit_trainer.scoring import champion, paired_comparison
 
 from tests.unit.trainer.flights import flights
-from tests.unit.trainer.run_pod import MODELS, World, operator
+from tests.unit.trainer.run_pod import MODELS, RunPod, operator
 from tests.unit.trainer.training import train, trained, write
 
 JSON = dict[str, Any]
 
 
-def publish(world: World, folder: Path) -> JSON:
+def publish(pod: RunPod, folder: Path) -> JSON:
     """Publish, and return what was posted."""
     with operator(folder) as intake:
-        world.publish(intake)
+        pod.publish(intake)
     posted: JSON = intake.bodies()[0]
     return posted
 
@@ -48,31 +48,31 @@ def bettered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def served(world: World, tmp_path: Path, bettered: Path) -> JSON:
+def served(pod: RunPod, tmp_path: Path, bettered: Path) -> JSON:
     """The record of a version that serves: five trees; the run in `world` then brings one of fifty."""
-    posted = publish(world, tmp_path / "served")
-    world.document["run"] |= {"uid": "uid-2", "name": "flights-9876543210"}
-    world.document["params"] = {"trees": 50}
-    (world.root / "params.json").write_text(json.dumps({"trees": 50}))
+    posted = publish(pod, tmp_path / "served")
+    pod.document["run"] |= {"uid": "uid-2", "name": "flights-9876543210"}
+    pod.document["params"] = {"trees": 50}
+    (pod.root / "params.json").write_text(json.dumps({"trees": 50}))
     if not bettered.exists():
-        train(world)
-        shutil.copytree(world.paths.output, bettered)
-    shutil.rmtree(world.paths.output)
-    shutil.copytree(bettered, world.paths.output)
+        train(pod)
+        shutil.copytree(pod.paths.output, bettered)
+    shutil.rmtree(pod.paths.output)
+    shutil.copytree(bettered, pod.paths.output)
     return posted
 
 
-def compared(world: World, folder: Path, named: JSON | None) -> JSON:
-    world.document["champion"] = named
-    found: JSON = publish(world, folder)["evaluation"]["champion"]
+def compared(pod: RunPod, folder: Path, named: JSON | None) -> JSON:
+    pod.document["champion"] = named
+    found: JSON = publish(pod, folder)["evaluation"]["champion"]
     return found
 
 
-def test_both_are_judged_on_the_same_rows_of_the_holdout(world: World, served: JSON, tmp_path: Path) -> None:
-    found = compared(world, tmp_path, against(served))
-    store = world.store("s3://models")
-    held, scores = world.held(), {}
-    for name, posted in (("old", served), ("new", world.record("uid-2"))):
+def test_both_are_judged_on_the_same_rows_of_the_holdout(pod: RunPod, served: JSON, tmp_path: Path) -> None:
+    found = compared(pod, tmp_path, against(served))
+    store = pod.store("s3://models")
+    held, scores = pod.held(), {}
+    for name, posted in (("old", served), ("new", pod.record("uid-2"))):
         download(store, posted["artifact"]["uri"], posted["artifact"]["digest"], tmp_path / name)
         columns = {"wind": held["wind"].to_numpy(), "carrier": np.array(held["carrier"].to_pylist(), object)}
         answer = load_model(tmp_path / name).predict(columns).probabilities
@@ -83,33 +83,33 @@ def test_both_are_judged_on_the_same_rows_of_the_holdout(world: World, served: J
     assert found["lower"] < found["difference"] < found["upper"]
     assert (found["rows"], found["metric"], found["method"]) == (120, "roc_auc", "paired bootstrap")
     assert (found["version"], found["digest"]) == ("flights-v1", served["artifact"]["digest"])
-    assert not world.paths.champion.exists()
+    assert not pod.paths.champion.exists()
 
 
-def test_the_operator_takes_a_comparison_as_it_is_posted(world: World, served: JSON, tmp_path: Path) -> None:
-    world.document["champion"] = against(served)
-    posted = publish(world, tmp_path)
+def test_the_operator_takes_a_comparison_as_it_is_posted(pod: RunPod, served: JSON, tmp_path: Path) -> None:
+    pod.document["champion"] = against(served)
+    posted = publish(pod, tmp_path)
     assert Record.model_validate(posted).dump() == posted
 
 
-def test_the_same_run_compares_alike_again(world: World, served: JSON, tmp_path: Path) -> None:
-    first = compared(world, tmp_path / "1", against(served))
-    assert compared(world, tmp_path / "2", against(served)) == first
+def test_the_same_run_compares_alike_again(pod: RunPod, served: JSON, tmp_path: Path) -> None:
+    first = compared(pod, tmp_path / "1", against(served))
+    assert compared(pod, tmp_path / "2", against(served)) == first
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "brier_score", "log_loss"])
-def test_they_are_compared_by_the_recipes_first_metric(world: World, served: JSON, tmp_path: Path, metric: str) -> None:
-    world.document["evaluation"]["metrics"] = [{"name": metric}, {"name": "roc_auc"}]
-    found = compared(world, tmp_path, against(served))
+def test_they_are_compared_by_the_recipes_first_metric(pod: RunPod, served: JSON, tmp_path: Path, metric: str) -> None:
+    pod.document["evaluation"]["metrics"] = [{"name": metric}, {"name": "roc_auc"}]
+    found = compared(pod, tmp_path, against(served))
     assert found["metric"] == metric
     assert found["reason"] == ""
 
 
 def test_of_a_large_holdout_the_same_sample_is_answered_by_both(
-    world: World, served: JSON, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pod: RunPod, served: JSON, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paired_comparison, "MAX_ROWS", 100)
-    found = compared(world, tmp_path, against(served))
+    found = compared(pod, tmp_path, against(served))
     assert found["rows"] == 100
     assert found["reason"] == ""
 
@@ -117,8 +117,8 @@ def test_of_a_large_holdout_the_same_sample_is_answered_by_both(
 # No comparison, and no failure of the run either.
 
 
-def reason(world: World, folder: Path, named: JSON) -> str:
-    found = compared(world, folder, named)
+def reason(pod: RunPod, folder: Path, named: JSON) -> str:
+    found = compared(pod, folder, named)
     assert {"value", "difference", "lower", "upper"}.isdisjoint(found), "what is not known is not invented"
     assert found["version"] == "flights-v1"
     return str(found["reason"])
@@ -139,13 +139,13 @@ def reason(world: World, folder: Path, named: JSON) -> str:
     ],
 )
 def test_what_cannot_be_compared_is_recorded_with_the_reason_and_the_version_is_published(
-    world: World, served: JSON, tmp_path: Path, changes: JSON, words: str
+    pod: RunPod, served: JSON, tmp_path: Path, changes: JSON, words: str
 ) -> None:
-    assert words in reason(world, tmp_path, against(served, **changes))
+    assert words in reason(pod, tmp_path, against(served, **changes))
 
 
-def test_an_earlier_boundary_of_the_champion_is_fair(world: World, served: JSON, tmp_path: Path) -> None:
-    found = compared(world, tmp_path, against(served, boundary="2026-01-05T23:59:59.5Z"))
+def test_an_earlier_boundary_of_the_champion_is_fair(pod: RunPod, served: JSON, tmp_path: Path) -> None:
+    found = compared(pod, tmp_path, against(served, boundary="2026-01-05T23:59:59.5Z"))
     assert found["reason"] == ""
 
 
@@ -182,31 +182,31 @@ def test_boundaries_are_compared_as_values_of_their_column(
 def test_by_hash_the_champion_must_have_held_out_as_much(
     tmp_path: Path, fraction: float | None, words: str | None
 ) -> None:
-    world = World(tmp_path / "steadfit")
-    world.document["evaluation"]["holdout"] = {"by": "Hash", "column": "id", "fraction": 0.2}
-    world.put("s3://lake/flights/part-0.parquet", flights())
-    world.fetch()
-    train(world)
-    first = publish(world, tmp_path / "first")
-    found = compared(world, tmp_path / "second", against(first, fraction=fraction))
+    pod = RunPod(tmp_path / "steadfit")
+    pod.document["evaluation"]["holdout"] = {"by": "Hash", "column": "id", "fraction": 0.2}
+    pod.put("s3://lake/flights/part-0.parquet", flights())
+    pod.fetch()
+    train(pod)
+    first = publish(pod, tmp_path / "first")
+    found = compared(pod, tmp_path / "second", against(first, fraction=fraction))
     assert (words in found["reason"]) if words else found["reason"] == ""
 
 
 def test_an_artifact_that_was_changed_in_the_store_is_not_compared_with(
-    world: World, served: JSON, tmp_path: Path
+    pod: RunPod, served: JSON, tmp_path: Path
 ) -> None:
-    world.store("s3://models").put(served["artifact"]["uri"] + "model.onnx", b"other bytes")
-    assert "it can't be loaded: 'model.onnx'" in reason(world, tmp_path, against(served))
+    pod.store("s3://models").put(served["artifact"]["uri"] + "model.onnx", b"other bytes")
+    assert "it can't be loaded: 'model.onnx'" in reason(pod, tmp_path, against(served))
 
 
 def test_a_champion_whose_inputs_are_not_in_the_data_any_more_is_not_compared_with(tmp_path: Path) -> None:
-    old, new = World(tmp_path / "old"), World(tmp_path / "new")
+    old, new = RunPod(tmp_path / "old"), RunPod(tmp_path / "new")
     new.buckets = old.buckets
-    for world, name in ((old, "gusts"), (new, "wind")):
+    for pod, name in ((old, "gusts"), (new, "wind")):
         table = flights()
-        world.put("s3://lake/flights/part-0.parquet", table.rename_columns(["id", "time", name, "carrier", "late"]))
-        world.fetch()
-        train(world)
+        pod.put("s3://lake/flights/part-0.parquet", table.rename_columns(["id", "time", name, "carrier", "late"]))
+        pod.fetch()
+        train(pod)
     new.document["run"]["uid"] = "uid-2"
     served = publish(old, tmp_path / "a")
     assert reason(new, tmp_path / "b", against(served)).startswith(
@@ -215,11 +215,11 @@ def test_a_champion_whose_inputs_are_not_in_the_data_any_more_is_not_compared_wi
 
 
 def test_a_champion_that_does_not_know_a_new_class_has_no_value(
-    world: World, served: JSON, tmp_path: Path, template: Path
+    pod: RunPod, served: JSON, tmp_path: Path, template: Path
 ) -> None:
-    shutil.copytree(world.root / "output", tmp_path / "output")
+    shutil.copytree(pod.root / "output", tmp_path / "output")
     other = trained(tmp_path / "other", template)
-    other.buckets = world.buckets
+    other.buckets = pod.buckets
     table = flights()
     labels = table.column("late").to_pylist()
     labels[::7] = [2] * len(labels[::7])
@@ -231,13 +231,13 @@ def test_a_champion_that_does_not_know_a_new_class_has_no_value(
 
 
 def test_a_fault_of_the_comparison_itself_is_a_reason_too(
-    world: World, served: JSON, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pod: RunPod, served: JSON, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:
         raise MemoryError("no room")
 
     monkeypatch.setattr(paired_comparison, "compare", broken)
-    assert reason(world, tmp_path, against(served)) == "comparing failed with MemoryError: no room"
+    assert reason(pod, tmp_path, against(served)) == "comparing failed with MemoryError: no room"
 
 
 # The store.
@@ -257,39 +257,39 @@ class _Flaky(Store):
         return super().get(uri, max_bytes)
 
 
-def flaky(world: World, failures: int, error: Exception | None = None) -> type[_Flaky]:
+def flaky(pod: RunPod, failures: int, error: Exception | None = None) -> type[_Flaky]:
     found = type("Flaky", (_Flaky,), {"failures": failures, "tries": 0, "error": error or _Flaky.error})
-    world.wrap = lambda store: found(store.uri_prefix, store._bucket)
+    pod.wrap = lambda store: found(store.uri_prefix, store._bucket)
     return found
 
 
-def test_a_store_that_comes_back_is_waited_for(world: World, served: JSON, tmp_path: Path) -> None:
-    flaky(world, 3)
-    assert compared(world, tmp_path, against(served))["reason"] == ""
+def test_a_store_that_comes_back_is_waited_for(pod: RunPod, served: JSON, tmp_path: Path) -> None:
+    flaky(pod, 3)
+    assert compared(pod, tmp_path, against(served))["reason"] == ""
 
 
 def test_a_store_that_stays_away_takes_half_of_the_time_and_the_rest_is_for_publishing(
-    world: World, served: JSON, tmp_path: Path
+    pod: RunPod, served: JSON, tmp_path: Path
 ) -> None:
-    flaky(world, 10**6)
-    assert reason(world, tmp_path, against(served)).startswith("it can't be loaded: It was not loaded within 30 s. ")
-    assert world.record("uid-2")["artifact"]["digest"] != served["artifact"]["digest"]
+    flaky(pod, 10**6)
+    assert reason(pod, tmp_path, against(served)).startswith("it can't be loaded: It was not loaded within 30 s. ")
+    assert pod.record("uid-2")["artifact"]["digest"] != served["artifact"]["digest"]
 
 
-def test_an_object_that_is_missing_is_not_waited_for(world: World, served: JSON, tmp_path: Path) -> None:
-    found = flaky(world, 10**6, ObjectMissingError("There is no s3://models/x."))
-    assert "its artifact is gone: There is no s3://models/x" in reason(world, tmp_path, against(served))
+def test_an_object_that_is_missing_is_not_waited_for(pod: RunPod, served: JSON, tmp_path: Path) -> None:
+    found = flaky(pod, 10**6, ObjectMissingError("There is no s3://models/x."))
+    assert "its artifact is gone: There is no s3://models/x" in reason(pod, tmp_path, against(served))
     assert found.tries == 1
 
 
-def test_a_failure_to_publish_is_still_a_failure_of_the_store(world: World, served: JSON) -> None:
-    world.document["champion"] = against(served)
+def test_a_failure_to_publish_is_still_a_failure_of_the_store(pod: RunPod, served: JSON) -> None:
+    pod.document["champion"] = against(served)
     with pytest.raises(StoreFailure, match="The result was not published within 60 s"):
-        world.publish()
+        pod.publish()
 
 
-def test_the_users_own_files_of_these_names_are_nothing(world: World, tmp_path: Path) -> None:
-    write(world, "reference.json", {"schemaVersion": 1, "rows": 10**9})
-    posted = publish(world, tmp_path)
-    raw = world.store("s3://models").get(posted["artifact"]["uri"] + "reference.json")
+def test_the_users_own_files_of_these_names_are_nothing(pod: RunPod, tmp_path: Path) -> None:
+    write(pod, "reference.json", {"schemaVersion": 1, "rows": 10**9})
+    posted = publish(pod, tmp_path)
+    raw = pod.store("s3://models").get(posted["artifact"]["uri"] + "reference.json")
     assert json.loads(raw)["rows"] == 480

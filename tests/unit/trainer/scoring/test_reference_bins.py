@@ -21,25 +21,25 @@ from steadfit_trainer.paths import Paths
 from steadfit_trainer.scoring import permutation_importance, reference_bins
 
 from tests.unit.trainer.flights import flights
-from tests.unit.trainer.run_pod import World, as_parquet, operator
-from tests.unit.trainer.training import pod, train
+from tests.unit.trainer.run_pod import RunPod, as_parquet, operator
+from tests.unit.trainer.training import train, training_container
 
 
-def published(world: World, folder: Path) -> Path:
+def published(pod: RunPod, folder: Path) -> Path:
     """Publish, and return the artifact as a server has it."""
     with operator(folder) as intake:
-        world.publish(intake)
+        pod.publish(intake)
     artifact = intake.bodies()[0]["artifact"]
-    download(world.store("s3://models"), artifact["uri"], artifact["digest"], folder / "served")
+    download(pod.store("s3://models"), artifact["uri"], artifact["digest"], folder / "served")
     return folder / "served"
 
 
-def test_a_server_finds_the_training_rows_in_bins(world: World, tmp_path: Path) -> None:
-    served = published(world, tmp_path)
+def test_a_server_finds_the_training_rows_in_bins(pod: RunPod, tmp_path: Path) -> None:
+    served = published(pod, tmp_path)
     found = read_reference(served)
     assert found is not None
     assert (found.task, found.rows, found.classes, found.positive) == ("binary", 480, (0, 1), 1)
-    rows = world.trained()
+    rows = pod.trained()
     wind, carrier = (feature.model_dump() for feature in found.features)
     present = rows["wind"].drop_null().to_numpy()
     edges = np.quantile(present, np.arange(1, 10) / 10, method="inverted_cdf")
@@ -54,11 +54,11 @@ def test_a_server_finds_the_training_rows_in_bins(world: World, tmp_path: Path) 
     assert wind["importance"] > carrier["importance"] > 0
 
 
-def test_predictions_are_counted_on_rows_that_the_model_has_not_learned_from(world: World, tmp_path: Path) -> None:
-    served = published(world, tmp_path)
+def test_predictions_are_counted_on_rows_that_the_model_has_not_learned_from(pod: RunPod, tmp_path: Path) -> None:
+    served = published(pod, tmp_path)
     found = read_reference(served)
     assert found is not None
-    held = world.held()
+    held = pod.held()
     columns = {"wind": held["wind"].to_numpy(), "carrier": np.array(held["carrier"].to_pylist(), object)}
     probabilities = load_model(served).predict(columns).probabilities
     assert probabilities is not None
@@ -72,22 +72,22 @@ def test_predictions_are_counted_on_rows_that_the_model_has_not_learned_from(wor
 def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, template: Path) -> None:
     raws = []
     for name in ("one", "two"):
-        world = World(tmp_path / name / "steadfit")
-        world.put("s3://lake/flights/part-0.parquet", flights())
-        world.fetch()
-        train(world)
-        raws.append((published(world, tmp_path / name) / "reference.json").read_bytes())
+        pod = RunPod(tmp_path / name / "steadfit")
+        pod.put("s3://lake/flights/part-0.parquet", flights())
+        pod.fetch()
+        train(pod)
+        raws.append((published(pod, tmp_path / name) / "reference.json").read_bytes())
     assert raws[0] == raws[1]
 
 
 def test_only_sources_with_labels_are_counted(tmp_path: Path) -> None:
-    world = World(tmp_path / "steadfit")
-    world.document["data"].append({**world.document["data"][0], "name": "airports", "uri": "s3://lake/airports/"})
-    world.put("s3://lake/flights/part-0.parquet", flights())
-    world.put("s3://lake/airports/part-0.parquet", pa.table({"carrier": ["ZZ"] * 1000}))
-    world.fetch()
-    train(world)
-    found = read_reference(published(world, tmp_path))
+    pod = RunPod(tmp_path / "steadfit")
+    pod.document["data"].append({**pod.document["data"][0], "name": "airports", "uri": "s3://lake/airports/"})
+    pod.put("s3://lake/flights/part-0.parquet", flights())
+    pod.put("s3://lake/airports/part-0.parquet", pa.table({"carrier": ["ZZ"] * 1000}))
+    pod.fetch()
+    train(pod)
+    found = read_reference(published(pod, tmp_path))
     assert found is not None
     assert found.rows == 480
     assert "ZZ" not in str(found.features)
@@ -250,14 +250,14 @@ def test_a_classifier_without_probabilities_is_counted_by_class(tmp_path: Path) 
 
 
 def test_describing_30_000_rows_of_20_features_takes_seconds(tmp_path: Path) -> None:
-    world = World(tmp_path / "steadfit")
+    pod = RunPod(tmp_path / "steadfit")
     rng = np.random.default_rng(0)
     columns = {f"f{index}": rng.normal(size=30_000) for index in range(20)}
     late = (columns["f0"] + columns["f1"] > 0).astype(int)
     table = pa.table({"time": np.arange(30_000), **columns, "late": late})
-    world.put("s3://lake/flights/part-0.parquet", table)
-    world.fetch()
-    with pod(world):
+    pod.put("s3://lake/flights/part-0.parquet", table)
+    pod.fetch()
+    with training_container(pod):
         import steadfit_sdk as steadfit
 
         rows = steadfit.load_data("flights")
@@ -266,7 +266,7 @@ def test_describing_30_000_rows_of_20_features_takes_seconds(tmp_path: Path) -> 
         model.fit(steadfit.encode(rows, features), rows["late"])
         steadfit.save(model, features, rows)
     before = time.process_time()
-    served = published(world, tmp_path)
+    served = published(pod, tmp_path)
     assert time.process_time() - before < 20
     found = json.loads((served / "reference.json").read_text())
     weights = [feature["importance"] for feature in found["features"]]

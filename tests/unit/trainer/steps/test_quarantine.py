@@ -17,7 +17,7 @@ from steadfit_trainer.failures import DataFailure, StoreFailure
 from steadfit_trainer.steps.quarantine import QuarantineConfig, write_note
 
 from tests.unit.trainer.flights import flights
-from tests.unit.trainer.run_pod import World, operator
+from tests.unit.trainer.run_pod import RunPod, operator
 from tests.unit.trainer.training import train
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,41 +34,41 @@ def config(put: dict[str, Any] | None = None, take: dict[str, datetime] | None =
     return QuarantineConfig.model_validate({"store": STORE, "uri": URI, "put": put or {}, "take": times})
 
 
-def named(world: World) -> dict[str, str]:
-    note = read(world.store("s3://models"), URI)
+def named(pod: RunPod) -> dict[str, str]:
+    note = read(pod.store("s3://models"), URI)
     assert note is not None
     return {name: found.reason for name, found in note.deployments.items()}
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path / "steadfit")
+def pod(tmp_path: Path) -> RunPod:
+    return RunPod(tmp_path / "steadfit")
 
 
-def test_entries_of_several_deployments_are_merged(world: World) -> None:
-    write_note(config({"flights": entry()}), world.connect)
-    write_note(config({"shadow": entry("it was late")}), world.connect)
-    assert named(world) == {"flights": "errors rose", "shadow": "it was late"}
+def test_entries_of_several_deployments_are_merged(pod: RunPod) -> None:
+    write_note(config({"flights": entry()}), pod.connect)
+    write_note(config({"shadow": entry("it was late")}), pod.connect)
+    assert named(pod) == {"flights": "errors rose", "shadow": "it was late"}
 
 
-def test_a_release_takes_its_own_entry_away(world: World) -> None:
-    write_note(config({"flights": entry(), "shadow": entry("it was late")}), world.connect)
-    write_note(config(take={"flights": AT + timedelta(hours=1)}), world.connect)
-    assert named(world) == {"shadow": "it was late"}
+def test_a_release_takes_its_own_entry_away(pod: RunPod) -> None:
+    write_note(config({"flights": entry(), "shadow": entry("it was late")}), pod.connect)
+    write_note(config(take={"flights": AT + timedelta(hours=1)}), pod.connect)
+    assert named(pod) == {"shadow": "it was late"}
 
 
-def test_a_release_leaves_an_entry_that_is_newer_than_itself(world: World) -> None:
-    write_note(config({"flights": entry()}), world.connect)
-    write_note(config(take={"flights": AT - timedelta(hours=1)}), world.connect)
-    assert named(world) == {"flights": "errors rose"}
+def test_a_release_leaves_an_entry_that_is_newer_than_itself(pod: RunPod) -> None:
+    write_note(config({"flights": entry()}), pod.connect)
+    write_note(config(take={"flights": AT - timedelta(hours=1)}), pod.connect)
+    assert named(pod) == {"flights": "errors rose"}
 
 
-def test_to_write_the_same_again_writes_nothing(world: World) -> None:
-    write_note(config({"flights": entry()}), world.connect)
+def test_to_write_the_same_again_writes_nothing(pod: RunPod) -> None:
+    write_note(config({"flights": entry()}), pod.connect)
     puts: list[str] = []
-    world.wrap = lambda store: _counting(store, puts)
-    write_note(config({"flights": entry()}), world.connect)
-    write_note(config(take={"other": AT}), world.connect)
+    pod.wrap = lambda store: _counting(store, puts)
+    write_note(config({"flights": entry()}), pod.connect)
+    write_note(config(take={"other": AT}), pod.connect)
     assert puts == []
 
 
@@ -77,11 +77,11 @@ def _counting(store: Any, puts: list[str]) -> Any:
     return store
 
 
-def test_a_note_that_cannot_be_read_is_not_overwritten(world: World) -> None:
-    world.store("s3://models").put(f"{URI}quarantine.json", b"{")
+def test_a_note_that_cannot_be_read_is_not_overwritten(pod: RunPod) -> None:
+    pod.store("s3://models").put(f"{URI}quarantine.json", b"{")
     with pytest.raises(DataFailure, match="can't be read"):
-        write_note(config({"flights": entry()}), world.connect)
-    assert world.store("s3://models").get(f"{URI}quarantine.json") == b"{"
+        write_note(config({"flights": entry()}), pod.connect)
+    assert pod.store("s3://models").get(f"{URI}quarantine.json") == b"{"
 
 
 def test_a_store_that_fails_is_a_failure_of_the_store() -> None:
@@ -93,9 +93,9 @@ def test_a_store_that_fails_is_a_failure_of_the_store() -> None:
 
 
 def test_the_step_does_what_the_operators_job_says(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pod: RunPod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "write_note", lambda told: write_note(told, world.connect))
+    monkeypatch.setattr(cli, "write_note", lambda told: write_note(told, pod.connect))
     put = Quarantine(reason="it cost $(HOME)", by="ada", at=AT, deployment="flights", revision="r1")
     for change, left in (
         (Change(put=(put,)), {"flights": "it cost $(HOME)"}),
@@ -105,7 +105,7 @@ def test_the_step_does_what_the_operators_job_says(
         told = container["env"][0]["value"].replace("$$", "$")
         log = tmp_path / "log"
         assert cli.main(container["args"], {"STEADFIT_CONFIG": told, "STEADFIT_TERMINATION_LOG": str(log)}) == 0
-        assert named(world) == left
+        assert named(pod) == left
 
 
 def _job(change: Change) -> dict[str, Any]:
@@ -136,37 +136,37 @@ def _job(change: Change) -> dict[str, Any]:
 
 def test_a_result_that_had_been_rolled_back_says_so_in_its_record(tmp_path: Path) -> None:
     """A lost cluster is trained for anew: the very same files come out, and are not taken for something new."""
-    world = World(tmp_path / "steadfit")
-    world.put("s3://lake/flights/part-0.parquet", flights())
-    world.fetch()
-    train(world)
+    pod = RunPod(tmp_path / "steadfit")
+    pod.put("s3://lake/flights/part-0.parquet", flights())
+    pod.fetch()
+    train(pod)
     with operator(tmp_path) as intake:
-        world.publish(intake)
+        pod.publish(intake)
     first = intake.bodies()[0]
     assert "quarantined" not in first
     uri = first["artifact"]["uri"]
     past = {"flights": entry("errors rose, " * 50), "shadow": entry()}
-    write_note(QuarantineConfig.model_validate({"store": STORE, "uri": uri, "put": past}), world.connect)
-    world.document["run"]["uid"] = "uid-2"
+    write_note(QuarantineConfig.model_validate({"store": STORE, "uri": uri, "put": past}), pod.connect)
+    pod.document["run"]["uid"] = "uid-2"
     with operator(tmp_path) as intake:
-        world.publish(intake)
+        pod.publish(intake)
     posted = intake.bodies()[0]
     assert posted["artifact"]["digest"] == first["artifact"]["digest"], "the note is no part of the artifact"
     found = Record.model_validate(posted).quarantined
     assert found is not None
     assert [(item.deployment, item.by, item.at) for item in found] == [("flights", "ada", AT), ("shadow", "ada", AT)]
     assert len(found[0].reason) == 256
-    assert world.record("uid-2")["quarantined"][0]["reason"] == "errors rose, " * 50
+    assert pod.record("uid-2")["quarantined"][0]["reason"] == "errors rose, " * 50
 
 
 def test_a_result_beside_an_unreadable_note_is_not_published(tmp_path: Path) -> None:
-    world = World(tmp_path / "steadfit")
-    world.put("s3://lake/flights/part-0.parquet", flights())
-    world.fetch()
-    train(world)
+    pod = RunPod(tmp_path / "steadfit")
+    pod.put("s3://lake/flights/part-0.parquet", flights())
+    pod.fetch()
+    train(pod)
     with operator(tmp_path) as intake:
-        world.publish(intake)
+        pod.publish(intake)
         uri = intake.bodies()[0]["artifact"]["uri"]
-        world.store("s3://models").put(f"{uri}quarantine.json", json.dumps({"schemaVersion": 2}).encode())
+        pod.store("s3://models").put(f"{uri}quarantine.json", json.dumps({"schemaVersion": 2}).encode())
         with pytest.raises(StoreFailure, match="can't be read"):
-            world.publish(intake)
+            pod.publish(intake)

@@ -7,17 +7,17 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.revisions.revision import render
 
-from tests.unit.core.serving.serving_cluster import World, serving
+from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 from tests.unit.core.serving.serving_cluster_objects import digest
 
 
-def with_candidate(phase: str = "Analysing", **fields: object) -> World:
-    """Return a world in which version 1 serves and version 2 is the candidate of a canary."""
-    world = serving(1)
-    world.add(2)
-    live = world.status.live
+def with_candidate(phase: str = "Analysing", **fields: object) -> ServingCluster:
+    """Return a cluster in which version 1 serves and version 2 is the candidate of a canary."""
+    cluster = serving(1)
+    cluster.add(2)
+    live = cluster.status.live
     assert live is not None
-    world.deployment["status"]["candidate"] = {
+    cluster.deployment["status"]["candidate"] = {
         "revision": "c2c2c2c2c2",
         "version": "flights-v2",
         "number": 2,
@@ -29,12 +29,12 @@ def with_candidate(phase: str = "Analysing", **fields: object) -> World:
         "step": 0,
         **fields,
     }
-    return world
+    return cluster
 
 
-def carried_out(world: World) -> ModelDeploymentStatus:
+def carried_out(cluster: ServingCluster) -> ModelDeploymentStatus:
     """Return the status after the verbs alone, whatever the rest of the plan makes of it."""
-    return dispatch.carry_out(world.status, world.fleet, world.now)
+    return dispatch.carry_out(cluster.status, cluster.fleet, cluster.now)
 
 
 def outcome(status: ModelDeploymentStatus) -> tuple[str, str]:
@@ -42,10 +42,10 @@ def outcome(status: ModelDeploymentStatus) -> tuple[str, str]:
     return status.actions[-1].phase, status.actions[-1].message
 
 
-def revision_of_version(world: World, number: int) -> str:
+def revision_of_version(cluster: ServingCluster, number: int) -> str:
     """Return the revision that a version would be served as."""
-    version = world.fleet.version_named(f"flights-v{number}")
+    version = cluster.fleet.version_named(f"flights-v{number}")
     assert version is not None
-    rendering = render(version, world.fleet)
+    rendering = render(version, cluster.fleet)
     assert not isinstance(rendering, Problem)
     return rendering.revision

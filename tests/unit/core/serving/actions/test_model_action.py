@@ -10,7 +10,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core.plans.model_action import plan
 from steadfit.core.types import Delete, ObservedModelAction
 
-from tests.unit.core.serving.serving_cluster import START, World
+from tests.unit.core.serving.serving_cluster import START, ServingCluster
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ def action(number: int = 1, **status: Any) -> ModelAction:
 
 
 def target(**record: Any) -> ModelDeployment:
-    raw = World().deployment
+    raw = ServingCluster().deployment
     if record:
         raw["status"]["actions"] = [
             {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.core.serving.serving_cluster import World, serving
+from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 
 from .action_clusters import carried_out, outcome, revision_of_version, with_candidate
 
@@ -17,10 +17,10 @@ COLD = {"replicas": 2, "drains": False}
 @pytest.mark.parametrize("phase", ["Starting", "Analysing", "Paused"])
 @pytest.mark.parametrize("number", [None, 2], ids=["the candidate", "its number"])
 def test_promote_lets_the_candidate_of_a_canary_through(phase: str, number: int | None) -> None:
-    world = with_candidate(phase)
-    world.deployment["status"]["candidate"]["revision"] = revision_of_version(world, 2)
-    world.act("Promote", number)
-    after = carried_out(world)
+    cluster = with_candidate(phase)
+    cluster.deployment["status"]["candidate"]["revision"] = revision_of_version(cluster, 2)
+    cluster.act("Promote", number)
+    after = carried_out(cluster)
     assert after.candidate is not None
     assert (after.candidate.phase, after.candidate.promoted_by) == ("Promoting", "alice (action-1)")
     assert outcome(after) == (
@@ -30,7 +30,7 @@ def test_promote_lets_the_candidate_of_a_canary_through(phase: str, number: int 
 
 
 @pytest.mark.parametrize(
-    ("world", "why"),
+    ("cluster", "why"),
     [
         (lambda: serving(1), "there is no candidate to promote; name a version"),
         (lambda: with_candidate("Promoting"), "version 2 is promoted already"),
@@ -45,8 +45,8 @@ def test_promote_lets_the_candidate_of_a_canary_through(phase: str, number: int 
     ],
     ids=["no candidate", "promoting", "blue-green", "pinned"],
 )
-def test_promote_of_nothing_is_refused(world: Callable[[], World], why: str) -> None:
-    there = world()
+def test_promote_of_nothing_is_refused(cluster: Callable[[], ServingCluster], why: str) -> None:
+    there = cluster()
     there.act("Promote")
     after = carried_out(there)
     assert outcome(after) == ("Rejected", why)
@@ -56,62 +56,62 @@ def test_promote_of_nothing_is_refused(world: Callable[[], World], why: str) -> 
 @pytest.mark.parametrize("phase", ["Verified", "Held"])
 def test_promote_of_a_version_rolls_it_out_at_once_and_it_stays(phase: str) -> None:
     """Version 3 was compared with version 2; it must not come back as soon as version 2 serves."""
-    world = serving(1, 2, 3)
-    world.judge(2, phase)
-    promoted = world.act("Promote", 2)
-    world.settle()
-    assert world.live() == 2
-    assert world.record(promoted)[0] == "Succeeded"
-    assert world.status.override is None
-    world.settle()
-    assert (world.live(), world.candidate()) == (2, None)
+    cluster = serving(1, 2, 3)
+    cluster.judge(2, phase)
+    promoted = cluster.act("Promote", 2)
+    cluster.settle()
+    assert cluster.live() == 2
+    assert cluster.record(promoted)[0] == "Succeeded"
+    assert cluster.status.override is None
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (2, None)
 
 
 def test_what_was_promoted_is_replaced_by_a_version_that_was_made_later() -> None:
-    world = serving(1, 2, 3)
-    world.act("Promote", 2)
-    world.settle()
-    world.add(4)
-    world.settle()
-    assert world.live() == 4
-    assert world.status.promoted is None
-    world.settle()
-    assert world.live() == 4
+    cluster = serving(1, 2, 3)
+    cluster.act("Promote", 2)
+    cluster.settle()
+    cluster.add(4)
+    cluster.settle()
+    assert cluster.live() == 4
+    assert cluster.status.promoted is None
+    cluster.settle()
+    assert cluster.live() == 4
 
 
 def test_what_was_promoted_serves_again_after_a_pin() -> None:
-    world = serving(1, 2, 3)
-    world.act("Promote", 2)
-    world.settle()
-    world.act("Pin", 1)
-    world.settle()
-    assert world.live() == 1
-    world.act("Unpin")
-    world.settle()
-    assert world.live() == 2
+    cluster = serving(1, 2, 3)
+    cluster.act("Promote", 2)
+    cluster.settle()
+    cluster.act("Pin", 1)
+    cluster.settle()
+    assert cluster.live() == 1
+    cluster.act("Unpin")
+    cluster.settle()
+    assert cluster.live() == 2
 
 
 def test_a_rollback_ends_a_promotion() -> None:
-    world = serving(1, 2, 3)
-    world.act("Promote", 2)
-    world.settle()
-    world.act("Rollback")
-    world.settle()
-    assert world.live() == 3
-    assert world.status.promoted is None
+    cluster = serving(1, 2, 3)
+    cluster.act("Promote", 2)
+    cluster.settle()
+    cluster.act("Rollback")
+    cluster.settle()
+    assert cluster.live() == 3
+    assert cluster.status.promoted is None
 
 
 def test_a_version_that_was_given_up_may_be_promoted() -> None:
-    world = with_candidate()
-    world.deployment["status"]["candidate"]["revision"] = revision_of_version(world, 2)
-    world.act("Abort")
-    world.settle()
-    assert (world.live(), world.candidate()) == (1, None)
-    assert [entry.number for entry in world.status.abandoned] == [2]
-    world.act("Promote", 2)
-    world.settle()
-    assert world.live() == 2
-    assert world.status.abandoned == []
+    cluster = with_candidate()
+    cluster.deployment["status"]["candidate"]["revision"] = revision_of_version(cluster, 2)
+    cluster.act("Abort")
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (1, None)
+    assert [entry.number for entry in cluster.status.abandoned] == [2]
+    cluster.act("Promote", 2)
+    cluster.settle()
+    assert cluster.live() == 2
+    assert cluster.status.abandoned == []
 
 
 CANARY = {"canary": {"steps": [{"weight": 25}]}}
@@ -121,44 +121,44 @@ OTHER_PODS = {"replicas": 2, "env": [{"name": "A", "value": "1"}]}
 @pytest.mark.parametrize("given_up", [False, True], ids=["tried", "given up"])
 def test_promote_lets_other_pods_of_what_serves_through(given_up: bool) -> None:
     """A new server of the same version is a revision of its own, and is tried like any other."""
-    world = serving(1, strategy=CANARY)
-    assert world.status.live is not None
-    before = world.status.live.revision
-    world.edit(server=OTHER_PODS)
-    world.settle()
-    assert world.status.candidate is not None
-    tried = world.status.candidate.revision
+    cluster = serving(1, strategy=CANARY)
+    assert cluster.status.live is not None
+    before = cluster.status.live.revision
+    cluster.edit(server=OTHER_PODS)
+    cluster.settle()
+    assert cluster.status.candidate is not None
+    tried = cluster.status.candidate.revision
     if given_up:
-        world.act("Abort")
-        world.settle()
-        assert world.candidate() is None
-        assert world.status.live is not None
-        assert world.status.live.revision == before
-    promoted = world.act("Promote", 1)
-    world.settle()
-    assert world.record(promoted)[0] == "Succeeded"
-    assert world.status.live is not None
-    assert world.status.live.revision == tried
-    world.settle()
-    assert world.status.live.revision == tried
+        cluster.act("Abort")
+        cluster.settle()
+        assert cluster.candidate() is None
+        assert cluster.status.live is not None
+        assert cluster.status.live.revision == before
+    promoted = cluster.act("Promote", 1)
+    cluster.settle()
+    assert cluster.record(promoted)[0] == "Succeeded"
+    assert cluster.status.live is not None
+    assert cluster.status.live.revision == tried
+    cluster.settle()
+    assert cluster.status.live.revision == tried
 
 
-def rejected(world: World) -> None:
-    world.add(2, "Rejected")
+def rejected(cluster: ServingCluster) -> None:
+    cluster.add(2, "Rejected")
 
 
-def rolled_back(world: World) -> None:
-    world.add(2)
-    world.settle()
-    world.act("Rollback")
-    world.settle()
+def rolled_back(cluster: ServingCluster) -> None:
+    cluster.add(2)
+    cluster.settle()
+    cluster.act("Rollback")
+    cluster.settle()
 
 
 @pytest.mark.parametrize(
     ("given", "number", "why"),
     [
-        (lambda world: None, 7, "there is no version 7 of TrainingJob flights"),
-        (lambda world: None, 1, "version 1 serves already"),
+        (lambda cluster: None, 7, "there is no version 7 of TrainingJob flights"),
+        (lambda cluster: None, 1, "version 1 serves already"),
         (
             rejected,
             2,
@@ -169,22 +169,22 @@ def rolled_back(world: World) -> None:
     ids=["unknown", "live", "rejected", "quarantined"],
 )
 def test_promote_of_a_version_that_may_not_serve_is_refused(
-    given: Callable[[World], None], number: int, why: str
+    given: Callable[[ServingCluster], None], number: int, why: str
 ) -> None:
-    world = serving(1)
-    given(world)
-    promoted = world.act("Promote", number)
-    world.settle()
-    assert world.record(promoted) == ("Rejected", why)
-    assert world.live() == 1
-    assert world.status.promoted is None
+    cluster = serving(1)
+    given(cluster)
+    promoted = cluster.act("Promote", number)
+    cluster.settle()
+    assert cluster.record(promoted) == ("Rejected", why)
+    assert cluster.live() == 1
+    assert cluster.status.promoted is None
 
 
 @pytest.mark.parametrize("phase", ["Starting", "Analysing", "Paused", "Promoting"])
 def test_abort_gives_the_candidate_up_and_bars_it_not(phase: str) -> None:
-    world = with_candidate(phase)
-    world.act("Abort")
-    after = carried_out(world)
+    cluster = with_candidate(phase)
+    cluster.act("Abort")
+    after = carried_out(cluster)
     assert after.candidate is None
     assert after.quarantine == []
     (entry,) = after.abandoned
@@ -198,45 +198,45 @@ def test_abort_gives_the_candidate_up_and_bars_it_not(phase: str) -> None:
 
 
 def test_abort_ends_a_promotion_that_does_not_come_up() -> None:
-    world = serving(1, 2)
-    world.add(3, "Held")
-    world.broken.add(revision_of_version(world, 3))
-    world.act("Promote", 3)
-    world.settle()
-    assert (world.live(), world.candidate()) == (2, 3)
-    world.act("Abort")
-    world.settle()
-    assert (world.live(), world.candidate(), world.status.promoted) == (2, None, None)
+    cluster = serving(1, 2)
+    cluster.add(3, "Held")
+    cluster.broken.add(revision_of_version(cluster, 3))
+    cluster.act("Promote", 3)
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (2, 3)
+    cluster.act("Abort")
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate(), cluster.status.promoted) == (2, None, None)
 
 
 def test_abort_without_a_candidate_is_refused() -> None:
-    world = serving(1)
-    aborted = world.act("Abort")
-    world.settle()
-    assert world.record(aborted) == (
+    cluster = serving(1)
+    aborted = cluster.act("Abort")
+    cluster.settle()
+    assert cluster.record(aborted) == (
         "Rejected",
         "there is no candidate to abort",
     )
 
 
 def test_the_way_out_of_a_rollback_cannot_be_aborted() -> None:
-    world = serving(1, 2, server=COLD)
-    world.act("Rollback")
-    world.step()
-    aborted = world.act("Abort")
-    world.settle()
-    assert world.record(aborted)[0] == "Rejected"
-    assert "version 1 replaces version 2, which was rolled back" in world.record(aborted)[1]
-    assert world.live() == 1
+    cluster = serving(1, 2, server=COLD)
+    cluster.act("Rollback")
+    cluster.step()
+    aborted = cluster.act("Abort")
+    cluster.settle()
+    assert cluster.record(aborted)[0] == "Rejected"
+    assert "version 1 replaces version 2, which was rolled back" in cluster.record(aborted)[1]
+    assert cluster.live() == 1
 
 
 def test_a_pinned_candidate_is_unpinned_and_not_aborted() -> None:
-    world = serving(1, 2, server=COLD)
-    world.act("Pin", 1)
-    world.step()
-    aborted = world.act("Abort")
-    world.settle()
-    assert world.record(aborted) == (
+    cluster = serving(1, 2, server=COLD)
+    cluster.act("Pin", 1)
+    cluster.step()
+    aborted = cluster.act("Abort")
+    cluster.settle()
+    assert cluster.record(aborted) == (
         "Rejected",
         "version 1 comes up because of a pin; Unpin it, or remove spec.pin",
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from steadfit.core.serving.recovery import rollback_limit
 from steadfit.core.types import Signal
 
-from tests.unit.core.serving.serving_cluster import World, serving
+from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 
 from .test_automatic_rollback import BAD, ERRORS, GOOD, NO_DATA
 from .test_diagnosis import CHANCE, FALLEN, FINE, MOVED, QUALITY, WORSE, ended
@@ -31,52 +31,52 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
 )
 
 
-def do(world: World, step: Step) -> None:
+def do(cluster: ServingCluster, step: Step) -> None:
     kind, value = step
     if kind in MEASURED:
-        world.signals[kind] = value
+        cluster.signals[kind] = value
     elif kind == "found":
-        ended(world, value, "Succeeded" if value else "Failed")
+        ended(cluster, value, "Succeeded" if value else "Failed")
     elif kind == "hours":
-        world.now += timedelta(hours=value)
+        cluster.now += timedelta(hours=value)
     elif kind == "version":
-        world.add(max(world.versions) + 1)
+        cluster.add(max(cluster.versions) + 1)
     elif kind == "worse version":
-        world.signals |= {"errors": GOOD, "quality": FINE}
-        world.add(max(world.versions) + 1)
-        comes_to_rest(world)
-        world.signals["errors"] = BAD
+        cluster.signals |= {"errors": GOOD, "quality": FINE}
+        cluster.add(max(cluster.versions) + 1)
+        comes_to_rest(cluster)
+        cluster.signals["errors"] = BAD
     elif kind == "dry run":
-        world.edit(dryRun=value)
+        cluster.edit(dryRun=value)
     else:
-        world.deployment["status"].pop(value, None)
+        cluster.deployment["status"].pop(value, None)
 
 
-def judged_step(world: World) -> bool:
+def judged_step(cluster: ServingCluster) -> bool:
     """Make one pass and check what it did; return whether it did anything."""
-    before = world.status
-    did = world.step()
-    after = world.status
+    before = cluster.status
+    did = cluster.step()
+    after = cluster.status
     barred = {entry.revision for entry in before.quarantine}
     for entry in after.quarantine:
         if entry.revision in barred:
             continue
         monitor = entry.by.removeprefix("monitor ")
-        assert world.signals[monitor] in (BAD, FALLEN), f"{entry.by} rolled back on {world.signals[monitor]}"
-        assert not world.deployment["spec"].get("dryRun"), f"{entry.by} rolled back in a dry run"
-    assert len(rollback_limit.recent(after, world.now)) <= LIMIT
+        assert cluster.signals[monitor] in (BAD, FALLEN), f"{entry.by} rolled back on {cluster.signals[monitor]}"
+        assert not cluster.deployment["spec"].get("dryRun"), f"{entry.by} rolled back in a dry run"
+    assert len(rollback_limit.recent(after, cluster.now)) <= LIMIT
     live = after.live
     assert live is not None
     return did
 
 
-def comes_to_rest(world: World) -> None:
+def comes_to_rest(cluster: ServingCluster) -> None:
     for _ in range(60):
-        did = judged_step(world)
-        pods = [workload.get("status") for workload in world.workloads.values()]
+        did = judged_step(cluster)
+        pods = [workload.get("status") for workload in cluster.workloads.values()]
         before = [dict(status or {}) for status in pods]
-        world.kubelet()
-        if not did and before == [dict(workload.get("status") or {}) for workload in world.workloads.values()]:
+        cluster.kubelet()
+        if not did and before == [dict(workload.get("status") or {}) for workload in cluster.workloads.values()]:
             return
     raise AssertionError("the passes do not come to an end")
 
@@ -84,7 +84,7 @@ def comes_to_rest(world: World) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(STEPS, min_size=3, max_size=12))
 def test_whatever_is_measured_recovery_keeps_to_its_limits_and_comes_to_rest(steps: list[Step]) -> None:
-    world = serving(
+    cluster = serving(
         1,
         2,
         monitors=[ERRORS, QUALITY],
@@ -92,11 +92,11 @@ def test_whatever_is_measured_recovery_keeps_to_its_limits_and_comes_to_rest(ste
         limits={"maxRollbacksPerDay": LIMIT},
         bakeDuration="48h",
     )
-    world.signals |= {"errors": GOOD, "quality": FINE}
+    cluster.signals |= {"errors": GOOD, "quality": FINE}
     for step in steps:
-        do(world, step)
-        comes_to_rest(world)
-    status = world.status
+        do(cluster, step)
+        comes_to_rest(cluster)
+    status = cluster.status
     live = status.live
     assert live is not None
     assert live.revision not in {entry.revision for entry in status.quarantine}

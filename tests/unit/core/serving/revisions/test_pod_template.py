@@ -5,29 +5,29 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.unit.core.serving.serving_cluster import World, serving
+from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 from tests.unit.core.serving.serving_cluster_objects import digest, store
 
 
-def deployment(world: World) -> dict[str, Any]:
-    (found,) = world.workloads.values()
+def deployment(cluster: ServingCluster) -> dict[str, Any]:
+    (found,) = cluster.workloads.values()
     return found
 
 
-def container(world: World) -> dict[str, Any]:
-    (found,) = deployment(world)["spec"]["template"]["spec"]["containers"]
+def container(cluster: ServingCluster) -> dict[str, Any]:
+    (found,) = deployment(cluster)["spec"]["template"]["spec"]["containers"]
     result: dict[str, Any] = found
     return result
 
 
-def env(world: World) -> dict[str, Any]:
-    return {item["name"]: item.get("value", item.get("valueFrom")) for item in container(world)["env"]}
+def env(cluster: ServingCluster) -> dict[str, Any]:
+    return {item["name"]: item.get("value", item.get("valueFrom")) for item in container(cluster)["env"]}
 
 
 def test_a_deployment_selects_the_pods_of_its_revision_and_no_others() -> None:
-    world = serving(1)
-    revision = world.selected()
-    spec = deployment(world)["spec"]
+    cluster = serving(1)
+    revision = cluster.selected()
+    spec = deployment(cluster)["spec"]
     assert spec["selector"]["matchLabels"] == {
         "steadfit.dev/model-deployment": "flights",
         "steadfit.dev/revision": revision,
@@ -40,9 +40,9 @@ def test_a_deployment_selects_the_pods_of_its_revision_and_no_others() -> None:
 
 
 def test_a_deployment_is_owned_and_found_by_its_labels() -> None:
-    world = serving(1)
-    metadata = deployment(world)["metadata"]
-    assert metadata["name"] == f"flights-{world.selected()}"
+    cluster = serving(1)
+    metadata = deployment(cluster)["metadata"]
+    assert metadata["name"] == f"flights-{cluster.selected()}"
     assert [(owner["kind"], owner["uid"], owner["controller"]) for owner in metadata["ownerReferences"]] == [
         ("ModelDeployment", "mdep-1", True)
     ]
@@ -75,37 +75,39 @@ def test_a_server_is_told_what_to_serve() -> None:
 
 
 def test_a_server_has_the_stores_keys_and_ca_as_files() -> None:
-    world = World()
-    world.stores = [store(s3={"caBundleSecret": {"name": "lake-ca", "key": "bundle.pem"}})]
-    world.add(1)
-    world.settle()
-    pod = deployment(world)["spec"]["template"]["spec"]
+    cluster = ServingCluster()
+    cluster.stores = [store(s3={"caBundleSecret": {"name": "lake-ca", "key": "bundle.pem"}})]
+    cluster.add(1)
+    cluster.settle()
+    pod = deployment(cluster)["spec"]["template"]["spec"]
     secrets = {volume["name"]: volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
-    mounted = {secrets[mount["name"]]: mount for mount in container(world)["volumeMounts"] if mount["name"] in secrets}
+    mounted = {
+        secrets[mount["name"]]: mount for mount in container(cluster)["volumeMounts"] if mount["name"] in secrets
+    }
     assert {name: mount["mountPath"] for name, mount in mounted.items()} == {
         "store-credentials": "/steadfit/credentials/default",
         "lake-ca": "/steadfit/ca/default",
     }
     assert all(mount["readOnly"] for mount in mounted.values())
-    artifact = json.loads(env(world)["STEADFIT_ARTIFACT"])
+    artifact = json.loads(env(cluster)["STEADFIT_ARTIFACT"])
     assert artifact["store"]["caBundle"] == "/steadfit/ca/default/bundle.pem"
     assert "endpoint" not in artifact["store"]["s3"]
 
 
 def test_volumes_of_stores_with_long_or_dotted_names_have_valid_names() -> None:
-    world = World()
+    cluster = ServingCluster()
     name = "store." * 20 + "example"
-    world.stores = [store(name)]
-    world.add(1, storeRef={"name": name})
-    world.settle()
-    for volume in deployment(world)["spec"]["template"]["spec"]["volumes"]:
+    cluster.stores = [store(name)]
+    cluster.add(1, storeRef={"name": name})
+    cluster.settle()
+    for volume in deployment(cluster)["spec"]["template"]["spec"]["volumes"]:
         assert len(volume["name"]) <= 63
         assert "." not in volume["name"]
 
 
 def test_a_server_is_restricted_and_has_no_api_token() -> None:
-    world = serving(1)
-    pod = deployment(world)["spec"]["template"]["spec"]
+    cluster = serving(1)
+    pod = deployment(cluster)["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
     assert pod["enableServiceLinks"] is False
     assert pod["securityContext"] == {
@@ -115,7 +117,7 @@ def test_a_server_is_restricted_and_has_no_api_token() -> None:
         "fsGroup": 65532,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-    assert container(world)["securityContext"] == {
+    assert container(cluster)["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
         "readOnlyRootFilesystem": True,
@@ -123,29 +125,30 @@ def test_a_server_is_restricted_and_has_no_api_token() -> None:
 
 
 def test_a_server_has_a_bounded_place_for_its_model() -> None:
-    world = serving(1)
-    volumes = {volume["name"]: volume for volume in deployment(world)["spec"]["template"]["spec"]["volumes"]}
-    mounts = {mount["mountPath"]: mount["name"] for mount in container(world)["volumeMounts"]}
+    cluster = serving(1)
+    volumes = {volume["name"]: volume for volume in deployment(cluster)["spec"]["template"]["spec"]["volumes"]}
+    mounts = {mount["mountPath"]: mount["name"] for mount in container(cluster)["volumeMounts"]}
     assert volumes[mounts["/steadfit/model"]]["emptyDir"]["sizeLimit"]
     assert volumes[mounts["/tmp"]]["emptyDir"]["sizeLimit"]
 
 
 def test_a_server_takes_requests_only_when_its_model_is_loaded_and_drains_before_it_ends() -> None:
-    world = serving(1)
+    cluster = serving(1)
     probes = {
-        name: container(world)[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")
+        name: container(cluster)[name]["httpGet"]["path"]
+        for name in ("startupProbe", "readinessProbe", "livenessProbe")
     }
     assert probes == {
         "startupProbe": "/v2/health/ready",
         "readinessProbe": "/v2/health/ready",
         "livenessProbe": "/v2/health/live",
     }
-    assert {port["name"]: port["containerPort"] for port in container(world)["ports"]} == {
+    assert {port["name"]: port["containerPort"] for port in container(cluster)["ports"]} == {
         "http": 8080,
         "metrics": 9090,
     }
-    assert "lifecycle" not in container(world)
-    assert deployment(world)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= 30
+    assert "lifecycle" not in container(cluster)
+    assert deployment(cluster)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= 30
 
 
 def test_pods_are_found_by_a_prometheus_that_reads_annotations() -> None:
@@ -155,16 +158,16 @@ def test_pods_are_found_by_a_prometheus_that_reads_annotations() -> None:
 
 
 def test_pods_of_a_revision_spread_over_nodes_where_they_can() -> None:
-    world = serving(1)
-    (constraint,) = deployment(world)["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    cluster = serving(1)
+    (constraint,) = deployment(cluster)["spec"]["template"]["spec"]["topologySpreadConstraints"]
     assert constraint["topologyKey"] == "kubernetes.io/hostname"
     assert constraint["whenUnsatisfiable"] == "ScheduleAnyway"
-    assert constraint["labelSelector"]["matchLabels"] == {"steadfit.dev/revision": world.selected()}
+    assert constraint["labelSelector"]["matchLabels"] == {"steadfit.dev/revision": cluster.selected()}
 
 
 def test_the_specs_pod_settings_reach_the_pod() -> None:
-    world = World()
-    world.edit(
+    cluster = ServingCluster()
+    cluster.edit(
         server={
             "image": "mine:1",
             "env": [{"name": "LOG", "value": "debug"}],
@@ -179,18 +182,18 @@ def test_the_specs_pod_settings_reach_the_pod() -> None:
             },
         }
     )
-    world.add(1)
-    world.settle()
-    template = deployment(world)["spec"]["template"]
+    cluster.add(1)
+    cluster.settle()
+    template = deployment(cluster)["spec"]["template"]
     pod = template["spec"]
     assert template["metadata"]["labels"]["team"] == "air"
     assert pod["nodeSelector"] == {"disk": "ssd"}
     assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists"}]
     assert (pod["serviceAccountName"], pod["priorityClassName"]) == ("server", "high")
     assert pod["imagePullSecrets"] == [{"name": "pull"}]
-    assert container(world)["image"] == "mine:1"
-    assert container(world)["resources"] == {"requests": {"cpu": 2}, "limits": {}}
-    assert env(world)["LOG"] == "debug"
+    assert container(cluster)["image"] == "mine:1"
+    assert container(cluster)["resources"] == {"requests": {"cpu": 2}, "limits": {}}
+    assert env(cluster)["LOG"] == "debug"
 
 
 def test_without_an_image_of_its_own_a_deployment_has_the_installations_server() -> None:
@@ -198,9 +201,9 @@ def test_without_an_image_of_its_own_a_deployment_has_the_installations_server()
 
 
 def test_a_server_that_captures_is_told_where_to_how_much_and_how_soon() -> None:
-    world = serving(1, capture={"sample": 0.25, "flushInterval": "1m30s"})
-    assert env(world)["STEADFIT_CAPTURE_FLUSH_SECONDS"] == "90"
-    assert json.loads(env(world)["STEADFIT_CAPTURE"]) == {
+    cluster = serving(1, capture={"sample": 0.25, "flushInterval": "1m30s"})
+    assert env(cluster)["STEADFIT_CAPTURE_FLUSH_SECONDS"] == "90"
+    assert json.loads(env(cluster)["STEADFIT_CAPTURE"]) == {
         "uri": "s3://models/shop/_captures/flights/",
         "sample": 0.25,
     }
@@ -211,5 +214,5 @@ def test_a_server_that_captures_nothing_has_the_pods_it_had_before_there_was_cap
 
 
 def test_nothing_is_expanded_in_a_servers_variables() -> None:
-    world = serving(1, server={"replicas": 1, "env": [{"name": "PRICE", "value": "$(HOME) costs $5"}]})
-    assert env(world)["PRICE"] == "$$(HOME) costs $$5"
+    cluster = serving(1, server={"replicas": 1, "env": [{"name": "PRICE", "value": "$(HOME) costs $5"}]})
+    assert env(cluster)["PRICE"] == "$$(HOME) costs $$5"

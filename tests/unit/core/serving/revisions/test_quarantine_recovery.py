@@ -12,7 +12,7 @@ from steadfit.core import names
 from steadfit_artifact.quarantine import QuarantinedError, refuse
 from steadfit_artifact.store import Store
 
-from tests.unit.core.serving.serving_cluster import World
+from tests.unit.core.serving.serving_cluster import ServingCluster
 from tests.unit.core.serving.serving_cluster_objects import digest
 
 
@@ -26,8 +26,8 @@ def last_words(reason: str = "errors rose") -> str:
     return str(refused.value)
 
 
-class Noted(World):
-    """A world in which the servers of some versions refuse their artifact."""
+class Noted(ServingCluster):
+    """A cluster in which the servers of some versions refuse their artifact."""
 
     def __init__(self, **spec: Any) -> None:
         super().__init__(**spec)
@@ -62,75 +62,77 @@ class Noted(World):
 
 def lost(reason: str = "errors rose") -> Noted:
     """Return a new cluster in which only the store knows that version 2 was rolled back."""
-    world = Noted()
-    world.add(1)
-    world.add(2)
-    world.noted[2] = last_words(reason)
-    return world
+    cluster = Noted()
+    cluster.add(1)
+    cluster.add(2)
+    cluster.noted[2] = last_words(reason)
+    return cluster
 
 
 def test_a_new_cluster_comes_back_on_the_version_that_was_not_rolled_back() -> None:
-    world = lost()
-    world.settle()
-    assert world.live() == 1
-    assert world.moves == [world.status.live.revision if world.status.live else ""], "version 2 never took traffic"
-    (entry,) = world.status.quarantine
+    cluster = lost()
+    cluster.settle()
+    assert cluster.live() == 1
+    assert cluster.moves == [cluster.status.live.revision if cluster.status.live else ""], (
+        "version 2 never took traffic"
+    )
+    (entry,) = cluster.status.quarantine
     assert (entry.number, entry.digest) == (2, digest(2))
     assert (entry.reason, entry.by, entry.at) == ("errors rose", "ada (undo)", datetime(2025, 12, 24, 10, tzinfo=UTC))
-    assert "version 2" in world.seen("Quarantined")[0]
+    assert "version 2" in cluster.seen("Quarantined")[0]
 
 
 def test_what_is_learned_twice_reads_the_same() -> None:
-    world = lost("one\ntwo and takes no traffic until Release: three")
-    world.settle()
-    first = world.status.quarantine[0].reason
+    cluster = lost("one\ntwo and takes no traffic until Release: three")
+    cluster.settle()
+    first = cluster.status.quarantine[0].reason
     assert first == "one\ntwo and takes no traffic until Release: three"
 
 
 def test_what_serves_goes_on_when_all_statuses_are_wiped() -> None:
-    world = Noted()
-    world.add(1)
-    world.settle()
-    world.add(2)
-    world.noted[2] = last_words()
-    world.forget()
-    world.settle()
-    assert (world.live(), world.candidate()) == (1, None)
-    assert [entry.number for entry in world.status.quarantine] == [2]
+    cluster = Noted()
+    cluster.add(1)
+    cluster.settle()
+    cluster.add(2)
+    cluster.noted[2] = last_words()
+    cluster.forget()
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (1, None)
+    assert [entry.number for entry in cluster.status.quarantine] == [2]
 
 
 def test_a_released_version_is_not_learned_again_while_its_note_still_lies_there() -> None:
-    world = lost()
-    world.settle()
-    world.act("Release", 2)
-    world.settle()
-    world.act("Promote", 2)
-    world.settle()
-    assert (world.live(), world.candidate()) == (1, 2)
-    assert world.status.quarantine == []
-    world.noted.clear()
-    world.settle()
-    assert world.live() == 2
+    cluster = lost()
+    cluster.settle()
+    cluster.act("Release", 2)
+    cluster.settle()
+    cluster.act("Promote", 2)
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (1, 2)
+    assert cluster.status.quarantine == []
+    cluster.noted.clear()
+    cluster.settle()
+    assert cluster.live() == 2
 
 
 def test_last_words_of_a_server_that_has_come_up_since_are_no_news() -> None:
-    world = lost()
-    world.noted.clear()
-    world.settle()
-    assert world.live() == 2
+    cluster = lost()
+    cluster.noted.clear()
+    cluster.settle()
+    assert cluster.live() == 2
 
 
 def test_a_server_that_ends_for_another_reason_is_not_in_quarantine() -> None:
-    world = lost()
-    world.noted[2] = "'model.onnx' has sha256 abc, not def: it was replaced."
-    world.settle()
-    assert world.status.quarantine == []
-    assert world.candidate() == 2
+    cluster = lost()
+    cluster.noted[2] = "'model.onnx' has sha256 abc, not def: it was replaced."
+    cluster.settle()
+    assert cluster.status.quarantine == []
+    assert cluster.candidate() == 2
 
 
 def test_words_that_are_cut_still_bar_the_version() -> None:
-    world = lost()
-    world.noted[2] = "Quarantined: this version was rolled b"
-    world.settle()
-    assert world.live() == 1
-    assert world.status.quarantine[0].by == "the note beside its artifact"
+    cluster = lost()
+    cluster.noted[2] = "Quarantined: this version was rolled b"
+    cluster.settle()
+    assert cluster.live() == 1
+    assert cluster.status.quarantine[0].by == "the note beside its artifact"

@@ -7,23 +7,23 @@ from dataclasses import replace
 from steadfit.core.problem import Problem
 from steadfit.core.serving.revisions.revision import Rendering, render
 
-from tests.unit.core.serving.serving_cluster import World
+from tests.unit.core.serving.serving_cluster import ServingCluster
 from tests.unit.core.serving.serving_cluster_objects import store
 
 
-def rendering(world: World, number: int = 1) -> Rendering:
-    version = world.fleet.version_named(f"flights-v{number}")
+def rendering(cluster: ServingCluster, number: int = 1) -> Rendering:
+    version = cluster.fleet.version_named(f"flights-v{number}")
     assert version is not None
-    rendered = render(version, world.fleet)
+    rendered = render(version, cluster.fleet)
     assert isinstance(rendered, Rendering)
     return rendered
 
 
-def world_with_versions() -> World:
-    world = World()
-    world.add(1)
-    world.add(2)
-    return world
+def world_with_versions() -> ServingCluster:
+    cluster = ServingCluster()
+    cluster.add(1)
+    cluster.add(2)
+    return cluster
 
 
 def test_rendering_again_gives_the_same_revision() -> None:
@@ -31,87 +31,87 @@ def test_rendering_again_gives_the_same_revision() -> None:
 
 
 def test_another_artifact_is_another_revision_by_the_same_template() -> None:
-    world = world_with_versions()
-    one, two = rendering(world, 1), rendering(world, 2)
+    cluster = world_with_versions()
+    one, two = rendering(cluster, 1), rendering(cluster, 2)
     assert one.revision != two.revision
     assert one.template_digest == two.template_digest
 
 
 def test_another_server_image_is_another_template() -> None:
-    world = world_with_versions()
-    before = rendering(world)
-    world.edit(server={"image": "mine:2"})
-    after = rendering(world)
+    cluster = world_with_versions()
+    before = rendering(cluster)
+    cluster.edit(server={"image": "mine:2"})
+    after = rendering(cluster)
     assert before.template_digest != after.template_digest
     assert before.revision != after.revision
 
 
 def test_another_default_image_is_another_revision_unless_the_spec_names_its_own() -> None:
-    world = world_with_versions()
-    upgraded = replace(world.platform, server_image="steadfit/server:2")
-    before = rendering(world)
-    world.platform = upgraded
-    assert rendering(world).revision != before.revision
-    world.edit(server={"image": "mine:1"})
-    pinned = rendering(world)
-    world.platform = replace(upgraded, server_image="steadfit/server:3")
-    assert rendering(world).revision == pinned.revision
+    cluster = world_with_versions()
+    upgraded = replace(cluster.platform, server_image="steadfit/server:2")
+    before = rendering(cluster)
+    cluster.platform = upgraded
+    assert rendering(cluster).revision != before.revision
+    cluster.edit(server={"image": "mine:1"})
+    pinned = rendering(cluster)
+    cluster.platform = replace(upgraded, server_image="steadfit/server:3")
+    assert rendering(cluster).revision == pinned.revision
 
 
 def test_an_upgrade_of_the_operator_that_renders_the_same_pods_is_the_same_revision() -> None:
-    world = world_with_versions()
-    before = rendering(world)
-    world.platform = replace(world.platform, operator_version="2.0.0", ca_bundle="another", record_url="https://x")
-    assert rendering(world).revision == before.revision
+    cluster = world_with_versions()
+    before = rendering(cluster)
+    cluster.platform = replace(cluster.platform, operator_version="2.0.0", ca_bundle="another", record_url="https://x")
+    assert rendering(cluster).revision == before.revision
 
 
 def test_replicas_are_not_part_of_a_revision() -> None:
-    world = world_with_versions()
-    before = rendering(world)
-    world.edit(server={"replicas": 7})
-    assert rendering(world).revision == before.revision
+    cluster = world_with_versions()
+    before = rendering(cluster)
+    cluster.edit(server={"replicas": 7})
+    assert rendering(cluster).revision == before.revision
 
 
 def test_another_address_of_the_store_is_another_revision() -> None:
-    world = world_with_versions()
-    before = rendering(world)
-    world.stores = [store(s3={"endpoint": "http://elsewhere:7070"})]
-    assert rendering(world).revision != before.revision
+    cluster = world_with_versions()
+    before = rendering(cluster)
+    cluster.stores = [store(s3={"endpoint": "http://elsewhere:7070"})]
+    assert rendering(cluster).revision != before.revision
 
 
 def test_a_store_that_is_not_allowed_in_the_namespace_is_a_problem_in_words() -> None:
-    world = world_with_versions()
-    world.stores = [store(allowedNamespaces={"matchLabels": {"team": "other"}})]
-    version = world.fleet.version_named("flights-v1")
+    cluster = world_with_versions()
+    cluster.stores = [store(allowedNamespaces={"matchLabels": {"team": "other"}})]
+    version = cluster.fleet.version_named("flights-v1")
     assert version is not None
-    problem = render(version, world.fleet)
+    problem = render(version, cluster.fleet)
     assert isinstance(problem, Problem)
     assert "ArtifactStore default is not allowed in this namespace" in problem.message
 
 
 def test_a_change_of_the_server_rolls_out_a_new_revision_of_the_same_version() -> None:
-    world = World()
-    world.add(1)
-    world.settle()
-    before = world.selected()
-    world.edit(server={"replicas": 2, "image": "mine:2"})
-    world.settle()
-    assert world.live() == 1
-    assert world.selected() != before
-    assert world.status.last_good is not None
-    assert world.status.last_good.revision == before
-    assert len(world.seen("TrafficSwitched")) == 2
+    cluster = ServingCluster()
+    cluster.add(1)
+    cluster.settle()
+    before = cluster.selected()
+    cluster.edit(server={"replicas": 2, "image": "mine:2"})
+    cluster.settle()
+    assert cluster.live() == 1
+    assert cluster.selected() != before
+    assert cluster.status.last_good is not None
+    assert cluster.status.last_good.revision == before
+    assert len(cluster.seen("TrafficSwitched")) == 2
 
 
 def test_a_frozen_template_is_never_applied_again() -> None:
-    world = World()
-    world.add(1)
-    world.settle()
-    (name,) = world.workloads
-    template = world.workloads[name]["spec"]["template"]
-    world.add(2)
-    world.settle()
-    world.edit(server={"replicas": 3, "image": "mine:2"})
-    world.act("Rollback", 1)
-    world.settle()
-    assert world.workloads[name]["spec"]["template"] == template
+    cluster = ServingCluster()
+    cluster.add(1)
+    cluster.settle()
+    (name,) = cluster.workloads
+    template = cluster.workloads[name]["spec"]["template"]
+    cluster.add(2)
+    cluster.settle()
+    cluster.edit(server={"replicas": 3, "image": "mine:2"})
+    cluster.act("Rollback", 1)
+    cluster.settle()
+    assert cluster.workloads[name]["spec"]["template"] == template

@@ -9,13 +9,13 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.rollout import Candidate
 from steadfit.core.serving.traffic import pod_shares
 
-from tests.unit.core.serving.serving_cluster import START, World
+from tests.unit.core.serving.serving_cluster import START, ServingCluster
 
 GATEWAY = {"gatewayAPI": {"parentRefs": [{"name": "public"}]}}
 
 
 def deployment(replicas: int, **spec: Any) -> ModelDeployment:
-    return World(replicas=replicas, **spec).observe().deployment
+    return ServingCluster(replicas=replicas, **spec).observe().deployment
 
 
 def candidate(weight: int | None, **fields: Any) -> Candidate:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.unit.core.training.builders import DRIFT
-from tests.unit.core.training.training_cluster import FINISHED, World
+from tests.unit.core.training.training_cluster import FINISHED, TrainingCluster
 
 from .test_alert_runs import WORSE
 
@@ -48,7 +48,7 @@ class Alerts(RuleBasedStateMachine):
             "maxRunsPerDay": most,
             "breakAfter": after,
         }
-        self.world = World(triggers=[DRIFT], limits=limits, history={"runs": 100})
+        self.cluster = TrainingCluster(triggers=[DRIFT], limits=limits, history={"runs": 100})
         self.book: list[Entry] = []
         self.ended: datetime | None = None
         self.firing: dict[str, datetime] = {}
@@ -59,34 +59,34 @@ class Alerts(RuleBasedStateMachine):
     @rule(name=NAMES, copies=st.integers(1, 3))
     def fire(self, name: str, copies: int) -> None:
         for _ in range(copies):
-            self.world.tell(name)
-            self.firing[name] = self.world.now
+            self.cluster.tell(name)
+            self.firing[name] = self.cluster.now
             self.settle()
 
     @rule(name=NAMES)
     def resolve(self, name: str) -> None:
-        self.world.tell(name, "resolved")
+        self.cluster.tell(name, "resolved")
         self.firing.pop(name, None)
         self.settle()
 
     @rule(firing=st.booleans())
     def monitor(self, firing: bool) -> None:
-        now = self.world.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = self.cluster.now.strftime("%Y-%m-%dT%H:%M:%SZ")
         phase = "Firing" if firing else "NoData"
-        self.world.serve(monitors=[{"name": "drift", "phase": phase, "since": now, "message": "PSI"}])
+        self.cluster.serve(monitors=[{"name": "drift", "phase": phase, "since": now, "message": "PSI"}])
         self.firing.pop("monitor", None)
         if firing:
-            self.firing["monitor"] = self.world.now + timedelta(days=10_000)
+            self.firing["monitor"] = self.cluster.now + timedelta(days=10_000)
         self.settle()
 
     @rule(minutes=st.sampled_from([1, 20, 59, 60, 61, 180, 700, 1500]))
     def let_time_pass(self, minutes: int) -> None:
-        end = self.world.now + timedelta(minutes=minutes)
+        end = self.cluster.now + timedelta(minutes=minutes)
         # Time does not jump over what a plan has asked to look at.
-        while (due := self.world.requeue[JOB]) is not None and due < end:
-            self.world.now = max(self.world.now, due)
+        while (due := self.cluster.requeue[JOB]) is not None and due < end:
+            self.cluster.now = max(self.cluster.now, due)
             self.settle()
-        self.world.now = end
+        self.cluster.now = end
         self.settle()
 
     @rule(results=st.lists(RESULTS, min_size=2, max_size=8), minutes=st.sampled_from([30, 61, 130]))
@@ -99,49 +99,49 @@ class Alerts(RuleBasedStateMachine):
 
     @rule(suspend=st.booleans())
     def suspend(self, suspend: bool) -> None:
-        self.world.edit(suspend=suspend)
+        self.cluster.edit(suspend=suspend)
         self.settle()
 
     @rule()
     def ask_for_a_retrain(self) -> None:
         self.asked += 1
-        self.world.retrain(f"retrain-{self.asked}")
+        self.cluster.retrain(f"retrain-{self.asked}")
         self.settle()
 
     @rule()
     def lose_the_status(self) -> None:
-        self.world.objects[JOB]["status"] = {"observedGeneration": -1}
+        self.cluster.objects[JOB]["status"] = {"observedGeneration": -1}
         self.firing = {name: told for name, told in self.firing.items() if name == "monitor"}
         self.settle()
 
     @precondition(lambda self: self.going())
     @rule(result=RESULTS)
     def end_the_run(self, result: str) -> None:
-        name = self.world.run.name
+        name = self.cluster.run.name
         if result == "failed":
-            self.world.fail(1)
+            self.cluster.fail(1)
         else:
             # The same artifact again would be a duplicate.
-            self.world.run_well(**({} if result == "better" else WORSE))
-        self.ended = self.world.now
+            self.cluster.run_well(**({} if result == "better" else WORSE))
+        self.ended = self.cluster.now
         for entry in self.book:
             entry.better = entry.better or (entry.name == name and result == "better")
         if result == "better" and all(entry.name != name for entry in self.book):
-            self.book.append(Entry(name, self.world.now - timedelta(days=9_000), better=True))
+            self.book.append(Entry(name, self.cluster.now - timedelta(days=9_000), better=True))
         self.settle()
 
     def settle(self) -> None:
-        self.world.settle()
-        for run in self.world.runs():
+        self.cluster.settle()
+        for run in self.cluster.runs():
             if run.name not in self.seen:
                 self.seen.add(run.name)
                 if run.spec.cause.type in ("Alert", "Monitor"):
                     self.judge()
-                    self.book.append(Entry(run.name, self.world.now))
+                    self.book.append(Entry(run.name, self.cluster.now))
 
     def judge(self) -> None:
         """Check that an automatic run may begin now."""
-        now = self.world.now
+        now = self.cluster.now
         assert sum(entry.began > now - DAY for entry in self.book) < self.most, "the budget is kept"
         row = 0
         for entry in reversed(self.book):
@@ -154,27 +154,27 @@ class Alerts(RuleBasedStateMachine):
         assert any(told > now - timedelta(hours=12) for told in self.firing.values()), "something asks for it"
 
     def going(self) -> bool:
-        runs = self.world.runs()
+        runs = self.cluster.runs()
         return bool(runs) and runs[-1].status.phase not in FINISHED
 
     @invariant()
     def one_run_is_in_flight_and_one_waits(self) -> None:
-        if not hasattr(self, "world"):
+        if not hasattr(self, "cluster"):
             return
-        assert sum(run.status.phase not in FINISHED for run in self.world.runs()) <= 1
-        status = self.world.job.status
-        asks = any(told > self.world.now - timedelta(hours=12) for told in self.firing.values())
+        assert sum(run.status.phase not in FINISHED for run in self.cluster.runs()) <= 1
+        status = self.cluster.job.status
+        asks = any(told > self.cluster.now - timedelta(hours=12) for told in self.firing.values())
         assert asks or status.waiting is None, "nothing waits when nothing asks"
         assert not asks or status.waiting is not None or status.active_run is not None, "nothing is lost"
 
     @invariant()
     def at_rest_there_is_nothing_to_do_until_something_is_due(self) -> None:
-        if not hasattr(self, "world"):
+        if not hasattr(self, "cluster"):
             return
-        now, due = self.world.now, self.world.requeue[JOB]
-        self.world.now = now + timedelta(days=40) if due is None else max(now, due - timedelta(seconds=1))
-        assert not self.world.step(*JOB)
-        self.world.now = now
+        now, due = self.cluster.now, self.cluster.requeue[JOB]
+        self.cluster.now = now + timedelta(days=40) if due is None else max(now, due - timedelta(seconds=1))
+        assert not self.cluster.step(*JOB)
+        self.cluster.now = now
 
 
 Alerts.TestCase.settings = settings(max_examples=20, stateful_step_count=20)

@@ -67,7 +67,7 @@ class Conditions:
     plan_table: PlanTable = planners
 
 
-class World:
+class SimulatedCluster:
     """What scenarios act on. Users' edits go straight to the store; the operator only sees what its watches tell."""
 
     def __init__(self, loop: SimLoop, conditions: Conditions | None = None) -> None:
