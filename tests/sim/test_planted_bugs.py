@@ -210,6 +210,32 @@ def test_ready_beside_reconciling_is_caught() -> None:
     caught(a_changed_recipe_is_retrained_and_traffic_moves, with_edit(MODEL_DEPLOYMENTS, edit), "FAIL0001")
 
 
+def test_an_event_that_is_not_in_the_catalogue_is_caught() -> None:
+    def edit(plan: Plan, obj: JSONObject, now: datetime) -> Plan:
+        events = tuple(dataclasses.replace(event, type="Warning") for event in plan.events)
+        return dataclasses.replace(plan, events=events)
+
+    caught(
+        first_version_serves,
+        with_edit(TRAINING_JOBS, edit),
+        match="the catalogue has no Warning Event RunStarted of a TrainingJob",
+    )
+
+
+def test_a_reason_that_is_not_in_the_catalogue_is_caught() -> None:
+    def edit(plan: Plan, obj: JSONObject, now: datetime) -> Plan:
+        status = clone(plan.status)
+        for condition in status.get("conditions", []):
+            condition["reason"] = "Nonsense"
+        return dataclasses.replace(plan, status=status)
+
+    caught(
+        first_version_serves,
+        with_edit(TRAINING_JOBS, edit),
+        match="the catalogue has no reason Nonsense of TrainingJob/Ready",
+    )
+
+
 def test_a_deadline_that_lives_in_memory_is_caught() -> None:
     """Waiting is in the process, not in the status: a restarted operator retries at once."""
 

@@ -29,7 +29,7 @@ ACTIONS: Mapping[ActionReason, Reason] = {
         conditions=_REJECTED,
         warning=("ModelAction", "ModelDeployment"),
     ),
-    "AlreadyPromoted": Reason("The candidate is let through already.", "Wait for its pods.", conditions=_REJECTED),
+    "AlreadyPromoted": Reason("The candidate is promoted already.", "Wait for its pods.", conditions=_REJECTED),
     "AlreadyQuarantined": Reason("The version is in quarantine already.", NOTHING, conditions=_REJECTED),
     "AlreadyServing": Reason("The version serves already.", "Name another version.", conditions=_REJECTED),
     "NoAnalysis": Reason(

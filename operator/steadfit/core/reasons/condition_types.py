@@ -55,10 +55,10 @@ CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
     "ConnectionDraining": TypeOfCondition(
         _DEPLOYMENT,
         "`False`: clients may stay connected to pods that the traffic has left.",
-        "while that is so",
+        "while it is `False`",
     ),
     "DryRun": TypeOfCondition(
-        _DEPLOYMENT, "`True`: what monitors would have led to without `spec.dryRun`.", "while monitors fire"
+        _DEPLOYMENT, "`True`: what monitors would have caused without `spec.dryRun`.", "while monitors fire"
     ),
     "LastRunSucceeded": TypeOfCondition(
         _JOB, "How the newest run ended; `Unknown` when it was superseded.", "after the first run"
@@ -73,26 +73,32 @@ CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
     "Progressing": TypeOfCondition(
         _DEPLOYMENT,
         "`True`: what is rolled out, and what it waits for. `False`: why nothing newer is.",
-        "while there is something to say",
+        "while a rollout is in progress or prevented",
     ),
     "QuarantineStored": TypeOfCondition(
-        ("ModelVersion",), "`False`: the store does not have the note of the quarantine, or still has it.", "while so"
+        ("ModelVersion",),
+        "`False`: the store does not have the note of the quarantine, or still has it.",
+        "while it is `False`",
     ),
     "Ready": TypeOfCondition(KINDS, "Whether the present spec is accepted and kept.", "always"),
-    "Reconciling": TypeOfCondition(KINDS, "`True`: the operator works on it; `Ready` is `False`.", "while so"),
+    "Reconciling": TypeOfCondition(
+        KINDS, "`True`: the operator works on it; `Ready` is `False`.", "while it is `True`"
+    ),
     "Recovering": TypeOfCondition(
         _DEPLOYMENT,
-        "`True`: a rollback or a diagnosis is in progress. `False`: it is needed and cannot be made.",
+        "`True`: a rollback or a diagnosis is in progress. `False`: it is needed and not possible.",
         "while a monitor asks for it",
     ),
-    "RetrainingPaused": TypeOfCondition(_JOB, "`True`: the circuit breaker holds automatic runs back.", "while so"),
+    "RetrainingPaused": TypeOfCondition(
+        _JOB, "`True`: the circuit breaker delays automatic runs.", "while it is `True`"
+    ),
     "RollbacksFrozen": TypeOfCondition(
-        _DEPLOYMENT, "`True`: no more automatic rollbacks are made for now.", "while so"
+        _DEPLOYMENT, "`True`: no more automatic rollbacks are made for now.", "while it is `True`"
     ),
     "RouteReady": TypeOfCondition(
         _DEPLOYMENT, "Whether every Gateway accepts the HTTPRoute.", "with `spec.traffic.gatewayAPI`"
     ),
     "Serving": TypeOfCondition(_DEPLOYMENT, "Which version answers requests.", "always"),
-    "Stalled": TypeOfCondition(KINDS, "`True`: a person is needed; `Ready` is `False`.", "while so"),
+    "Stalled": TypeOfCondition(KINDS, "`True`: a person is needed; `Ready` is `False`.", "while it is `True`"),
     "Training": TypeOfCondition(_JOB, "Whether a run is in flight, and what the next one waits for.", "always"),
 }

@@ -95,7 +95,7 @@ METRICS: Mapping[MetricsReason, Reason] = {
     ),
     "NotQueried": Reason("The source has not been queried yet.", "Wait for one `spec.interval`.", conditions=_SOURCE),
     "NotScraped": Reason(
-        "Prometheus had the series of the candidate or the champion and does not scrape the pods any more.",
+        "Prometheus had the series of the candidate or the champion and no longer scrapes the pods.",
         "Look at the targets of Prometheus: a pod is gone or not reachable.",
         conditions=_AVAILABLE,
     ),
@@ -156,8 +156,8 @@ METRICS: Mapping[MetricsReason, Reason] = {
         conditions=_BOTH,
     ),
     "Unavailable": Reason(
-        "The source answers that it cannot answer now (HTTP 5xx or 429).",
-        "Look at Prometheus, or the proxy before it; it is asked again.",
+        "The source answers with HTTP 429 or 5xx.",
+        "Look at Prometheus, or the proxy before it; it is queried again.",
         conditions=_BOTH,
     ),
     "UnknownFeature": Reason(
@@ -166,8 +166,8 @@ METRICS: Mapping[MetricsReason, Reason] = {
         conditions=_AVAILABLE,
     ),
     "Unreachable": Reason(
-        "There is no connection to the source: its name does not resolve, or nothing listens, or it broke off.",
-        "Check `spec.url`, the Service of Prometheus and the NetworkPolicies; it is asked again.",
+        "The operator cannot connect: the name does not resolve, nothing listens, or the connection broke off.",
+        "Check `spec.url`, the Service of Prometheus and the NetworkPolicies; it is queried again.",
         conditions=_BOTH,
     ),
     "WrongType": Reason(

@@ -1,4 +1,4 @@
-"""Reasons of a ModelDeployment: its monitors, and what follows from them by itself."""
+"""Reasons of a ModelDeployment: its monitors, and the automatic actions that follow."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _DEPLOYMENT = ("ModelDeployment",)
 
 RECOVERY: Mapping[RecoveryReason, Reason] = {
     "ActionsSuppressed": Reason(
-        "`spec.dryRun` is true, and monitors would have led to what the message says.",
-        "Do it by a ModelAction if it is right, or set `spec.dryRun` to false.",
+        "`spec.dryRun` is true, and monitors would have caused what the message says.",
+        "Create the ModelAction if it is right, or set `spec.dryRun` to false.",
         conditions=("ModelDeployment/DryRun",),
     ),
     "AutomaticRollback": Reason(
@@ -42,12 +42,12 @@ RECOVERY: Mapping[RecoveryReason, Reason] = {
     ),
     "ConceptDrift": Reason(
         "Quality fell, and the version before is no better: the data has changed, not the model.",
-        "Wait for the run that follows by itself; if it is held back, read `status.waiting` of the TrainingJob.",
+        "Wait for the automatic run; if it does not start, read `status.waiting` of the TrainingJob.",
         warning=_DEPLOYMENT,
     ),
     "Diagnosing": Reason(
         "A monitor fires, and a run evaluates the live and the last good version on the same rows.",
-        "Wait for the run: `kubectl get tr`; a `Rollback` action does not wait for it.",
+        "Wait for the run: `kubectl get tr`; a `Rollback` action can be created meanwhile.",
         conditions=_RECOVERING,
     ),
     "DiagnosisStarted": Reason(
@@ -56,13 +56,13 @@ RECOVERY: Mapping[RecoveryReason, Reason] = {
         normal=_DEPLOYMENT,
     ),
     "DryRun": Reason(
-        "`spec.dryRun` is true, and monitors would have led to what the message says.",
-        "Do it by a ModelAction if it is right, or set `spec.dryRun` to false.",
+        "`spec.dryRun` is true, and monitors would have caused what the message says.",
+        "Create the ModelAction if it is right, or set `spec.dryRun` to false.",
         normal=_DEPLOYMENT,
     ),
     "Inconclusive": Reason(
         "Quality fell, and the evaluation could not tell whether the model or the data is to blame.",
-        "Read the message for what lacked; roll back or retrain by a ModelAction if it cannot wait.",
+        "Read the message for what is missing; roll back or retrain by a ModelAction if it cannot wait.",
         conditions=_RECOVERING,
         warning=_DEPLOYMENT,
     ),
@@ -73,10 +73,10 @@ RECOVERY: Mapping[RecoveryReason, Reason] = {
     ),
     "MonitorFiring": Reason(
         "A monitor fires: its value is beyond its limit for as long as `for` says.",
-        "Read the value in the message; if no action follows by itself, roll back or retrain by a ModelAction.",
+        "Read the value in the message; if no automatic action follows, roll back or retrain by a ModelAction.",
         warning=_DEPLOYMENT,
     ),
-    "MonitorResolved": Reason("A monitor does not fire any more.", NOTHING, normal=_DEPLOYMENT),
+    "MonitorResolved": Reason("A monitor no longer fires.", NOTHING, normal=_DEPLOYMENT),
     "NoRollbackTarget": Reason(
         "The version that serves is bad, and no good one that served before is left.",
         "`Pin` or `Promote` another version, or train one.",

@@ -42,12 +42,12 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
     ),
     "CanaryFailed": Reason(
         "The analysis found the candidate worse than the champion; it takes no traffic and is in quarantine.",
-        "Compare the two versions by the metrics in the message; the champion goes on serving.",
+        "Compare the two versions by the metrics in the message; the champion continues to serve.",
         warning=_DEPLOYMENT,
     ),
     "CanaryPaused": Reason(
-        "The analysis had no verdict in time; the candidate keeps its share until somebody decides.",
-        "Mend what the message says lacks data, or create a `Promote` or `Abort` action.",
+        "The analysis had no verdict in time; the candidate keeps its share until a person decides.",
+        "Restore the data that the message names, or create a `Promote` or `Abort` action.",
         conditions=_PROGRESSING,
         warning=_DEPLOYMENT,
     ),
@@ -56,22 +56,22 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         "The candidate passed a step and takes the share of the next one.", NOTHING, normal=_DEPLOYMENT
     ),
     "CandidateAbandoned": Reason(
-        "A candidate was given up without a verdict, by an `Abort` action or because `maxDuration` passed; it does not"
-        " come back by itself.",
-        "Read the message for the metrics without a verdict; a `Promote` action lets the version through.",
+        "A candidate was abandoned without a verdict, by an `Abort` action or because `maxDuration` passed; only a"
+        " `Promote` action rolls it out again.",
+        "Read the message for the metrics without a verdict; create a `Promote` action if the version is good.",
         conditions=_WANTED,
         warning=_DEPLOYMENT,
     ),
     "CandidateFailing": Reason(
-        "Pods of the candidate do not start; what serves goes on.",
+        "Pods of the candidate do not start; the live version continues to serve.",
         "Read the message and `kubectl describe pod`; correct `spec.server` or the model.",
         conditions=_PROGRESSING,
         warning=_DEPLOYMENT,
     ),
-    "CandidateStarting": Reason("Pods of the candidate come up.", NOTHING, conditions=_PROGRESSING),
+    "CandidateStarting": Reason("Pods of the candidate start.", NOTHING, conditions=_PROGRESSING),
     "ChampionChanged": Reason(
         "The newest version was compared with another version than the one that serves, so it is not rolled out.",
-        "Create a `Retrain` action to compare anew, or a `Pin` action to serve it as it is.",
+        "Create a `Retrain` action to compare again, or a `Pin` action to serve it as it is.",
         conditions=_WANTED,
         warning=_DEPLOYMENT,
     ),
@@ -81,9 +81,9 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         conditions=("ModelDeployment/Overridden", *_REJECTED),
         normal=_DEPLOYMENT,
     ),
-    "Promoted": Reason("The candidate is let through, by the analysis or by a person.", NOTHING, normal=_DEPLOYMENT),
+    "Promoted": Reason("The candidate is promoted, by the analysis or by a person.", NOTHING, normal=_DEPLOYMENT),
     "Promoting": Reason(
-        "The candidate is let through; it takes all of the traffic once all of its pods are ready.",
+        "The candidate is promoted; it takes all traffic once all of its pods are ready.",
         NOTHING,
         conditions=_PROGRESSING,
     ),

@@ -28,13 +28,13 @@ _JOB = ("TrainingJob",)
 RUNS: Mapping[RunReason, Reason] = {
     "AttemptFailed": Reason(
         "An attempt of the run has failed; the message names its failure class.",
-        "If no attempt follows, mend what the message names and create a `Retrain` action.",
+        "If no attempt follows, fix what the message names and create a `Retrain` action.",
         warning=_RUN,
     ),
     "AttemptStarted": Reason("A Job for an attempt is created.", NOTHING, normal=_RUN),
     "AttemptWaiting": Reason(
         "The pod of an attempt cannot start: it is not scheduled, or its image cannot be pulled.",
-        "Read the message; give the cluster room, or correct the image, before `startTimeout` ends the attempt.",
+        "Read the message; add nodes, or correct the image, before `startTimeout` ends the attempt.",
         warning=_RUN,
     ),
     "Data": Reason(
@@ -51,11 +51,11 @@ RUNS: Mapping[RunReason, Reason] = {
     ),
     "Evaluating": Reason("The versions answer captured requests in the run's pod.", NOTHING, conditions=_READY),
     "Failed": Reason(
-        "The attempt or the run has failed and left no failure class yet.",
+        "The attempt or the run has failed, and no failure class is recorded.",
         "Read the logs of its pod: `kubectl logs --selector batch.kubernetes.io/job-name=<job> --all-containers`.",
         conditions=_READY,
     ),
-    "Fetching": Reason("The step `fetch` downloads the data and takes the holdout away.", NOTHING, conditions=_READY),
+    "Fetching": Reason("The step `fetch` downloads the data and removes the holdout.", NOTHING, conditions=_READY),
     "Image": Reason(
         "An image of the run cannot be pulled.",
         "Correct `spec.image`, or give the namespace the pull secret, then create a `Retrain` action.",
@@ -69,7 +69,7 @@ RUNS: Mapping[RunReason, Reason] = {
         warning=_JOB,
     ),
     "OutOfMemory": Reason(
-        "The kernel killed a process of the pod for want of memory.",
+        "The kernel killed a process of the pod because memory ran out.",
         "Raise `spec.resources.limits.memory` or let the training use less.",
         conditions=_FAILURE,
         warning=_JOB,
@@ -80,7 +80,7 @@ RUNS: Mapping[RunReason, Reason] = {
     ),
     "Scheduling": Reason(
         "No node took the pod within `startTimeout`.",
-        "Compare the requests, node selector and tolerations of the recipe with the nodes that there are.",
+        "Compare the requests, node selector and tolerations of the recipe with the nodes of the cluster.",
         conditions=_FAILURE,
         warning=_JOB,
     ),
@@ -90,7 +90,7 @@ RUNS: Mapping[RunReason, Reason] = {
         conditions=_FAILURE,
         warning=_JOB,
     ),
-    "Training": Reason("The training container works.", NOTHING, conditions=_READY),
+    "Training": Reason("The training container runs.", NOTHING, conditions=_READY),
     "UserError": Reason(
         "The training container failed, or what it wrote is not a model that can be served.",
         "Read the last lines of its log in the message, correct the container, and commit the new image.",
@@ -100,7 +100,7 @@ RUNS: Mapping[RunReason, Reason] = {
     "VersionCreated": Reason("A ModelVersion is created from the result.", NOTHING, normal=_RUN),
     "WaitingForRetry": Reason(
         "An attempt failed, and the next one starts at the time in the message.",
-        "Read the failure in the message: mend it now and the next attempt may pass.",
+        "Read the failure in the message: fix it now, and the next attempt may succeed.",
         conditions=_READY,
     ),
 }

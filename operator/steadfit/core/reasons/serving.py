@@ -45,11 +45,11 @@ SERVING: Mapping[ServingReason, Reason] = {
     ),
     "DrainNotSupported": Reason(
         "The server's image does not close connections on request, so a client may stay with the pod that it has.",
-        "Set `spec.server.drains` if the image does drain, or share the traffic by `spec.traffic.gatewayAPI`.",
+        "Set `spec.server.drains` if the image does drain, or share the traffic with `spec.traffic.gatewayAPI`.",
         conditions=("ModelDeployment/ConnectionDraining",),
     ),
     "FirstRollout": Reason(
-        "The first version comes up; nothing serves yet.",
+        "The first version starts; nothing serves yet.",
         "Wait for its pods; the message says what they wait for.",
         conditions=_READY,
     ),
@@ -80,7 +80,7 @@ SERVING: Mapping[ServingReason, Reason] = {
     ),
     "PodsReady": Reason("All pods of the live version are ready.", NOTHING, conditions=("ModelDeployment/PodsReady",)),
     "RejectedVersionServing": Reason(
-        "The version that serves is rejected by its gate by now; it goes on until a verified version replaces it.",
+        "The version that serves is now rejected by its gate; it serves until a verified version replaces it.",
         "Train a better version, or correct the threshold if its edit was a mistake.",
         conditions=_SERVING,
     ),
@@ -112,18 +112,18 @@ SERVING: Mapping[ServingReason, Reason] = {
     "Serving": Reason("A version serves.", NOTHING, conditions=(*_READY, *_SERVING)),
     "StatusRecovered": Reason(
         "The status was lost, and the operator has read from the Service which version serves.",
-        "Find out who deleted or reset the status; the version goes on serving.",
+        "Find out who deleted or reset the status; the version continues to serve.",
         warning=_DEPLOYMENT,
     ),
     "SwitchingTraffic": Reason(
-        "The Service is being pointed at the live version.",
-        "If it lasts longer than a minute, look at the operator's log: it cannot write the Service.",
+        "The operator points the Service at the live version.",
+        "If it lasts longer than a minute, read the operator's log: it cannot write the Service.",
         conditions=(*_READY, *_PROGRESSING),
     ),
     "TrafficSwitched": Reason("The Service selects another version now.", NOTHING, normal=_DEPLOYMENT),
     "TrainingJobNotFound": Reason(
         "The TrainingJob does not exist in this namespace, and there is no version of it.",
-        "Apply the TrainingJob, or correct `spec.trainingJob`.",
+        "Apply the TrainingJob, or correct `spec.trainingJobRef`.",
         conditions=_READY,
         warning=_DEPLOYMENT,
     ),

@@ -35,18 +35,18 @@ _BOTH = ("TrainingJob", "TrainingRun")
 
 TRAINING: Mapping[TrainingReason, Reason] = {
     "CircuitBreakerOpen": Reason(
-        "So many automatic runs in a row brought no better version that the pause between them grows"
+        "So many automatic runs in a row produced no better version that the pause between them grows"
         " (`spec.limits.breakAfter`).",
-        "Look at the data and the recipe, compare the last versions by `kubectl get mv`; a `Retrain` action starts a"
+        "Look at the data and the recipe, compare the last versions with `kubectl get mv`; a `Retrain` action starts a"
         " run now.",
         conditions=(*_TRAINING, "TrainingJob/RetrainingPaused"),
     ),
     "Cooldown": Reason(
         "`spec.limits.cooldown` has not passed yet since the last run ended or its version went live.",
-        "Wait until the time in the message, or create a `Retrain` action, which it does not limit.",
+        "Wait until the time in the message, or create a `Retrain` action, which has no cooldown.",
         conditions=_TRAINING,
     ),
-    "Idle": Reason("No run is in flight, and nothing asks for one.", NOTHING, conditions=_TRAINING),
+    "Idle": Reason("No run is in flight, and nothing requests one.", NOTHING, conditions=_TRAINING),
     "InputsTooLarge": Reason(
         "The inputs of the recipe are larger than what a run's pod can be given.",
         "Move long parameters into a file of the image or into the data.",
@@ -67,17 +67,17 @@ TRAINING: Mapping[TrainingReason, Reason] = {
     ),
     "NotReady": Reason(
         "A run is due and the recipe cannot be followed.",
-        "Mend what the condition `Ready` names.",
+        "Fix what the condition `Ready` names.",
         conditions=_TRAINING,
     ),
     "RetrainingPaused": Reason(
-        "The circuit breaker has opened: automatic runs brought no better version.",
-        "Look at the data and the recipe, compare the last versions by `kubectl get mv`; a `Retrain` action starts a"
+        "The circuit breaker has opened: automatic runs produced no better version.",
+        "Look at the data and the recipe, compare the last versions with `kubectl get mv`; a `Retrain` action starts a"
         " run now.",
         warning=_JOB,
     ),
     "RetrainingWaiting": Reason(
-        "An alert or a monitor asks for a run, and something holds it back.",
+        "An alert or a monitor requests a run, which cannot start yet.",
         "Read the message, and `status.waiting` for the time until which it waits.",
         normal=_JOB,
     ),
@@ -88,13 +88,13 @@ TRAINING: Mapping[TrainingReason, Reason] = {
     ),
     "RunFailed": Reason(
         "A run has failed for good; the message begins with its failure class.",
-        "Read the class and the message by `kubectl get tr -o wide`, mend the cause, then create a `Retrain` action.",
+        "Read the class and the message by `kubectl get tr -o wide`, fix the cause, then create a `Retrain` action.",
         warning=_BOTH,
     ),
     "RunInFlight": Reason("A run is in flight.", NOTHING, conditions=(*_READY, *_TRAINING)),
     "RunLimitReached": Reason(
         "`spec.limits.maxRunsPerDay` automatic runs have started within 24 hours.",
-        "Wait until the time in the message, raise the limit, or create a `Retrain` action, which it does not limit.",
+        "Wait until the time in the message, raise the limit, or create a `Retrain` action, which has no limit.",
         conditions=_TRAINING,
     ),
     "RunStarted": Reason("A run has started; the message names its cause.", NOTHING, normal=_JOB),
@@ -105,9 +105,9 @@ TRAINING: Mapping[TrainingReason, Reason] = {
         NOTHING,
         normal=_BOTH,
     ),
-    "Trained": Reason("The newest run brought a version, and no run is in flight.", NOTHING, conditions=_READY),
+    "Trained": Reason("The newest run produced a version, and no run is in flight.", NOTHING, conditions=_READY),
     "VersionHeld": Reason(
-        "The gate could not compare the version, so it does not serve by itself.",
+        "The gate could not compare the version, so it is not rolled out automatically.",
         "Look at its record by `kubectl describe mv`, then `Promote` or `Pin` it, or train another.",
         conditions=_READY,
         warning=_JOB,

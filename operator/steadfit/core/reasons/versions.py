@@ -35,24 +35,24 @@ VERSIONS: Mapping[VersionReason, Reason] = {
         conditions=_READY,
     ),
     "Held": Reason(
-        "The gate could not compare the version, so it does not serve by itself.",
+        "The gate could not compare the version, so it is not rolled out automatically.",
         "Look at its record by `kubectl describe mv`, then `Promote` or `Pin` it, or train another.",
         conditions=_READY,
         warning=_VERSION,
     ),
     "HeldVersionServing": Reason(
-        "The gate could not compare the version, and it serves all the same: a person let it through.",
+        "The gate could not compare the version, and it serves nevertheless: a person pinned or promoted it.",
         NOTHING,
         conditions=_READY,
     ),
     "QuarantineNotStored": Reason(
-        "The quarantine, or its end, could not be written beside the artifact; it is tried again.",
+        "The quarantine, or its end, could not be written beside the artifact; it is retried.",
         "Check the store and the keys of the namespace; until then a new cluster would not know of it.",
         warning=_VERSION,
     ),
     "Quarantined": Reason(
         "The version, or a revision of it, is in quarantine and takes no traffic.",
-        "Read who put it there and why in the message; a `Release` action ends it if that was a mistake.",
+        "The message says who put it there and why; a `Release` action ends it if that was a mistake.",
         conditions=_READY,
         warning=("ModelDeployment", "ModelVersion"),
     ),
@@ -71,7 +71,7 @@ VERSIONS: Mapping[VersionReason, Reason] = {
         "The version passed its gate and may be rolled out.", NOTHING, conditions=_READY, normal=_VERSION
     ),
     "WriteFailed": Reason(
-        "The Job that writes the quarantine beside the artifact failed; it is tried again.",
+        "The Job that writes the quarantine beside the artifact failed; it is retried.",
         "Check the store and the keys of the namespace; until then a new cluster would not know of the quarantine.",
         conditions=("ModelVersion/QuarantineStored",),
     ),
