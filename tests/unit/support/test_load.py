@@ -33,7 +33,10 @@ def ok(revision: str = "r1", extra: str = "") -> bytes:
 
 
 def run(handler: Handler, seconds: float = 0.5, bodies: Sequence[bytes] = BODIES, **options: float) -> Report:
-    """Load a server that handles each connection with `handler`; slow machines get time, but where it is the point."""
+    """Load a server that handles each connection with `handler`; slow machines get time, but where it is the point.
+
+    The load ends with the last request that is due within so many seconds, however late a busy machine sends it.
+    """
 
     async def both() -> Report:
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,9 +50,15 @@ def run(handler: Handler, seconds: float = 0.5, bodies: Sequence[bytes] = BODIES
         server = await asyncio.start_server(handle, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         stop = asyncio.Event()
-        asyncio.get_running_loop().call_later(seconds, stop.set)
-        load = Load(f"http://127.0.0.1:{port}/infer", bodies, **{"rate": 100.0, "timeout": 30.0, **options})  # type: ignore[arg-type]
-        report = await load.run(stop)
+        settings = {"rate": 100.0, "timeout": 30.0, **options}
+
+        class Ending(Load):
+            def request(self, number: int, *, close: bool) -> bytes:
+                if number + 1 >= seconds * settings["rate"]:
+                    stop.set()
+                return super().request(number, close=close)
+
+        report = await Ending(f"http://127.0.0.1:{port}/infer", bodies, **settings).run(stop)  # type: ignore[arg-type]
         server.close()
         return report
 
@@ -183,7 +192,14 @@ def test_keep_alive_clients_keep_their_connections_and_fresh_clients_open_one_fo
             mine.append(await read_request(reader))
             writer.write(ok())
 
-    report = run(handle, keep_alive=4, fresh=4)
+    # A client that is still busy when its next request is due, 0.2 s later, opens another connection: on a busy machine
+    # that happens, but not every time.
+    for _ in range(20):
+        heads.clear()
+        report = run(handle, keep_alive=4, fresh=4, rate=40)
+        if report.latency_max < 0.2:
+            break
+    assert report.latency_max < 0.2
     kept = [mine for mine in heads if b"Connection: close" not in mine[0]]
     fresh = [mine for mine in heads if b"Connection: close" in mine[0]]
     assert len(kept) == 4
@@ -300,8 +316,8 @@ def threaded_server() -> Iterator[int]:
 def test_it_runs_in_a_process_of_its_own_and_can_be_watched() -> None:
     with threaded_server() as port:
         with LoadProcess(f"http://127.0.0.1:{port}/x", BODIES, rate=100.0, keep_alive=3, fresh=2, timeout=20.0) as load:
-            time.sleep(1)
-            before = load.so_far()
+            while (before := load.so_far()).requests < 80:
+                time.sleep(0.1)
             report = load.finish()
         assert 0 < before.requests <= report.requests
         assert report.failed == 0
