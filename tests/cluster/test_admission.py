@@ -155,6 +155,12 @@ BAD = [
         [{"name": "m", "errorRate": {"margin": 1.5}}],
         "errorRate.margin in body should be less than 1",
     ),
+    (
+        SERVING,
+        "spec.analysis.metrics",
+        [{"name": "m", "errorRate": {"margin": "0%"}}],
+        "errorRate.margin in body should match '[1-9]'",
+    ),
     (RECIPE, "spec.evaluation.bootstrap", "Always", 'supported values: "Thresholds", "Manual"'),
     (SERVING, "spec.capture.sample", 0, "sample in body should be greater than 0"),
     (SERVING, "spec.capture.sample", 1.5, "sample in body should be less than or equal to 1"),

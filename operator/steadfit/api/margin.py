@@ -10,6 +10,8 @@ from pydantic import WithJsonSchema
 from pydantic_core import core_schema
 
 _PERCENTAGE = r"^[0-9]{1,3}(\.[0-9]{1,6})?%$"
+_NOT_ZERO = "[1-9]"
+"""Pattern of a percentage above 0: it has a digit that is not 0."""
 
 
 class Margin(NamedTuple):
@@ -66,10 +68,15 @@ class Margin(NamedTuple):
 def margin_schema(**bounds: float) -> WithJsonSchema:
     """Return the published schema of a margin whose numbers have these bounds, such as `minimum`.
 
+    Where a number must be above 0, so must a percentage.
+
     A value of several types has no `type`, so that CEL cannot see it. But bounds of numbers hold for whatever is none,
     and a pattern for whatever is no text. A list or an object that must be both empty and not empty is none.
     """
     neither = {"minItems": 1, "maxItems": 0, "minProperties": 1, "maxProperties": 0, "not": {"enum": [True, False]}}
+    conditions: list[dict[str, Any]] = [neither]
+    if bounds.get("exclusiveMinimum") == 0:
+        conditions.append({"pattern": _NOT_ZERO})
     return WithJsonSchema(
-        {"x-kubernetes-preserve-unknown-fields": True, **bounds, "pattern": _PERCENTAGE, "allOf": [neither]}
+        {"x-kubernetes-preserve-unknown-fields": True, **bounds, "pattern": _PERCENTAGE, "allOf": conditions}
     )

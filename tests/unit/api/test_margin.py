@@ -142,6 +142,26 @@ def test_the_api_server_admits_the_texts_that_the_operator_reads(text: str) -> N
         assert admitted
 
 
+def admits(model: Any, text: str) -> bool:
+    schema = published(model)
+    patterns = [part["pattern"] for part in (schema, *schema["allOf"]) if "pattern" in part]
+    return all(re.search(pattern, text) for pattern in patterns)
+
+
+@pytest.mark.parametrize("model", [ErrorRateComparison, LatencyComparison, QualityComparison])
+@given(st.text(alphabet="0123456789.%", max_size=8) | st.sampled_from(["0%", "00%", "0.0%", "000.000000%"]))
+def test_a_percentage_of_zero_is_refused_where_a_number_must_be_above_zero(model: Any, text: str) -> None:
+    try:
+        above_zero = Margin.parse(text).amount > 0
+    except ValueError:
+        above_zero = False
+    assert admits(model, text) == above_zero
+
+
+def test_a_percentage_of_zero_is_admitted_where_a_number_may_be_zero() -> None:
+    assert admits(ChampionComparison, "0%")
+
+
 def test_no_rule_reads_a_margin_which_cel_cannot_see() -> None:
     def rules(schema: dict[str, Any]) -> list[str]:
         own = [rule["rule"] for rule in schema.get("x-kubernetes-validations", ())]
