@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 from steadfit.app.alerts.auth import Authorizer, Reviews
 from steadfit.app.alerts.handler import AlertIntake
-from steadfit.app.alerts.listeners import Targets
+from steadfit.app.alerts.listeners import ListenerCache
 from steadfit.app.alerts.writer import AlertWriter
 from steadfit.app.clock import SystemClock
 from steadfit.app.probes.servers import listening
@@ -126,7 +126,7 @@ def play(
                 stack.push_async_callback(client.close)
                 intake = AlertIntake(
                     authorizer or Reviews(client),
-                    Targets(client, watched),
+                    ListenerCache(client, watched),
                     AlertWriter(client, Random(number)),
                     SystemClock(),
                 )

@@ -69,11 +69,11 @@ class Gateways:
         may = {live}
         if candidate.get("analysedSince") and candidate.get("championRevision") == live:
             may.add(candidate["revision"])
-        barred = {entry["revision"] for entry in status.get("quarantine", ())}
+        quarantined = {entry["revision"] for entry in status.get("quarantine", ())}
         for revision, weight in after.items():
             if weight > 0 and revision not in may:
                 yield f"{weight} % of the traffic go to {revision}, which is neither live nor tried"
-            if revision in barred and weight > before.get(revision, 0):
+            if revision in quarantined and weight > before.get(revision, 0):
                 yield f"more of the traffic goes to {revision}, which is in quarantine"
 
 

@@ -22,7 +22,7 @@ from steadfit import __version__
 from steadfit.api.metricsource import MetricSourceSpec
 from steadfit.app.alerts.auth import Reviews, TokenFile
 from steadfit.app.alerts.handler import AlertIntake
-from steadfit.app.alerts.listeners import Targets
+from steadfit.app.alerts.listeners import ListenerCache
 from steadfit.app.alerts.writer import AlertWriter
 from steadfit.app.engine.engine import Engine, EngineSettings
 from steadfit.app.engine.plan_table import planners
@@ -71,7 +71,7 @@ class Operator:
         token_file = settings.alert_token_file
         self._alerts = AlertIntake(
             TokenFile(token_file) if token_file else Reviews(self._client),
-            Targets(self._client, settings.watch_namespaces),
+            ListenerCache(self._client, settings.watch_namespaces),
             AlertWriter(self._client, rng),
             clock,
         )

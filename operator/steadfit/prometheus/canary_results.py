@@ -11,7 +11,7 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.strategy import AnalysisMetric
-from steadfit.core.serving.rollout.analysis import standing
+from steadfit.core.serving.rollout.analysis import decision_key
 from steadfit.core.types import Compared
 
 from .canary_trial import Trial, query_key, trial_of
@@ -24,7 +24,7 @@ Notify = Callable[[str, str], None]
 class _Entry:
     trial: tuple[str, str, datetime]
     query_key: tuple[object, ...]
-    standing: tuple[str, str]
+    decision_key: tuple[str, str]
     compared: Compared
     at: float
 
@@ -53,10 +53,14 @@ class ComparisonResults:
         """Store a comparison; `at` is the time of the event loop in seconds."""
         entries = self._found.setdefault((trial.namespace, trial.name), {})
         known = entries.get(metric.name)
-        decides = standing(trial.analysis, metric, compared)
+        decides = decision_key(trial.analysis, metric, compared)
         entry = _Entry(_identity(trial), query_key(metric), decides, compared, at)
         entries[metric.name] = entry
-        if known is None or (known.trial, known.query_key, known.standing) != (entry.trial, entry.query_key, decides):
+        if known is None or (known.trial, known.query_key, known.decision_key) != (
+            entry.trial,
+            entry.query_key,
+            decides,
+        ):
             self._notify(trial.namespace, trial.name)
 
     def record_failure(

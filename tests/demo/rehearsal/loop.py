@@ -240,7 +240,7 @@ def look(new: Arm, champion: Arm, since: float, now: float, metric: AnalysisMetr
     if found is None:
         return None
     both = Compared(candidate=found.candidate, champion=found.champion, difference=found.difference)
-    return found.difference, analysis.compare(metric, both, found.candidate, found.champion).word
+    return found.difference, analysis.compare(metric, both, found.candidate, found.champion).verdict
 
 
 def _months(months: range | tuple[int, ...]) -> tuple[Part, ...]:

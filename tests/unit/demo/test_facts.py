@@ -98,7 +98,7 @@ def test_each_step_of_a_canary_is_told_once_it_takes_traffic() -> None:
     assert names(seen(candidate={**candidate, "step": 1}), chronicle) == []
 
 
-def test_an_diagnosis_is_told_with_its_run_once_it_has_a_verdict() -> None:
+def test_a_diagnosis_is_told_with_its_run_once_it_has_a_verdict() -> None:
     entry = {"monitor": "quality", "decidedAt": "t", "number": 2, "run": "e", "message": "concept drift"}
     evaluation = run("e", version=None, purpose="Evaluate")
     assert names(with_(seen(diagnoses=[entry]), runs=[evaluation])) == []

@@ -23,7 +23,7 @@ from steadfit.kube.client import APIError, Unavailable
 from steadfit.kube.clock import Clock
 
 from .auth import PATH, Authorizer, bearer
-from .listeners import Targets
+from .listeners import ListenerCache
 from .message import parse, received
 from .writer import AlertWriter
 
@@ -77,9 +77,9 @@ class AlertStatistics:
 class AlertIntake:
     """Handles posted alerts."""
 
-    def __init__(self, authorizer: Authorizer, targets: Targets, writer: AlertWriter, clock: Clock) -> None:
+    def __init__(self, authorizer: Authorizer, listeners: ListenerCache, writer: AlertWriter, clock: Clock) -> None:
         self._authorizer = authorizer
-        self._targets = targets
+        self._listeners = listeners
         self._writer = writer
         self._clock = clock
         self._answers: Counter[int] = Counter()
@@ -161,12 +161,12 @@ class AlertIntake:
             namespace = alert.labels.get("namespace")
             if not namespace:
                 ignored["no_namespace"].append(alert)
-            elif _NAMESPACE.fullmatch(namespace) is None or not self._targets.watches(namespace):
+            elif _NAMESPACE.fullmatch(namespace) is None or not self._listeners.watches(namespace):
                 ignored["unknown_namespace"].append(alert)
             else:
                 named.append((namespace, alert))
         namespaces = dict.fromkeys(namespace for namespace, _ in named)
-        listeners: Mapping[str, Listeners] = await self._targets.of(namespaces) if namespaces else {}
+        listeners: Mapping[str, Listeners] = await self._listeners.of(namespaces) if namespaces else {}
         matched: dict[tuple[str, str], _Matched] = {}
         for number, (namespace, alert) in enumerate(named, start=1):
             targets = reached(alert, listeners[namespace])

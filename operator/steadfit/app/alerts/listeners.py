@@ -34,7 +34,7 @@ class _Entry:
     until: float
 
 
-class Targets:
+class ListenerCache:
     """Finds the TrainingJobs of namespaces by the model that their triggers match."""
 
     def __init__(self, client: KubeClient, watched: Collection[str] = ()) -> None:

@@ -107,7 +107,7 @@ class Engine:
             self._is_wanted,
             lambda: self.on_found(),
         )
-        self._cache.listen(self._enqueue_concerned)
+        self._cache.listen(self._enqueue_affected)
         self._pass_seconds: dict[str, float] = defaultdict(float)
         self._events_received = 0
 
@@ -197,7 +197,7 @@ class Engine:
         if result.after is not None:
             self._queue.add_after(key, result.after)
 
-    def _enqueue_concerned(self, obj: JSONObject) -> None:
+    def _enqueue_affected(self, obj: JSONObject) -> None:
         for key in keys_of(self._cache, obj):
             self._queue.add(key)
 

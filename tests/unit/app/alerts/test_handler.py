@@ -7,7 +7,7 @@ from random import Random
 
 from steadfit.app.alerts.auth import Reviews
 from steadfit.app.alerts.handler import YIELD_EVERY, AlertIntake
-from steadfit.app.alerts.listeners import Targets
+from steadfit.app.alerts.listeners import ListenerCache
 from steadfit.app.alerts.writer import AlertWriter
 from steadfit.core.training.triggers.alert_matching import ReceivedAlert
 
@@ -18,7 +18,7 @@ from tests.support.virtual_time import START, LoopClock, run
 def test_others_have_their_turn_while_a_long_message_is_sorted() -> None:
     async def story() -> None:
         api = MemoryAPI()
-        intake = AlertIntake(Reviews(api), Targets(api), AlertWriter(api, Random(0)), LoopClock())
+        intake = AlertIntake(Reviews(api), ListenerCache(api), AlertWriter(api, Random(0)), LoopClock())
         alerts = [
             ReceivedAlert(f"f{number}", "firing", {"namespace": "shop", "model": "m"}, START, START)
             for number in range(1000)

@@ -105,8 +105,8 @@ def test_news_of_an_object_concerns(news: JSONObject, concerned: set[str]) -> No
 def test_news_of_a_store_and_a_namespace_concern_the_versions_that_have_something_to_write_there() -> None:
     """A quarantine waits for a store that is missing, or that the namespace may not use."""
     cache = Cache(INDEXES)
-    barred = samples.model_version("flights-v1", status={"quarantine": {"stored": False}})
-    for obj in (samples.namespace(), barred, samples.model_version("flights-v2")):
+    quarantined = samples.model_version("flights-v1", status={"quarantine": {"stored": False}})
+    for obj in (samples.namespace(), quarantined, samples.model_version("flights-v2")):
         cache.put(obj)
     for news in (samples.artifact_store(), samples.namespace()):
         found = {str(key) for key in keys_of(cache, news) if key.resource.kind == "ModelVersion"}

@@ -35,7 +35,7 @@ def ref(number: int, revision: str = "") -> JSON:
     }
 
 
-def barred(number: int, digest: bool = True) -> JSON:
+def quarantine_entry(number: int, digest: bool = True) -> JSON:
     entry = {"revision": f"r{number}", "version": f"orders-v{number}", "number": number}
     return {**entry, **({"digest": DIGESTS[number]} if digest else {}), "reason": "worse", "by": "ada", "at": NOW}
 
@@ -80,7 +80,7 @@ def test_the_champion_is_what_serves_else_what_would(
 
 @pytest.mark.parametrize("back", [{"candidate": ref(1)}, {"lastGood": ref(1)}])
 def test_while_a_rollback_is_in_flight_the_champion_is_what_it_brings_back(back: JSON) -> None:
-    found = champion.pick("orders", VERSIONS, [deployment(live=ref(2), quarantine=[barred(2)], **back)])
+    found = champion.pick("orders", VERSIONS, [deployment(live=ref(2), quarantine=[quarantine_entry(2)], **back)])
     assert found is not None
     assert found.name == "orders-v1"
 

@@ -413,7 +413,7 @@ class ServingCluster:
         if self.service is None or self.service["spec"]["selector"] != chosen:
             serving_cluster_checks.move(self, chosen)
             self.moves.append(
-                ("mix-" if names.REVISION not in chosen else "") + str(serving_cluster_checks.champion(chosen))
+                ("shared-" if names.REVISION not in chosen else "") + str(serving_cluster_checks.champion(chosen))
             )
         self.service = manifest
 

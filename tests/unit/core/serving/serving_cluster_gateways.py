@@ -100,7 +100,7 @@ def _put_route(cluster: ServingCluster, route: dict[str, Any] | None) -> None:
     after, status = weights(route), cluster.status
     assert sum(after.values()) == 100, f"the weights are {after}"
     assert {f"{PREFIX}{revision}" for revision in after} <= cluster.services.keys(), "the route names what is not there"
-    barred = {entry.revision for entry in status.quarantine}
+    quarantined = {entry.revision for entry in status.quarantine}
     live, candidate = status.live, status.candidate
     assert live is not None
     allowed = {live.revision}
@@ -111,7 +111,9 @@ def _put_route(cluster: ServingCluster, route: dict[str, Any] | None) -> None:
             continue
         assert revision in allowed, "weight for what is neither live nor tried"
         # What was rolled back answers until something good can: an answer is better than none.
-        assert revision not in barred or (revision == live.revision and before.get(revision)), "weight in quarantine"
+        assert revision not in quarantined or (revision == live.revision and before.get(revision)), (
+            "weight in quarantine"
+        )
         assert revision == live.revision or cluster.fleet.ready_pods(revision) > 0, "weight for what has no ready pods"
     others = [
         old for old, weight in before.items() if weight and old != live.revision and cluster.fleet.ready_pods(old)

@@ -80,15 +80,15 @@ def judge(
     return Finding(verdicts, "Pass", "; ".join(map(messages.message, verdicts)))
 
 
-def standing(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> tuple[str, str]:
+def decision_key(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> tuple[str, str]:
     """Return the verdict of a comparison, and the reason if it is NoData: what the plan depends on."""
     found = _found(analysis, metric, compared)
-    return (found.word, "") if isinstance(found, _Decided) else ("NoData", found.reason)
+    return (found.verdict, "") if isinstance(found, _Decided) else ("NoData", found.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    word: Literal["Pass", "Fail", "Inconclusive"]
+    verdict: Literal["Pass", "Fail", "Inconclusive"]
     message: str
 
 
@@ -100,7 +100,7 @@ def _verdict(analysis: Analysis, metric: AnalysisMetric, compared: Compared, now
         value, beside = (arm.mean if arm else None for arm in (candidate, champion))
     return Verdict(
         name=metric.name,
-        verdict=found.word if isinstance(found, _Decided) else "NoData",
+        verdict=found.verdict if isinstance(found, _Decided) else "NoData",
         query=cut(compared.query, 4096),
         value=_short(value),
         champion_value=_short(beside),
@@ -125,7 +125,7 @@ def _found(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> _D
     if few:
         return Compared(reason=few, code="TooFewSamples")
     found = compare(metric, compared, candidate, champion)
-    return _Decided(found.word, messages.comparison(metric, candidate, champion, found))
+    return _Decided(found.verdict, messages.comparison(metric, candidate, champion, found))
 
 
 def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: Arm) -> str:
@@ -146,7 +146,7 @@ def compare(metric: AnalysisMetric, compared: Compared, candidate: Arm, champion
         candidate.variance + champion.variance,
         tolerance(metric, candidate, champion),
     )
-    if found.word == "Fail" and messages.is_share(metric):
+    if found.verdict == "Fail" and messages.is_share(metric):
         share = 1 - candidate.mean if maximized else candidate.mean
         if share * candidate.count < FEWEST_EVENTS:
             return SequentialResult("Inconclusive", found.ratio, found.upper)

@@ -49,9 +49,9 @@ def comparison(metric: AnalysisMetric, candidate: Arm, champion: Arm, found: Seq
     """Return both arms and the result: `candidate 4.1 % of 812, champion 1.0 % of 2,410: worse (…)`."""
     arms = f"candidate {_amount(metric, candidate)}, champion {_amount(metric, champion)}"
     bound = _bound(metric, champion)
-    if found.word == "Fail":
+    if found.verdict == "Fail":
         return f"{arms}: worse (likelihood ratio {_ratio(found.ratio)})"
-    if found.word == "Pass":
+    if found.verdict == "Pass":
         return f"{arms}: not worse by more than {bound}"
     return f"{arms}: not known yet whether it is worse by more than {bound}"
 

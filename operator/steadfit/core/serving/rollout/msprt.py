@@ -29,7 +29,7 @@ class SequentialResult:
 
     Attributes
     ----------
-    word
+    verdict
         Fail: there is a harm. Pass: it is smaller than the margin. Inconclusive: neither is shown.
     ratio
         Logarithm of the likelihood ratio against no difference.
@@ -37,7 +37,7 @@ class SequentialResult:
         Upper end of the harm's confidence sequence.
     """
 
-    word: Literal["Pass", "Fail", "Inconclusive"]
+    verdict: Literal["Pass", "Fail", "Inconclusive"]
     ratio: float
     upper: float
 

@@ -13,7 +13,7 @@ from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.rollout import canary_messages
 from steadfit.core.serving.traffic import drain, pod_shares
 
-CONNECTIONS_MOVE: Final = "ConnectionDraining"
+CONNECTION_DRAINING: Final = "ConnectionDraining"
 
 
 def progress(candidate: Candidate, fleet: Fleet) -> tuple[ReasonWord, str]:
@@ -41,7 +41,7 @@ def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondi
         return []
     return [
         DesiredCondition(
-            CONNECTIONS_MOVE,
+            CONNECTION_DRAINING,
             "False",
             "DrainNotSupported",
             "the server's image does not close its clients' connections when its pod is annotated to drain, so a client"

@@ -30,7 +30,7 @@ SERVING: Final = "Serving"
 PROGRESSING: Final = "Progressing"
 PODS_READY: Final = "PodsReady"
 OVERRIDDEN: Final = "Overridden"
-JOB_PATIENCE = timedelta(seconds=60)
+JOB_TIMEOUT = timedelta(seconds=60)
 """Time to wait for the TrainingJob of a new ModelDeployment: a sync may apply it later."""
 
 
@@ -66,7 +66,7 @@ def job_deadline(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> 
     created = observed.deployment.metadata.creation_timestamp
     if created is None or status.live or observed.job or observed.versions:
         return None
-    due = created + JOB_PATIENCE
+    due = created + JOB_TIMEOUT
     return due if now < due else None
 
 

@@ -347,7 +347,7 @@ def test_a_version_object_that_is_gone_cannot_be_evaluated() -> None:
     assert entry(cluster).message == "inconclusive: ModelVersion flights-v1 is gone, so its model cannot be evaluated"
 
 
-def test_an_diagnosis_whose_versions_are_gone_before_its_run_was_made_is_forgotten() -> None:
+def test_a_diagnosis_whose_versions_are_gone_before_its_run_was_made_is_forgotten() -> None:
     cluster = watched(1, 2)
     cluster.signals["quality"] = FALLEN
     cluster.step()

@@ -57,9 +57,9 @@ def judged_step(cluster: ServingCluster) -> bool:
     before = cluster.status
     did = cluster.step()
     after = cluster.status
-    barred = {entry.revision for entry in before.quarantine}
+    quarantined = {entry.revision for entry in before.quarantine}
     for entry in after.quarantine:
-        if entry.revision in barred:
+        if entry.revision in quarantined:
             continue
         monitor = entry.by.removeprefix("monitor ")
         assert cluster.signals[monitor] in (BAD, FALLEN), f"{entry.by} rolled back on {cluster.signals[monitor]}"

@@ -1,4 +1,4 @@
-"""Rollback: the bad revision is barred and a good one takes its place."""
+"""Rollback: the bad revision is in quarantine and a good one takes its place."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_rolled_back_server_is_not_rendered_again_when_the_spec_returns_to_it(
     assert cluster.condition("Progressing") == ("False", "OlderPodTemplate")
 
 
-def test_the_digest_is_barred_too_when_only_the_model_had_changed() -> None:
+def test_the_digest_is_quarantined_too_when_only_the_model_had_changed() -> None:
     cluster = serving(1, 2)
     cluster.act("Rollback")
     cluster.settle()
@@ -184,7 +184,7 @@ def test_a_newer_version_does_not_delay_a_rollback_and_comes_after_it() -> None:
     assert cluster.live() == 3
 
 
-def test_a_candidate_in_flight_is_dropped_by_a_rollback_and_not_barred() -> None:
+def test_a_candidate_in_flight_is_dropped_by_a_rollback_and_not_quarantined() -> None:
     cluster = serving(1, 2)
     cluster.add(3)
     cluster.step()
@@ -336,7 +336,7 @@ def test_an_older_revision_that_serves_is_rendered_anew_when_its_deployment_is_d
     assert cluster.condition("Ready") == ("True", "Serving")
 
 
-def test_a_good_version_that_is_barred_before_it_serves_is_left_out() -> None:
+def test_a_good_version_that_is_quarantined_before_it_serves_is_left_out() -> None:
     cluster = serving(1, 2, 3)
     cluster.broken.add(cluster.moves[1])
     cluster.act("Rollback")
@@ -369,7 +369,7 @@ def test_a_rollback_has_not_succeeded_before_the_service_points_at_the_good_revi
     assert cluster.record(action) == ("Pending", "the traffic is being moved")
 
 
-def test_a_rollback_to_a_last_good_version_that_is_barred_elsewhere_in_its_status_is_refused() -> None:
+def test_a_rollback_to_a_last_good_version_that_is_quarantined_elsewhere_in_its_status_is_refused() -> None:
     cluster = serving(1, 2)
     cluster.versions[1]["status"]["quarantine"] = {
         "reason": "worse",

@@ -9,7 +9,7 @@ import pytest
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.rollout import Candidate, Verdict
 from steadfit.core.monitors import condition as monitors_condition
-from steadfit.core.serving.rollout.analysis import Finding, judge, standing, tolerance
+from steadfit.core.serving.rollout.analysis import Finding, decision_key, judge, tolerance
 from steadfit.core.types import Arm, Compared
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -261,12 +261,12 @@ def test_the_sentence_names_what_is_worse_or_what_is_waited_for() -> None:
     assert judge(deployment(ERRORS, LATE), candidate(), given, NOW).sentence == "waits for late NoData: down"
 
 
-def test_a_standing_changes_with_the_word_or_the_reason_and_not_with_the_numbers() -> None:
+def test_a_decision_key_changes_with_the_verdict_or_the_reason_and_not_with_the_numbers() -> None:
     analysis = deployment(ERRORS).spec.analysis
     (metric,) = analysis.metrics
-    same = standing(analysis, metric, OPEN), standing(analysis, metric, errors(10, 900, 27, 2700))
+    same = decision_key(analysis, metric, OPEN), decision_key(analysis, metric, errors(10, 900, 27, 2700))
     assert same[0] == same[1]
-    others = [standing(analysis, metric, one) for one in (GOOD, BAD, Compared(reason="x"), Compared(reason="y"))]
+    others = [decision_key(analysis, metric, one) for one in (GOOD, BAD, Compared(reason="x"), Compared(reason="y"))]
     assert len({*others, same[0]}) == 5
 
 
@@ -276,13 +276,13 @@ def test_an_analysis_without_data_is_named_in_metrics_available() -> None:
         "late": Compared(reason="MetricSource default: down"),
     }
     verdicts = judge(deployment(ERRORS, LATE), candidate(), given, NOW).verdicts
-    (wish,) = monitors_condition.conditions([], [], candidate(*verdicts))
-    assert (wish.status, wish.reason) == ("False", "NoAnalysisData")
-    assert wish.message == "the analysis of version 7 has no data: MetricSource default: down (errors, late)"
+    (condition,) = monitors_condition.conditions([], [], candidate(*verdicts))
+    assert (condition.status, condition.reason) == ("False", "NoAnalysisData")
+    assert condition.message == "the analysis of version 7 has no data: MetricSource default: down (errors, late)"
 
 
 def test_an_analysis_with_data_is_named_among_what_is_measured() -> None:
     one = candidate(verdict(ERRORS, OPEN))
-    (wish,) = monitors_condition.conditions([], [], one)
-    assert (wish.status, wish.message) == ("True", "measured: errors")
+    (condition,) = monitors_condition.conditions([], [], one)
+    assert (condition.status, condition.message) == ("True", "measured: errors")
     assert monitors_condition.conditions([], [], candidate(*one.verdicts, phase="Promoting")) == []

@@ -159,7 +159,7 @@ def test_no_data_for_hours_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize("word", ["NoData", "Inconclusive"])
-def test_without_a_verdict_for_too_long_a_candidate_is_given_up_and_not_barred(word: str) -> None:
+def test_without_a_verdict_for_too_long_a_candidate_is_given_up_and_not_quarantined(word: str) -> None:
     cluster = trying()
     since, revision = tried(cluster).analysed_since, tried(cluster).revision
     assert since is not None
@@ -380,4 +380,4 @@ def test_a_canary_that_passes_comes_to_its_end_and_to_rest() -> None:
     cluster.settle()
     assert ended(cluster)
     assert cluster.plan().status == cluster.deployment["status"]
-    assert cluster.moves[-2:] == [f"mix-{cluster.moves[0]}", champion(cluster)]
+    assert cluster.moves[-2:] == [f"shared-{cluster.moves[0]}", champion(cluster)]

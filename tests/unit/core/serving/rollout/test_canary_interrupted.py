@@ -175,10 +175,10 @@ def test_what_was_let_through_beside_another_champion_starts_anew() -> None:
 
 
 def test_a_way_back_is_never_what_was_only_tried() -> None:
-    """What serves may be barred by another's word: its version remembers a quarantine that this status has lost."""
+    """A live version may remember a quarantine that this status has lost."""
     cluster = trying()
-    barred = {"reason": "worse", "by": "alice", "at": "2026-01-01T00:00:00Z", "deployment": "flights"}
-    cluster.versions[1]["status"]["quarantine"] = {**barred, "revision": champion(cluster)}
+    quarantined = {"reason": "worse", "by": "alice", "at": "2026-01-01T00:00:00Z", "deployment": "flights"}
+    cluster.versions[1]["status"]["quarantine"] = {**quarantined, "revision": champion(cluster)}
     cluster.settle()
     assert (cluster.live(), cluster.candidate(), cluster.answering()) == (1, None, {1})
     assert cluster.condition("Stalled") == ("True", "NoRollbackTarget")
@@ -394,8 +394,8 @@ def test_after_a_lost_status_nothing_is_called_live_that_was_rolled_back_before(
     cluster.act("Rollback")
     cluster.settle()
     entry = cluster.status.quarantine[0]
-    barred = {"reason": "worse", "by": "alice", "at": "2026-01-01T00:00:00Z", "deployment": "flights"}
-    cluster.versions[2]["status"]["quarantine"] = {**barred, "revision": entry.revision}
+    quarantined = {"reason": "worse", "by": "alice", "at": "2026-01-01T00:00:00Z", "deployment": "flights"}
+    cluster.versions[2]["status"]["quarantine"] = {**quarantined, "revision": entry.revision}
     cluster.deployment["status"] = {"observedGeneration": -1}
     cluster.broken.clear()
     cluster.settle()
@@ -445,8 +445,8 @@ def test_a_last_good_revision_is_warm_by_its_own_server_and_not_by_the_one_that_
 def test_a_last_good_revision_in_quarantine_is_not_kept_warm() -> None:
     cluster = serving(1, 2, drains=True)
     assert cluster.status.last_good is not None
-    barred = {"reason": "worse", "by": "alice", "at": "2026-01-01T00:00:00Z", "deployment": "flights"}
-    cluster.versions[1]["status"]["quarantine"] = {**barred, "revision": cluster.status.last_good.revision}
+    quarantined = {"reason": "worse", "by": "alice", "at": "2026-01-01T00:00:00Z", "deployment": "flights"}
+    cluster.versions[1]["status"]["quarantine"] = {**quarantined, "revision": cluster.status.last_good.revision}
     cluster.settle()
     assert cluster.replicas() == {1: 0, 2: 2}
 

@@ -57,13 +57,13 @@ def test_the_upper_end_is_the_largest_harm_that_is_not_ruled_out() -> None:
     ],
 )
 def test_a_harm_passes_fails_or_stays_open(harm: float, spread: float, word: str) -> None:
-    assert looked(harm, spread**2).word == word
+    assert looked(harm, spread**2).verdict == word
 
 
 def test_being_better_is_never_a_failure() -> None:
     found = looked(-0.2, 0.01**2)
     assert found.ratio > math.log(1 / FAIL_ALPHA)
-    assert found.word == "Pass"
+    assert found.verdict == "Pass"
 
 
 def test_no_error_seen_is_not_none_possible() -> None:
@@ -73,8 +73,8 @@ def test_no_error_seen_is_not_none_possible() -> None:
 
 
 def test_no_spread_at_all_is_no_error() -> None:
-    assert looked(0.0, 0.0).word == "Pass"
-    assert looked(1.0, 0.0).word == "Fail"
+    assert looked(0.0, 0.0).verdict == "Pass"
+    assert looked(1.0, 0.0).verdict == "Fail"
 
 
 def slices(*rates: tuple[float, float], count: float = 100) -> list[Slice]:
@@ -128,10 +128,10 @@ def test_slices_of_one_arm_alone_count_for_its_mean_and_not_for_the_difference()
 def test_the_scale_changes_how_soon_a_harm_is_found_and_not_how_large_it_may_be() -> None:
     near = sequential_test(0.001, 0.0027**2, Tolerance(0.01, 0.01, 0.0027**2))
     far = sequential_test(0.001, 0.0027**2, Tolerance(0.01, 0.1, 0.0027**2))
-    assert near.word == "Pass"
-    assert far.word == "Inconclusive", "a wider mixture reaches further"
-    assert sequential_test(0.3, 0.02**2, Tolerance(0.0, 0.01, 0.02**2)).word == "Fail"
-    assert sequential_test(-0.3, 0.02**2, Tolerance(0.0, 0.01, 0.02**2)).word == "Pass"
+    assert near.verdict == "Pass"
+    assert far.verdict == "Inconclusive", "a wider mixture reaches further"
+    assert sequential_test(0.3, 0.02**2, Tolerance(0.0, 0.01, 0.02**2)).verdict == "Fail"
+    assert sequential_test(-0.3, 0.02**2, Tolerance(0.0, 0.01, 0.02**2)).verdict == "Pass"
 
 
 def test_a_margin_that_is_an_estimate_makes_passing_harder_and_failing_neither() -> None:

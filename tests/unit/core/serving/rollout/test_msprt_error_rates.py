@@ -34,7 +34,7 @@ def test_the_simulation_finds_what_the_operator_does() -> None:
         found = simulated_rollouts.sequential_test(traffic, number)
         for index in range(40):
             variance = float(found.variance[index])
-            word = sequential_test(float(found.harm[index]), variance, Tolerance.fixed(MARGIN, variance)).word
+            word = sequential_test(float(found.harm[index]), variance, Tolerance.fixed(MARGIN, variance)).verdict
             if found.enough[index] and found.events[index] and number <= min(failed[index], passed[index]):
                 assert (word == "Fail") == (failed[index] == number)
                 assert (word == "Pass") == (passed[index] == number)
@@ -52,7 +52,7 @@ def test_the_simulation_of_a_relative_margin_finds_what_the_operator_does() -> N
             champion = Arm(counts[1][index], float(found.champion[index]), float(found.champion_variance[index]))
             mean = float(traffic.candidate_sum[index, :number].sum() / counts[0][index])
             candidate = Arm(counts[0][index], mean, float(found.variance[index]) - champion.variance)
-            word = compare(metric, Compared(difference=float(found.harm[index])), candidate, champion).word
+            word = compare(metric, Compared(difference=float(found.harm[index])), candidate, champion).verdict
             if found.enough[index] and found.events[index] and number <= min(failed[index], passed[index]):
                 assert (word == "Fail") == (failed[index] == number)
                 assert (word == "Pass") == (passed[index] == number)

@@ -21,7 +21,7 @@ def test_a_rollout_tells_when_it_starts_and_when_traffic_moves() -> None:
     assert cluster.seen("RolloutCancelled") == []
 
 
-def test_a_rollback_tells_what_is_barred_and_where_traffic_goes() -> None:
+def test_a_rollback_tells_what_is_quarantined_and_where_traffic_goes() -> None:
     cluster = serving(1, 2)
     cluster.act("Rollback")
     cluster.settle()
