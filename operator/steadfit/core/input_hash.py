@@ -1,12 +1,13 @@
-"""The input hash: what a model is made of. A run starts when it changes, and not when anything else changes.
+"""The input hash: a run starts when it changes, and not when anything else changes.
 
-What is an input is said by the models alone: every field of `RunInputs` that is not marked `NotInput`.
+The models alone define the inputs: every field of `RunInputs` that is not marked `NotInput`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -32,9 +33,28 @@ def input_hash(spec: RunInputs) -> str:
 
 
 def changed(before: RunInputs, after: RunInputs) -> list[str]:
-    """Return the names of the inputs that differ, sorted."""
-    old, new = inputs(before), inputs(after)
-    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    """Return the paths of the inputs that differ, sorted.
+
+    A path names a field of the spec, and goes deeper only where a field is an input in part, as `evaluation` is.
+    """
+    return sorted(_differences(inputs(before), inputs(after), RunInputs))
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], model: type[Model]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        mine, theirs = old.get(key), new.get(key)
+        if mine == theirs:
+            continue
+        part = field.annotation
+        if isinstance(part, type) and issubclass(part, Model) and _is_partly_input(part):
+            yield from (f"{key}.{path}" for path in _differences(mine or {}, theirs or {}, part))
+        else:
+            yield key
+
+
+def _is_partly_input(model: type[Model]) -> bool:
+    return any(NOT_AN_INPUT in field.metadata for field in model.model_fields.values())
 
 
 def _inputs(part: Model, model: type[Model]) -> dict[str, Any]:

@@ -71,10 +71,14 @@ class DrainingServer(uvicorn.Server):
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until `should_exit` is set, and follow the drain file meanwhile."""
         watching = asyncio.create_task(self._watch_drain_file())
+        # Without it the pod would keep its clients when the traffic leaves: then the server ends, and is restarted.
+        watching.add_done_callback(lambda _: self._end())
         try:
             await super().serve(sockets)
         finally:
             watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
