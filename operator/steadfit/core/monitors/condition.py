@@ -46,5 +46,6 @@ def conditions(
 
 def _stored_reason(stored: Sequence[Condition]) -> ReasonWord:
     """Return the reason that an earlier process wrote; this one has not measured yet."""
+    place = f"ModelDeployment/{METRICS_AVAILABLE}"
     reasons = (one.reason for one in stored if one.type == METRICS_AVAILABLE and one.status == "False")
-    return next((reason for reason in reasons if is_reason(reason)), "NotMeasured")
+    return next((reason for reason in reasons if is_reason(reason, place)), "NotMeasured")

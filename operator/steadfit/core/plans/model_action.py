@@ -51,7 +51,7 @@ def _reason(phase: ActionPhase, stored: str | None) -> ReasonWord:
     """Return the reason of a phase; for a rejection the stored one, which another version may have written."""
     if phase != "Rejected":
         return phase
-    return stored if stored is not None and is_reason(stored) else "ActionRejected"
+    return stored if stored is not None and is_reason(stored, "ModelAction/Ready") else "ActionRejected"
 
 
 def _record(action: ModelAction, records: list[ActionRecord]) -> ActionRecord | None:

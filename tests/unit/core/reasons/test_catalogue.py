@@ -71,6 +71,8 @@ def test_a_reason_is_shown_somewhere_and_says_in_a_sentence_what_it_means_and_wh
         assert "\n" not in sentence
 
 
-def test_a_word_of_another_version_is_no_reason() -> None:
-    assert is_reason("RunFailed")
-    assert not is_reason("OfAnotherVersion")
+def test_a_word_of_another_version_or_of_another_condition_is_no_reason() -> None:
+    assert is_reason("NoCandidate", "ModelAction/Ready")
+    assert not is_reason("OfAnotherVersion", "ModelAction/Ready")
+    assert not is_reason("Rejected", "ModelAction/Ready")
+    assert is_reason("Rejected", "ModelVersion/Ready")

@@ -103,10 +103,18 @@ def test_an_action_on_nothing_is_refused() -> None:
 
 
 def test_a_rejection_whose_reason_this_operator_does_not_know_is_shown_without_it() -> None:
-    for reason in ({}, {"reason": "OfAnotherOperator"}):
+    for reason in ({}, {"reason": "OfAnotherOperator"}, {"reason": "Rejected"}):
         found = target(phase="Rejected", message="no", **reason)
         status = plan(ObservedModelAction(action(), found, []), NOW).status
         assert condition(status, "Stalled") == ("True", "ActionRejected")
+
+
+def test_an_action_that_an_older_operator_rejected_shows_a_reason_of_this_one() -> None:
+    rejected = plan(ObservedModelAction(action(), target(phase="Rejected", message="no"), []), NOW).status
+    old = [{**one, "reason": "Rejected"} for one in rejected["conditions"]]
+    status = plan(ObservedModelAction(action(1, **{**rejected, "conditions": old}), None, []), NOW).status
+    assert (status["phase"], status["message"]) == ("Rejected", "no")
+    assert condition(status, "Stalled") == ("True", "ActionRejected")
 
 
 def test_what_is_completed_stays_so_when_the_target_or_its_record_is_gone() -> None:
