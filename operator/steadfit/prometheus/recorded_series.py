@@ -141,7 +141,7 @@ def _unknown(names: Sequence[str], selection: Selection, live: LiveModel) -> Sig
 def _undefined(recorded: Recorded, live: LiveModel, monitor: Monitor) -> Signal:
     return Signal(
         reason=f"the outcomes of version {live.version} over {monitor.window} give no {recorded.series}:"
-        f" {recorded.undefined}",
+        f" {recorded.undefined}; or Prometheus has not loaded the operator's rules",
         code="MetricUndefined",
     )
 

@@ -30,13 +30,13 @@ def read(one: LiveModel, series: dict[str, float | dict[str, float]], **other: s
     return signal(one, *recorded(one.monitors[0]), readings)
 
 
-def test_outcomes_that_do_not_give_a_metric_are_no_data_and_the_reason_says_which_models_have_it() -> None:
+def test_outcomes_without_a_metric_are_no_data_and_the_reason_names_the_models_that_have_it_and_missing_rules() -> None:
     f1 = {"name": "f1", "quality": {"metric": "f1", "min": 0.5}, "action": "Retrain"}
     found = read(live(f1), {"steadfit:feedback_count": 1000.0})
     assert (found.value, found.code) == (None, "MetricUndefined")
     assert found.reason == (
         "the outcomes of version 3 over 1h give no steadfit:quality_f1: it is recorded for models of two classes,"
-        " and not while a class that it needs has no outcome"
+        " and not while a class that it needs has no outcome; or Prometheus has not loaded the operator's rules"
     )
     # With the number in it every new outcome would be another reason, and a write of the status.
     assert read(live(f1), {"steadfit:feedback_count": 2000.0}) == found

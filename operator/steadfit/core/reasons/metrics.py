@@ -64,8 +64,10 @@ METRICS: Mapping[MetricsReason, Reason] = {
         "The URL of the source cannot be used.", "Correct `spec.url` of the MetricSource.", conditions=_BOTH
     ),
     "MetricUndefined": Reason(
-        "The outcomes of the window do not define the metric, for example an AUC of outcomes of one class.",
-        "Choose a longer window, or a [metric](metrics.md) that this kind of model has.",
+        "There are outcomes in the window but no metric: they do not define it, as an AUC of outcomes of one class, or"
+        " Prometheus has not loaded the rule that records it.",
+        "Check that Prometheus has loaded the operator's rules; then choose a longer window, or a [metric](metrics.md)"
+        " that this kind of model has.",
         conditions=_AVAILABLE,
     ),
     "NoAnalysisData": Reason(
