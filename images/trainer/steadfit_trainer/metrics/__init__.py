@@ -1,1 +1,1 @@
-"""The metrics that versions are compared by: one function for the value, one for its value in many resamples."""
+"""The metrics that versions are compared by: a function for the value, and the interval of a difference."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from steadfit_trainer.metrics import label_metrics, probability_metrics, regression_metrics
-from steadfit_trainer.metrics.answers import Answers, OfResamples
+from steadfit_trainer.metrics.answers import Answers
+from steadfit_trainer.metrics.intervals import Interval, McNemar, PairedBootstrap
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,8 @@ class Metric:
     ----------
     value : Callable[[Answers], float]
         Computes it on all rows; raises UndefinedMetricError where it has no value.
-    of_resamples : Callable[[Answers], OfResamples] | None
-        Prepares its computation on many resamples of these rows; None where the difference of two models has an
-        interval of its own.
+    interval : Interval
+        How the difference of two models gets its interval.
     goal : Literal["Maximize", "Minimize"]
         Which direction is better.
     task : Literal["classification", "regression"]
@@ -32,51 +32,66 @@ class Metric:
     """
 
     value: Callable[[Answers], float]
-    of_resamples: Callable[[Answers], OfResamples] | None
+    interval: Interval
     goal: Literal["Maximize", "Minimize"]
     task: Literal["classification", "regression"] = "classification"
     needs_probabilities: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a metric without an interval.
+
+        Raises
+        ------
+        TypeError
+            If `interval` is none of the known ones.
+        """
+        if not isinstance(self.interval, Interval):
+            raise TypeError(f"the interval of a metric is a McNemar or a PairedBootstrap, not {self.interval!r}")
 
 
 METRICS: Mapping[str, Metric] = {
     "roc_auc": Metric(
         probability_metrics.roc_auc,
-        probability_metrics.roc_auc_of_resamples,
+        PairedBootstrap(probability_metrics.roc_auc_of_resamples),
         "Maximize",
         needs_probabilities=True,
     ),
     "average_precision": Metric(
         probability_metrics.average_precision,
-        probability_metrics.average_precision_of_resamples,
+        PairedBootstrap(probability_metrics.average_precision_of_resamples),
         "Maximize",
         needs_probabilities=True,
     ),
-    "accuracy": Metric(label_metrics.accuracy, None, "Maximize"),
+    "accuracy": Metric(label_metrics.accuracy, McNemar(label_metrics.right), "Maximize"),
     "balanced_accuracy": Metric(
-        label_metrics.balanced_accuracy, label_metrics.balanced_accuracy_of_resamples, "Maximize"
+        label_metrics.balanced_accuracy, PairedBootstrap(label_metrics.balanced_accuracy_of_resamples), "Maximize"
     ),
-    "f1": Metric(label_metrics.f1, label_metrics.f1_of_resamples, "Maximize"),
+    "f1": Metric(label_metrics.f1, PairedBootstrap(label_metrics.f1_of_resamples), "Maximize"),
     "brier_score": Metric(
         probability_metrics.brier_score,
-        probability_metrics.brier_score_of_resamples,
+        PairedBootstrap(probability_metrics.brier_score_of_resamples),
         "Minimize",
         needs_probabilities=True,
     ),
     "log_loss": Metric(
         probability_metrics.log_loss,
-        probability_metrics.log_loss_of_resamples,
+        PairedBootstrap(probability_metrics.log_loss_of_resamples),
         "Minimize",
         needs_probabilities=True,
     ),
     "calibration_error": Metric(
         probability_metrics.calibration_error,
-        probability_metrics.calibration_error_of_resamples,
+        PairedBootstrap(probability_metrics.calibration_error_of_resamples),
         "Minimize",
         needs_probabilities=True,
     ),
-    "r2": Metric(regression_metrics.r2, regression_metrics.r2_of_resamples, "Maximize", "regression"),
-    "mae": Metric(regression_metrics.mae, regression_metrics.mae_of_resamples, "Minimize", "regression"),
-    "rmse": Metric(regression_metrics.rmse, regression_metrics.rmse_of_resamples, "Minimize", "regression"),
+    "r2": Metric(regression_metrics.r2, PairedBootstrap(regression_metrics.r2_of_resamples), "Maximize", "regression"),
+    "mae": Metric(
+        regression_metrics.mae, PairedBootstrap(regression_metrics.mae_of_resamples), "Minimize", "regression"
+    ),
+    "rmse": Metric(
+        regression_metrics.rmse, PairedBootstrap(regression_metrics.rmse_of_resamples), "Minimize", "regression"
+    ),
 }
 
 

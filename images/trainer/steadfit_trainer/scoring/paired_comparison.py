@@ -12,13 +12,14 @@ metric goes.
 """
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
 from steadfit_trainer.metrics.answers import Answers, Floats, OfResamples, UndefinedMetricError
-from steadfit_trainer.metrics.label_metrics import right
+from steadfit_trainer.metrics.intervals import McNemar, PairedBootstrap
 from steadfit_trainer.metrics.registry import METRICS
 
 MAX_ROWS = 20_000
@@ -75,17 +76,20 @@ def compare(name: str, new: Answers, other: Answers, seed: int) -> Comparison:
     sign = 1.0 if metric.goal == "Maximize" else -1.0
     value = metric.value(other)
     difference = sign * (metric.value(new) - value)
-    if metric.of_resamples is not None and (new.classes == 2) != (other.classes == 2):
-        raise UndefinedMetricError(
-            f"one of the models has {new.classes} classes and the other {other.classes}, and {name} of two classes is "
-            "another measure than of several."
-        )
     rows = len(new.truth)
-    if metric.of_resamples is None:
-        lower, upper, method = mcnemar(right(new), right(other))
-    else:
-        lower, upper = _bootstrap(metric.of_resamples(new), metric.of_resamples(other), sign, rows, seed)
-        method = "paired bootstrap"
+    match metric.interval:
+        case McNemar(right):
+            lower, upper, method = mcnemar(right(new), right(other))
+        case PairedBootstrap(of_resamples):
+            if (new.classes == 2) != (other.classes == 2):
+                raise UndefinedMetricError(
+                    f"one of the models has {new.classes} classes and the other {other.classes}, and {name} of two"
+                    " classes is another measure than of several."
+                )
+            lower, upper = _bootstrap(of_resamples(new), of_resamples(other), sign, rows, seed)
+            method = "paired bootstrap"
+        case _:
+            assert_never(metric.interval)
     return Comparison(value, difference, lower, upper, rows, method)
 
 

@@ -8,7 +8,8 @@ from steadfit_artifact.model import Prediction
 from steadfit_trainer.config import Evaluation
 from steadfit_trainer.data import labels
 from steadfit_trainer.failures import UserFailure
-from steadfit_trainer.metrics.registry import METRICS
+from steadfit_trainer.metrics import label_metrics
+from steadfit_trainer.metrics.registry import METRICS, Metric
 from steadfit_trainer.scoring.score import judge
 
 CLASSIFICATION = [name for name, metric in METRICS.items() if metric.task == "classification"]
@@ -256,3 +257,9 @@ def test_a_metric_of_probabilities_is_refused_for_a_model_that_gives_labels_alon
 def test_a_metric_that_this_image_does_not_know_is_refused_before_anything_is_done() -> None:
     with pytest.raises(ValueError, match="this trainer image has no metric f2; it has roc_auc, average_precision"):
         _values(["f2"], [0, 1, 0, 1], TWO, (0, 1))
+
+
+@pytest.mark.parametrize("interval", [None, label_metrics.f1_of_resamples])
+def test_a_metric_without_an_interval_of_the_difference_cannot_be_registered(interval: Any) -> None:
+    with pytest.raises(TypeError, match="interval of a metric is a McNemar or a PairedBootstrap"):
+        Metric(label_metrics.f1, interval, "Maximize")

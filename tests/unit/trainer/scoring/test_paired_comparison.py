@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from steadfit_trainer.metrics import label_metrics
 from steadfit_trainer.metrics.answers import Answers, OfResamples, UndefinedMetricError
+from steadfit_trainer.metrics.intervals import McNemar, PairedBootstrap
 from steadfit_trainer.metrics.registry import METRICS
 from steadfit_trainer.scoring import paired_comparison
 
@@ -46,9 +47,9 @@ def drawn(judged: Answers, rows: NDArray[Any]) -> Answers:
 
 
 def of_resamples(metric: str, judged: Answers) -> OfResamples:
-    prepare = METRICS[metric].of_resamples
-    assert prepare is not None
-    return prepare(judged)
+    interval = METRICS[metric].interval
+    assert isinstance(interval, PairedBootstrap)
+    return interval.of_resamples(judged)
 
 
 @pytest.mark.parametrize("metric", [name for name in METRICS if name != "accuracy"])
@@ -76,6 +77,14 @@ def test_a_difference_is_positive_when_the_new_model_is_better_whichever_way_the
     back = paired_comparison.compare(metric, other, new, 7)
     assert back.upper < 0
     assert back.difference == pytest.approx(-found.difference)
+
+
+@pytest.mark.parametrize("metric", [name for name, metric in METRICS.items() if isinstance(metric.interval, McNemar)])
+def test_a_metric_with_mcnemars_interval_is_the_share_of_right_rows(metric: str) -> None:
+    judged, _ = pair(metric)
+    interval = METRICS[metric].interval
+    assert isinstance(interval, McNemar)
+    assert interval.right(judged).mean() == METRICS[metric].value(judged)
 
 
 @pytest.mark.parametrize("metric", list(METRICS))
