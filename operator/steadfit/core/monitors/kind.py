@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from steadfit.core.promql import Rule
 
@@ -151,6 +151,14 @@ class Kind(Protocol):
         `specs` are all monitors of the kind with this window, `period` is the window in PromQL. A rule may use the
         series of those before it. Several kinds may return the same rule.
         """
+
+
+@runtime_checkable
+class RecoverKind(Protocol):
+    """What a kind that allows the action Recover has besides."""
+
+    def recover_metric(self, spec: Any, /) -> str:
+        """Return the name of the evaluation metric that the live and the last good version are scored by."""
 
 
 def one_of_two(minimum: float | None, maximum: float | None, largest: float | None = None) -> Limit:

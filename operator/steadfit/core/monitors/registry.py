@@ -1,7 +1,7 @@
 """The registry of monitor kinds, by their field of the API.
 
-A field of the API without a kind, or a kind without a field, ends the operator at start-up; the type check compares
-each module with the protocol.
+A field of the API without a kind, a kind without a field, or a kind that allows Recover and has no metric for it ends
+the operator at start-up; the type check compares each module with the protocol.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from steadfit.api.monitor import KINDS as API_KINDS
-from steadfit.api.monitor import Monitor
+from steadfit.api.monitor import Monitor, MonitorKind
 from steadfit.core.monitors.kinds import drift, error_rate, latency, prediction_drift, quality, query
 
-from .kind import Kind, Limit, Measurement
+from .kind import Kind, Limit, Measurement, RecoverKind
 
 
 def complete(kinds: Mapping[str, Kind], fields: Iterable[str]) -> Mapping[str, Kind]:
@@ -29,6 +29,24 @@ def complete(kinds: Mapping[str, Kind], fields: Iterable[str]) -> Mapping[str, K
     return kinds
 
 
+def recoverable(kinds: Mapping[str, Kind], models: Mapping[str, type[MonitorKind]]) -> Mapping[str, RecoverKind]:
+    """Return the kinds that allow the action Recover.
+
+    Raises
+    ------
+    TypeError
+        If one of them has no `recover_metric`.
+    """
+    found: dict[str, RecoverKind] = {}
+    for field, model in models.items():
+        if "Recover" in model.ACTIONS:
+            kind = kinds[field]
+            if not isinstance(kind, RecoverKind):
+                raise TypeError(f"monitor kind {field} allows Recover, and its module has no function recover_metric")
+            found[field] = kind
+    return found
+
+
 KINDS = complete(
     {
         "drift": drift,
@@ -41,6 +59,9 @@ KINDS = complete(
     API_KINDS,
 )
 """The kinds by their field of the API, in the order in which their series are recorded."""
+
+RECOVER_KINDS = recoverable(KINDS, API_KINDS)
+"""Those that allow the action Recover."""
 
 
 def kind_of(monitor: Monitor) -> Kind:
@@ -56,3 +77,8 @@ def limit(monitor: Monitor) -> Limit:
 def measurement(monitor: Monitor) -> Measurement:
     """Return where the value of a monitor comes from."""
     return kind_of(monitor).measurement(monitor.kind_spec)
+
+
+def recover_metric(monitor: Monitor) -> str:
+    """Return the evaluation metric that decides what a monitor of action Recover does."""
+    return RECOVER_KINDS[monitor.kind].recover_metric(monitor.kind_spec)

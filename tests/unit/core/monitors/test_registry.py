@@ -8,7 +8,8 @@ import pytest
 from steadfit.api.monitor import KINDS as API_KINDS
 from steadfit.api.monitor import Monitor, MonitorKind, kinds_of
 from steadfit.core.monitors.kind import Kind
-from steadfit.core.monitors.registry import KINDS, complete, kind_of
+from steadfit.core.monitors.kinds import error_rate
+from steadfit.core.monitors.registry import KINDS, RECOVER_KINDS, complete, kind_of, recover_metric, recoverable
 
 FUNCTIONS = sorted(name for name in vars(Kind) if not name.startswith("_") and callable(getattr(Kind, name)))
 
@@ -50,3 +51,39 @@ def test_the_functions_of_a_kind_take_its_model_of_the_api(field: str) -> None:
         hints = get_type_hints(getattr(KINDS[field], name))
         first = next(iter(hints.values()))
         assert API_KINDS[field] in (first, *getattr(first, "__args__", ())), name
+
+
+class RecoveringHumidity(MonitorKind):
+    ACTIONS = ("Alert", "Recover")
+    WHY = "nobody makes rain"
+
+
+def test_a_kind_that_allows_recover_without_a_metric_for_it_ends_the_operator_at_start_up() -> None:
+    with pytest.raises(TypeError, match="humidity allows Recover, and its module has no function recover_metric"):
+        recoverable({**KINDS, "humidity": error_rate}, {**API_KINDS, "humidity": RecoveringHumidity})
+
+
+def test_a_recover_monitor_of_quality_scores_the_versions_by_its_own_metric() -> None:
+    monitor = Monitor.model_validate({"name": "m", "quality": {"metric": "mae", "max": 3}, "action": "Recover"})
+    assert recover_metric(monitor) == "mae"
+
+
+@pytest.mark.parametrize("field", RECOVER_KINDS)
+def test_the_recover_metric_of_a_kind_takes_its_model_of_the_api(field: str) -> None:
+    hints = get_type_hints(RECOVER_KINDS[field].recover_metric)
+    assert list(hints.values()) == [API_KINDS[field], str]
+
+
+def test_the_description_of_min_samples_names_the_default_of_each_kind() -> None:
+    text = Monitor.model_json_schema()["properties"]["minSamples"]["description"]
+    defaults = text.split(": ")[1].split(" when absent")[0]
+    described = {
+        name: int(part.rsplit(" ", 1)[1])
+        for part in defaults.split(", ")
+        for name in part.rsplit(" ", 1)[0].split(" and ")
+    }
+    others = described.pop("others")
+    assert {field: described.pop(field, others) for field in KINDS} == {
+        field: kind.MIN_SAMPLES for field, kind in KINDS.items()
+    }
+    assert not described, "the description names kinds that do not exist"

@@ -49,3 +49,8 @@ def summary(quality: Quality, text: AlertText) -> str:
 def recording_rules(_: Sequence[Quality], window: str, period: str) -> Iterator[Rule]:
     """Return the rules for the outcomes and all metrics."""
     return rules.quality(window, period)
+
+
+def recover_metric(quality: Quality) -> str:
+    """Return the metric that the versions are scored by."""
+    return quality.metric

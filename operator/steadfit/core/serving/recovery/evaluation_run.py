@@ -20,6 +20,7 @@ from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import EvaluatedVersion, EvaluateInputs, OwnerRef, TrainingRun, TrainingRunSpec
 from steadfit.core import names
 from steadfit.core.input_hash import input_hash
+from steadfit.core.monitors.registry import recover_metric
 from steadfit.core.monitors.thresholds import min_samples
 from steadfit.core.text import time_text
 from steadfit.core.types import Platform
@@ -52,13 +53,12 @@ def render(
 ) -> dict[str, Any]:
     """Return the run of a diagnosis."""
     recipe = job.spec
-    metric = monitor.quality.metric if monitor.quality else ""
     spec = TrainingRunSpec(
         training_job_ref=OwnerRef(name=job.name, uid=job.uid),
         purpose="Evaluate",
         evaluate=EvaluateInputs(
             deployment=deployment.name,
-            metric=metric,
+            metric=recover_metric(monitor),
             margin=recipe.evaluation.champion.margin,
             live=_evaluated(live),
             last_good=_evaluated(last_good),
