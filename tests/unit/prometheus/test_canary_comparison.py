@@ -121,7 +121,8 @@ def test_a_mean_absolute_error_and_its_variance_are_those_of_the_same_answers() 
 
 
 def test_every_metric_that_a_canary_may_name_is_compared_and_no_other() -> None:
-    assert set(QUALITY) == set(KINDS) == set(COMPARED)
+    assert set(QUALITY) == set(COMPARED), "canary_queries.QUALITY has not the metrics with `canary` in api/metrics.py"
+    assert set(KINDS) == set(COMPARED), "canary_comparison.KINDS has not the metrics with `canary` in api/metrics.py"
 
 
 def test_of_the_wrong_outcomes_there_are_no_samples() -> None:

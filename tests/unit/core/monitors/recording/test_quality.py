@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, f1_score, roc_auc_score
 from steadfit.api.metrics import MONITORED
 from steadfit.core.monitors.recording.quality import quality
+from steadfit.core.series import RecordedSeries
 
 from tests.support.promtool import Scene
 from tests.unit.core.rules.rising_counters import LABELS, deployment, rising, scene, serve
@@ -162,3 +163,11 @@ def test_without_requests_errors_and_latency_are_no_value(tmp_path: Path) -> Non
     a.expect("steadfit:error_ratio", 25, None)
     a.expect("steadfit:latency_seconds", 25, None)
     a.play()
+
+
+@pytest.mark.parametrize("metric", MONITORED)
+def test_the_value_of_a_monitored_metric_is_a_series_that_the_rules_record(metric: str) -> None:
+    name = f"QUALITY_{metric.upper()}"
+    assert name in RecordedSeries.__members__, f"RecordedSeries in core/series.py has no {name}"
+    recorded = {rule["record"] for rule in quality("1h", "1h")}
+    assert RecordedSeries[name] in recorded, f"core/monitors/recording/quality.py records no {name}"
