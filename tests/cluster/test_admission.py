@@ -284,7 +284,7 @@ BAD = [
         SERVING,
         "spec.monitors",
         [{"name": "m", "errorRate": {"max": 0.1}, "action": "Recover"}],
-        "the action of errorRate must be Alert or Rollback: training does not mend failed requests",
+        "the action of errorRate must be Alert or Rollback: training does not fix failed requests",
     ),
     (
         SERVING,

@@ -1,4 +1,4 @@
-"""What an object remembers of the ModelActions that were aimed at it."""
+"""What an object remembers of the ModelActions whose target it is."""
 
 from __future__ import annotations
 

@@ -139,4 +139,4 @@ class Evaluation(Model):
     """How it is compared with the version that serves."""
     bootstrap: NotInput[Literal["Thresholds", "Manual"]] = "Thresholds"
     """The first model has nothing to be compared with. Thresholds: it serves when it passes them. Manual: it is held
-    until somebody pins or promotes it."""
+    until it is pinned or promoted."""

@@ -23,9 +23,9 @@ class MonitorKind(Model):
 
     ACTIONS: ClassVar[tuple[Action, ...]]
     """Actions that such a monitor may have."""
-    WHY: ClassVar[str]
+    ACTIONS_NOTE: ClassVar[str]
     """Why it may have no others, as the end of a sentence."""
-    LEAST_SAMPLES: ClassVar[int] = 1
+    SMALLEST_MIN_SAMPLES: ClassVar[int] = 1
     """Smallest `minSamples`; with fewer samples chance alone passes the usual limits."""
 
 
@@ -33,8 +33,8 @@ class BinnedDrift(MonitorKind):
     """What the kinds of drift have in common."""
 
     ACTIONS = ("Alert", "Retrain")
-    WHY = "the world may have changed, which a rollback does not mend"
-    LEAST_SAMPLES = 200
+    ACTIONS_NOTE = "the world may have changed, which a rollback does not fix"
+    SMALLEST_MIN_SAMPLES = 200
 
     statistic: Literal["PSI", "JS"] = "PSI"
     """PSI: population stability index, less what chance alone gives (natural logarithm). JS: Jensen-Shannon distance
@@ -76,7 +76,7 @@ class Quality(MonitorKind):
     """Quality of the answers, by outcomes that were posted back."""
 
     ACTIONS = ("Alert", "Retrain", "Recover")
-    WHY = "the world may have changed, which a rollback does not mend; Recover finds out"
+    ACTIONS_NOTE = "the world may have changed, which a rollback does not fix; Recover finds out"
 
     metric: Annotated[str, OneOf(MONITORED, _NOT_MONITORED)]
     """Metric over the window."""
@@ -101,7 +101,7 @@ class ErrorRate(MonitorKind):
     """Share of inference requests that the server failed (5xx)."""
 
     ACTIONS = ("Alert", "Rollback")
-    WHY = "training does not mend failed requests"
+    ACTIONS_NOTE = "training does not fix failed requests"
 
     max: Annotated[float, Field(gt=0, lt=1)]
     """Fires above this share."""
@@ -111,7 +111,7 @@ class Latency(MonitorKind):
     """Time from an inference request to its answer."""
 
     ACTIONS = ("Alert", "Rollback")
-    WHY = "training does not mend slow answers"
+    ACTIONS_NOTE = "training does not fix slow answers"
 
     quantile: Annotated[float, Field(gt=0, lt=1)] = 0.99
     """Which quantile."""
@@ -123,7 +123,7 @@ class Query(MonitorKind):
     """A PromQL expression of one's own; it must give one number."""
 
     ACTIONS = ("Alert", "Retrain", "Rollback")
-    WHY = "Recover needs a metric that both versions can be scored by"
+    ACTIONS_NOTE = "Recover needs a metric that both versions can be scored by"
 
     source: ObjectName = "default"
     """Name of the MetricSource."""
@@ -156,15 +156,15 @@ def _kind_rules(schema: dict[str, Any], monitor: type[Monitor]) -> None:
         rules.append(
             cel(
                 f"!has(self.{kind}) || self.action in {list(model.ACTIONS)}",
-                f"the action of {kind} must be {', '.join(other_actions)} or {last_action}: {model.WHY}",
+                f"the action of {kind} must be {', '.join(other_actions)} or {last_action}: {model.ACTIONS_NOTE}",
             )
         )
-        if model.LEAST_SAMPLES > 1:
+        if model.SMALLEST_MIN_SAMPLES > 1:
             rules.append(
                 cel(
-                    f"!has(self.{kind}) || !has(self.minSamples) || self.minSamples >= {model.LEAST_SAMPLES}",
-                    f"{kind} needs at least {model.LEAST_SAMPLES} samples: with fewer, chance alone passes the usual"
-                    " limits",
+                    f"!has(self.{kind}) || !has(self.minSamples) || self.minSamples >= {model.SMALLEST_MIN_SAMPLES}",
+                    f"{kind} needs at least {model.SMALLEST_MIN_SAMPLES} samples: with fewer, chance alone passes the"
+                    " usual limits",
                 )
             )
     schema.update(validations(*rules))

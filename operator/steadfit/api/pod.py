@@ -119,7 +119,7 @@ class PodSettings(Model):
     priority_class_name: ObjectName | None = None
     """Priority class of the pod."""
     image_pull_secrets: Annotated[list[LocalObjectReference], Field(max_length=8)] = []
-    """Secrets of this namespace that image registries are asked with."""
+    """Pull secrets for image registries, in this namespace."""
 
     model_config = {
         "json_schema_extra": validations(

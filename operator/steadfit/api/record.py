@@ -1,4 +1,4 @@
-"""Record: what publish posts when a run has brought a result.
+"""Record: what publish posts when a run has produced a result.
 
 It comes from a pod, so it is checked twice: at the intake, and again when a ModelVersion is made of it. What passes
 here fits a ModelVersion. The complete record (every object, the lineage) lies in the store beside the artifact.

@@ -131,7 +131,7 @@ class AnalysisMetric(Model):
     """Compare outcomes."""
     query: Query | None = None
     """Require a condition; $version and $revision stand for the candidate's. While it does not hold, or has no value,
-    the candidate stays at its step; only a comparison puts it back."""
+    the candidate stays at its step; only a comparison rolls it back."""
 
     model_config = {
         "json_schema_extra": validations(

@@ -1,1 +1,1 @@
-"""Pure decisions: what is observed goes in, the wished status and actions come out."""
+"""Pure decisions: what is observed goes in, the desired status and actions come out."""

@@ -107,7 +107,7 @@ def predict(model: Model, columns: Mapping[str, NDArray[Any]], rows: int, where:
         for start in range(0, rows, BATCH_ROWS):
             parts.append(model.predict({name: column[start : start + BATCH_ROWS] for name, column in columns.items()}))
     except ColumnError as error:
-        raise UserFailure(f"model.{model.format} can't judge {where}: {error}") from None
+        raise UserFailure(f"model.{model.format} cannot predict {where}: {error}") from None
     except ArtifactError as error:
         raise UserFailure(str(error)) from None
     first = parts[0]

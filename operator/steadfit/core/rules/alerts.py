@@ -35,7 +35,7 @@ def frozen() -> Rule:
         "expr": f"max by (namespace, model) ({OperatorSeries.ROLLBACKS_FROZEN}) == 1",
         "labels": {"severity": "critical"},
         "annotations": {
-            "summary": f"Nothing more of {model} is rolled back by itself: spec.limits.maxRollbacksPerDay is reached."
+            "summary": f"Automatic rollbacks of {model} are frozen: spec.limits.maxRollbacksPerDay is reached."
         },
     }
 

@@ -42,7 +42,7 @@ def message(judgements: Iterable[Judgement], compared: Gate | None, phase: Versi
     failed = [judgement for judgement in everyone if not judgement.passed]
     parts = [] if compared is None else [compared.message]
     if phase == "Held":
-        return "; ".join([*parts, "it is held until somebody pins or promotes it"])
+        return "; ".join([*parts, "it is held until it is pinned or promoted"])
     if phase == "Rejected" and failed:
         return "; ".join([*map(_message, failed), *(parts if compared and compared.verdict == "Fail" else [])])
     if phase == "Rejected":

@@ -16,7 +16,7 @@ FUNCTIONS = sorted(name for name in vars(Kind) if not name.startswith("_") and c
 
 class Humidity(MonitorKind):
     ACTIONS = ("Alert",)
-    WHY = "nobody makes rain"
+    ACTIONS_NOTE = "nobody makes rain"
 
 
 class WithHumidity(Monitor):
@@ -55,7 +55,7 @@ def test_the_functions_of_a_kind_take_its_model_of_the_api(field: str) -> None:
 
 class RecoveringHumidity(MonitorKind):
     ACTIONS = ("Alert", "Recover")
-    WHY = "nobody makes rain"
+    ACTIONS_NOTE = "nobody makes rain"
 
 
 def test_a_kind_that_allows_recover_without_a_metric_for_it_ends_the_operator_at_start_up() -> None:

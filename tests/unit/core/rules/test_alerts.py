@@ -109,13 +109,13 @@ def test_a_version_that_is_only_kept_warm_alerts_no_more_but_one_of_which_some_p
 
 
 @pytest.mark.parametrize("action", ["Rollback", "Alert"])
-def test_a_person_is_called_when_nothing_more_is_rolled_back_by_itself(tmp_path: Path, action: str) -> None:
+def test_a_person_is_called_when_automatic_rollbacks_are_frozen(tmp_path: Path, action: str) -> None:
     a = scene(tmp_path, deployment(errors(action=action)))
     for model, frozen in (("flights", 1.0), ("other", 0.0)):
         labels = {"namespace": "ns", "model": model, "pod": "operator-1"}
         a.scrape("steadfit_operator_rollbacks_frozen", labels, [frozen] * 21)
     called = [{"namespace": "ns", "model": "flights", "severity": "critical"}] if action == "Rollback" else []
-    summary = "Nothing more of ns/flights is rolled back by itself: spec.limits.maxRollbacksPerDay is reached."
+    summary = "Automatic rollbacks of ns/flights are frozen: spec.limits.maxRollbacksPerDay is reached."
     a.alerts("ModelRollbacksFrozen", 5, *called, summary=summary)
     a.play()
 

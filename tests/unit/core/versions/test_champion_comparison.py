@@ -192,7 +192,7 @@ def test_a_rejection_by_the_comparison_names_the_comparison_and_one_by_a_thresho
 def test_a_held_version_says_why_and_what_to_do_and_that_it_serves_once_it_is_pinned() -> None:
     subject, _ = judged(measured(None), bootstrap="Manual")
     assert conditions(subject) == {"Ready": "Held", "Stalled": "Held"}
-    assert subject.status.conditions[0].message.endswith("; it is held until somebody pins or promotes it")
+    assert subject.status.conditions[0].message.endswith("; it is held until it is pinned or promoted")
     live = {
         "revision": "r", "version": "orders-v2", "number": 2, "digest": subject.spec.artifact.digest,
         "templateDigest": "t", "since": NOW,

@@ -126,7 +126,7 @@ def test_answers_that_are_no_probabilities_are_refused(pod: RunPod) -> None:
 
 def test_a_model_that_needs_values_the_holdout_does_not_have_is_refused_with_the_feature(pod: RunPod) -> None:
     _graph(pod, helper.make_node("Softmax", ["x"], ["y"]), _output(TensorProto.FLOAT, None, 2))
-    _refused(pod, r"model\.onnx can't judge the holdout: 'wind' is missing in row \d+, and this model needs a value")
+    _refused(pod, r"model\.onnx cannot predict the holdout: 'wind' is missing in row \d+, and this model needs a value")
 
 
 def test_answers_of_another_shape_are_refused(pod: RunPod) -> None:

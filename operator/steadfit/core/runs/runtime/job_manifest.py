@@ -138,10 +138,10 @@ def _steps(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the init containers, which run one after the other, and the last container."""
     mounts = [_tmp("tmp"), _workspace(), _HANDOVER, *keys]
-    fetch = _ours(FETCH, run, platform, mounts)
+    fetch = _steadfit_step(FETCH, run, platform, mounts)
     if run.spec.purpose == "Evaluate":
-        return [fetch], _ours(EVALUATE, run, platform, [*mounts, *_TRUST])
-    return [fetch, _train(run)], _ours(PUBLISH, run, platform, [*mounts, *_TRUST])
+        return [fetch], _steadfit_step(EVALUATE, run, platform, [*mounts, *_TRUST])
+    return [fetch, _train(run)], _steadfit_step(PUBLISH, run, platform, [*mounts, *_TRUST])
 
 
 def _train(run: TrainingRun) -> dict[str, Any]:
@@ -164,7 +164,9 @@ def _train(run: TrainingRun) -> dict[str, Any]:
     return {**container, **{key: list(value) for key, value in command.items() if value}}
 
 
-def _ours(name: str, run: TrainingRun, platform: Platform, mounts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _steadfit_step(
+    name: str, run: TrainingRun, platform: Platform, mounts: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """Return a step of Steadfit's. It gets the resources of train: the pod reserves the largest of its steps anyway."""
     resources = {
         part: {key: value for key, value in amounts.items() if key in _SHARED_RESOURCES}

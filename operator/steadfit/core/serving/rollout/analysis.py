@@ -1,6 +1,6 @@
 """Analysis: the verdicts on a candidate that takes a share of the traffic, beside the champion.
 
-There are four verdicts. NoData decides nothing: the candidate is neither promoted nor put back. A verdict keeps the
+There are four verdicts. NoData decides nothing: the candidate is neither promoted nor rolled back. A verdict keeps the
 numbers that it was first found with, so that a count which only grows writes no status.
 """
 

@@ -124,7 +124,7 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
         rejected = sum(version.status.phase == "Rejected" for version in observed.versions)
         held = sum(version.status.phase == "Held" for version in observed.versions)
         message = f"no version of TrainingJob {name} is verified yet" + (f"; {rejected} rejected" if rejected else "")
-        message += f"; {held} held until somebody pins or promotes one" if held else ""
+        message += f"; {held} held until one is pinned or promoted" if held else ""
     if observed.deployment.spec.ready_policy == "Accepted":
         return ready("Accepted", message)
     return reconciling("FirstRollout" if candidate else "AwaitingFirstModel", message)

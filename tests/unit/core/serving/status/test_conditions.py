@@ -249,4 +249,4 @@ def test_before_the_first_model_it_says_how_many_versions_wait_for_a_person() ->
     cluster.add(1, "Rejected")
     cluster.add(2, "Held")
     cluster.settle()
-    assert cluster.message("Ready").endswith("is verified yet; 1 rejected; 1 held until somebody pins or promotes one")
+    assert cluster.message("Ready").endswith("is verified yet; 1 rejected; 1 held until one is pinned or promoted")
