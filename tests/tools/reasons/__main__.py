@@ -20,14 +20,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.reasons", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if code, catalogue and page differ")
     check = parser.parse_args(arguments).check
-    target, text = ROOT / PAGE, page()
+    code = sources(ROOT)
+    target, text = ROOT / PAGE, page(code)
     stale = not target.is_file() or target.read_text() != text
     if not check:
         if stale:
             target.write_text(text)
             print(f"wrote {PAGE}")
         return 0
-    found = list(faults(sources(ROOT), CATALOGUE))
+    found = list(faults(code, CATALOGUE))
     if stale:
         found.append(f"{PAGE} is out of date; run `make crds`")
     print("\n".join(found), end="\n" if found else "")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-from steadfit.core.reasons.catalogue import SECTIONS
+from steadfit.core.reasons.catalogue import CATALOGUE, SECTIONS
 from steadfit.core.reasons.condition_types import CONDITION_TYPES
 from steadfit.core.reasons.entry import Reason
 from steadfit.core.reasons.general import KINDS
+
+from .usage import OPERATOR, setters
 
 _HEAD = """\
 <!-- Generated from operator/steadfit/core/reasons by `make crds`. Do not edit. -->
@@ -15,31 +18,34 @@ _HEAD = """\
 
 Every word that the operator writes as the type or the reason of a condition, or as the reason of an Event. The
 condition's or Event's message has the particulars. [Reading status](../reading-status.md) explains how conditions fit
-together.
+together. The files that set a reason are relative to `operator/steadfit/`.
 
 ## Conditions
 
 | condition | of | there | says |
 |---|---|---|---|
 """
-_COLUMNS = "| reason | shown as | means | next step |\n|---|---|---|---|\n"
+_COLUMNS = "| reason | shown as | means | next step | set in |\n|---|---|---|---|---|\n"
 
 
-def page() -> str:
-    """Return the page."""
+def page(code: Mapping[Path, str]) -> str:
+    """Return the page, with the files of `code` that set each reason."""
+    files = setters(code, CATALOGUE)
     types = "".join(
         f"| `{name}` | {_of(one.kinds)} | {one.present} | {one.meaning} |\n"
         for name, one in sorted(CONDITION_TYPES.items())
     )
     sections = (
-        f"\n## {title}\n\n{_COLUMNS}" + "".join(_row(word, reason) for word, reason in sorted(section.items()))
+        f"\n## {title}\n\n{_COLUMNS}"
+        + "".join(_row(word, reason, files[word]) for word, reason in sorted(section.items()))
         for title, section in SECTIONS.items()
     )
     return _HEAD + types + "".join(sections)
 
 
-def _row(word: str, reason: Reason) -> str:
-    return f"| `{word}` | {'<br>'.join(_shown(reason))} | {reason.meaning} | {reason.next_step} |\n"
+def _row(word: str, reason: Reason, files: Sequence[Path]) -> str:
+    places = "<br>".join(f"`{file.relative_to(OPERATOR)}`" for file in files)
+    return f"| `{word}` | {'<br>'.join(_shown(reason))} | {reason.meaning} | {reason.next_step} | {places} |\n"
 
 
 def _shown(reason: Reason) -> Iterator[str]:

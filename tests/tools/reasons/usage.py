@@ -48,22 +48,39 @@ def faults(code: Mapping[Path, str], catalogue: Mapping[str, Reason]) -> Iterato
     yield from (f"{CATALOGUE}: nothing uses the reason {word}: remove it" for word in sorted(unused))
 
 
-def _wrong(tree: ast.Module, catalogue: Mapping[str, Reason]) -> Iterator[tuple[int, str]]:
+def setters(code: Mapping[Path, str], catalogue: Mapping[str, Reason]) -> dict[str, list[Path]]:
+    """Return the files that set each word: where it stands in a call, or else where it stands at all."""
+    in_calls: dict[str, list[Path]] = {word: [] for word in catalogue}
+    anywhere: dict[str, list[Path]] = {word: [] for word in catalogue}
+    for path, text in code.items():
+        tree = ast.parse(text)
+        for word in {word for _, _, word in _calls(tree)} & set(catalogue):
+            in_calls[word].append(path)
+        for word in set(_words(tree)) & set(catalogue):
+            anywhere[word].append(path)
+    return {word: in_calls[word] or anywhere[word] for word in catalogue}
+
+
+def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call, str]]:
+    """Yield each call that takes a reason: the name of what is called, the call, and the word."""
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
         name = call.func.id if isinstance(call.func, ast.Name) else ""
-        if name not in _SINKS:
-            continue
-        place, argument = _SINKS[name]
-        named = [keyword.value for keyword in call.keywords if keyword.arg == argument]
-        for word in _constants([*call.args[place : place + 1], *named]):
-            if word not in catalogue:
-                yield call.lineno, f"the reason {word} is not in {CATALOGUE}"
-            elif name == "Event":
-                for severity in _constants(call.args[:1]):
-                    if not (catalogue[word].normal if severity == "Normal" else catalogue[word].warning):
-                        yield call.lineno, f"the catalogue has no {severity} Event of the reason {word}"
+        if name in _SINKS:
+            place, argument = _SINKS[name]
+            named = [keyword.value for keyword in call.keywords if keyword.arg == argument]
+            yield from ((name, call, word) for word in _constants([*call.args[place : place + 1], *named]))
+
+
+def _wrong(tree: ast.Module, catalogue: Mapping[str, Reason]) -> Iterator[tuple[int, str]]:
+    for name, call, word in _calls(tree):
+        if word not in catalogue:
+            yield call.lineno, f"the reason {word} is not in {CATALOGUE}"
+        elif name == "Event":
+            for severity in _constants(call.args[:1]):
+                if not (catalogue[word].normal if severity == "Normal" else catalogue[word].warning):
+                    yield call.lineno, f"the catalogue has no {severity} Event of the reason {word}"
 
 
 def _constants(expressions: Iterable[ast.expr]) -> Iterator[str]:

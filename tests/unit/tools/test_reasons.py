@@ -10,7 +10,7 @@ from steadfit.core.reasons.entry import Reason
 
 from tests.tools.reasons import __main__ as tool
 from tests.tools.reasons.page import page
-from tests.tools.reasons.usage import faults, sources
+from tests.tools.reasons.usage import faults, setters, sources
 
 PLACE = Path("operator/steadfit/core/planted.py")
 REASON = Reason("It is so.", "Nothing to do.", normal=("TrainingJob",))
@@ -81,6 +81,15 @@ def test_a_page_that_is_out_of_date_makes_the_check_fail_until_it_is_written(
     assert tool.main(["--check"]) == 0
 
 
-def test_the_page_has_a_row_for_every_reason() -> None:
-    rows = [line.split(" | ")[0].removeprefix("| ") for line in page().splitlines() if line.startswith("| `")]
-    assert sorted(set(rows)) == sorted({*rows, *(f"`{word}`" for word in CATALOGUE)})
+def test_the_page_has_a_row_for_every_reason_with_the_file_that_sets_it() -> None:
+    rows = [line.strip("| ").split(" | ") for line in page(sources(tool.ROOT)).splitlines() if line.startswith("| `")]
+    set_in = {row[0]: row[4] for row in rows if len(row) == 5}
+    assert set_in.keys() == {f"`{word}`" for word in CATALOGUE}
+    assert set_in["`NotQueried`"] == "`core/monitors/source_condition.py`"
+    assert all(set_in.values())
+
+
+def test_a_reason_is_set_where_it_stands_in_a_call_and_else_where_it_stands_at_all() -> None:
+    other = Path("operator/steadfit/core/other.py")
+    code = {PLACE: 'ready("Known", "x")', other: 'PHASES = ("Known", "Table")'}
+    assert setters(code, {"Known": REASON, "Table": REASON}) == {"Known": [PLACE], "Table": [other]}
