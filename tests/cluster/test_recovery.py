@@ -86,7 +86,7 @@ def test_a_version_that_is_worse_than_the_last_good_one_on_recent_rows_is_rolled
     with labelled_requests(namespace, sign=1):
         found = diagnosis(namespace)
         assert found["verdict"] == "ModelWorse", found
-        assert (found["number"], found["comparedVersion"]) == (2, 1)
+        assert (found["number"], found["comparedNumber"]) == (2, 1)
         after = live(namespace, 1)
     assert [entry["number"] for entry in after["status"]["quarantine"]] == [2]
     run = namespace.get("trainingrun", found["run"])

@@ -220,7 +220,7 @@ def _of_diagnoses(seen: Seen) -> Iterator[Fact]:
                 "verdict": each["verdict"],
                 "message": each["message"],
                 "number": each["number"],
-                "comparedVersion": each.get("comparedVersion"),
+                "comparedNumber": each.get("comparedNumber"),
                 "run": uids.get(each.get("run") or ""),
             }
             text = f"{each['verdict']}: {each['message']}"

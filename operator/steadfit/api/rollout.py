@@ -77,7 +77,7 @@ class Candidate(RevisionRef):
     """When it began to take the traffic of this step."""
     analysed_since: datetime | None = None
     """When it began to take traffic."""
-    undecided_since: datetime | None = None
+    inconclusive_since: datetime | None = None
     """Since when a metric has not passed; absent while every metric passes."""
     weight: int | None = None
     """Percentage of the traffic in this step, as in the spec."""
@@ -177,7 +177,7 @@ class Diagnosis(Model):
     """When the monitor started to fire."""
     number: int
     """Number of the live version."""
-    compared_version: int | None = None
+    compared_number: int | None = None
     """Number of the last good version, if there is one."""
     run: str | None = None
     """Name of the TrainingRun that evaluates both. It is created from this entry."""

@@ -114,7 +114,7 @@ class History(Model):
 
 
 class TrainingJobSpec(RunInputs):
-    """The recipe."""
+    """The recipe. A change of a field of `RunInputs` starts a run, a change of a field below does not."""
 
     triggers: Annotated[list[Trigger], Field(max_length=16, json_schema_extra=list_map("name"))] = []
     """Why a run starts, beside a change of the recipe."""

@@ -3,6 +3,8 @@
 A monitor of action Rollback rolls back a version while it bakes. A monitor of action Recover does so at any time, but
 only after a diagnosis has found the last good version better on the same rows. The quarantine and the choice of the
 replacement are one write, and count against a limit. Without data, and in a dry run, nothing is rolled back.
+
+A candidate that fails its analysis is ended by `rollout/canary.py` before it is live.
 """
 
 from __future__ import annotations

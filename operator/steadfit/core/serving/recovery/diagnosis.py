@@ -143,7 +143,7 @@ def _of_firing(
         monitor=monitor.name,
         since=state.since,
         number=live.number,
-        compared_version=_last_good(status, fleet),
+        compared_number=_last_good(status, fleet),
         decided_at=now,
     )
     known = _without_run(live, status, fleet)
@@ -179,7 +179,7 @@ def _last_good(status: ModelDeploymentStatus, fleet: Fleet) -> int | None:
 
 def _is_of(entry: Diagnosis, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether an entry is about the current live and last good versions."""
-    return (entry.number, entry.compared_version) == (live.number, _last_good(status, fleet))
+    return (entry.number, entry.compared_number) == (live.number, _last_good(status, fleet))
 
 
 def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> VerdictMessage | None:

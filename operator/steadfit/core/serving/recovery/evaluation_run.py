@@ -68,7 +68,7 @@ def render(
             type="Monitor",
             key=key(deployment, monitor.name, entry.decided_at),
             monitor=f"{deployment.name}/{monitor.name}",
-            message=f"monitor {deployment.name}/{monitor.name} fires: is version {entry.compared_version} better than"
+            message=f"monitor {deployment.name}/{monitor.name} fires: is version {entry.compared_number} better than"
             f" version {entry.number} now?",
         ),
         input_hash="",

@@ -108,9 +108,9 @@ def _analyse(
     if late and candidate.phase == "Paused":
         return _with_candidate(status, paused, fleet)
     if passed:
-        candidate = candidate.model_copy(update={"undecided_since": None})
-    elif candidate.undecided_since is None:
-        candidate = candidate.model_copy(update={"undecided_since": now})
+        candidate = candidate.model_copy(update={"inconclusive_since": None})
+    elif candidate.inconclusive_since is None:
+        candidate = candidate.model_copy(update={"inconclusive_since": now})
     elif late:
         if spec.analysis.on_inconclusive == "Pause":
             return _with_candidate(status, paused, fleet)
@@ -152,4 +152,4 @@ def _pause_end(candidate: Candidate, steps: Canary) -> datetime | None:
 def _deadline(candidate: Candidate, fleet: Fleet) -> datetime | None:
     """Return when the time to get a verdict ends; None while every metric passes."""
     longest = parse_duration(fleet.observed.deployment.spec.analysis.max_duration)
-    return candidate.undecided_since + longest if candidate.undecided_since else None
+    return candidate.inconclusive_since + longest if candidate.inconclusive_since else None

@@ -36,7 +36,7 @@ def begin_analysis(candidate: Candidate, live: RevisionRef, fleet: Fleet, now: d
     hindrance = _hindrance(candidate, live, fleet)
     if hindrance:
         return candidate.model_copy(update={"phase": "Starting", "message": hindrance})
-    since = dict.fromkeys(("step_since", "analysed_since", "undecided_since"), now)
+    since = dict.fromkeys(("step_since", "analysed_since", "inconclusive_since"), now)
     return candidate.model_copy(update={"phase": "Analysing", "message": "the traffic is being moved", **since})
 
 

@@ -46,7 +46,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     if running:
         message = "; ".join(
             f"monitor {entry.monitor} fires: run {entry.run} evaluates version {entry.number} and version"
-            f" {entry.compared_version} on the same rows"
+            f" {entry.compared_number} on the same rows"
             for entry in running
         )
         return [DesiredCondition(RECOVERING, "True", "Diagnosing", message)]

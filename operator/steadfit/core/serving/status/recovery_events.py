@@ -31,7 +31,7 @@ def _diagnoses(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> l
     for entry in after.diagnoses:
         old = known.get((entry.monitor, entry.decided_at))
         if entry.verdict is None and old is None:
-            text = f"version {entry.number} and version {entry.compared_version} are evaluated on the same rows"
+            text = f"version {entry.number} and version {entry.compared_number} are evaluated on the same rows"
             events.append(Event("Normal", "DiagnosisStarted", f"monitor {entry.monitor} fires: {text} ({entry.run})"))
         # The Event of an inconclusive one follows from its condition, once for each message.
         elif entry.verdict in ("ModelWorse", "ConceptDrift") and (old is None or old.verdict is None):

@@ -77,7 +77,7 @@ def test_the_diagnosis_is_stored_before_its_run_is_created() -> None:
     cluster.signals["quality"] = FALLEN
     cluster.step()
     begun = entry(cluster)
-    assert (begun.number, begun.compared_version, begun.verdict) == (2, 1, None)
+    assert (begun.number, begun.compared_number, begun.verdict) == (2, 1, None)
     assert cluster.evaluations == {}
     cluster.step()
     assert list(cluster.evaluations) == [begun.run]
@@ -195,7 +195,7 @@ def test_what_the_world_did_is_over_when_a_new_version_serves() -> None:
         cluster.kubelet()
     assert asks_for_a_run(cluster) == []
     measure(cluster, FALLEN)
-    assert (entry(cluster).number, entry(cluster).compared_version, entry(cluster).verdict) == (3, 2, None)
+    assert (entry(cluster).number, entry(cluster).compared_number, entry(cluster).verdict) == (3, 2, None)
     assert len(cluster.evaluations) == 2
 
 
@@ -306,7 +306,7 @@ def test_a_last_good_version_in_quarantine_is_nothing_to_go_back_to() -> None:
         }
     ]
     measure(cluster, FALLEN)
-    assert (entry(cluster).verdict, entry(cluster).compared_version) == ("ConceptDrift", None)
+    assert (entry(cluster).verdict, entry(cluster).compared_number) == ("ConceptDrift", None)
 
 
 def test_without_capture_there_are_no_rows_and_it_is_told_once() -> None:

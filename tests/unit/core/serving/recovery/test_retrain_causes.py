@@ -49,7 +49,7 @@ def attributed(verdict: str | None, **change: Any) -> dict[str, Any]:
         "monitor": "quality",
         "since": at(minutes=5),
         "number": 3,
-        "comparedVersion": 2,
+        "comparedNumber": 2,
         "run": "orders-e1",
         "decidedAt": at(minutes=5),
         "message": "concept drift: accuracy is 0.6",
