@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -152,7 +153,8 @@ def test_a_lost_answer_changes_nothing_until_the_last_one_is_stale() -> None:
 
     async def story() -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
+        # Whole seconds: of other times (now + 90) - now is more than 90 now and then.
+        now = float(math.ceil(loop.time()))
         loop.time = lambda: now  # type: ignore[method-assign]
         await fixture.round()
         fixture.recordings.failures[""] = DOWN
