@@ -6,7 +6,7 @@ category, a missing or unknown value is NaN.
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +23,6 @@ MAX_CATEGORIES = 10_000
 Datatype = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BYTES"
 ]
-DATATYPES: tuple[str, ...] = get_args(Datatype)
 
 
 class Feature(BaseModel):

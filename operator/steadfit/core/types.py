@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.base import API_VERSION, Object
 from steadfit.api.metricsource import MetricSource
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeployment
@@ -55,6 +56,12 @@ class Delete:
 
 
 Action = Create | Apply | Delete
+
+
+def reference(kind: str, obj: Object) -> Manifest:
+    """Return the manifest that names one of our objects, with the uid that fences its deletion."""
+    metadata = {"name": obj.name, "namespace": obj.metadata.namespace, "uid": obj.uid}
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from steadfit.api.strategy import AnalysisMetric
+from steadfit.core.monitors.recording.quality import BINS
 from steadfit.core.reasons.metrics import NoDataReason
 from steadfit.core.series import ServerSeries
 from steadfit.core.serving.rollout.stratified_difference import Slice, pair, share_variance
@@ -16,8 +17,6 @@ from .answer import Line, Lines, NoAnswer
 from .canary_queries import PART, QUALITY, Grid, series_of
 from .canary_trial import Trial
 
-BINS = 20
-"""Bins of a score, from 0 to 1."""
 WIDEST = 0.25
 """The largest variance of a quantity between 0 and 1."""
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.actionrecord import ActionPhase, ActionRecord
-from steadfit.api.base import API_VERSION
 from steadfit.api.modelaction import ModelAction, ModelActionStatus
 from steadfit.core.conditions import READY, DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.reasons.catalogue import ReasonWord, is_reason
-from steadfit.core.types import Action, Delete, Event, ObservedModelAction, Plan
+from steadfit.core.types import Action, Delete, Event, ObservedModelAction, Plan, reference
 
 KEPT = 20
 """Number of completed actions to keep per target."""
@@ -68,17 +67,7 @@ def _delete_old(observed: ObservedModelAction) -> tuple[Action, ...]:
     completed = [action for action in [observed.action, *observed.siblings] if action.status.phase != "Pending"]
     completed.sort(key=lambda action: (str(action.metadata.creation_timestamp), action.name))
     return tuple(
-        Delete(
-            {
-                "apiVersion": API_VERSION,
-                "kind": "ModelAction",
-                "metadata": {
-                    "name": action.name,
-                    "namespace": action.metadata.namespace,
-                    "uid": action.uid,
-                },
-            }
-        )
+        Delete(reference("ModelAction", action))
         for action in completed[:-KEPT]
         if action.metadata.deletion_timestamp is None
     )

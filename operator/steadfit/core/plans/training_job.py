@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from steadfit.api.base import API_VERSION
 from steadfit.api.run import Cause
 from steadfit.api.trainingjob import TrainingJobStatus
 from steadfit.core.conditions import merge
@@ -28,7 +27,7 @@ from steadfit.core.training.limits import (
 from steadfit.core.training.limits.blocked import Hold
 from steadfit.core.training.triggers import alerts as alert_triggers
 from steadfit.core.training.triggers import cause, retrain_action, schedules
-from steadfit.core.types import Action, Create, Delete, ObservedTrainingJob, Plan
+from steadfit.core.types import Action, Create, Delete, ObservedTrainingJob, Plan, reference
 
 
 def plan(observed: ObservedTrainingJob, now: datetime) -> Plan:
@@ -149,12 +148,6 @@ def _start(status: TrainingJobStatus, problem: Problem | None, observed: Observe
 def _delete_old_runs(status: TrainingJobStatus, observed: ObservedTrainingJob) -> list[Action]:
     active = status.active_run.name if status.active_run else None
     return [
-        Delete(
-            {
-                "apiVersion": API_VERSION,
-                "kind": "TrainingRun",
-                "metadata": {"name": run.name, "namespace": run.metadata.namespace, "uid": run.uid},
-            }
-        )
+        Delete(reference("TrainingRun", run))
         for run in retention.beyond(observed.runs, observed.job.spec.history.runs, active)
     ]

@@ -14,6 +14,7 @@ from steadfit.core.promql import MODEL, Rule, record
 from steadfit.core.series import RecordedSeries, ServerSeries
 
 BINS = 20
+"""Bins of a score, from 0 to 1."""
 
 _LABELLED = "positive|negative"
 _UPPER, _LOWER = 'bin=~"1[0-9]"', 'bin=~"[0-9]"'

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from steadfit.api.base import API_VERSION, parse_duration
+from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
 from steadfit.api.rollout import Diagnosis, RevisionRef
@@ -19,7 +19,7 @@ from steadfit.core.monitors.evaluation import FIRING, MonitorResult
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.text import cut
-from steadfit.core.types import Action, Create, Delete
+from steadfit.core.types import Action, Create, Delete, reference
 
 from . import diagnosis_verdict, evaluation_run
 from .diagnosis_verdict import VerdictMessage
@@ -102,16 +102,7 @@ def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
             entry, monitor, observed.deployment, observed.job, versions[0], versions[1], observed.platform
         )
         actions.append(Create(manifest))
-    actions += [
-        Delete(
-            {
-                "apiVersion": API_VERSION,
-                "kind": "TrainingRun",
-                "metadata": {"name": run.name, "namespace": run.metadata.namespace, "uid": run.uid},
-            }
-        )
-        for run in evaluation_run.expired(observed.evaluations)
-    ]
+    actions += [Delete(reference("TrainingRun", run)) for run in evaluation_run.expired(observed.evaluations)]
     return actions
 
 

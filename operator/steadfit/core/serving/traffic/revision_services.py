@@ -15,7 +15,7 @@ from steadfit.core.serving import ownership
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.types import Action, Apply, Create, Delete, Manifest
 
-from .service import PORTS, selector
+from .service import PORTS, leads_to, selector
 
 
 def existing(fleet: Fleet) -> frozenset[str]:
@@ -32,7 +32,7 @@ def keep(revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:
         found = services.get(revision)
         if found is None:
             actions.append(Create(render(deployment, revision)))
-        elif _exists(found) and not _is_up_to_date(deployment, revision, found):
+        elif _exists(found) and not leads_to(found, selector(deployment, revision)):
             desired = render(deployment, revision)
             actions.append(Apply({**desired, "metadata": {**desired["metadata"], **ownership.preconditions(found)}}))
     return actions
@@ -72,9 +72,3 @@ def _revision(service: Manifest) -> str:
 
 def _exists(service: Manifest) -> bool:
     return "deletionTimestamp" not in service["metadata"]
-
-
-def _is_up_to_date(deployment: ModelDeployment, revision: str, service: Manifest) -> bool:
-    spec = service.get("spec", {})
-    ports = [{key: port.get(key) for key in PORTS[0]} for port in spec.get("ports", [])]
-    return spec.get("selector") == selector(deployment, revision) and ports == list(PORTS)

@@ -145,6 +145,11 @@ def _without_candidate(deployment: ModelDeployment, service: Manifest | None) ->
 
 
 def _is_up_to_date(service: Manifest, labels: Mapping[str, str], decided: str) -> bool:
-    ports = [{key: port.get(key) for key in PORTS[0]} for port in service.get("spec", {}).get("ports", [])]
-    same = service.get("spec", {}).get("selector") == labels and ports == list(PORTS)
-    return same and ownership.decided(service) == decided
+    return leads_to(service, labels) and ownership.decided(service) == decided
+
+
+def leads_to(service: Manifest, labels: Mapping[str, str]) -> bool:
+    """Return whether a Service selects pods by just these labels, through our ports."""
+    spec = service.get("spec", {})
+    ports = [{key: port.get(key) for key in PORTS[0]} for port in spec.get("ports", [])]
+    return spec.get("selector") == labels and ports == list(PORTS)
