@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.buckets import bucket
 from tests.support.kubectl import Kubectl, Manifest, TimedOut, ticks
+from tests.support.tokens import tampered
 
 from .recipes import FIT, act, infer_path, live, model_deployment, rows, trained, training_job
 
@@ -127,7 +128,7 @@ def test_outcomes_count_on_any_replica_late_and_for_a_version_that_serves_no_lon
     again = post_outcomes(namespace, first, [{"token": token, "row": 0, "outcome": 1}])
     assert (again["counted"], again["replayed"]) == (0, 1)
     forged = post_outcomes(
-        namespace, first, [{"token": token, "row": 1, "outcome": 0}, {"token": f"{token[:-2]}AA", "outcome": 1}]
+        namespace, first, [{"token": token, "row": 1, "outcome": 0}, {"token": tampered(token), "outcome": 1}]
     )
     assert [entry["reason"] for entry in forged["rejected"]] == ["forged"]
     seen = counted(namespace, "steadfit_feedback_total", "bin", "outcome")

@@ -184,9 +184,13 @@ def _text(text: str) -> bytes:
 
 def _decoded(text: str) -> bytes:
     try:
-        return base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error):
         raise TokenError("malformed", "is not base64url.") from None
+    # The last letter may have bits that are not decoded: a token with other ones there was changed all the same.
+    if base64.urlsafe_b64encode(raw).rstrip(b"=") != text.rstrip("=").encode():
+        raise TokenError("malformed", "is not base64url.")
+    return raw
 
 
 def _parsed(body: bytes) -> Token:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from steadfit_server.feedback import handler as feedback
 from steadfit_server.model.interface import Output
 
+from tests.support.tokens import tampered
 from tests.unit.server.harness import FEEDBACK, Answer, Caller, FakeModel, mixed, tensor
 from tests.unit.server.telemetry.test_bin_counters import CLASSES, MULTI, Scores, Values
 
@@ -252,7 +253,7 @@ def test_an_entry_that_is_no_object_is_refused() -> None:
 def test_a_token_that_was_changed_is_refused_as_forged_and_another_models_as_such() -> None:
     caller = Caller()
     token = token_of(caller)
-    assert rejected(caller, entry(token[:-2] + "AA", 1))[0] == "forged"
+    assert rejected(caller, entry(tampered(token), 1))[0] == "forged"
     other = Caller(namespace="other")
     assert rejected(other, entry(token, 1)) == (
         "other_model",

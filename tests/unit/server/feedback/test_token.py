@@ -1,6 +1,7 @@
 """Prediction tokens: what they say, and that nobody else can make them say something."""
 
 import base64
+import string
 import time
 from typing import Any
 
@@ -74,6 +75,14 @@ def test_a_token_with_any_byte_changed_is_refused(data: st.DataObject) -> None:
     raw[place] ^= data.draw(st.integers(1, 255))
     changed = base64.urlsafe_b64encode(raw).decode().rstrip("=")
     assert reason(changed) == ("malformed" if place == 0 else "other_model" if place < 5 else "forged")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_token_whose_last_letter_is_changed_is_refused(rows: int) -> None:
+    token = signed(predicted=[0.5] * rows)
+    letters = string.ascii_letters + string.digits + "-_"
+    others = [token[:-1] + letter for letter in letters if letter != token[-1]]
+    assert {reason(other) for other in others} <= {"malformed", "forged"}
 
 
 def test_a_token_signed_with_other_credentials_is_forged() -> None:
