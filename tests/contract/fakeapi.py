@@ -22,6 +22,8 @@ from steadfit.kube.resources import (
     Resource,
 )
 
+from tests.sim.objects import has_fields
+
 from .store import Change, JSONObject, Refused, Store, merge
 
 RESOURCES = {
@@ -182,6 +184,7 @@ class FakeAPI:
 
     def _list(self, request: Request, resource: Resource, namespace: str | None) -> JSONObject:
         items = self.store.list(resource, namespace, _labels(request.query))
+        items = [item for item in items if has_fields(item, request.query.get("fieldSelector"))]
         metadata = {"resourceVersion": str(self.store.version)}
         limit, start = int(request.query.get("limit", 0)), int(request.query.get("continue", 0))
         if start and start == self.history_ends_at_page:

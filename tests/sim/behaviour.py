@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -30,6 +31,10 @@ class Training:
     """One attempt of a run."""
 
     outcome: TrainingOutcome = "Success"
+    refusal: str = ""
+    """Why the API server refuses its pod, as admission says it; empty when it does not."""
+    refused_seconds: float = math.inf
+    """How long it does."""
     seconds: float = 20.0
     """How long the training container runs, or the evaluation."""
     roc_auc: float = 0.8

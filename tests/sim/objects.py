@@ -69,6 +69,18 @@ def selected(obj: Mapping[str, Any], selector: str | None) -> bool:
     return True
 
 
+def has_fields(obj: Mapping[str, Any], selector: str | None) -> bool:
+    """Return whether an object's fields match a selector such as `reason=FailedCreate,regarding.uid=…`."""
+    for term in filter(None, (selector or "").split(",")):
+        path, _, value = term.partition("=")
+        found: Any = obj
+        for name in path.split("."):
+            found = found.get(name, {})
+        if found != value:
+            return False
+    return True
+
+
 def stable_uid(*parts: object) -> str:
     """Return a uid that looks like one and is a function of its parts, so that two runs can be compared."""
     digits = hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -71,7 +71,7 @@ class Properties:
                 self.violations.append(f"at {change.at:.1f} s, {change.operation} of {change.ref}: {sentence}")
 
     def _events_are_in_the_catalogue(self, change: Change) -> Iterator[str]:
-        if change.type != "DELETED":
+        if change.type != "DELETED" and "reportingController" in change.new:
             event = Event(change.new["type"], change.new["reason"], change.new["note"])
             yield from reason_oracles.event_violations(change.new["regarding"]["kind"], event)
 

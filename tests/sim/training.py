@@ -61,6 +61,8 @@ class TrainingNodes:
         )
         if script.outcome == "NoPod":
             return
+        if script.refusal:
+            await self._refuse(job_ref, uid, script)
         pod = Pod(self._loop, self._store, self._create_pod(job), rng)
         try:
             failed = await self._walk(pod, script, run_ref)
@@ -69,6 +71,18 @@ class TrainingNodes:
         await asyncio.sleep(rng.uniform(0.1, 0.5))
         self._job(job_ref, uid)
         self._store.set_status(job_ref, self._ended(job_ref, failed), "job-controller")
+
+    async def _refuse(self, job_ref: Ref, uid: str, script: Training) -> None:
+        """Let the Job controller fail to create the pod: it tries again after growing pauses, each with an Event."""
+        waited, pause = 0.0, 10.0
+        while waited < script.refused_seconds:
+            pod = f"{job_ref.name}-{stable_uid(uid, waited)[:5]}"
+            self._store.create(
+                _failed_create(job_ref, uid, pod, script.refusal, time_text(self._loop)), "job-controller"
+            )
+            await asyncio.sleep(pause)
+            waited, pause = waited + pause, min(360.0, 2 * pause)
+            self._job(job_ref, uid)
 
     async def _walk(self, pod: Pod, script: Training, run: Ref) -> str | None:
         """Walk through the pod's life; return why it failed."""
@@ -202,3 +216,24 @@ class TrainingNodes:
             base |= {"failed": 1}
         base["conditions"] = [podstatus.condition(type_, True, now, reason, message) for type_ in types]
         return base
+
+
+def _failed_create(job: Ref, uid: str, pod: str, refusal: str, at: str) -> JSON:
+    """Return the Event of a pod that could not be created, as events.k8s.io/v1 shows one of the Job controller."""
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{pod}.failed", "namespace": job.namespace},
+        "type": "Warning",
+        "reason": "FailedCreate",
+        "note": f'Error creating: pods "{pod}" is forbidden: {refusal}',
+        "regarding": {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "name": job.name,
+            "namespace": job.namespace,
+            "uid": uid,
+        },
+        "deprecatedSource": {"component": "job-controller"},
+        "deprecatedLastTimestamp": at,
+    }

@@ -20,6 +20,7 @@ FailureClass = Literal[
     "Image",
     "Infrastructure",
     "Deadline",
+    "Admission",
 ]
 
 

@@ -28,9 +28,10 @@ class Limits(Model):
     """How long a run may take and how often it is tried."""
 
     queue_timeout: Duration = "24h"
-    """Longest time from the Job to its pod (admission, quota)."""
+    """Longest time from the Job to its pod: in a queue, or while a quota is full."""
     start_timeout: Duration = "10m"
-    """Longest time from the pod to its first container, and from one step to the next (scheduling, images, volumes)."""
+    """Longest time from the pod to its first container, and from one step to the next (scheduling, images, volumes),
+    and for which the API server may refuse the pod."""
     run_timeout: Duration = "6h"
     """Longest time the training container may run."""
     retries: Annotated[int, Field(ge=0, le=10)] = 3

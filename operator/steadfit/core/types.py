@@ -237,6 +237,8 @@ class ObservedTrainingRun:
     platform: Platform
     deployments: Sequence[ModelDeployment] = ()
     """The ModelDeployments that serve this TrainingJob's versions."""
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """Why the API server refused workloads of the namespace, or their pods, by the name of the workload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,8 @@ class ObservedModelVersion:
     """The pods of those."""
     stores: Stores = field(default_factory=Stores)
     platform: Platform | None = None
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """Why the API server refused workloads of the namespace, or their pods, by the name of the workload."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,14 +90,20 @@ class APIServer:
         return await self._call("get", resource, resource.path(namespace, name))
 
     async def list(
-        self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
     ) -> Listing:
         """Read all objects of a resource, page by page, all at one resourceVersion."""
+        selectors = (("labelSelector", label_selector), ("fieldSelector", field_selector))
+        query = [(name, selector) for name, selector in selectors if selector]
         try:
-            return await self._list(resource, namespace, label_selector, self._page_size)
+            return await self._list(resource, namespace, query, self._page_size)
         except Expired:
             # The pages took longer than the API server keeps its history: list again without pages.
-            return await self._list(resource, namespace, label_selector, 0)
+            return await self._list(resource, namespace, query, 0)
 
     async def create(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Create an object and return it as stored."""
@@ -149,14 +155,13 @@ class APIServer:
         return ClientStatistics(dict(self._requests), age)
 
     async def _list(
-        self, resource: Resource, namespace: str | None, label_selector: str | None, page_size: int
+        self, resource: Resource, namespace: str | None, query: Sequence[tuple[str, str]], page_size: int
     ) -> Listing:
         items: list[dict[str, Any]] = []
-        selector = [("labelSelector", label_selector)] if label_selector else []
         page: list[tuple[str, str]] = []
         while True:
             limit = [("limit", str(page_size))] if page_size else []
-            reply = await self._call("list", resource, resource.path(namespace), [*selector, *limit, *page])
+            reply = await self._call("list", resource, resource.path(namespace), [*query, *limit, *page])
             # Items of a list carry neither, and the operator identifies objects by them.
             named = {"apiVersion": resource.api_version, "kind": resource.kind}
             items.extend({**named, **item} for item in reply["items"])

@@ -75,7 +75,11 @@ class KubeClient(Protocol):
         """Read one object live."""
 
     async def list(
-        self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
     ) -> Listing:
         """Read all objects of a resource, page by page. Items carry `apiVersion` and `kind`."""
 

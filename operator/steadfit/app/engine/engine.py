@@ -35,6 +35,7 @@ from .affected_keys import keys_of
 from .indexes import INDEXES
 from .observe import Observer
 from .reconcile import Outcome, Planner, Reconciler, Result
+from .refusals import Refusals
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +94,11 @@ class Engine:
         self.signals = Signals()
         """Measured signals of the live versions; the poller fills them."""
         self.signals.listen(self._queue.add)
-        self._observer = Observer(self._cache, platform, self.signals)
-        self._reconciler = Reconciler(client, self._cache, clock, self._recorder, plan_table(self._observer))
+        self._refusals = Refusals(client, self._cache, self._enqueue_affected)
+        self._observer = Observer(self._cache, platform, self.signals, self._refusals)
+        self._reconciler = Reconciler(
+            client, self._cache, clock, self._recorder, plan_table(self._observer), self._refusals
+        )
         self.on_found: Callable[[], None] = lambda: None
         """Called when the cluster serves a resource that it lacked: the watches have to be restarted to see it."""
         self._resync = Resync(
@@ -162,6 +166,7 @@ class Engine:
                 tasks.create_task(self._resync.run())
                 tasks.create_task(self._resync.discover())
                 tasks.create_task(self._recorder.run())
+                tasks.create_task(self._refusals.run())
         finally:
             self._queue.close()
 

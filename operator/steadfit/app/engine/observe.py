@@ -54,6 +54,7 @@ from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.signals import Signals
 
 from .indexes import MODEL_DEPLOYMENT, actions_on, deployments_of, owned_by, runs_of, versions_of
+from .refusals import Refusals
 
 T = TypeVar("T", bound=Object)
 
@@ -63,9 +64,12 @@ MAX_PARSED = 20_000
 class Observer:
     """Reads the cache for plans. Parsed objects are kept by uid and resourceVersion."""
 
-    def __init__(self, cache: Cache, platform: Platform, signals: Signals | None = None) -> None:
+    def __init__(
+        self, cache: Cache, platform: Platform, signals: Signals | None = None, refusals: Refusals | None = None
+    ) -> None:
         self._cache = cache
         self._signals = signals or Signals()
+        self._refusals = refusals
         self.platform = platform
         self._parsed: OrderedDict[str, tuple[str, Object]] = OrderedDict()
 
@@ -102,6 +106,7 @@ class Observer:
             stores=self._stores(namespace),
             platform=self.platform,
             deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, reference.name)),
+            refusals=self.refused(namespace),
         )
 
     def model_version(self, obj: JSONObject) -> ObservedModelVersion:
@@ -118,6 +123,7 @@ class Observer:
             pods=self._pods(workloads),
             stores=self._stores(namespace),
             platform=self.platform,
+            refusals=self.refused(namespace),
         )
 
     def model_deployment(self, obj: JSONObject) -> ObservedModelDeployment:
@@ -196,6 +202,10 @@ class Observer:
             if trial is not None:
                 found.append(trial)
         return found
+
+    def refused(self, namespace: str | None) -> Mapping[str, str]:
+        """Return why the API server refused Jobs of a namespace, or their pods, by the name of the Job."""
+        return self._refusals.within(namespace) if self._refusals is not None else {}
 
     def _training_job(self, namespace: str | None, name: str) -> TrainingJob | None:
         obj = self._cache.get(Key(TRAINING_JOBS, namespace, name))

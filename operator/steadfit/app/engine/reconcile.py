@@ -25,6 +25,7 @@ from steadfit.kube.merge import merge_patch
 from steadfit.kube.resources import Resource
 
 from .adopt import NameTaken, create_or_adopt
+from .refusals import Refusals
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +60,14 @@ class Reconciler:
         clock: Clock,
         recorder: Recorder,
         planners: Mapping[Resource, Planner],
+        refusals: Refusals,
     ) -> None:
         self._client = client
         self._cache = cache
         self._clock = clock
         self._recorder = recorder
         self._planners = planners
+        self._refusals = refusals
         self._outcomes: Counter[tuple[str, Outcome]] = Counter()
 
     async def reconcile(self, key: Key) -> Result:
@@ -136,7 +139,7 @@ class Reconciler:
         try:
             match action:
                 case Create(manifest):
-                    await create_or_adopt(self._client, self._cache, manifest)
+                    await self._create(manifest)
                 case Apply(manifest, field_manager) if _is_fenced(manifest):
                     self._cache.put(await self._client.apply(manifest, field_manager))
                 case Apply(manifest):
@@ -147,6 +150,15 @@ class Reconciler:
         except (Conflict, NotFound):
             await self._refresh(action.manifest)
             raise
+
+    async def _create(self, manifest: Mapping[str, Any]) -> None:
+        try:
+            await create_or_adopt(self._client, self._cache, manifest)
+        except (Invalid, Forbidden) as error:
+            # The next plan says it.
+            self._refusals.record(manifest, error.message)
+            raise
+        self._refusals.forget(manifest)
 
     async def _refresh(self, manifest: Mapping[str, Any]) -> None:
         """Read an object live after a write showed that it differs from the cache, in case an event was missed."""

@@ -26,6 +26,13 @@ _RUN = ("TrainingRun",)
 _JOB = ("TrainingJob",)
 
 RUNS: Mapping[RunReason, Reason] = {
+    "Admission": Reason(
+        "The API server refused to create the pod or the Job: quota, policy, a missing ServiceAccount or"
+        " PriorityClass.",
+        "Correct what the message names in the namespace or in `spec.pod`, then create a `Retrain` action.",
+        conditions=_FAILURE,
+        warning=_JOB,
+    ),
     "AttemptFailed": Reason(
         "An attempt of the run has failed; the message names its failure class.",
         "If no attempt follows, fix what the message names and create a `Retrain` action.",
@@ -33,8 +40,8 @@ RUNS: Mapping[RunReason, Reason] = {
     ),
     "AttemptStarted": Reason("A Job for an attempt is created.", NOTHING, normal=_RUN),
     "AttemptWaiting": Reason(
-        "The pod of an attempt cannot start: it is not scheduled, or its image cannot be pulled.",
-        "Read the message; add nodes, or correct the image, before `startTimeout` ends the attempt.",
+        "The pod of an attempt cannot start: it is refused, not scheduled, or its image cannot be pulled.",
+        "Read the message; raise the quota, add nodes, or correct the image, before a timeout ends the attempt.",
         warning=_RUN,
     ),
     "Data": Reason(

@@ -56,7 +56,7 @@ def observe(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> A
     if workload is None:
         return _without_workload(attempt, observed, now)
     pod = pods.pod_of(workload, observed.pods)
-    attempt = progress.follow(attempt, workload, pod, now)
+    attempt = progress.follow(attempt, workload, pod, observed.refusals.get(attempt.job, ""), now)
     if job.is_complete(workload):
         if has_result(observed.run.status, observed.run):
             return AttemptObservation(
@@ -105,7 +105,14 @@ def _without_workload(attempt: Attempt, observed: ObservedTrainingRun, now: date
     if attempt.job_uid is not None:
         return _failed(attempt, failure("Infrastructure", f"{job.KIND} {attempt.job} is gone; it was deleted"), now)
     # A missing store delays the attempt until it is there again.
-    attempt = attempt.model_copy(update={"message": job_manifest.missing(observed.run, observed.stores) or ""})
+    missing = job_manifest.missing(observed.run, observed.stores)
+    cause = observed.refusals.get(attempt.job)
+    if missing is not None:
+        attempt = attempt.model_copy(update={"message": missing, "waiting_since": None})
+    elif cause is not None:
+        attempt = progress.refused(attempt, f"{job.KIND} {attempt.job}", cause, now)
+    elif attempt.waiting_since is None:
+        attempt = attempt.model_copy(update={"message": ""})
     return _unless_expired(attempt, timeouts.running(attempt, None, observed.run.spec.limits), now)
 
 

@@ -8,6 +8,7 @@ from steadfit.api.trainingrun import Attempt, AttemptPhase
 from steadfit.core.runs.runtime import job
 from steadfit.core.runs.runtime.pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
 from steadfit.core.runs.runtime.pod_waiting import Wait, waiting
+from steadfit.core.text import cut
 from steadfit.core.types import Manifest
 
 _PHASES: tuple[tuple[str, AttemptPhase], ...] = (
@@ -18,16 +19,21 @@ _PHASES: tuple[tuple[str, AttemptPhase], ...] = (
 )
 
 
-def follow(attempt: Attempt, workload: Manifest, pod: RunPod | None, now: datetime) -> Attempt:
-    """Return the attempt as its Job and pod show it now."""
-    attempt = attempt.model_copy(update={"job_uid": workload["metadata"]["uid"]})
+def follow(attempt: Attempt, workload: Manifest, pod: RunPod | None, refusal: str, now: datetime) -> Attempt:
+    """Return the attempt as its Job and pod show it now; `refusal` is why the API server refuses the pod, if known."""
+    if attempt.job_uid is None:
+        # A refusal of the Job itself is over.
+        attempt = attempt.model_copy(update={"job_uid": workload["metadata"]["uid"], "waiting_since": None})
     if job.is_suspended(workload):
         return _queued(attempt, now)
     if pod is None:
         if attempt.pod is not None:
             return attempt
-        message = f"waits for the pod of {job.KIND} {attempt.job}; its events say more"
-        return attempt.model_copy(update={"message": message})
+        if refusal:
+            return refused(attempt, f"the pod of {job.KIND} {attempt.job}", refusal, now)
+        # A new leader does not know the cause yet that the status has.
+        waits = f"waits for the pod of {job.KIND} {attempt.job}; its events say more"
+        return attempt.model_copy(update={"message": attempt.message if attempt.waiting_since else waits})
     fetch, train = pod.steps[FETCH], pod.steps.get(TRAIN, Step(TRAIN, ""))
     wait = waiting(pod)
     return attempt.model_copy(
@@ -45,6 +51,12 @@ def follow(attempt: Attempt, workload: Manifest, pod: RunPod | None, now: dateti
     )
 
 
+def refused(attempt: Attempt, what: str, cause: str, now: datetime) -> Attempt:
+    """Return an attempt whose Job, or pod, the API server refuses to create."""
+    message = cut(f"{what} is refused: {cause}")
+    return attempt.model_copy(update={"message": message, "waiting_since": attempt.waiting_since or now})
+
+
 def _phase(pod: RunPod) -> AttemptPhase:
     """Return the phase of the last step that has started."""
     started = {step.name for step in pod.steps.values() if not step.waiting}
@@ -55,7 +67,7 @@ def _queued(attempt: Attempt, now: datetime) -> Attempt:
     """Return an attempt whose Job is suspended; one that was preempted queues anew."""
     message = f"{job.KIND} {attempt.job} is suspended: it waits in its queue"
     if attempt.pod is None:
-        return attempt.model_copy(update={"message": message})
+        return attempt.model_copy(update={"message": message, "waiting_since": None})
     return Attempt(number=attempt.number, job=attempt.job, job_uid=attempt.job_uid, decided_at=now, message=message)
 
 

@@ -15,6 +15,7 @@ from steadfit.api.runinputs import Limits
 from steadfit.api.trainingrun import Attempt
 from steadfit.core.runs.runtime.pod_view import RunPod
 from steadfit.core.runs.runtime.pod_waiting import waiting
+from steadfit.core.runs.runtime.refusal import is_temporary
 
 from .failure_classification import failure
 
@@ -42,9 +43,20 @@ def expired(timeouts: Sequence[Timeout], now: datetime) -> FailureRecord | None:
 
 
 def _queue(attempt: Attempt, limits: Limits) -> list[Timeout]:
+    if attempt.waiting_since is not None:
+        return [_refused(attempt, attempt.waiting_since, limits)]
     detail = f": {attempt.message}" if attempt.message else ""
     message = f"queueTimeout: the attempt had no pod after {limits.queue_timeout}{detail}"
     return [Timeout(attempt.decided_at + parse_duration(limits.queue_timeout), failure("Deadline", message))]
+
+
+def _refused(attempt: Attempt, since: datetime, limits: Limits) -> Timeout:
+    """Return the timeout of an attempt that the API server refuses: a full quota is a queue, anything else an error."""
+    queue = attempt.decided_at + parse_duration(limits.queue_timeout)
+    start = since + parse_duration(limits.start_timeout)
+    if is_temporary(attempt.message) or queue <= start:
+        return Timeout(queue, failure("Admission", f"{attempt.message} (for {limits.queue_timeout}, queueTimeout)"))
+    return Timeout(start, failure("Admission", f"{attempt.message} (for {limits.start_timeout}, startTimeout)"))
 
 
 def _start(attempt: Attempt, pod: RunPod, limits: Limits) -> Iterator[Timeout]:

@@ -6,7 +6,6 @@ No Job starts beside another, because two writers of one note could undo each ot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -42,7 +41,7 @@ def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: date
         failures=failures,
         job=uid,
         retry_at=now + min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE),
-        message=cut(_why(workload, observed.pods)),
+        message=cut(_why(workload, observed)),
     )
     return status.model_copy(update={"note_failure": failure})
 
@@ -92,11 +91,13 @@ def _workload(observed: ObservedModelVersion) -> Manifest | None:
     return next((item for item in observed.workloads if item["metadata"]["name"] == name), None)
 
 
-def _why(workload: Manifest, pods: Sequence[Manifest]) -> str:
-    """Return the message of the pod, else that of the Job: a pod that took too long is deleted."""
-    for pod in pods:
+def _why(workload: Manifest, observed: ObservedModelVersion) -> str:
+    """Return the message of the pod, why it was refused, else that of the Job: a pod that took too long is deleted."""
+    for pod in observed.pods:
         for container in pod.get("status", {}).get("containerStatuses", []):
             tail = log_tail(str(container.get("state", {}).get("terminated", {}).get("message", "")))
             if tail:
                 return tail
+    if cause := observed.refusals.get(workload["metadata"]["name"]):
+        return f"its pod is refused: {cause}"
     return str((job.failed(workload) or {}).get("message", "")) or "its pod failed"

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from steadfit.app.engine.engine import Engine, EngineSettings
+from steadfit.app.engine.observe import Observer
 from steadfit.app.engine.reconcile import Planner
 from steadfit.core.types import Apply, Create, Delete, Event, Plan, Platform
 from steadfit.kube.client import Forbidden, NotFound, Unavailable
@@ -496,3 +497,43 @@ def test_a_cluster_that_gets_the_gateway_api_while_a_deployment_wants_it_is_watc
         assert found == [True]
 
     fixture.play(story)
+
+
+def test_a_refused_job_is_told_to_the_next_plan_at_once_and_forgotten_once_it_is_created() -> None:
+    told: list[str] = []
+
+    def planner(observer: Observer) -> Planner:
+        def plan(obj: dict[str, Any], now: datetime) -> Plan:
+            cause = observer.refused("ns").get("flights-child", "")
+            told.append(cause)
+            return Plan(status={"cause": cause}, actions=(Create(child_of(obj)),))
+
+        return plan
+
+    fixture = Fixture(idle)
+    fixture.engine = Engine(
+        fixture.api,
+        fixture.clock,
+        Random(1),
+        PLATFORM,
+        EngineSettings(),
+        lambda observer: {resource: planner(observer) if resource == TRAINING_JOBS else idle for resource in OWN},
+    )
+    fixture.api.watch = fixture.engine.on_event
+    refusing = [True]
+
+    async def story(fixture: Fixture) -> None:
+        fixture.api.fail = lambda verb, key: (
+            Forbidden(403, "Forbidden", 'jobs.batch "flights-child" is forbidden: require-team-label: add a label')
+            if verb == "create" and key == CHILD and refusing
+            else None
+        )
+        fixture.api.add(training_job())
+        await asyncio.sleep(2)
+        assert fixture.api.objects[JOB]["status"] == {"cause": "require-team-label: add a label"}
+        refusing.clear()
+        await asyncio.sleep(120)
+        assert CHILD in fixture.api.objects
+
+    fixture.play(story)
+    assert told[-1] == ""

@@ -441,3 +441,39 @@ def test_statuses_are_written_as_the_api_server_stores_them() -> None:
     assert attempt["decidedAt"] == at()
     assert attempt["jobUid"] == cluster.newest("Job")["metadata"]["uid"]
     assert "failure" not in attempt
+
+
+def test_a_refused_job_is_named_by_the_run_and_fails_the_attempt_after_the_start_timeout() -> None:
+    cluster = TrainingCluster(limits={"startTimeout": "10m"})
+    cluster.step("TrainingJob", "orders")
+    cluster.step("TrainingJob", "orders")
+    name = f"{cluster.run.name}-a1"
+    cluster.refusals[name] = "require-team-label: add the label team"
+    cluster.settle()
+    assert ready(cluster)[1:] == (
+        "Pending",
+        f"attempt 1: Job {name} is refused: require-team-label: add the label team",
+    )
+    assert "require-team-label" in cluster.condition("TrainingJob", "orders", "Training")[2]
+    cluster.advance(minutes=9)
+    cluster.settle()
+    assert cluster.run.status.phase == "Pending"
+    cluster.advance(minutes=1)
+    cluster.settle()
+    failure = cluster.run.status.failure
+    assert failure is not None
+    assert failure.failure_class == "Admission"
+    assert failure.message == f"Job {name} is refused: require-team-label: add the label team (for 10m, startTimeout)"
+
+
+def test_a_job_that_is_created_after_all_waits_for_its_pod_anew() -> None:
+    cluster = TrainingCluster()
+    cluster.step("TrainingJob", "orders")
+    cluster.step("TrainingJob", "orders")
+    name = f"{cluster.run.name}-a1"
+    cluster.refusals[name] = "require-team-label: add the label team"
+    cluster.settle()
+    cluster.refusals.clear()
+    cluster.settle()
+    assert ready(cluster)[2] == f"attempt 1: waits for the pod of Job {name}; its events say more"
+    assert cluster.run.status.attempts[-1].waiting_since is None

@@ -21,10 +21,12 @@ def attempt(**fields: Any) -> Attempt:
     return Attempt(**{"number": 1, "job": "orders-0123456789-a1", "decided_at": NOW - timedelta(minutes=40), **fields})
 
 
-def follow(manifest: JSON | None, before: Attempt | None = None, minutes: float = 0, **spec: Any) -> Attempt:
+def follow(
+    manifest: JSON | None, before: Attempt | None = None, minutes: float = 0, refusal: str = "", **spec: Any
+) -> Attempt:
     job = {**attempt_job(), "spec": spec}
     seen = parse(manifest) if manifest else None
-    return progress.follow(before or attempt(), job, seen, NOW + timedelta(minutes=minutes))
+    return progress.follow(before or attempt(), job, seen, refusal, NOW + timedelta(minutes=minutes))
 
 
 @pytest.mark.parametrize(
@@ -111,10 +113,10 @@ def test_a_job_that_a_queue_suspends_queues_anew() -> None:
     trained = follow(pod(ended(0), running(minutes=5)))
     job = {**attempt_job(), "spec": {"suspend": True}}
     assert pods.pod_of(job, [pod(ended(0), running(minutes=5))]) is None
-    queued = progress.follow(trained, job, None, NOW)
+    queued = progress.follow(trained, job, None, "", NOW)
     assert (queued.phase, queued.pod, queued.decided_at, queued.job_uid) == ("Pending", None, NOW, "job-1")
     assert "waits in its queue" in queued.message
-    assert progress.follow(queued, job, None, NOW + timedelta(hours=1)) == queued
+    assert progress.follow(queued, job, None, "", NOW + timedelta(hours=1)) == queued
 
 
 def test_the_newest_pod_of_a_job_counts_and_no_others() -> None:
@@ -123,3 +125,14 @@ def test_the_newest_pod_of_a_job_counts_and_no_others() -> None:
     found = pods.pod_of(attempt_job(), [pod(), old, foreign])
     assert found is not None
     assert found.created_at == NOW - timedelta(minutes=35)
+
+
+def test_a_refused_pod_keeps_its_words_and_since_when_until_it_exists() -> None:
+    refused = follow(None, refusal="no PriorityClass with name gpu was found")
+    assert refused.message == "the pod of Job orders-0123456789-a1 is refused: no PriorityClass with name gpu was found"
+    assert refused.waiting_since == NOW
+    assert follow(None, refused, minutes=5) == refused, "a new leader has not read the cause yet"
+    later = follow(None, refused, minutes=6, refusal="exceeded quota: compute")
+    assert (later.waiting_since, later.message[-23:]) == (NOW, "exceeded quota: compute")
+    created = follow(pod(), later, minutes=7)
+    assert (created.waiting_since, created.message) == (None, "")

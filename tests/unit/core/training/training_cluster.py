@@ -64,6 +64,7 @@ class TrainingCluster:
         self.events: list[tuple[str, str, str]] = []
         self.requeue: dict[tuple[str, str], datetime | None] = {}
         self.made = 0
+        self.refusals: dict[str, str] = {}
         self.reader = Reader()
         self._add("TrainingJob", {"metadata": {"name": "orders"}, "spec": {**clone(SPEC), **spec}})
 
@@ -229,7 +230,7 @@ class TrainingCluster:
         key = manifest["kind"], manifest["metadata"]["name"]
         match action:
             case Create():
-                if key in self.objects:
+                if key in self.objects or key[1] in self.refusals:
                     return False
                 self._may_create(manifest)
                 self._add(manifest["kind"], manifest)
@@ -340,6 +341,7 @@ def _plan_run(cluster: TrainingCluster, obj: JSON) -> Plan:
             pods=[item for item in cluster.every("Pod") if item["metadata"]["ownerReferences"][0]["uid"] in uids],
             stores=cluster.known_stores(),
             platform=PLATFORM,
+            refusals=cluster.refusals,
         ),
         cluster.now,
     )
