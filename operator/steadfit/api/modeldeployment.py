@@ -102,6 +102,10 @@ class ModelDeploymentSpec(Model):
     traffic: Traffic | None = None
     """Gateways that route requests. Without it, requests come through the Service of the ModelDeployment's name, which
     always exists."""
+    progress_deadline: Duration = "1h"
+    """How long the pods of a candidate may take to become ready, from its start and again from its promotion. After
+    that it is abandoned, and the live version keeps serving. It is kept where no good version is live, or it is
+    pinned."""
     bake_duration: Duration = "24h"
     """How long after its promotion a version can be rolled back by a monitor of action Rollback. Meanwhile the last
     good version keeps its pods."""

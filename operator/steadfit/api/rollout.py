@@ -68,7 +68,11 @@ class Candidate(RevisionRef):
     """What it waits for, from its pods or the analysis."""
     phase: CandidatePhase = "Starting"
     """Starting: its pods come up. Analysing: it takes traffic, and its metrics are tested. Paused: it takes traffic and
-    waits for a Promote or an Abort. Promoting: it was promoted, and all of its pods come up."""
+    waits for a Promote or an Abort. Promoting: it was promoted, all of its pods come up, and its metrics are still
+    tested."""
+    phase_since: datetime | None = None
+    """When its phase began; absent while spec.server.replicas is 0. Starting and Promoting end spec.progressDeadline
+    later."""
     champion_revision: str | None = None
     """Revision of the champion that it is compared with, for a canary."""
     step: int | None = None

@@ -41,9 +41,9 @@ class Trial:
 
 
 def trial_of(deployment: ModelDeployment, namespace_labels: Mapping[str, str]) -> Trial | None:
-    """Return the trial that is under way in a ModelDeployment."""
+    """Return the trial that is under way in a ModelDeployment; what a person has promoted is not on trial."""
     candidate = deployment.status.candidate
-    if candidate is None or candidate.phase not in ("Analysing", "Paused"):
+    if candidate is None or candidate.phase == "Starting" or candidate.promoted_by is not None:
         return None
     if candidate.champion_revision is None or candidate.analysed_since is None:
         return None

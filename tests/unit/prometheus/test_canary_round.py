@@ -103,10 +103,11 @@ def test_one_range_query_a_metric_brings_both_arms() -> None:
     play(story)
 
 
-@pytest.mark.parametrize("phase", ["Starting", "Promoting"])
-def test_a_candidate_that_is_not_judged_is_not_asked_for(phase: str) -> None:
-    assert trial_of(deployment(phase=phase), {}) is None
+def test_a_candidate_that_is_not_judged_is_not_asked_for() -> None:
+    assert trial_of(deployment(phase="Starting"), {}) is None
+    assert trial_of(deployment(phase="Promoting", promotedBy="alice"), {}) is None
     assert trial_of(deployment(phase="Paused"), {}) is not None
+    assert trial_of(deployment(phase="Promoting"), {}) is not None
     assert trial_of(deployment(analysedSince=None), {}) is None
 
 
@@ -138,7 +139,7 @@ def test_what_was_measured_of_another_candidate_champion_time_or_question_does_n
             {"revision": "ccc"},
             {"championRevision": "zzz"},
             {"analysedSince": later},
-            {"phase": "Promoting"},
+            {"phase": "Starting"},
         ):
             assert fixture.of(deployment(**other)) is None
         assert fixture.of(deployment({**ERRORS, "errorRate": {"margin": 0.5}})) is not None

@@ -25,7 +25,7 @@ def conditions(
 
     The analysis of a candidate comes first, because a rollout waits for it.
     """
-    verdicts = candidate.verdicts if candidate and candidate.phase in ("Analysing", "Paused") else []
+    verdicts = candidate.verdicts if candidate and candidate.promoted_by is None else []
     if not results and not verdicts:
         return []
     unknown = [verdict for verdict in verdicts if verdict.verdict == NO_DATA]

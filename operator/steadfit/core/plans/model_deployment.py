@@ -10,7 +10,7 @@ from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis
 from steadfit.core.serving.revisions import quarantine_recovery, status_recovery
-from steadfit.core.serving.rollout import canary, rollout, scaling
+from steadfit.core.serving.rollout import canary, progress_deadline, rollout, scaling
 from steadfit.core.serving.selection import desired_revision
 from steadfit.core.serving.status import conditions as serving_conditions
 from steadfit.core.serving.status.events import events
@@ -45,6 +45,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     dues = (
         serving_conditions.job_deadline(status, fleet, now),
         canary.due(status, fleet, now),
+        progress_deadline.due(status, fleet, now),
         warm_standby.ends(status, fleet, now),
         *(result.due for result in results),
         *automatic_rollback.changes_at(status, fleet, now),

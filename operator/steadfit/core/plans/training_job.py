@@ -69,8 +69,9 @@ def _limits(status: TrainingJobStatus, observed: ObservedTrainingJob, now: datet
     begun = cooldown.start(status, observed.deployments)
     unsuccessful = automatic_runs.without_improvement(status.automatic_runs, observed.versions)
     paused = circuit_breaker.hold(unsuccessful, begun, limits, now)
-    timed = [paused, cooldown.hold(begun, limits, now), budget.hold(status.automatic_runs, limits, now)]
-    return blocked.shown(timed, open_rollout.hold(observed.versions, observed.deployments)), paused
+    rollout = open_rollout.hold(observed.job.name, observed.versions, observed.deployments, now)
+    timed = [paused, cooldown.hold(begun, limits, now), budget.hold(status.automatic_runs, limits, now), rollout]
+    return blocked.shown(timed, rollout), paused
 
 
 def _decided(

@@ -18,6 +18,7 @@ RolloutReason = Literal[
     "CandidateStarting",
     "ChampionChanged",
     "Pinned",
+    "ProgressDeadlineExceeded",
     "Promoted",
     "Promoting",
     "RevisionQuarantined",
@@ -56,9 +57,10 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         "The candidate passed a step and takes the share of the next one.", NOTHING, normal=_DEPLOYMENT
     ),
     "CandidateAbandoned": Reason(
-        "A candidate was abandoned without a verdict, by an `Abort` action or because `maxDuration` passed; only a"
-        " `Promote` action rolls it out again.",
-        "Read the message for the metrics without a verdict; create a `Promote` action if the version is good.",
+        "A candidate was abandoned without a verdict: by an `Abort` action, after `maxDuration` without a verdict, or"
+        " after `progressDeadline` without its pods; only a `Promote` action rolls it out again.",
+        "Read the message for the metrics without a verdict, or the pods; create a `Promote` action if the version is"
+        " good.",
         conditions=_WANTED,
         warning=_DEPLOYMENT,
     ),
@@ -81,9 +83,15 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         conditions=("ModelDeployment/Overridden", *_REJECTED),
         normal=_DEPLOYMENT,
     ),
+    "ProgressDeadlineExceeded": Reason(
+        "The pods of the candidate were not ready within `spec.progressDeadline`; it is kept because no good version is"
+        " live, or because a pin asks for it.",
+        "Read the message for the pods; correct `spec.server` or the model, or name another version.",
+        conditions=_PROGRESSING,
+    ),
     "Promoted": Reason("The candidate is promoted, by the analysis or by a person.", NOTHING, normal=_DEPLOYMENT),
     "Promoting": Reason(
-        "The candidate is promoted; it takes all traffic once all of its pods are ready.",
+        "The candidate is promoted; it takes all traffic once all of its pods are ready, unless a metric fails before.",
         NOTHING,
         conditions=_PROGRESSING,
     ),

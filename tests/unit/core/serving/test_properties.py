@@ -131,6 +131,21 @@ class Serving(RuleBasedStateMachine):
         if hasattr(self, "cluster") and self.cluster.status.observed_generation >= 0:
             assert self.cluster.status.selector
 
+    @invariant()
+    def no_candidate_waits_without_an_end(self) -> None:
+        """A candidate that no person has to decide over, beside a good version, ends by itself."""
+        if not hasattr(self, "cluster"):
+            return
+        cluster, plan = self.cluster, self.cluster.plan()
+        status, candidate = cluster.status, cluster.status.candidate
+        if plan.status != cluster.deployment["status"] or candidate is None or candidate.phase == "Paused":
+            return
+        a_person_decides = "pin" in cluster.deployment["spec"] or status.override is not None
+        rolling_back = status.live is not None and is_quarantined(status.live, status, cluster.fleet)
+        if cluster.fleet.desired_replicas == 0 or status.live is None or a_person_decides or rolling_back:
+            return
+        assert plan.requeue_at is not None, f"{candidate.phase} has no end"
+
     def heal(self) -> None:
         """Take the causes of trouble away, and wait."""
         cluster = self.cluster

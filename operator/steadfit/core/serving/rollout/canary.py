@@ -1,9 +1,9 @@
 """A canary: the candidate takes a growing share of the traffic beside the champion while its metrics pass.
 
 Starting: the pods of the first step come up. Analysing: it takes traffic and its metrics are tested; a step ends when
-every metric passes and its pause is over. Promoting: it has passed and gets all of its pods. If a metric fails, it is
-rolled back and quarantined. Without a verdict within maxDuration it is abandoned, or waits for a person. Missing data
-decide nothing.
+every metric passes and its pause is over. Promoting: it has passed and gets all of its pods; its metrics are tested
+until it is live. If a metric fails, it is rolled back and quarantined. Without a verdict within maxDuration it is
+abandoned, or waits for a person. Missing data decide nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from steadfit.core.serving.traffic import pod_shares
 
 from . import analysis, canary_start
 from . import canary_messages as messages
+from .analysis import Finding
+from .going_live import go_live
 
 BY = "analysis"
 
@@ -43,18 +45,6 @@ def strategy(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fle
     return spec.canary
 
 
-def is_promoted(status: ModelDeploymentStatus, desired: RevisionRef) -> bool:
-    """Return whether the desired revision was promoted beside the revision that is still live."""
-    candidate, live = status.candidate, status.live
-    return (
-        candidate is not None
-        and live is not None
-        and candidate.revision == desired.revision
-        and candidate.phase == "Promoting"
-        and candidate.champion_revision == live.revision
-    )
-
-
 def advance(
     status: ModelDeploymentStatus, desired: RevisionRef, steps: Canary, fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
@@ -73,11 +63,12 @@ def advance(
 def due(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
     """Return when a pause, or the time to get a verdict, ends; None if neither runs."""
     candidate = status.candidate
-    if candidate is None or candidate.phase != "Analysing":
+    if candidate is None or candidate.phase not in ("Analysing", "Promoting"):
         return None
     ends = [_deadline(candidate, fleet)]
     spec = fleet.observed.deployment.spec.strategy
-    if spec and spec.canary and candidate.step is not None and candidate.step < len(spec.canary.steps):
+    steps = len(spec.canary.steps) if spec and spec.canary and candidate.phase == "Analysing" else 0
+    if spec and spec.canary and candidate.step is not None and candidate.step < steps:
         ends.append(_pause_end(candidate, spec.canary))
     return min((end for end in ends if end and end > now), default=None)
 
@@ -101,7 +92,7 @@ def _analyse(
         )
     if finding.outcome == "Fail":
         return _with_candidate(status, _in_phase(candidate, "Paused", messages.dry_run(finding)), fleet)
-    passed = finding.outcome == "Pass" and candidate.step_since is not None
+    passed = finding.outcome == "Pass" and (candidate.step_since is not None or candidate.phase == "Promoting")
     deadline = _deadline(candidate, fleet)
     late = deadline is not None and now >= deadline
     paused = _in_phase(candidate, "Paused", messages.paused(finding, spec.analysis.max_duration))
@@ -116,11 +107,28 @@ def _analyse(
             return _with_candidate(status, paused, fleet)
         reason = messages.without_verdict(finding, spec.analysis.max_duration)
         return abandoned.enter(status, candidate, reason=reason, by=BY, now=now)
+    if candidate.phase == "Promoting":
+        return _promote(status, candidate, finding, fleet, now)
     pause = _pause_end(candidate, steps)
     if passed and (pause is None or now >= pause):
         return _with_candidate(status, _next(candidate, steps), fleet)
     message = messages.waiting(candidate, finding, pause, fleet)
     return _with_candidate(status, _in_phase(candidate, "Analysing", message), fleet)
+
+
+def _promote(
+    status: ModelDeploymentStatus, candidate: Candidate, finding: Finding, fleet: Fleet, now: datetime
+) -> ModelDeploymentStatus:
+    """Return the status with a promoted candidate live, or with what it waits for: its pods, and metrics that pass.
+
+    The verdicts that it goes live by are those of the stored status.
+    """
+    stored = status.candidate.verdicts if status.candidate else []
+    passes = finding.outcome == "Pass" and all(verdict.verdict == "Pass" for verdict in stored)
+    if passes and pod_shares.all_ready(candidate, fleet):
+        return go_live(status, candidate, fleet, now)
+    message = messages.promoting(candidate, finding, fleet)
+    return _with_candidate(status, candidate.model_copy(update={"message": message}), fleet)
 
 
 def _next(candidate: Candidate, steps: Canary) -> Candidate:

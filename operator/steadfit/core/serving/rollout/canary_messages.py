@@ -10,6 +10,7 @@ from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.traffic import pod_shares
 from steadfit.core.text import time_text
 
+from . import canary_start
 from .analysis import Finding
 
 PROMOTED = "every metric passed"
@@ -45,6 +46,12 @@ def waiting(candidate: Candidate, finding: Finding, pause: datetime | None, flee
     elif pause is not None:
         parts.append(f"every metric passed; the step's pause ends at {time_text(pause)}")
     return "; ".join(parts)
+
+
+def promoting(candidate: Candidate, finding: Finding, fleet: Fleet) -> str:
+    """Return what a promoted candidate waits for: its pods, and verdicts that it has lost since."""
+    parts = [] if pod_shares.all_ready(candidate, fleet) else [canary_start.progress(candidate, fleet)]
+    return "; ".join(parts if finding.outcome == "Pass" else [*parts, finding.sentence])
 
 
 def failed(candidate: Candidate, live: RevisionRef, finding: Finding, fleet: Fleet) -> str:

@@ -10,14 +10,21 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import pod_shares
 
-from . import canary, canary_start
+from . import canary, canary_start, progress_deadline
+from .going_live import go_live, ref_fields
 
 
 def advance(
+    status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
+) -> ModelDeploymentStatus:
+    """Return the status after the next move towards the desired revision, within the progress deadline."""
+    return progress_deadline.enforce(_advance(status, desired, fleet, now), desired, fleet, now)
+
+
+def _advance(
     status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
     """Return the status after the next move towards the desired revision.
@@ -33,10 +40,10 @@ def advance(
         floor = status.version_floor if desired.pinned else live.number
         return status.model_copy(update={"candidate": None, "live": kept, "version_floor": floor})
     steps = canary.strategy(status, desired, fleet)
-    if steps is not None and not canary.is_promoted(status, ref):
+    if steps is not None:
         return canary.advance(status, ref, steps, fleet, now)
     if fleet.is_complete(ref.revision):
-        return _make_live(status, ref, fleet, now)
+        return go_live(status, ref, fleet, now)
     candidate = full_candidate(status.candidate, ref, fleet)
     return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": desired.promoted_by})})
 
@@ -47,26 +54,8 @@ def full_candidate(stored: Candidate | None, desired: RevisionRef, fleet: Fleet)
     It keeps the time at which it was first chosen. A candidate that was promoted from a canary keeps its verdicts.
     """
     same = stored is not None and stored.revision == desired.revision
-    fields = _fields(desired) | ({"since": stored.since} if stored and same else {})
+    fields = ref_fields(desired) | ({"since": stored.since} if stored and same else {})
     promoted = stored is not None and same and stored.phase == "Promoting"
     candidate = stored.model_copy(update=fields) if stored and promoted else Candidate(**fields)
     share = pod_shares.share(candidate, fleet.observed.deployment)
     return candidate.model_copy(update={"message": canary_start.progress(candidate, fleet), "actual_weight": share})
-
-
-def _make_live(
-    status: ModelDeploymentStatus, desired: RevisionRef, fleet: Fleet, now: datetime
-) -> ModelDeploymentStatus:
-    """Return the status with the desired revision live; the previous one is the last good one if not rolled back."""
-    previous = [
-        ref
-        for ref in (status.live, status.last_good)
-        if ref and ref.revision != desired.revision and not is_quarantined(ref, status, fleet)
-    ]
-    live = RevisionRef(**_fields(desired) | {"since": now})
-    return status.model_copy(update={"live": live, "last_good": previous[0] if previous else None, "candidate": None})
-
-
-def _fields(ref: RevisionRef) -> dict[str, object]:
-    """Return the fields that live, last good and candidate revisions have in common."""
-    return {name: getattr(ref, name) for name in RevisionRef.model_fields}

@@ -1,4 +1,4 @@
-"""Events of a canary: one for each step of its candidate, and one for its end."""
+"""Events of a canary: one for each step of its candidate; and one for the end of any candidate without a takeover."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
     events = []
     if new is not None and new.champion_revision is not None:
         events += _of_candidate(old if old and old.revision == new.revision else None, new, after, fleet)
-    if old is not None and old.champion_revision is not None and (new is None or new.revision != old.revision):
+    if old is not None and (new is None or new.revision != old.revision):
         events += _of_end(old, before, after)
     return events
 

@@ -21,6 +21,7 @@ from steadfit.core.serving.messages import describe
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.rollout import progress_deadline
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import route_condition, service
 
@@ -46,7 +47,7 @@ def conditions(
     conditions = [
         *_readiness(status, desired, fleet, now),
         _serving(status, fleet),
-        *_progressing(status, desired, fleet),
+        *_progressing(status, desired, fleet, now),
         *canary_conditions.conditions(status, fleet),
         *route_condition.conditions(fleet),
         *_pods_ready(status, fleet),
@@ -154,10 +155,17 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
     return DesiredCondition(SERVING, "True", "Serving", served)
 
 
-def _progressing(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet) -> list[DesiredCondition]:
+def _progressing(
+    status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
+) -> list[DesiredCondition]:
     live, candidate = status.live, status.candidate
     if candidate:
-        return [DesiredCondition(PROGRESSING, "True", *canary_conditions.progress(candidate, fleet))]
+        reason, message = canary_conditions.progress(candidate, fleet)
+        if then := progress_deadline.message(candidate, status, desired, fleet, now):
+            message = f"{message}; {then}"
+        if progress_deadline.is_exceeded(candidate, fleet, now):
+            return [DesiredCondition(PROGRESSING, "False", "ProgressDeadlineExceeded", message)]
+        return [DesiredCondition(PROGRESSING, "True", reason, message)]
     if desired.problem:
         return [DesiredCondition(PROGRESSING, "False", desired.problem.reason, desired.problem.message)]
     if live and live.asked_template_digest:

@@ -25,7 +25,7 @@ def deployment(*metrics: dict[str, Any], **analysis: Any) -> ModelDeployment:
     return ModelDeployment.model_validate({"metadata": {"name": "flights", "namespace": "shop"}, "spec": spec})
 
 
-def candidate(*verdicts: Verdict, phase: str = "Analysing") -> Candidate:
+def candidate(*verdicts: Verdict, phase: str = "Analysing", **fields: Any) -> Candidate:
     return Candidate.model_validate(
         {
             "revision": "b",
@@ -37,6 +37,7 @@ def candidate(*verdicts: Verdict, phase: str = "Analysing") -> Candidate:
             "phase": phase,
             "championRevision": "a",
             "verdicts": [verdict.dump() for verdict in verdicts],
+            **fields,
         }
     )
 
@@ -285,4 +286,5 @@ def test_an_analysis_with_data_is_named_among_what_is_measured() -> None:
     one = candidate(verdict(ERRORS, OPEN))
     (condition,) = monitors_condition.conditions([], [], one)
     assert (condition.status, condition.message) == ("True", "measured: errors")
-    assert monitors_condition.conditions([], [], candidate(*one.verdicts, phase="Promoting")) == []
+    promoted = candidate(*one.verdicts, phase="Promoting", promotedBy="alice")
+    assert monitors_condition.conditions([], [], promoted) == []

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.runinputs import Limits
 from steadfit.api.trainingjob import AutomaticRun, TrainingJobStatus
 from steadfit.core.problem import Problem
@@ -151,36 +152,64 @@ def test_the_breaker_says_what_helps() -> None:
 
 
 def test_a_newest_version_without_a_verdict_is_waited_for() -> None:
-    found = open_rollout.hold([version(1), version(2, phase=None)], [])
+    found = open_rollout.hold("orders", [version(1), version(2, phase=None)], [], NOW)
     assert found == Hold("RolloutInProgress", "waits until version orders-v2 is judged")
 
 
 @pytest.mark.parametrize("phase", ["Verified", "Rejected", "Held"])
 def test_with_a_verdict_the_gate_is_shut_whatever_it_says(phase: str) -> None:
-    assert open_rollout.hold([version(1, phase=None), version(2, phase=phase)], [deployment()]) is None
+    assert open_rollout.hold("orders", [version(1, phase=None), version(2, phase=phase)], [deployment()], NOW) is None
 
 
 def test_a_version_that_is_being_deleted_is_not_waited_for() -> None:
     newest = version(2, phase=None)
     going = newest.metadata.model_copy(update={"deletion_timestamp": NOW})
-    assert open_rollout.hold([newest.model_copy(update={"metadata": going})], []) is None
+    assert open_rollout.hold("orders", [newest.model_copy(update={"metadata": going})], [], NOW) is None
 
 
-def test_a_candidate_is_waited_for() -> None:
-    fleet = [deployment("orders"), deployment("shadow", {"candidate": revision(2, at())})]
-    found = open_rollout.hold([version(2)], fleet)
-    assert found == Hold("RolloutInProgress", "waits until the rollout of orders-v2 on ModelDeployment shadow is over")
+def rolling_out(name: str = "orders", **candidate: Any) -> ModelDeployment:
+    """Return a ModelDeployment in which version 2 takes traffic beside version 1."""
+    return deployment(
+        name, {"live": revision(1, at()), "candidate": {**revision(2, at()), "phase": "Analysing", **candidate}}
+    )
+
+
+def test_a_candidate_beside_the_champion_is_waited_for() -> None:
+    fleet = [deployment("a"), rolling_out()]
+    found = open_rollout.hold("orders", [version(2)], fleet, NOW)
+    assert found == Hold("RolloutInProgress", "waits until the rollout of orders-v2 on ModelDeployment orders is over")
+
+
+def test_a_candidate_on_a_deployment_that_runs_do_not_compare_with_is_not_waited_for() -> None:
+    fleet = [deployment("orders", {"live": revision(1, at())}), rolling_out("dev")]
+    assert open_rollout.hold("orders", [version(2)], fleet, NOW) is None
+
+
+def test_without_a_deployment_of_the_jobs_name_the_first_that_serves_is_the_one_runs_compare_with() -> None:
+    assert open_rollout.hold("orders", [version(2)], [deployment("a"), rolling_out("dev")], NOW) is not None
+
+
+def test_a_candidate_that_does_not_start_is_waited_for_until_its_deadline() -> None:
+    fleet = [rolling_out(phase="Starting", phaseSince=at())]
+    found = open_rollout.hold("orders", [version(2)], fleet, NOW)
+    assert found is not None
+    assert found.until == NOW + timedelta(hours=1)
+    assert open_rollout.hold("orders", [version(2)], fleet, NOW + timedelta(hours=1)) is None
+
+
+def test_a_candidate_that_waits_for_replicas_keeps_nothing_from_being_trained() -> None:
+    assert open_rollout.hold("orders", [version(2)], [rolling_out(phase="Starting")], NOW) is None
 
 
 def test_the_rollout_of_a_deployment_that_goes_away_is_not_waited_for() -> None:
-    obj = deployment("shadow", {"candidate": revision(2, at())})
+    obj = rolling_out()
     going = obj.metadata.model_copy(update={"deletion_timestamp": NOW})
-    assert open_rollout.hold([version(2)], [obj.model_copy(update={"metadata": going})]) is None
+    assert open_rollout.hold("orders", [version(2)], [obj.model_copy(update={"metadata": going})], NOW) is None
 
 
 def test_a_candidate_that_waits_for_a_person_keeps_nothing_from_being_trained() -> None:
-    paused = deployment("shadow", {"candidate": {**revision(2, at()), "phase": "Paused"}})
-    assert open_rollout.hold([version(2)], [paused]) is None
+    paused = rolling_out(phase="Paused")
+    assert open_rollout.hold("orders", [version(2)], [paused], NOW) is None
 
 
 # Which one is shown

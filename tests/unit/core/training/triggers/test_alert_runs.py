@@ -156,7 +156,7 @@ def test_the_cooldown_begins_anew_when_the_version_takes_over() -> None:
 
 def test_an_alert_waits_for_the_rollout_and_the_gate() -> None:
     cluster = trained()
-    cluster.serve(candidate=revision(1, at()))
+    cluster.serve(candidate={**revision(1, at()), "phase": "Analysing"})
     cluster.tell()
     cluster.settle()
     assert reason(cluster) == "RolloutInProgress"

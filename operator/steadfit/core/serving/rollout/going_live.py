@@ -1,0 +1,26 @@
+"""The moment at which a candidate becomes the live revision."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import RevisionRef
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_quarantined
+
+
+def go_live(status: ModelDeploymentStatus, desired: RevisionRef, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status with the desired revision live; the previous one is the last good one if not rolled back."""
+    previous = [
+        ref
+        for ref in (status.live, status.last_good)
+        if ref and ref.revision != desired.revision and not is_quarantined(ref, status, fleet)
+    ]
+    live = RevisionRef(**ref_fields(desired) | {"since": now})
+    return status.model_copy(update={"live": live, "last_good": previous[0] if previous else None, "candidate": None})
+
+
+def ref_fields(ref: RevisionRef) -> dict[str, object]:
+    """Return the fields that live, last good and candidate revisions have in common."""
+    return {name: getattr(ref, name) for name in RevisionRef.model_fields}

@@ -1,0 +1,94 @@
+"""The progress deadline: how long the pods of a candidate may take to become ready, at its start and its promotion.
+
+A candidate that misses it is abandoned, so that it neither keeps half of the traffic nor holds back runs for ever. It
+is kept where nothing better serves (the first version, the replacement of a rollback) or where a person has decided
+(a pin); the status then names the next step.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.base import parse_duration
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
+from steadfit.api.rollout import Candidate
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.selection import abandoned
+from steadfit.core.serving.selection.desired_revision import DesiredRevision
+from steadfit.core.serving.traffic import pod_shares
+from steadfit.core.text import time_text
+
+BY = "progressDeadline"
+BOUND = ("Starting", "Promoting")
+"""The phases that end when pods are ready. The others end by verdicts (`canary.py`) or by a person."""
+
+
+def enforce(
+    status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
+) -> ModelDeploymentStatus:
+    """Return the status with the beginning of the candidate's phase, or without the candidate after its deadline."""
+    candidate = status.candidate
+    if candidate is None:
+        return status
+    candidate = candidate.model_copy(update={"phase_since": _phase_since(candidate, fleet, now)})
+    status = status.model_copy(update={"candidate": candidate})
+    if not is_exceeded(candidate, fleet, now) or next_step(status, desired, fleet):
+        return status
+    longest = fleet.observed.deployment.spec.progress_deadline
+    reason = f"its pods were not ready within {longest}: {candidate.message}"
+    after = abandoned.enter(status, candidate, reason=reason, by=BY, now=now)
+    return after.model_copy(update={"promoted": None})
+
+
+def ends(candidate: Candidate, deployment: ModelDeployment) -> datetime | None:
+    """Return when the pods of a candidate have to be ready; None while no pods are waited for."""
+    if candidate.phase not in BOUND or candidate.phase_since is None:
+        return None
+    return candidate.phase_since + parse_duration(deployment.spec.progress_deadline)
+
+
+def is_exceeded(candidate: Candidate, fleet: Fleet, now: datetime) -> bool:
+    """Return whether the deadline of a candidate has passed; a promoted one with all of its pods waits for verdicts."""
+    end = ends(candidate, fleet.observed.deployment)
+    waits_for_verdicts = candidate.phase == "Promoting" and pod_shares.all_ready(candidate, fleet)
+    return end is not None and now >= end and not waits_for_verdicts
+
+
+def next_step(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet) -> str:
+    """Return what a person does about a candidate that is kept after its deadline; empty for one that is abandoned."""
+    if desired.pinned:
+        return "correct spec.server or the model, or unpin the version"
+    if status.live is None:
+        return "correct spec.server or the model"
+    if is_quarantined(status.live, status, fleet):
+        return "correct spec.server, or name another version with a Rollback"
+    return ""
+
+
+def message(
+    candidate: Candidate, status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
+) -> str:
+    """Return what happens at the deadline, or what a person does after it; empty without one."""
+    end, help_ = ends(candidate, fleet.observed.deployment), next_step(status, desired, fleet)
+    if end is None or (candidate.phase == "Promoting" and pod_shares.all_ready(candidate, fleet)):
+        return ""
+    if not help_:
+        return f"it is abandoned at {time_text(end)}"
+    longest = fleet.observed.deployment.spec.progress_deadline
+    return f"its pods were not ready within {longest}: {help_}" if now >= end else ""
+
+
+def due(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
+    """Return when the deadline of the candidate passes; None without one, or after it."""
+    end = ends(status.candidate, fleet.observed.deployment) if status.candidate else None
+    return end if end and end > now else None
+
+
+def _phase_since(candidate: Candidate, fleet: Fleet, now: datetime) -> datetime | None:
+    """Return when the phase began, which the stored status says if the phase is the same."""
+    stored = fleet.observed.deployment.status.candidate
+    if fleet.desired_replicas == 0:
+        return None
+    same = stored is not None and (stored.revision, stored.phase) == (candidate.revision, candidate.phase)
+    return (stored.phase_since if stored and same else None) or now
