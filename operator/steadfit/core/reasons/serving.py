@@ -101,7 +101,9 @@ SERVING: Mapping[ServingReason, Reason] = {
         conditions=_ROUTE,
     ),
     "ScaledToZero": Reason(
-        "`spec.server.replicas` is 0, so no pod serves.", "Raise the replicas to serve again.", conditions=_READY
+        "`spec.server.replicas` is 0, so no pod serves and no candidate starts.",
+        "Raise the replicas to serve again.",
+        conditions=_READY,
     ),
     "ServiceNotOwned": Reason(
         "A Service of the name exists and does not belong to this ModelDeployment.",

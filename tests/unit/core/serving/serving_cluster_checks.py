@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 def promotion(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
     old, new = cluster.status.live, after.live
+    if new is not None and (old is None or old.revision != new.revision):
+        good = cluster.status.last_good
+        ready_before = {good.revision if good else None, cluster.selected()}
+        there_are_pods = cluster.deployment["spec"]["server"]["replicas"] > 0
+        assert there_are_pods or new.revision in ready_before, f"{new.version} goes live without having been ready"
     if old is None or new is None or old.digest == new.digest or "pin" in cluster.deployment["spec"]:
         return
     rolled_back = any(entry.revision == old.revision for entry in after.quarantine)

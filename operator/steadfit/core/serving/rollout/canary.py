@@ -92,7 +92,8 @@ def _analyse(
         )
     if finding.outcome == "Fail":
         return _with_candidate(status, _in_phase(candidate, "Paused", messages.dry_run(finding)), fleet)
-    passed = finding.outcome == "Pass" and (candidate.step_since is not None or candidate.phase == "Promoting")
+    stands = fleet.desired_replicas > 0 and (candidate.step_since is not None or candidate.phase == "Promoting")
+    passed = finding.outcome == "Pass" and stands
     deadline = _deadline(candidate, fleet)
     late = deadline is not None and now >= deadline
     paused = _in_phase(candidate, "Paused", messages.paused(finding, spec.analysis.max_duration))

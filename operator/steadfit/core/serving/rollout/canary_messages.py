@@ -35,7 +35,7 @@ def position(candidate: Candidate, fleet: Fleet) -> str:
 
 def waiting(candidate: Candidate, finding: Finding, pause: datetime | None, fleet: Fleet) -> str:
     """Return what a candidate that takes traffic waits for."""
-    parts = []
+    parts = [canary_start.NO_REPLICAS] if fleet.desired_replicas == 0 else []
     pods = of_revision(candidate.revision, fleet)
     if pods is not None:
         parts.append(pods.text)

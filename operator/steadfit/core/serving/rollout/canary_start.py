@@ -10,6 +10,8 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.traffic import pod_shares, route_condition, service, traffic_label
 
+NO_REPLICAS = "it starts once there are pods; spec.server.replicas is 0"
+
 
 def update_candidate(stored: Candidate | None, desired: RevisionRef, live: RevisionRef, steps: Canary) -> Candidate:
     """Return the desired revision as the candidate beside the live one, at the stored step if it is the same.
@@ -57,7 +59,7 @@ def _hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:
     """Return what a candidate waits for before it takes traffic; empty if nothing."""
     deployment = fleet.observed.deployment
     if fleet.desired_replicas == 0:
-        return "it starts once there are pods; spec.server.replicas is 0"
+        return NO_REPLICAS
     if must_recreate(candidate, fleet):
         return f"its pods are recreated, so that they can share the traffic of version {live.number}"
     if not pod_shares.all_ready(candidate, fleet):
@@ -75,6 +77,8 @@ def _hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:
 def progress(candidate: Candidate, fleet: Fleet) -> str:
     """Return the number of ready pods of a candidate, and why the others are not ready."""
     pods = pod_shares.desired_pods(candidate, fleet.observed.deployment)
+    if pods == 0:
+        return NO_REPLICAS
     count = f"{min(pods, fleet.ready_pods(candidate.revision))} of {pods} pods are ready"
     if not fleet.has_deployment(candidate.revision):
         return f"{count}: the Deployment is being created"

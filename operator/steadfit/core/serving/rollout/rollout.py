@@ -42,10 +42,16 @@ def _advance(
     steps = canary.strategy(status, desired, fleet)
     if steps is not None:
         return canary.advance(status, ref, steps, fleet, now)
-    if fleet.is_complete(ref.revision):
+    if _may_go_live(ref, status, fleet):
         return go_live(status, ref, fleet, now)
     candidate = full_candidate(status.candidate, ref, fleet)
     return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": desired.promoted_by})})
+
+
+def _may_go_live(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether all pods of a revision are ready; without replicas, whether they were: it is the last good one."""
+    was_ready = status.last_good is not None and status.last_good.revision == ref.revision
+    return fleet.is_complete(ref.revision) and (fleet.desired_replicas > 0 or was_ready)
 
 
 def full_candidate(stored: Candidate | None, desired: RevisionRef, fleet: Fleet) -> Candidate:

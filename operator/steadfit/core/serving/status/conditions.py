@@ -93,14 +93,15 @@ def _readiness(
         return stalled(problem.reason, problem.message)
     if live is None:
         return _before_the_first(status, fleet, now)
+    if fleet.desired_replicas == 0:
+        coming = f"; version {status.candidate.number} replaces it once there are pods" if status.candidate else ""
+        return ready("ScaledToZero", f"version {live.number} has no pods, as spec.server.replicas is 0{coming}")
     if is_quarantined(live, status, fleet):
         if problem:
             return stalled(problem.reason, problem.message)
         coming = f"; version {status.candidate.number} replaces it" if status.candidate else ""
         return reconciling("RollingBack", f"version {live.number} was rolled back and still answers{coming}")
     behind = revision_behind_service(status, fleet)
-    if fleet.desired_replicas == 0:
-        return ready("ScaledToZero", f"version {live.number} has no pods, as spec.server.replicas is 0")
     if behind is None:
         return reconciling("SwitchingTraffic", f"the Service is being pointed at version {live.number}")
     if fleet.ready_pods(behind.revision) == 0:
@@ -119,6 +120,8 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
             return _awaiting_job(observed.deployment)
         return stalled("TrainingJobNotFound", f"there is no TrainingJob {name} in this namespace, and no version of it")
     candidate = status.candidate
+    if candidate and fleet.desired_replicas == 0:
+        return ready("ScaledToZero", f"version {candidate.number} has no pods, as spec.server.replicas is 0")
     if candidate:
         message = f"version {candidate.number} comes up: {candidate.message}"
     else:

@@ -341,7 +341,8 @@ def test_the_way_back_from_a_rollback_is_not_tried() -> None:
 
 
 def test_nothing_is_tried_while_there_are_no_pods() -> None:
-    cluster = serving(1, replicas=0, strategy=STEPS)
+    cluster = serving(1, strategy=STEPS)
+    cluster.edit(server={"replicas": 0})
     cluster.add(2)
     cluster.settle()
     assert (cluster.live(), tried(cluster).phase, cluster.replicas()) == (1, "Starting", {1: 0, 2: 0})
@@ -349,6 +350,27 @@ def test_nothing_is_tried_while_there_are_no_pods() -> None:
     cluster.edit(server={"replicas": 2})
     cluster.settle()
     assert tried(cluster).phase == "Analysing"
+
+
+def test_no_step_ends_while_there_are_no_pods() -> None:
+    cluster = trying(strategy={"canary": {"steps": [{"weight": 25}]}})
+    cluster.edit(server={"replicas": 0})
+    cluster.settle()
+    cluster.finds("Pass")
+    cluster.settle()
+    assert (cluster.live(), tried(cluster).phase) == (1, "Analysing")
+    assert "spec.server.replicas is 0" in cluster.message("Progressing")
+
+
+def test_a_promoted_candidate_does_not_go_live_by_being_scaled_to_zero() -> None:
+    cluster = trying(replicas=4, strategy={"canary": {"steps": [{"weight": 20}]}})
+    cluster.finds("Pass")
+    cluster.half.add(tried(cluster).revision)
+    cluster.settle()
+    for replicas in (0, 4):
+        cluster.edit(server={"replicas": replicas})
+        cluster.settle()
+        assert (cluster.live(), tried(cluster).phase) == (1, "Promoting")
 
 
 def test_numbers_that_only_move_write_nothing() -> None:

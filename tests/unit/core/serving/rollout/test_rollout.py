@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from steadfit.core import names
 
@@ -99,23 +101,76 @@ def test_a_deployment_is_deleted_only_after_its_pods_are_gone() -> None:
     assert 1 not in cluster.replicas()
 
 
-def test_a_first_version_without_replicas_becomes_live_and_is_ready() -> None:
+def test_a_first_version_without_replicas_is_ready_and_goes_live_with_its_pods() -> None:
     cluster = serving(1, replicas=0)
-    assert cluster.live() == 1
+    assert (cluster.live(), cluster.candidate()) == (None, 1)
     assert cluster.condition("Ready") == ("True", "ScaledToZero")
     assert cluster.replicas() == {1: 0}
     cluster.edit(server={"replicas": 2})
     cluster.settle()
+    assert cluster.live() == 1
     assert cluster.condition("Ready") == ("True", "Serving")
     assert cluster.replicas() == {1: 2}
 
 
-def test_a_new_version_moves_in_while_scaled_to_zero() -> None:
-    cluster = serving(1, replicas=0)
+def scaled_to_zero(*numbers: int, **spec: Any) -> ServingCluster:
+    cluster = serving(*numbers, **spec)
+    cluster.edit(server={"replicas": 0})
+    cluster.settle()
+    return cluster
+
+
+def test_a_new_version_waits_for_replicas_and_what_served_serves_again_with_them() -> None:
+    cluster = scaled_to_zero(1)
     cluster.add(2)
     cluster.settle()
-    assert cluster.live() == 2
-    assert cluster.selected() == cluster.status.live.revision  # type: ignore[union-attr]
+    assert (cluster.live(), cluster.candidate()) == (1, 2)
+    assert cluster.condition("Ready") == ("True", "ScaledToZero")
+    assert "spec.server.replicas is 0" in cluster.message("Progressing")
+    cluster.broken.add(cluster.status.candidate.revision)  # type: ignore[union-attr]
+    cluster.edit(server={"replicas": 2})
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (1, {1})
+    cluster.broken.clear()
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (2, {2})
+
+
+def test_scaling_to_zero_and_back_promotes_nothing_that_never_started() -> None:
+    cluster = serving(1)
+    cluster.add(2)
+    cluster.step()
+    cluster.broken.add(cluster.status.candidate.revision)  # type: ignore[union-attr]
+    cluster.settle()
+    for replicas in (0, 2):
+        cluster.edit(server={"replicas": replicas})
+        cluster.settle()
+        assert (cluster.live(), cluster.candidate()) == (1, 2)
+    assert cluster.answering() == {1}
+
+
+def test_a_pin_waits_for_replicas() -> None:
+    cluster = scaled_to_zero(1)
+    cluster.add(2)
+    cluster.edit(pin={"version": 2})
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (1, 2)
+
+
+def test_at_zero_replicas_a_rollback_goes_to_what_was_ready_before_and_to_nothing_else() -> None:
+    cluster = scaled_to_zero(1, 2)
+    cluster.act("Rollback")
+    cluster.settle()
+    assert (cluster.live(), cluster.condition("Ready")) == (1, ("True", "ScaledToZero"))
+    other = scaled_to_zero(1, 2)
+    other.add(3, against=None)
+    other.act("Rollback", 3)
+    other.settle()
+    assert (other.live(), other.candidate(), other.condition("Ready")) == (2, 3, ("True", "ScaledToZero"))
+    assert "version 3 replaces it" in other.message("Ready")
+    other.edit(server={"replicas": 2})
+    other.settle()
+    assert (other.live(), other.answering()) == (3, {3})
 
 
 def test_a_candidate_is_scaled_with_the_spec() -> None:
