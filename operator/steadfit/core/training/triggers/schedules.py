@@ -27,7 +27,7 @@ def track(job: TrainingJob, now: datetime) -> list[TriggerState]:
             continue
         state = known.get(trigger.name)
         if state is None or state.schedule != as_text(times):
-            state = _state(trigger.name, times, now)
+            state = _state(trigger.name, times, now, now)
         states.append(state)
     return states
 
@@ -44,7 +44,7 @@ def advance(job: TrainingJob, states: Sequence[TriggerState], now: datetime) -> 
     for state in states:
         line = times.get(state.name)
         if line is not None and state.next_scheduled_at <= now:
-            state = _state(state.name, line, cron.newest_until(line, now))
+            state = _state(state.name, line, cron.newest_until(line, now), now)
         advanced.append(state)
     return advanced
 
@@ -54,10 +54,10 @@ def as_text(times: Schedule) -> str:
     return f"{' '.join(times.cron.split())} {times.time_zone}"
 
 
-def _state(name: str, times: Schedule, last: datetime) -> TriggerState:
+def _state(name: str, times: Schedule, last: datetime, now: datetime) -> TriggerState:
     return TriggerState(
         name=name,
         schedule=as_text(times),
         last_scheduled_at=last,
-        next_scheduled_at=cron.next_after(times, last),
+        next_scheduled_at=cron.next_after(times, now),
     )

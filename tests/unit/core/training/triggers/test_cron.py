@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given, settings
@@ -154,6 +156,118 @@ def test_many_missed_times_are_honoured_once_by_the_newest() -> None:
     assert honoured.last_scheduled_at == NOW + timedelta(days=30)
     assert honoured.next_scheduled_at == NOW + timedelta(days=30, hours=1)
     assert schedules.due([honoured], later) == []
+
+
+def nights(cron: str, zone: str, night: str, seconds: int) -> list[str]:
+    """Return when a schedule starts runs in 24 hours, if it is looked at every so many seconds."""
+    line = {"cron": cron, "timeZone": zone}
+    now, end = utc(night), utc(night) + timedelta(days=1)
+    states = tracked(keep(line), now)
+    runs = []
+    while now < end:
+        job = keep(line, status=states)
+        current = schedules.track(job, now)
+        if schedules.due(current, now):
+            runs.append(now.strftime("%d %H:%M"))
+            current = list(schedules.advance(job, current, now))
+        states = [state.dump() for state in current]
+        now += timedelta(seconds=seconds)
+    return runs
+
+
+@pytest.mark.parametrize("minutes", [1, 7, 40, 50])
+def test_a_nightly_schedule_starts_one_run_in_the_night_in_which_clocks_go_back(minutes: int) -> None:
+    assert len(nights("30 1 * * *", "America/New_York", "2026-10-31T16:00", 60 * minutes)) == 1
+    assert len(nights("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00", 60 * minutes)) == 1
+
+
+def changes(zone: ZoneInfo) -> list[datetime]:
+    """Return when the clocks of a zone change in the two years, to the minute."""
+    found, day = [], timedelta(days=1)
+    for number in range(730):
+        early, late = utc("2026-01-01T00:00") + number * day, utc("2026-01-02T00:00") + number * day
+        while offset(zone, early) != offset(zone, late) and late - early > timedelta(minutes=1):
+            middle = (early + (late - early) / 2).replace(second=0)
+            early, late = (middle, late) if offset(zone, middle) == offset(zone, early) else (early, middle)
+        if offset(zone, early) != offset(zone, late):
+            found.append(late)
+    return found
+
+
+def offset(zone: ZoneInfo, at: datetime) -> timedelta | None:
+    return at.astimezone(zone).utcoffset()
+
+
+@cache
+def calendars() -> dict[str, list[datetime]]:
+    """Return when clocks change in one zone of each set that changes them by the same rule."""
+    zones = {name: ZoneInfo(name) for name in sorted(available_timezones())}
+    found = {name: changes(zone) for name, zone in zones.items()}
+    rules = {str([(at, offset(zones[name], at)) for at in times]): name for name, times in found.items() if times}
+    return {name: found[name] for name in rules.values()}
+
+
+def readings(zone: ZoneInfo, around: datetime) -> list[tuple[datetime, datetime, list[datetime]]]:
+    """Return each minute of 28 hours before and after, what the clock shows then, and what it shows the first time.
+
+    What it skips counts as shown at the change.
+    """
+    minute = timedelta(minutes=1)
+    start = around - timedelta(hours=32)
+    newest = start.astimezone(zone).replace(tzinfo=None)
+    found = []
+    for number in range(1, 60 * 60):
+        at = start + number * minute
+        wall = at.astimezone(zone).replace(tzinfo=None)
+        found.append((at, wall, [newest + n * minute for n in range(1, (wall - newest) // minute + 1)]))
+        newest = max(newest, wall)
+    return found[240:]
+
+
+ALL = set(range(60))
+CLOCK_LINES: list[tuple[str, set[int], set[int]]] = [
+    ("30 1 * * *", {1}, {30}),
+    ("30 2 * * *", {2}, {30}),
+    ("0 0 * * *", {0}, {0}),
+    ("15,45 23,0 * * *", {0, 23}, {15, 45}),
+    ("50 1-3 * * *", {1, 2, 3}, {50}),
+    ("* * * * *", ALL, ALL),
+    ("5 * * * *", ALL, {5}),
+    ("0 */2 * * *", set(range(0, 24, 2)), {0}),
+    ("*/15 23 * * *", {23}, {0, 15, 30, 45}),
+    ("*/30 2-3 * * *", {2, 3}, {0, 30}),
+]
+DISTANCES = (-121, -31, -1, 0, 1, 30, 59, 61, 119)
+
+
+def test_the_times_of_every_zone_whose_clocks_change_are_those_that_its_clocks_show() -> None:
+    for zone, all_changes in calendars().items():
+        for change in all_changes:
+            shown = readings(ZoneInfo(zone), change)
+            for cron, hours, minutes in CLOCK_LINES:
+                every = cron.startswith("*") or cron.split()[1].startswith("*")
+                times = [
+                    at
+                    for at, wall, new in shown
+                    if any(time.hour in hours and time.minute in minutes for time in ([wall] if every else new))
+                ]
+                schedule = Schedule(cron=cron, time_zone=zone)
+                for distance in DISTANCES:
+                    now = change + timedelta(minutes=distance, seconds=distance % 2)
+                    assert next_after(schedule, now) == min(time for time in times if time > now), (zone, cron, now)
+                    assert newest_until(schedule, now) == max(time for time in times if time <= now), (zone, cron, now)
+
+
+@given(LINES, st.deferred(lambda: st.sampled_from(sorted(calendars()))), st.data())
+@settings(max_examples=300, deadline=None)
+def test_the_next_time_is_after_now_whenever_a_schedule_is_looked_at(cron: str, zone: str, data: st.DataObject) -> None:
+    change = data.draw(st.sampled_from(calendars()[zone]))
+    now = change + timedelta(seconds=data.draw(st.integers(-100_000, 100_000)))
+    line = {"cron": cron, "timeZone": zone}
+    states = tracked(keep(line), now - timedelta(seconds=data.draw(st.integers(0, 200_000))))
+    job = keep(line, status=states)
+    for state in schedules.advance(job, schedules.track(job, now), now):
+        assert state.last_scheduled_at <= now < state.next_scheduled_at
 
 
 @given(LINES, ZONES, MOMENTS, st.lists(st.integers(0, 20_000), max_size=8))
