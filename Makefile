@@ -7,6 +7,9 @@ PYTHON := .venv/bin/python
 # Each stage prints a table of its slowest tests at its end.
 PYTEST := $(PYTHON) -m pytest --durations=20 --durations-min=1
 
+# Two for each CPU: a third of the time of unit and contract tests is spent waiting.
+WORKERS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+
 # Some containers set this; every subprocess of every test would then compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -17,7 +20,7 @@ else
 LOCAL_ONLY := tests/bringup
 endif
 
-.PHONY: help demo test fast bring-up check crds images cluster-up install env cluster-down environment
+.PHONY: help demo test fast simulation bring-up check crds images cluster-up install env cluster-down environment
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sed '/^  help\t/d' | expand -t 18
@@ -25,18 +28,22 @@ help: ## List these commands
 demo: environment cluster-up install ## A year of flights on a real cluster: train, serve, drift, retrain, canary, roll back; MONTHS=3 for a short one
 	eval "$$($(UP) env)"; $(PYTHON) -m tests.demo
 
-test: ## All tests: checks and bring-up in parallel, then the tests without a cluster, then the tests on it
-	$(MAKE) --jobs 2 --keep-going --output-sync=line check bring-up
-	$(MAKE) fast
+test: ## All tests: checks, simulation and bring-up in parallel, then unit and contract tests, then the tests on the cluster
+	$(MAKE) --jobs 3 --keep-going --output-sync=line check simulation bring-up
+	$(PYTEST) tests/contract tests/unit --numprocesses $(WORKERS) --dist worksteal
 	rm -rf build/states
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster -m "not disruptive" --numprocesses 4 --dist loadgroup $(addprefix --ignore=,$(NOT_LOCAL))
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))
 
-# Not in parallel with the bring-up: it builds images for minutes on a fresh machine, and some of these tests measure
-# time. The longest tests come first: an idle worker takes tests from the end of another one's list, so no worker runs a
-# long test alone at the end.
+# The longest tests come first: an idle worker takes tests from the end of another one's list, so no worker runs a long
+# test alone at the end.
 fast: environment ## All tests that need no cluster: unit, contract, simulation
-	$(PYTEST) tests/sim tests/contract tests/unit --numprocesses auto --dist worksteal
+	$(PYTEST) tests/sim tests/contract tests/unit --numprocesses $(WORKERS) --dist worksteal
+
+# Its time is virtual, so it may run beside the bring-up, which builds images for minutes on a fresh machine. Unit and
+# contract tests may not: some of them measure time.
+simulation: environment
+	nice -n 5 $(PYTEST) tests/sim --numprocesses auto --dist worksteal
 
 # One recipe, so that its steps run one after the other.
 bring-up: environment ## Test the bring-up itself, then bring up the cluster and install the operator

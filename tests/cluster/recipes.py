@@ -154,10 +154,14 @@ def act(kubectl: Kubectl, verb: str, name: str = "model", **fields: Any) -> Mani
 
 def finished_run(kubectl: Kubectl, timeout: float = 180) -> Manifest:
     """Wait until the only TrainingRun of the namespace has ended, and return it."""
-    run = newest_run(kubectl, timeout)
+    return ended(kubectl, newest_run(kubectl, timeout)["metadata"]["name"], timeout)
+
+
+def ended(kubectl: Kubectl, run: str, timeout: float = 180) -> Manifest:
+    """Wait until a TrainingRun has ended, and return it."""
     return kubectl.wait_for(
         "trainingrun",
-        run["metadata"]["name"],
+        run,
         lambda r: r.get("status", {}).get("phase") in ("Succeeded", "Failed", "Superseded"),
         timeout=timeout,
         what="the run ends",

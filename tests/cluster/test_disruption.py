@@ -15,7 +15,7 @@ from tests.support.traffic import Traffic
 from .recipes import (
     SLEEP,
     act,
-    finished_run,
+    ended,
     infer,
     live,
     model_deployment,
@@ -153,13 +153,14 @@ def test_a_drained_node_is_no_fault_of_the_run_and_it_is_tried_again(
 
 
 @pytest.mark.timeout(600)
-def test_a_store_that_is_gone_is_named_and_the_run_succeeds_when_it_is_back(
+def test_a_store_that_is_gone_is_named_by_run_and_server_and_both_go_on_when_it_is_back(
     namespace: Kubectl, store: str, images: dict[str, str]
 ) -> None:
-    put_rows(store)
+    trained(namespace, images["flights-train"], store, 1.0)
     with scaled_down(Kubectl("steadfit-store"), "store"):
-        namespace.apply(training_job(images["flights-train"], store))
+        namespace.apply(training_job(images["flights-train"], store, params={"C": 0.1}))
         run = namespace.wait_for("trainingjob", "model", lambda j: j["status"].get("activeRun"))["status"]["activeRun"]
+        namespace.apply(model_deployment(pin={"version": 1}))
         failed = namespace.wait_for(
             "trainingrun",
             run["name"],
@@ -170,16 +171,6 @@ def test_a_store_that_is_gone_is_named_and_the_run_succeeds_when_it_is_back(
         assert failure["class"] == "Store", failure
         assert "store.steadfit-store.svc" in json.dumps(failed["status"])
         assert failed["status"]["phase"] != "Failed"
-    assert finished_run(namespace, timeout=240)["status"]["phase"] == "Succeeded"
-
-
-@pytest.mark.timeout(600)
-def test_a_server_that_starts_without_its_store_says_so_and_comes_up_when_it_is_back(
-    namespace: Kubectl, store: str, images: dict[str, str]
-) -> None:
-    trained(namespace, images["flights-train"], store, 1.0)
-    with scaled_down(Kubectl("steadfit-store"), "store"):
-        namespace.apply(model_deployment())
         waiting = namespace.wait_for(
             "modeldeployment",
             "model",
@@ -189,4 +180,5 @@ def test_a_server_that_starts_without_its_store_says_so_and_comes_up_when_it_is_
         )
         assert condition(waiting, "Progressing")["reason"] == "CandidateFailing"
         assert condition(waiting, "Ready")["status"] == "False"
+    assert ended(namespace, run["name"], timeout=240)["status"]["phase"] == "Succeeded"
     live(namespace, 1, timeout=200)

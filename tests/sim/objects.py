@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
+import orjson
+
 JSON = dict[str, Any]
 T = TypeVar("T")
 
@@ -30,20 +32,7 @@ def ref_of(obj: Mapping[str, Any]) -> Ref:
 
 def clone(value: T) -> T:
     """Return a deep copy of JSON; several times faster than `copy.deepcopy`."""
-    kind = type(value)
-    if kind is dict:
-        copy = value.copy()  # type: ignore[attr-defined]
-        # Most of what is in it are strings and numbers, which `copy` holds by now: only containers cost a call.
-        for key, item in value.items():  # type: ignore[attr-defined]
-            if type(item) is dict or type(item) is list:
-                copy[key] = clone(item)
-        return copy  # type: ignore[no-any-return]
-    if kind is list:
-        return [  # type: ignore[return-value]
-            clone(item) if type(item) is dict or type(item) is list else item
-            for item in value  # type: ignore[attr-defined]
-        ]
-    return value
+    return orjson.loads(orjson.dumps(value))  # type: ignore[no-any-return]
 
 
 def merge(base: Any, patch: Any) -> Any:

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 STEP = 30
@@ -67,7 +69,7 @@ class Scene:
     def play(self) -> None:
         """Evaluate and compare; what differs is in the assertion."""
         (self.directory / "rules.yml").write_text(self.rules)
-        promtool("check", "rules", "rules.yml", cwd=self.directory)
+        _check(self.rules)
         test = {
             "interval": f"{STEP}s",
             "input_series": [
@@ -83,6 +85,14 @@ class Scene:
 
     def _ask(self, expression: str, minutes: float, samples: list[dict[str, Any]]) -> None:
         self._tests.append({"expr": expression, "eval_time": _time(minutes), "exp_samples": samples})
+
+
+@cache
+def _check(rules: str) -> None:
+    """Let promtool judge a rule file, once however often it is evaluated."""
+    with TemporaryDirectory() as folder:
+        Path(folder, "rules.yml").write_text(rules)
+        promtool("check", "rules", "rules.yml", cwd=Path(folder))
 
 
 def _time(minutes: float) -> str:
