@@ -20,7 +20,7 @@ else
 LOCAL_ONLY := tests/bringup
 endif
 
-.PHONY: help demo test fast simulation bring-up check crds images cluster-up install env cluster-down environment
+.PHONY: help demo test fast disruptive pure bring-up check crds images cluster-up install env cluster-down environment
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sed '/^  help\t/d' | expand -t 18
@@ -28,22 +28,25 @@ help: ## List these commands
 demo: environment cluster-up install ## A year of flights on a real cluster: train, serve, drift, retrain, canary, roll back; MONTHS=3 for a short one
 	eval "$$($(UP) env)"; $(PYTHON) -m tests.demo
 
-test: ## All tests: checks, simulation and bring-up in parallel, then unit and contract tests, then the tests on the cluster
-	$(MAKE) --jobs 3 --keep-going --output-sync=line check simulation bring-up
-	$(PYTEST) tests/contract tests/unit --numprocesses $(WORKERS) --dist worksteal
+test: ## All tests: check and bring up, then what needs no cluster and measures time, then the cluster, then the rest
+	$(MAKE) --jobs 2 --keep-going --output-sync=line check bring-up
+	$(PYTEST) tests/contract tests/unit --ignore=tests/unit/core --numprocesses $(WORKERS) --dist worksteal
 	rm -rf build/states
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster -m "not disruptive" --numprocesses 4 --dist loadgroup $(addprefix --ignore=,$(NOT_LOCAL))
-	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))
+	$(MAKE) --jobs 2 --keep-going --output-sync=line disruptive pure
 
 # The longest tests come first: an idle worker takes tests from the end of another one's list, so no worker runs a long
 # test alone at the end.
 fast: environment ## All tests that need no cluster: unit, contract, simulation
 	$(PYTEST) tests/sim tests/contract tests/unit --numprocesses $(WORKERS) --dist worksteal
 
-# Its time is virtual, so it may run beside the bring-up, which builds images for minutes on a fresh machine. Unit and
-# contract tests may not: some of them measure time.
-simulation: environment
-	nice -n 5 $(PYTEST) tests/sim --numprocesses auto --dist worksteal
+disruptive: environment
+	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))
+
+# Without a clock, so it may run beside the disruptive tests, which wait for most of their time: for a node, for the store,
+# for Prometheus. It is over before the last of them counts every request.
+pure: environment
+	nice -n 10 $(PYTEST) tests/sim tests/unit/core --numprocesses auto --dist worksteal
 
 # One recipe, so that its steps run one after the other.
 bring-up: environment ## Test the bring-up itself, then bring up the cluster and install the operator

@@ -36,6 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(LONGEST_TEST_SECONDS))
+    # Hundreds of tests of a second each come last: they keep every worker busy until the last long test is over.
+    items.sort(key=lambda item: item.path.name.startswith("test_admission"))
 
 
 def pytest_sessionfinish() -> None:
