@@ -208,6 +208,7 @@ class Properties:
             or old is None
             or live["digest"] == old["digest"]
             or old["revision"] in _quarantined(change.new)
+            or self._is_lost(change, old)
         ):
             return
         if "pin" in change.new["spec"] or "override" in status or live["number"] == before.get("versionFloor"):
@@ -218,6 +219,15 @@ class Properties:
         compared = version["spec"]["evaluation"].get("champion", {}) if version else {}
         if version is None or version["metadata"]["uid"] not in self._passed or compared.get("digest") != old["digest"]:
             yield f"{live['version']} replaces {old['version']} and was not shown to be as good"
+
+    def _is_lost(self, change: Change, ref: JSON) -> bool:
+        """Return whether nothing is left that a revision could be started from as it was."""
+        name = names.workload_name(change.ref.name, ref["revision"])
+        kept = (
+            self._store.look(Ref("apps/v1", kind, change.ref.namespace, name))
+            for kind in ("Deployment", "ControllerRevision")
+        )
+        return all(obj is None for obj in kept)
 
     def _nothing_is_let_through_without_a_verdict(self, change: Change) -> Iterator[str]:
         if change.ref.kind != "ModelDeployment" or change.operation != "status" or change.old is None:
@@ -233,7 +243,7 @@ class Properties:
             return
         word = "pin" in spec or "override" in status or "promoted" in status or "promotedBy" in tried
         back = before.get("lastGood", {}).get("revision") == live["revision"]
-        if word or back or old["revision"] in _quarantined(change.new):
+        if word or back or old["revision"] in _quarantined(change.new) or self._is_lost(change, old):
             return
         beside = (tried.get("revision"), tried.get("phase"), tried.get("championRevision"))
         if beside != (live["revision"], "Promoting", old["revision"]):

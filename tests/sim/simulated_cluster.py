@@ -193,6 +193,7 @@ class SimulatedCluster:
             "Pod": "v1",
             "Job": "batch/v1",
             "Deployment": "apps/v1",
+            "ControllerRevision": "apps/v1",
             "HTTPRoute": "gateway.networking.k8s.io/v1",
         }.get(kind, "steadfit.dev/v1alpha1")
         return Ref(api_version, kind, None if kind == "ArtifactStore" else NAMESPACE, name)

@@ -287,6 +287,8 @@ class ObservedModelDeployment:
     """The v1 Services per revision that it owns, for the HTTPRoute."""
     gateway_api: bool = True
     """Whether the cluster has the Gateway API."""
+    frozen_templates: Sequence[Manifest] = ()
+    """The apps/v1 ControllerRevisions that it owns, one per revision."""
 
 
 @dataclass(frozen=True, slots=True)

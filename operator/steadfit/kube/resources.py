@@ -43,6 +43,7 @@ ARTIFACT_STORES = Resource(GROUP, VERSION, "artifactstores", "ArtifactStore", na
 METRIC_SOURCES = Resource(GROUP, VERSION, "metricsources", "MetricSource", namespaced=False)
 JOBS = Resource("batch", "v1", "jobs", "Job")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
 PODS = Resource("", "v1", "pods", "Pod")
 SERVICES = Resource("", "v1", "services", "Service")
 SECRETS = Resource("", "v1", "secrets", "Secret")
@@ -69,7 +70,7 @@ OWN = (
 """Our kinds, watched whole."""
 RUNTIMES = (JOBS,)
 """Kinds that the pods of runs and quarantines are run by: what core/runs/runtime renders."""
-CHILDREN = (*RUNTIMES, DEPLOYMENTS, PODS, SERVICES)
+CHILDREN = (*RUNTIMES, DEPLOYMENTS, CONTROLLER_REVISIONS, PODS, SERVICES)
 """Kinds that are watched only where labelled `app.kubernetes.io/managed-by=steadfit`."""
 OPTIONAL = (HTTP_ROUTES,)
 """Kinds that a cluster may lack or get later. Watched whole: an object of another owner may have the name of ours."""

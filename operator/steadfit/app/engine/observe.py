@@ -37,6 +37,7 @@ from steadfit.kube.cache import Cache, JSONObject
 from steadfit.kube.key import Key
 from steadfit.kube.resources import (
     ARTIFACT_STORES,
+    CONTROLLER_REVISIONS,
     DEPLOYMENTS,
     HTTP_ROUTES,
     METRIC_SOURCES,
@@ -148,6 +149,7 @@ class Observer:
             route=self._cache.get(Key(HTTP_ROUTES, namespace, deployment.name)),
             services=[one for one in owned_by(self._cache, SERVICES, deployment.uid) if _of_a_revision(one)],
             gateway_api=not self._cache.lacks(HTTP_ROUTES),
+            frozen_templates=owned_by(self._cache, CONTROLLER_REVISIONS, deployment.uid),
         )
 
     def model_action(self, obj: JSONObject) -> ObservedModelAction:

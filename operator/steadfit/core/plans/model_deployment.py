@@ -9,7 +9,7 @@ from steadfit.core.monitors import evaluation as monitor_evaluation
 from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis
-from steadfit.core.serving.revisions import quarantine_recovery, status_recovery
+from steadfit.core.serving.revisions import frozen_template, quarantine_recovery, status_recovery
 from steadfit.core.serving.rollout import canary, progress_deadline, rollout, scaling
 from steadfit.core.serving.selection import desired_revision
 from steadfit.core.serving.status import conditions as serving_conditions
@@ -56,8 +56,10 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
         actions=(
             *service.point(status, fleet),
             *http_route.point(status, fleet, now),
+            *frozen_template.keep(status, fleet),
             *scaling.keep(status, fleet, now),
             *scaling.retire(status, fleet, now),
+            *frozen_template.retire(status, fleet),
             *drain.annotate(fleet),
             *diagnosis.runs(status, fleet),
         ),

@@ -15,6 +15,7 @@ ServingReason = Literal[
     "NoReadyPods",
     "NotServing",
     "OlderPodTemplate",
+    "PodTemplateLost",
     "PodsNotReady",
     "PodsReady",
     "RejectedVersionServing",
@@ -72,6 +73,13 @@ SERVING: Mapping[ServingReason, Reason] = {
         "The version is served by the pods it was proven with, not by those that `spec.server` asks for.",
         "Nothing to do, or change `spec.server`: the next change is rolled out.",
         conditions=_PROGRESSING,
+    ),
+    "PodTemplateLost": Reason(
+        "The live version cannot be started again: its Deployment and its ControllerRevision were deleted, and its pods"
+        " cannot be rendered as they were.",
+        "Correct what the message names, or pin or train another version.",
+        conditions=(*_READY, *_PROGRESSING),
+        warning=_DEPLOYMENT,
     ),
     "PodsNotReady": Reason(
         "Fewer pods of the live version are ready than `spec.server.replicas` asks for.",

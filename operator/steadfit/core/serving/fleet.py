@@ -77,6 +77,22 @@ class Fleet:
         found = self.workload(revision)
         return found is not None and not found.deleting
 
+    def frozen_template(self, revision: str) -> Manifest | None:
+        """Return the ControllerRevision with the pod template of a revision; None without one."""
+        return next(
+            (
+                frozen
+                for frozen in self.observed.frozen_templates
+                if frozen["metadata"].get("labels", {}).get(names.REVISION) == revision
+                and "deletionTimestamp" not in frozen["metadata"]
+            ),
+            None,
+        )
+
+    def is_kept(self, revision: str) -> bool:
+        """Return whether a revision can serve with the pod template that it has always had."""
+        return self.has_deployment(revision) or self.frozen_template(revision) is not None
+
     def ready_pods(self, revision: str | None) -> int:
         """Return the number of ready pods of a revision: the smaller of the Deployment's and the pods' own count.
 

@@ -77,6 +77,7 @@ class ServingCluster:
         self.versions: dict[int, dict[str, Any]] = {}
         self.actions: dict[str, dict[str, Any]] = {}
         self.workloads: dict[str, dict[str, Any]] = {}
+        self.frozen_templates: dict[str, dict[str, Any]] = {}
         self.service: dict[str, Any] | None = None
         self.route: dict[str, Any] | None = None
         self.services: dict[str, dict[str, Any]] = {}
@@ -246,6 +247,7 @@ class ServingCluster:
             route=clone(self.route),
             services=[clone(item) for item in self.services.values()],
             gateway_api=self.gateway_api,
+            frozen_templates=[clone(item) for item in self.frozen_templates.values()],
         )
 
     @property
@@ -352,7 +354,9 @@ class ServingCluster:
         manifest: dict[str, Any] = clone(dict(action.manifest))
         kind, metadata = manifest["kind"], manifest["metadata"]
         if kind == "TrainingRun":
-            return self._carry_out_run(action, manifest)
+            return self._carry_out_child(action, manifest, self.evaluations)
+        if kind == "ControllerRevision":
+            return self._carry_out_child(action, manifest, self.frozen_templates)
         if kind == "Pod":
             told = manifest["metadata"]["annotations"].get(names.DRAIN_ANNOTATION) == "true"
             (self.told.add if told else self.told.discard)(metadata["name"])
@@ -391,18 +395,18 @@ class ServingCluster:
         self._touch(existing if kind != "Service" else self.service or {})
         return True
 
-    def _carry_out_run(self, action: Action, manifest: dict[str, Any]) -> bool:
-        """Create or delete a run that evaluates; nothing else is done with runs here."""
+    def _carry_out_child(self, action: Action, manifest: dict[str, Any], known: dict[str, dict[str, Any]]) -> bool:
+        """Create or delete a child that is never changed: a run that evaluates, or a frozen template."""
         name = manifest["metadata"]["name"]
         if isinstance(action, Create):
-            assert name not in self.evaluations, f"{name} is created although it was observed"
+            assert name not in known, f"{name} is created although it was observed"
             self.counter += 1
             manifest["metadata"] |= {"uid": f"uid-{self.counter}", "creationTimestamp": self.now.isoformat()}
             self._touch(manifest)
-            self.evaluations[name] = manifest
+            known[name] = manifest
             return True
         assert isinstance(action, Delete)
-        assert manifest["metadata"]["uid"] == self.evaluations.pop(name)["metadata"]["uid"]
+        assert manifest["metadata"]["uid"] == known.pop(name)["metadata"]["uid"]
         return True
 
     def _put(self, kind: str, manifest: dict[str, Any]) -> None:

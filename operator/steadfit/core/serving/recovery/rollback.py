@@ -63,7 +63,7 @@ def _replacement(
     """Return the revision that replaces the live one: the last good one, or the one of the named version."""
     last_good = status.last_good
     if last_good and number in (None, last_good.number) and not quarantine.is_quarantined(last_good, status, fleet):
-        if fleet.has_deployment(last_good.revision):
+        if fleet.is_kept(last_good.revision):
             return reuse_revision(last_good, desired_template(live), now)
         version = fleet.version_named(last_good.version)
         rendered = revision_of(version, status, fleet, now) if version else None

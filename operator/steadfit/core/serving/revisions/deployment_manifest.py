@@ -10,36 +10,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from steadfit.api.modeldeployment import ModelDeployment
-from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core import names
 from steadfit.core.serving.traffic import traffic_label
 from steadfit.core.serving.traffic.service import decided_at, selector
 
+from . import frozen_template
 from .revision import Rendering
 
 
-def render(
-    deployment: ModelDeployment, version: ModelVersion, rendering: Rendering, ref: RevisionRef, replicas: int
-) -> dict[str, Any]:
-    """Return the Deployment that serves a version with `replicas` pods."""
+def render(deployment: ModelDeployment, rendering: Rendering, ref: RevisionRef, replicas: int) -> dict[str, Any]:
+    """Return the Deployment that serves a revision with `replicas` pods."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {
             "name": names.workload_name(deployment.name, rendering.revision),
             "namespace": deployment.metadata.namespace,
-            "labels": {
-                names.MANAGED_BY: names.MANAGER,
-                names.MODEL_DEPLOYMENT: deployment.name,
-                names.REVISION: rendering.revision,
-                names.VERSION: str(version.spec.number),
-            },
-            "annotations": {
-                names.DIGEST_ANNOTATION: version.spec.artifact.digest,
-                names.TEMPLATE_ANNOTATION: rendering.template_digest,
-                **decided_at(ref),
-            },
+            "labels": frozen_template.labels_of(deployment, ref),
+            "annotations": {**frozen_template.annotations_of(ref), **decided_at(ref)},
             "ownerReferences": [names.owner_reference(deployment)],
         },
         "spec": {

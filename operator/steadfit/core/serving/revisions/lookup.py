@@ -40,7 +40,7 @@ def revision_of(
         return (
             ref is not None
             and (ref.version, ref.digest) == (version.name, version.spec.artifact.digest)
-            and fleet.has_deployment(ref.revision)
+            and fleet.is_kept(ref.revision)
             and not is_quarantined(ref, status, fleet)
         )
 

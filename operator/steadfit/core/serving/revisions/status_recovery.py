@@ -21,18 +21,22 @@ def live(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
     if status.live is not None:
         return status
     revision = service.selected_revision(observed.deployment, observed.service)
-    found = _read(revision, fleet) if revision and fleet.has_deployment(revision) else None
+    found = _read(revision, fleet) if revision else None
     if found is None or is_quarantined(found, status, fleet):
         return status
     return status.model_copy(update={"live": found})
 
 
 def _read(revision: str, fleet: Fleet) -> RevisionRef | None:
-    """Return a revision from the labels and annotations of its Deployment; None if they do not identify it."""
-    workload = fleet.workload(revision)
-    if workload is None:
+    """Return a revision from the labels and annotations of its Deployment, or else of its frozen template.
+
+    None if they do not identify it.
+    """
+    workload = fleet.workload(revision) if fleet.has_deployment(revision) else None
+    manifest = workload.manifest if workload else fleet.frozen_template(revision)
+    if manifest is None:
         return None
-    metadata = workload.manifest["metadata"]
+    metadata = manifest["metadata"]
     labels, annotations = metadata.get("labels", {}), metadata.get("annotations", {})
     digest, template = annotations.get(names.DIGEST_ANNOTATION), annotations.get(names.TEMPLATE_ANNOTATION)
     named = [

@@ -15,8 +15,7 @@ from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet, Workload
 from steadfit.core.serving.quarantine import is_quarantined
-from steadfit.core.serving.revisions import deployment_manifest
-from steadfit.core.serving.revisions.revision import render
+from steadfit.core.serving.revisions import deployment_manifest, frozen_template
 from steadfit.core.serving.traffic import pod_shares, warm_standby
 from steadfit.core.serving.traffic.service import decided_at, taking_traffic
 from steadfit.core.types import Action, Apply, Create, Delete
@@ -70,14 +69,11 @@ def _needed(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Seque
 
 
 def _create(ref: RevisionRef, pods: int, status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
-    """Return the creation of a revision's Deployment, if its version still renders to it and it may serve."""
-    version = fleet.version_named(ref.version)
-    rendering = render(version, fleet) if version else None
-    if version is None or rendering is None or isinstance(rendering, Problem):
+    """Return the creation of a revision's Deployment, if its pod template is known and it may serve."""
+    template = frozen_template.of_revision(ref, fleet)
+    if isinstance(template, Problem) or is_quarantined(ref, status, fleet):
         return []
-    if rendering.revision != ref.revision or is_quarantined(ref, status, fleet):
-        return []
-    return [Create(deployment_manifest.render(fleet.observed.deployment, version, rendering, ref, pods))]
+    return [Create(deployment_manifest.render(fleet.observed.deployment, template, ref, pods))]
 
 
 def _is_up_to_date(found: Workload, ref: RevisionRef, pods: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned, RevisionRef
@@ -11,10 +12,14 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.messages import describe
 from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.revisions import frozen_template
 from steadfit.core.serving.revisions.lookup import reuse_revision, revision_of
 from steadfit.core.serving.revisions.revision import STORE_NOT_USABLE
 
 from . import abandoned, eligible_versions, pin, promote
+
+POD_TEMPLATE_LOST: Final = "PodTemplateLost"
+"""The live revision cannot be started again: nothing is left of its pod template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +114,38 @@ def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> De
     if is_quarantined(live, status, fleet):
         return _finish_rollback(status, fleet, now)
     version = fleet.version_named(live.version)
-    if version is None:
-        return DesiredRevision(live)
-    revision = revision_of(version, status, fleet, now)
-    if isinstance(revision, Problem):
-        return DesiredRevision(live, revision)
+    revision = revision_of(version, status, fleet, now) if version else None
+    if not isinstance(revision, RevisionRef):
+        lost = None if fleet.has_deployment(live.revision) else frozen_template.of_revision(live, fleet)
+        return (
+            _replace_lost(live, lost, status, fleet, now)
+            if isinstance(lost, Problem)
+            else DesiredRevision(live, revision)
+        )
     entry = abandoned.entry_of(revision, status)
     if entry is None or revision.revision == live.revision:
         return DesiredRevision(revision)
     # The live version keeps its pods until spec.server changes again.
     return DesiredRevision(reuse_revision(live, revision.template_digest, live.since), _abandoned(entry))
+
+
+def _replace_lost(
+    live: RevisionRef, why: Problem, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
+) -> DesiredRevision:
+    """Return the revision that replaces a live one that cannot be started again: the last good one, or the newest."""
+    problem = Problem(
+        POD_TEMPLATE_LOST,
+        f"version {live.number} cannot be started again, as its Deployment and its ControllerRevision were deleted and"
+        f" {why.message}; correct that, or pin or train another version",
+    )
+    last_good = status.last_good
+    if last_good and fleet.is_kept(last_good.revision) and not is_quarantined(last_good, status, fleet):
+        return DesiredRevision(last_good, problem)
+    for version in sorted(fleet.observed.versions, key=lambda version: -version.spec.number):
+        revision = revision_of(version, status, fleet, now) if version.status.phase == "Verified" else None
+        if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
+            return DesiredRevision(revision, problem)
+    return DesiredRevision(live, problem)
 
 
 def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
@@ -132,7 +159,7 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
     for ref in (None if candidate and candidate.champion_revision else candidate, status.last_good):
         if ref is None or is_quarantined(ref, status, fleet):
             continue
-        if fleet.has_deployment(ref.revision):
+        if fleet.is_kept(ref.revision):
             return DesiredRevision(ref)
         version = fleet.version_named(ref.version)
         revision = revision_of(version, status, fleet, now) if version else None

@@ -22,7 +22,7 @@ from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.rollout import progress_deadline
-from steadfit.core.serving.selection.desired_revision import DesiredRevision
+from steadfit.core.serving.selection.desired_revision import POD_TEMPLATE_LOST, DesiredRevision
 from steadfit.core.serving.traffic import route_condition, service
 
 from . import canary_conditions, recovery_conditions
@@ -89,7 +89,7 @@ def _readiness(
         )
     if problem and problem.reason == "VersionNotFound" and job_deadline(status, fleet, now):
         return _awaiting_job(observed.deployment)
-    if problem and (desired.pinned or live is None):
+    if problem and (desired.pinned or live is None or _is_lost(live, desired)):
         return stalled(problem.reason, problem.message)
     if live is None:
         return _before_the_first(status, fleet, now)
@@ -109,6 +109,17 @@ def _readiness(
         why = f": {message.text}" if message else ""
         return reconciling("NoReadyPods", f"no pod of version {behind.number} is ready{why}")
     return ready("Serving", f"version {behind.number} serves")
+
+
+def _is_lost(live: RevisionRef, desired: DesiredRevision) -> bool:
+    """Return whether the live revision cannot be started again, and no other one replaces it."""
+    problem, revision = desired.problem, desired.revision
+    return (
+        problem is not None
+        and problem.reason == POD_TEMPLATE_LOST
+        and revision is not None
+        and revision.revision == live.revision
+    )
 
 
 def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:

@@ -389,10 +389,23 @@ def test_a_rollback_of_the_server_is_refused_when_the_older_pods_can_not_be_made
     cluster.edit(server={"replicas": 2, "image": "mine:bad"})
     cluster.settle()
     del cluster.workloads[f"flights-{cluster.moves[0]}"]
+    del cluster.frozen_templates[f"flights-{cluster.moves[0]}"]
     action = cluster.act("Rollback")
     cluster.settle()
     assert cluster.record(action)[0] == "Rejected"
     assert cluster.status.quarantine == []
+
+
+def test_a_rollback_of_the_server_makes_the_older_pods_again_that_were_deleted() -> None:
+    cluster = serving(1)
+    cluster.edit(server={"replicas": 2, "image": "mine:bad"})
+    cluster.settle()
+    good = cluster.moves[0]
+    del cluster.workloads[f"flights-{good}"]
+    action = cluster.act("Rollback")
+    cluster.settle()
+    assert cluster.record(action)[0] == "Succeeded"
+    assert cluster.moves[-1] == good
 
 
 def test_a_rollback_is_not_forgotten_while_the_store_of_the_good_version_is_away() -> None:
