@@ -143,7 +143,7 @@ def act(kubectl: Kubectl, verb: str, name: str = "model", **fields: Any) -> Mani
             "metadata": {"generateName": f"{verb.lower()}-"},
             "spec": {
                 "verb": verb,
-                "target": {"kind": "TrainingJob" if verb == "Retrain" else "ModelDeployment", "name": name},
+                "target": {"kind": "TrainingJob" if verb in ("Retrain", "Cancel") else "ModelDeployment", "name": name},
                 "reason": "a test asks for it",
                 "requestedBy": kubectl.whoami(),
                 **fields,
@@ -162,7 +162,7 @@ def ended(kubectl: Kubectl, run: str, timeout: float = 180) -> Manifest:
     return kubectl.wait_for(
         "trainingrun",
         run,
-        lambda r: r.get("status", {}).get("phase") in ("Succeeded", "Failed", "Superseded"),
+        lambda r: r.get("status", {}).get("phase") in ("Succeeded", "Failed", "Superseded", "Cancelled"),
         timeout=timeout,
         what="the run ends",
     )

@@ -10,6 +10,7 @@ from tests.support.kubectl import Kubectl, KubectlError, Manifest
 
 ROLLBACK = {"verb": "Rollback", "target": {"kind": "ModelDeployment", "name": "flights"}}
 RETRAIN = {"verb": "Retrain", "target": {"kind": "TrainingJob", "name": "flights"}}
+CANCEL = {"verb": "Cancel", "target": {"kind": "TrainingJob", "name": "flights"}}
 PIN = {"verb": "Pin", "target": {"kind": "ModelDeployment", "name": "flights"}, "version": 7}
 UNPIN = {"verb": "Unpin", "target": {"kind": "ModelDeployment", "name": "flights"}}
 PROMOTE = {"verb": "Promote", "target": {"kind": "ModelDeployment", "name": "flights"}}
@@ -18,7 +19,7 @@ QUARANTINE = {"verb": "Quarantine", "target": {"kind": "ModelDeployment", "name"
 RELEASE = {"verb": "Release", "target": {"kind": "ModelDeployment", "name": "flights"}, "version": 7}
 ACTIONS = pytest.mark.parametrize(
     "spec",
-    [ROLLBACK, RETRAIN, PIN, UNPIN, PROMOTE, ABORT, QUARANTINE, RELEASE],
+    [ROLLBACK, RETRAIN, CANCEL, PIN, UNPIN, PROMOTE, ABORT, QUARANTINE, RELEASE],
     ids=lambda spec: spec["verb"],
 )
 
@@ -138,7 +139,7 @@ def test_the_right_to_release_is_given_on_one_model_alone(namespace: Kubectl) ->
     [
         ({**QUARANTINE, "version": None}, "Quarantine and Release need the version"),
         ({**RELEASE, "version": None}, "Quarantine and Release need the version"),
-        ({**ABORT, "version": 7}, "Retrain, Unpin and Abort take no version"),
+        ({**ABORT, "version": 7}, "Retrain, Cancel, Unpin and Abort take no version"),
         ({**PROMOTE, "target": {"kind": "TrainingJob", "name": "flights"}}, "all other verbs is a ModelDeployment"),
     ],
     ids=["Quarantine", "Release", "Abort", "Promote"],

@@ -14,12 +14,12 @@ from tests.oracles import reasons as reason_oracles
 from tests.oracles import status as status_oracles
 
 from .client import MANAGER
-from .objects import JSON, Ref
+from .objects import JSON, Ref, clone
 from .store import Change, Store
 
 GROUP = "steadfit.dev/v1alpha1"
 USERS_KINDS = ("TrainingJob", "ModelDeployment", "ModelAction", "ArtifactStore")
-FINAL = ("Succeeded", "Failed", "Superseded")
+FINAL = ("Succeeded", "Failed", "Superseded", "Cancelled")
 MANAGERS = (MANAGER, "steadfit-scale")
 READINESS_MEMORY = 90.0
 """A decision may rest on a readiness that is this old, in seconds: lag, a broken watch and a backoff add up."""
@@ -83,7 +83,7 @@ class Properties:
     def _users_objects_are_left_alone(self, change: Change) -> Iterator[str]:
         if change.manager not in MANAGERS or change.ref.kind not in USERS_KINDS:
             return
-        if change.ref.api_version == GROUP and change.operation not in ("status", "delete"):
+        if change.ref.api_version == GROUP and change.operation not in ("status", "delete") and not _accepted(change):
             yield "the operator wrote to a user's object outside its status"
         if change.operation == "delete" and change.ref.kind != "ModelAction":
             yield "the operator deleted a user's object"
@@ -330,6 +330,18 @@ class Properties:
         for record in change.new["status"].get("actions", ()):
             if record["phase"] != "Pending" and self._done.setdefault(record["uid"], record) != record:
                 yield f"the action {record['name']} was done: {self._done[record['uid']]}, and again: {record}"
+
+
+def _accepted(change: Change) -> bool:
+    """Return whether a write marks a ModelAction and leaves the rest of it as it was."""
+    old, new = clone(dict(change.old or {})), clone(dict(change.new))
+    for obj in (old, new):
+        obj.get("metadata", {}).get("annotations", {}).pop(names.ACCEPTED_ANNOTATION, None)
+        for key in ("resourceVersion", "managedFields"):
+            obj.get("metadata", {}).pop(key, None)
+        if not obj.get("metadata", {}).get("annotations", {"": ""}):
+            del obj["metadata"]["annotations"]
+    return change.ref.kind == "ModelAction" and old == new
 
 
 def _promoted(deployment: Mapping[str, Any], live: Mapping[str, Any]) -> bool:

@@ -68,7 +68,7 @@ def action(name: str, verb: str, version: int | None = None, target: str = NAME)
     """Return a ModelAction as a user writes it."""
     spec: JSON = {
         "verb": verb,
-        "target": {"kind": "TrainingJob" if verb == "Retrain" else "ModelDeployment", "name": target},
+        "target": {"kind": "TrainingJob" if verb in ("Retrain", "Cancel") else "ModelDeployment", "name": target},
         "reason": "the simulation wants it",
         "requestedBy": "jane@example.com",
     }

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from .base import Model, list_map
 
-Verb = Literal["Retrain", "Rollback", "Promote", "Abort", "Pin", "Unpin", "Quarantine", "Release"]
+Verb = Literal["Retrain", "Rollback", "Promote", "Abort", "Pin", "Unpin", "Quarantine", "Release", "Cancel"]
 ActionPhase = Literal["Pending", "Succeeded", "Rejected"]
 
 
@@ -34,5 +34,5 @@ class ActionRecord(Model):
     """When it was decided."""
 
 
-ActionRecords = Annotated[list[ActionRecord], Field(max_length=20, json_schema_extra=list_map("uid"))]
-"""The newest 20 actions, oldest first."""
+ActionRecords = Annotated[list[ActionRecord], Field(max_length=40, json_schema_extra=list_map("uid"))]
+"""The newest 40 actions, oldest first: twice as many as completed ModelActions are kept."""

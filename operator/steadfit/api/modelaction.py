@@ -35,9 +35,9 @@ class ModelActionSpec(Model):
     """The action. It is immutable and executed once."""
 
     verb: Verb
-    """Retrain starts a run. Rollback restores the last good version. Promote rolls out the candidate, or the version,
-    without a verdict; Abort abandons the candidate. Pin serves one version until Unpin. Quarantine takes all traffic
-    from a version until Release."""
+    """Retrain starts a run, Cancel ends the one in flight. Rollback restores the last good version. Promote rolls out
+    the candidate, or the version, without a verdict; Abort abandons the candidate. Pin serves one version until Unpin.
+    Quarantine takes all traffic from a version until Release."""
     target: ActionTarget
     """The object that the action is executed on."""
     version: Annotated[int, Field(ge=1)] | None = None
@@ -47,13 +47,16 @@ class ModelActionSpec(Model):
     """Why, in a sentence. It is copied to the records of the action."""
     requested_by: Annotated[str, Field(min_length=1, max_length=512)]
     """The author: user name of the creator of this object."""
+    requested_at: datetime | None = None
+    """When it was requested. An action that is created more than an hour later is not executed. Only manifests that
+    are kept and applied by tools need it."""
 
     model_config = {
         "json_schema_extra": validations(
             IMMUTABLE,
             cel(
-                "(self.verb == 'Retrain') == (self.target.kind == 'TrainingJob')",
-                "the target of Retrain is a TrainingJob; the target of all other verbs is a ModelDeployment",
+                "(self.verb in ['Retrain', 'Cancel']) == (self.target.kind == 'TrainingJob')",
+                "the target of Retrain and Cancel is a TrainingJob; the target of all other verbs is a ModelDeployment",
             ),
             cel("self.verb != 'Pin' || has(self.version)", "Pin needs the version to serve"),
             cel(
@@ -61,8 +64,8 @@ class ModelActionSpec(Model):
                 "Quarantine and Release need the version",
             ),
             cel(
-                "!(self.verb in ['Retrain', 'Unpin', 'Abort']) || !has(self.version)",
-                "Retrain, Unpin and Abort take no version",
+                "!(self.verb in ['Retrain', 'Cancel', 'Unpin', 'Abort']) || !has(self.version)",
+                "Retrain, Cancel, Unpin and Abort take no version",
             ),
         )
     }

@@ -123,7 +123,7 @@ class TrainingJobSpec(RunInputs):
     ready_policy: Literal["Accepted", "FirstModel"] = "Accepted"
     """Accepted: Ready once the recipe is valid. FirstModel: Ready once a version is verified."""
     suspend: bool = False
-    """Start no run while true. A run in flight continues."""
+    """Start no run while true. A run in flight continues; the verb Cancel ends it."""
 
 
 class ActiveRun(Model):
@@ -135,6 +135,11 @@ class ActiveRun(Model):
     """Why it starts."""
     input_hash: str
     """Hash of its inputs."""
+    uid: str | None = None
+    """Uid of the TrainingRun once it was observed. If that is missing afterwards, it was deleted, which cancels the
+    run."""
+    cancelled: Annotated[str, Field(max_length=1024)] = ""
+    """Who cancels it and why, in a sentence; empty if nobody does."""
 
 
 class LastRun(Model):

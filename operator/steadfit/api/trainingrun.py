@@ -143,13 +143,15 @@ class TrainingRunStatus(Status):
     """State of the run."""
 
     phase: RunPhase = "Pending"
-    """Phase of the run; Succeeded, Failed and Superseded are final."""
+    """Phase of the run; Succeeded, Failed, Superseded and Cancelled are final."""
     attempts: Annotated[list[Attempt], Field(max_length=16)] = []
     """The Jobs of the run, oldest first."""
     next_attempt_at: datetime | None = None
     """When the next attempt starts after a retryable failure."""
     failure: FailureRecord | None = None
     """Why the run, or its newest attempt, failed."""
+    cancelled: Annotated[str, Field(max_length=1024)] = ""
+    """Who cancelled the run and why, in a sentence; empty if nobody did."""
     started_at: datetime | None = None
     """When the first attempt's first container started."""
     finished_at: datetime | None = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from steadfit.api.actionrecord import ActionRecord
+from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.modelaction import ModelAction
 
-MAX_RECORDS = 20
+MAX_RECORDS = 40
 
 
 def make_room(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -> list[ActionRecord] | None:
@@ -23,3 +24,19 @@ def make_room(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -
             return None
         kept.remove(oldest)
     return kept
+
+
+def record_of(
+    action: ModelAction, phase: ActionPhase, message: str, at: datetime, *, reason: str | None = None
+) -> ActionRecord:
+    """Return the record of an action; `reason` is that of a rejection."""
+    return ActionRecord(
+        uid=action.uid,
+        name=action.name,
+        verb=action.spec.verb,
+        requested_by=action.spec.requested_by,
+        phase=phase,
+        reason=reason,
+        message=message,
+        at=at,
+    )

@@ -17,6 +17,7 @@ from steadfit.api.metricsource import MetricSource
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.run import Cause
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core.reasons.catalogue import ReasonWord
@@ -299,6 +300,8 @@ class ObservedModelAction:
     target: TrainingJob | ModelDeployment | None
     siblings: Sequence[ModelAction]
     """The other actions on the same target."""
+    causes: Sequence[Cause] = ()
+    """The causes of the target's runs and versions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from steadfit.api.metricsource import MetricSource
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.run import Cause
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core import names
@@ -166,6 +167,7 @@ class Observer:
             action=action,
             target=found,
             siblings=[sibling for sibling in self._actions(key) if sibling.uid != action.uid],
+            causes=self._causes(namespace, key.name) if of_job else [],
         )
 
     def artifact_store(self, obj: JSONObject) -> ObservedArtifactStore:
@@ -226,6 +228,11 @@ class Observer:
 
     def _actions(self, key: Key) -> list[ModelAction]:
         return self._many(ModelAction, actions_on(self._cache, key))
+
+    def _causes(self, namespace: str | None, job: str) -> list[Cause]:
+        runs = self._many(TrainingRun, runs_of(self._cache, namespace, job))
+        versions = self._many(ModelVersion, versions_of(self._cache, namespace, job))
+        return [*(run.spec.cause for run in runs), *(version.spec.cause for version in versions)]
 
     def _stores(self, namespace: str | None) -> Stores:
         return Stores(

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.modelaction import ModelAction, ModelActionStatus
+from steadfit.core.action_acceptance import accept, expired
 from steadfit.core.conditions import READY, DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.reasons.catalogue import ReasonWord, is_reason
 from steadfit.core.types import Action, Delete, Event, ObservedModelAction, Plan, reference
@@ -27,7 +28,7 @@ def plan(observed: ObservedModelAction, now: datetime) -> Plan:
         conditions=merge(before.conditions, _conditions(phase, reason, message), generation, now),
     )
     events = (Event("Warning", "ActionRejected", message),) if phase == "Rejected" and before.phase == "Pending" else ()
-    return Plan(status=status.dump(), actions=_delete_old(observed), events=events)
+    return Plan(status=status.dump(), actions=(*accept(action), *_delete_old(observed)), events=events)
 
 
 def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[ActionPhase, ReasonWord, str, datetime | None]:
@@ -40,6 +41,8 @@ def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[ActionPhase,
     if target is None:
         return "Rejected", "TargetNotFound", f"there is no {ref.kind} {ref.name} in this namespace", now
     record = _record(action, target.status.actions)
+    if record is None and (why := expired(action, target, target.status.actions, observed.causes)):
+        return "Rejected", "Expired", why, now
     if record is None:
         return "Pending", "Pending", f"waits for {ref.kind} {ref.name}", None
     completed_at = None if record.phase == "Pending" else record.at
@@ -62,9 +65,17 @@ def _conditions(phase: ActionPhase, reason: ReasonWord, message: str) -> list[De
     return make(reason, message)
 
 
+def _has_expired(action: ModelAction) -> bool:
+    return any(one.type == READY and one.reason == "Expired" for one in action.status.conditions)
+
+
 def _delete_old(observed: ObservedModelAction) -> tuple[Action, ...]:
-    """Return the deletions of all completed actions but the newest; their records in the target's status stay."""
-    completed = [action for action in [observed.action, *observed.siblings] if action.status.phase != "Pending"]
+    """Return the deletions of all completed actions but the newest; their records in the target's status stay.
+
+    An expired one stays: the tool that created it again would do so without end.
+    """
+    actions = [observed.action, *observed.siblings]
+    completed = [action for action in actions if action.status.phase != "Pending" and not _has_expired(action)]
     completed.sort(key=lambda action: (str(action.metadata.creation_timestamp), action.name))
     return tuple(
         Delete(reference("ModelAction", action))

@@ -10,9 +10,9 @@ from steadfit.core.conditions import merge
 from steadfit.core.input_hash import input_hash
 from steadfit.core.problem import Problem
 from steadfit.core.serving.recovery import retrain_causes
+from steadfit.core.training import cancel, retention, run_manifest, validation
 from steadfit.core.training import conditions as job_conditions
 from steadfit.core.training import events as job_events
-from steadfit.core.training import retention, run_manifest, validation
 from steadfit.core.training.limits import (
     automatic_runs,
     blocked,
@@ -34,7 +34,8 @@ def plan(observed: ObservedTrainingJob, now: datetime) -> Plan:
     """Decide over a TrainingJob."""
     job, runs, versions = observed.job, observed.runs, observed.versions
     problem = validation.problem(job, observed.stores)
-    status = in_flight.settle(job.status, runs, versions, input_hash(job.spec))
+    status = in_flight.settle(job.status, runs, versions, input_hash(job.spec), now)
+    status = cancel.carry_out(cancel.settle(status, now), observed, now)
     status = status.model_copy(
         update={
             "alerts": alert_triggers.kept(job, now),
@@ -80,7 +81,7 @@ def _decided(
     """Return the status with the run that all due causes lead to, and with the state of each cause."""
     job, runs = observed.job, observed.runs
     scheduled = schedules.track(job, now)
-    actions = retrain_action.pending(status.actions, observed.actions)
+    actions = retrain_action.pending(job, observed.actions)
     why = held.message if held else ""
     records = retrain_action.note(status.actions, actions, observed.actions, "Pending", why, now)
     status = status.model_copy(update={"triggers": scheduled, "actions": records})

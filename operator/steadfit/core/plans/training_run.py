@@ -17,7 +17,7 @@ from steadfit.core.types import Action, Create, Delete, Manifest, ObservedTraini
 
 
 def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
-    """Decide over a TrainingRun. Its phase is final once it is Succeeded, Failed or Superseded."""
+    """Decide over a TrainingRun. Its phase is final once it is Succeeded, Failed, Superseded or Cancelled."""
     run = observed.run
     before = run.status
     due: list[datetime] = []

@@ -12,9 +12,12 @@ ActionReason = Literal[
     "AlreadyPromoted",
     "AlreadyQuarantined",
     "AlreadyServing",
+    "Expired",
     "NoAnalysis",
     "NoCandidate",
+    "NoRunInFlight",
     "NotPinned",
+    "RunEnded",
     "TargetNotFound",
     "UnknownVerb",
     "VersionRequired",
@@ -32,6 +35,11 @@ ACTIONS: Mapping[ActionReason, Reason] = {
     "AlreadyPromoted": Reason("The candidate is promoted already.", "Wait for its pods.", conditions=_REJECTED),
     "AlreadyQuarantined": Reason("The version is in quarantine already.", NOTHING, conditions=_REJECTED),
     "AlreadyServing": Reason("The version serves already.", "Name another version.", conditions=_REJECTED),
+    "Expired": Reason(
+        "The action is not new: it was restored, copied or created again, or its `spec.requestedAt` is old.",
+        "Nothing to do after a restore; to request the same again, create an action with another name.",
+        conditions=_REJECTED,
+    ),
     "NoAnalysis": Reason(
         "The candidate is not analysed: it takes the traffic as soon as its pods are ready.",
         "Wait for its pods.",
@@ -42,8 +50,14 @@ ACTIONS: Mapping[ActionReason, Reason] = {
         "To promote a version name it in `spec.version`.",
         conditions=_REJECTED,
     ),
+    "NoRunInFlight": Reason("No run of the TrainingJob is in flight.", NOTHING, conditions=_REJECTED),
     "NotPinned": Reason(
         "No `Pin` action is in force.", "Remove `spec.pin` to end a pin of the spec.", conditions=_REJECTED
+    ),
+    "RunEnded": Reason(
+        "The run had a result, or had failed, before it could be cancelled.",
+        "Look at its version by `kubectl get mv`; `Rollback` or `Pin` if it should not serve.",
+        conditions=_REJECTED,
     ),
     "TargetNotFound": Reason(
         "The target of the action does not exist in this namespace.", "Correct `spec.target`.", conditions=_REJECTED

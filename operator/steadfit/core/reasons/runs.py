@@ -14,6 +14,7 @@ _OwnReason = Literal[
     "AttemptFailed",
     "AttemptStarted",
     "AttemptWaiting",
+    "Cancelled",
     "Recording",
     "VersionCreated",
     "WaitingForRetry",
@@ -43,6 +44,12 @@ RUNS: Mapping[RunReason, Reason] = {
         "The pod of an attempt cannot start: it is refused, not scheduled, or its image cannot be pulled.",
         "Read the message; raise the quota, add nodes, or correct the image, before a timeout ends the attempt.",
         warning=_RUN,
+    ),
+    "Cancelled": Reason(
+        "A `Cancel` action, or the deletion of its TrainingRun, ended the run before it had a result.",
+        "A `Retrain` action starts another.",
+        conditions=_FAILURE,
+        warning=_JOB,
     ),
     "Data": Reason(
         "The data is absent, unreadable, not what its digest says, or fails a check.",

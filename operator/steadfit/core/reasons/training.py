@@ -16,6 +16,7 @@ _OwnReason = Literal[
     "InvalidSchedule",
     "RetrainingPaused",
     "RetrainingWaiting",
+    "RunCancelled",
     "RunFailed",
     "RunStarted",
     "RunStarting",
@@ -85,6 +86,11 @@ TRAINING: Mapping[TrainingReason, Reason] = {
         "The newest version is not judged yet, or a ModelDeployment still rolls it out.",
         "Wait for the rollout; a `Promote` or `Abort` action ends one that takes too long.",
         conditions=_TRAINING,
+    ),
+    "RunCancelled": Reason(
+        "A run was ended by a `Cancel` action, or its TrainingRun was deleted.",
+        "A `Retrain` action starts another.",
+        normal=_BOTH,
     ),
     "RunFailed": Reason(
         "A run has failed for good; the message begins with its failure class.",

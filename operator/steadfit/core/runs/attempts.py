@@ -18,6 +18,7 @@ from steadfit.core.text import log_tail
 from steadfit.core.types import Manifest, ObservedTrainingRun
 
 from . import progress, timeouts
+from .cancelled import why_cancelled
 from .failure_classification import RETRYABLE, classify, failure
 from .superseded import is_superseded
 from .timeouts import Timeout
@@ -41,7 +42,7 @@ def begin(status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetim
     training_job = observed.job
     if training_job is None or training_job.metadata.deletion_timestamp is not None:
         return status
-    if has_result(status, observed.run) or is_superseded(observed):
+    if has_result(status, observed.run) or is_superseded(observed) or why_cancelled(observed):
         return status
     if status.attempts and (status.next_attempt_at is None or now < status.next_attempt_at):
         return status

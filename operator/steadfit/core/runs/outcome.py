@@ -1,4 +1,4 @@
-"""How a run ends: with a version or an evaluation, with a final failure, or superseded by a change of its recipe."""
+"""How a run ends: with a version or an evaluation, with a final failure, superseded by a new recipe, or cancelled."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.types import ObservedTrainingRun
 
 from .attempts import has_result, retry_at
+from .cancelled import why_cancelled
 from .failure_classification import failure
 from .superseded import is_superseded
 
@@ -28,6 +29,8 @@ def settle(
         return _ended(status, "Succeeded", None, now)
     if problem is not None:
         return _ended(status, "Failed", failure("UserError", problem.message), now)
+    if not posted and (why := why_cancelled(observed)):
+        return _ended(status.model_copy(update={"cancelled": why}), "Cancelled", status.failure, now)
     if not posted and is_superseded(observed):
         return _ended(status, "Superseded", status.failure, now)
     if posted or attempt is None or attempt.failure is None:

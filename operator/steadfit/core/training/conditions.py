@@ -50,7 +50,9 @@ def _ready(
     if problem is not None:
         return stalled(problem.reason, problem.message)
     if job.spec.suspend:
-        return ready("Suspended", "no run starts while spec.suspend is true")
+        active = status.active_run
+        continues = f"; run {active.name} in flight continues, and a Cancel action ends it" if active else ""
+        return ready("Suspended", f"no run starts while spec.suspend is true{continues}")
     if status.latest_version is None and status.active_run is None and last and last.failure:
         return stalled(last.failure.failure_class, f"run {last.name} failed: {last.failure.message}")
     if job.spec.ready_policy == "FirstModel" and not any(item.status.phase == "Verified" for item in versions):
@@ -59,7 +61,7 @@ def _ready(
         return ready("RunInFlight", f"run {status.active_run.name} is in flight")
     if status.latest_version is not None:
         return ready("Trained", f"the newest version is {status.latest_version.name}")
-    return ready("Accepted", "the recipe is accepted; no run has ended yet")
+    return ready("Accepted", "the recipe is accepted; there is no version yet")
 
 
 def _without_verified(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> list[DesiredCondition]:
@@ -69,6 +71,11 @@ def _without_verified(status: TrainingJobStatus, versions: Sequence[ModelVersion
             return stalled("VersionRejected", f"version {newest.name} did not pass the gate, and no other is verified")
         held = f"version {newest.name} is held until it is pinned or promoted, and no other is verified"
         return stalled("VersionHeld", held)
+    last = status.last_run
+    if newest is None and last is not None and last.phase == "Cancelled" and status.active_run is None:
+        return stalled(
+            "Cancelled", f"run {last.name} was cancelled, and there is no version; a Retrain action starts a run"
+        )
     return reconciling("AwaitingFirstModel", "no version is verified yet (spec.readyPolicy is FirstModel)")
 
 
@@ -96,6 +103,8 @@ def _last_run(status: TrainingJobStatus, run: TrainingRun | None) -> list[Desire
     if last.phase == "Succeeded":
         message = f"run {last.name} produced version {last.version}"
         return [DesiredCondition(LAST_RUN_SUCCEEDED, "True", "Succeeded", message)]
+    if last.phase == "Cancelled":
+        return [DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "Cancelled", f"run {last.name} was cancelled")]
     message = f"run {last.name} was superseded by a change of the recipe"
     return [DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "Superseded", message)]
 

@@ -199,14 +199,14 @@ def test_an_action_without_room_for_its_record_is_not_carried_out_yet() -> None:
         }
 
     hash_of = training_run().spec.input_hash
-    unseen = [retrain(f"old-{index}") for index in range(20)]
-    full = recipe({"inputHash": hash_of, "actions": [record(index, "Succeeded") for index in range(20)]})
+    unseen = [retrain(f"old-{index}") for index in range(40)]
+    full = recipe({"inputHash": hash_of, "actions": [record(index, "Succeeded") for index in range(40)]})
     guarded = training_job.plan(observed_job(full, actions=[*unseen, retrain("new")]), NOW)
     assert "activeRun" not in guarded.status
     seen = training_job.plan(observed_job(full, actions=[*unseen[1:], retrain("new")]), NOW)
     assert seen.status["activeRun"]["cause"]["key"] == "new"
     assert [item["uid"] for item in seen.status["actions"]][-1] == "new"
-    assert len(seen.status["actions"]) == 20
+    assert len(seen.status["actions"]) == 40
 
 
 def test_a_suspended_recipe_starts_nothing_and_is_ready() -> None:
@@ -376,13 +376,20 @@ def test_a_status_that_was_lost_is_found_again_in_the_runs() -> None:
         assert getattr(after, kept) == getattr(before, kept)
 
 
-def test_a_run_in_flight_that_somebody_deletes_is_made_again() -> None:
+def test_a_run_in_flight_that_somebody_deletes_is_cancelled_and_not_made_again() -> None:
     cluster = TrainingCluster()
     cluster.settle()
     name = cluster.run.name
     cluster.remove("TrainingRun", name)
     cluster.settle()
-    assert cluster.run.name == name
+    assert cluster.runs() == []
+    last = cluster.job.status.last_run
+    assert last is not None
+    assert (last.name, last.phase, cluster.job.status.active_run) == (name, "Cancelled", None)
+    assert "RunCancelled" in cluster.reasons("TrainingJob")
+    cluster.edit(params={"depth": 7})
+    cluster.settle()
+    assert cluster.run.name != name
 
 
 def test_a_number_is_not_taken_again_when_its_version_is_deleted() -> None:

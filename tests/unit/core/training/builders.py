@@ -13,6 +13,7 @@ from steadfit.api.modelversion import ModelVersion
 from steadfit.api.runinputs import RunInputs
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
+from steadfit.core import names
 from steadfit.core.input_hash import input_hash
 from steadfit.core.types import ObservedTrainingJob, ObservedTrainingRun, Platform, Stores
 
@@ -160,6 +161,7 @@ def retrain(uid: str = "action-1", created: str | None = None, phase: str = "Pen
                 "name": f"retrain-{uid}",
                 "namespace": NAMESPACE,
                 "uid": uid,
+                "annotations": {names.ACCEPTED_ANNOTATION: uid},
                 "creationTimestamp": created or at(minutes=1),
             },
             "spec": {

@@ -16,6 +16,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
+from steadfit.core import names
 from steadfit.core.plans import model_version, training_job, training_run
 from steadfit.core.types import (
     Action,
@@ -51,7 +52,7 @@ from .builders import (
 )
 
 JSON = dict[str, Any]
-FINISHED = ("Succeeded", "Failed", "Superseded")
+FINISHED = ("Succeeded", "Failed", "Superseded", "Cancelled")
 
 
 class TrainingCluster:
@@ -83,6 +84,9 @@ class TrainingCluster:
             "requestedBy": "ada",
         }
         self._add("ModelAction", {"metadata": {"name": name}, "spec": spec})
+        metadata = self.objects["ModelAction", name]["metadata"]
+        created = (self.now + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        metadata.update(annotations={names.ACCEPTED_ANNOTATION: metadata["uid"]}, creationTimestamp=created)
 
     def tell(self, fingerprint: str = "3f2a9c1b44d05e77", status: str = "firing", **changes: Any) -> None:
         """Let the intake keep an alert that it was told now."""

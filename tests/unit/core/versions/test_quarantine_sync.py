@@ -61,6 +61,7 @@ class Scene:
         self.stores = [store()]
         self.jobs: dict[str, JSON] = {}
         self.pods: list[JSON] = []
+        self.refusals: dict[str, str] = {}
         self.events: list[Event] = []
         self.made: list[JSON] = []
         """Every Job there ever was."""
@@ -82,6 +83,7 @@ class Scene:
             self.pods,
             Stores([ArtifactStore.model_validate(item) for item in self.stores]),
             PLATFORM,
+            self.refusals,
         )
         return model_version.plan(observed, self.now)
 
@@ -332,6 +334,17 @@ def test_a_pod_that_could_not_start_is_told_in_the_jobs_words() -> None:
     stored = scene.condition("QuarantineStored")
     assert stored is not None
     assert "Job was active longer than specified deadline" in stored[2]
+
+
+def test_a_refused_pod_is_told_in_the_words_of_admission() -> None:
+    scene = Scene()
+    scene.deploy(quarantine=[entry()])
+    scene.settle()
+    scene.refusals = {"flights-v2-quarantine": "no PriorityClass with name gpu was found"}
+    scene.end({**FAILED, "reason": "DeadlineExceeded", "message": "Job was active longer than specified deadline"})
+    stored = scene.condition("QuarantineStored")
+    assert stored is not None
+    assert "its pod is refused: no PriorityClass with name gpu was found" in stored[2]
 
 
 def test_without_its_store_nothing_is_written_and_the_version_says_so() -> None:

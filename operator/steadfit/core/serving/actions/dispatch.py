@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.rollout import Override
-from steadfit.core.action_records import make_room
+from steadfit.core.action_acceptance import is_accepted
+from steadfit.core.action_records import make_room, record_of
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult
 from steadfit.core.serving.fleet import Fleet
@@ -61,16 +62,21 @@ _VERBS: Mapping[str, Verb] = {
 }
 
 
-def pending(status: ModelDeploymentStatus, actions: Sequence[ModelAction]) -> list[ModelAction]:
-    """Return the actions that were not executed yet, oldest first."""
+def pending(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelAction]:
+    """Return the actions that were accepted and not executed yet, oldest first."""
     known = {record.uid for record in status.actions}
-    found = [action for action in actions if action.status.phase == "Pending" and action.uid not in known]
+    deployment, actions = fleet.observed.deployment, fleet.observed.actions
+    found = [
+        action
+        for action in actions
+        if action.status.phase == "Pending" and action.uid not in known and is_accepted(action, deployment)
+    ]
     return sorted(found, key=lambda action: (str(action.metadata.creation_timestamp), action.name))
 
 
 def carry_out(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
     """Return the status after every pending action, each with its effect and a record, or a record of its rejection."""
-    for action in pending(status, fleet.observed.actions):
+    for action in pending(status, fleet):
         records = make_room(status.actions, fleet.observed.actions)
         if records is None:
             return status
@@ -83,16 +89,8 @@ def carry_out(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Mod
         phase: ActionPhase = "Rejected"
         if isinstance(outcome, ActionResult):
             phase = "Succeeded" if outcome.done else "Pending"
-        record = ActionRecord(
-            uid=action.uid,
-            name=action.name,
-            verb=action.spec.verb,
-            requested_by=action.spec.requested_by,
-            phase=phase,
-            reason=outcome.reason if isinstance(outcome, Problem) else None,
-            message=outcome.message,
-            at=now,
-        )
+        reason = outcome.reason if isinstance(outcome, Problem) else None
+        record = record_of(action, phase, outcome.message, now, reason=reason)
         base = status if isinstance(outcome, Problem) else outcome.status
         status = base.model_copy(update={"actions": [*records, record]})
     return status

@@ -22,8 +22,8 @@ def of_run(run: TrainingRun) -> VerdictMessage | None:
         failure = run.status.failure
         why = f" ({failure.failure_class}): {failure.message}" if failure else ""
         return "Inconclusive", f"inconclusive: run {run.name} failed{why}"
-    if phase == "Superseded":
-        return "Inconclusive", f"inconclusive: run {run.name} was superseded"
+    if phase in ("Superseded", "Cancelled"):
+        return "Inconclusive", f"inconclusive: run {run.name} was {phase.lower()}"
     if phase != "Succeeded":
         return None
     inputs = run.spec.evaluate

@@ -7,6 +7,7 @@ a run in flight delays every other even if no status names it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.run import FINISHED
@@ -15,7 +16,11 @@ from steadfit.api.trainingrun import TrainingRun
 
 
 def settle(
-    status: TrainingJobStatus, runs: Sequence[TrainingRun], versions: Sequence[ModelVersion], current: str
+    status: TrainingJobStatus,
+    runs: Sequence[TrainingRun],
+    versions: Sequence[ModelVersion],
+    current: str,
+    now: datetime,
 ) -> TrainingJobStatus:
     """Return the status with the run in flight, the newest finished run and the newest version.
 
@@ -23,6 +28,7 @@ def settle(
     from the recipe as it is then, so it gets that hash.
     """
     active = _active(status.active_run, runs)
+    last = _deleted(status.active_run, runs, now) or _last(status, runs)
     trained = status.input_hash or _newest_hash(runs)
     if active is not None and active.input_hash != current and named(active.name, runs) is None:
         active = active.model_copy(update={"input_hash": current})
@@ -31,7 +37,7 @@ def settle(
         update={
             "active_run": active,
             "input_hash": trained,
-            "last_run": _last(status, runs),
+            "last_run": last,
             "latest_version": _latest(status.latest_version, versions),
         }
     )
@@ -45,11 +51,27 @@ def named(name: str, runs: Sequence[TrainingRun]) -> TrainingRun | None:
 def _active(active: ActiveRun | None, runs: Sequence[TrainingRun]) -> ActiveRun | None:
     if active is not None:
         run = named(active.name, runs)
-        if run is None or run.status.phase not in FINISHED:
+        if run is None and not _is_gone(active):
             return active
+        if run is not None and run.status.phase not in FINISHED:
+            return active.model_copy(update={"uid": run.uid})
     unfinished = [run for run in runs if run.status.phase not in FINISHED and run.metadata.deletion_timestamp is None]
     run = min(unfinished, key=_age, default=None)
-    return ActiveRun(name=run.name, cause=run.spec.cause, input_hash=run.spec.input_hash) if run else None
+    if run is None:
+        return None
+    return ActiveRun(name=run.name, cause=run.spec.cause, input_hash=run.spec.input_hash, uid=run.uid)
+
+
+def _deleted(active: ActiveRun | None, runs: Sequence[TrainingRun], now: datetime) -> LastRun | None:
+    """Return the end of a run in flight whose object was deleted: that cancels it, and it is not created again."""
+    if active is None or not _is_gone(active) or named(active.name, runs) is not None:
+        return None
+    return LastRun(name=active.name, phase="Cancelled", finished_at=now)
+
+
+def _is_gone(active: ActiveRun) -> bool:
+    """Return whether a run that does not exist must not be created: it existed, or it is cancelled."""
+    return active.uid is not None or bool(active.cancelled)
 
 
 def _last(status: TrainingJobStatus, runs: Sequence[TrainingRun]) -> LastRun | None:

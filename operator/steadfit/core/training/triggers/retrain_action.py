@@ -7,12 +7,14 @@ from datetime import datetime
 
 from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.modelaction import ModelAction
-from steadfit.core.action_records import make_room
+from steadfit.api.trainingjob import TrainingJob
+from steadfit.core.action_acceptance import is_accepted
+from steadfit.core.action_records import make_room, record_of
 
 
-def pending(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -> list[ModelAction]:
-    """Return the Retrain actions that were not executed yet, oldest first."""
-    done = {record.uid for record in records if record.phase != "Pending"}
+def pending(job: TrainingJob, actions: Sequence[ModelAction]) -> list[ModelAction]:
+    """Return the Retrain actions on a TrainingJob that were accepted and not executed yet, oldest first."""
+    done = {record.uid for record in job.status.actions if record.phase != "Pending"}
     waiting = [
         action
         for action in actions
@@ -20,6 +22,7 @@ def pending(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -> 
         and action.status.phase == "Pending"
         and action.metadata.deletion_timestamp is None
         and action.uid not in done
+        and is_accepted(action, job)
     ]
     return sorted(waiting, key=lambda action: (str(action.metadata.creation_timestamp), action.name))
 
@@ -49,7 +52,7 @@ def note(
         room = make_room(kept, actions)
         if room is None:
             break
-        kept = [*room, _record(action, phase, message, now)]
+        kept = [*room, record_of(action, phase, message, now)]
     return kept
 
 
@@ -57,15 +60,3 @@ def admitted(records: Sequence[ActionRecord], waiting: Sequence[ModelAction]) ->
     """Return the waiting actions that have a record: without one, an action could be executed twice."""
     known = {record.uid for record in records}
     return [action for action in waiting if action.uid in known]
-
-
-def _record(action: ModelAction, phase: ActionPhase, message: str, now: datetime) -> ActionRecord:
-    return ActionRecord(
-        uid=action.uid,
-        name=action.name,
-        verb=action.spec.verb,
-        requested_by=action.spec.requested_by,
-        phase=phase,
-        message=message,
-        at=now,
-    )

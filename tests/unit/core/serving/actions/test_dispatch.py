@@ -124,26 +124,26 @@ def test_a_completed_action_is_not_carried_out_again_when_its_record_is_gone() -
     assert cluster.live() == 2
 
 
-def test_the_newest_20_records_are_kept() -> None:
+def test_the_newest_40_records_are_kept() -> None:
     cluster = serving(1)
-    for _ in range(25):
+    for _ in range(45):
         cluster.act("Unpin")
         cluster.settle()
-    assert [record.name for record in cluster.status.actions] == [f"action-{number}" for number in range(6, 26)]
+    assert [record.name for record in cluster.status.actions] == [f"action-{number}" for number in range(6, 46)]
 
 
 def test_a_record_stays_while_its_action_still_reads_pending() -> None:
     """Without its record, the action would be carried out a second time."""
     cluster = serving(1)
-    for _ in range(22):
+    for _ in range(42):
         cluster.act("Unpin")
     plan = cluster.plan()
     recorded = [record["name"] for record in plan.status["actions"]]
-    assert len(recorded) == 20
+    assert len(recorded) == 40
     cluster.deployment["status"] = plan.status
     assert cluster.plan().status["actions"] == plan.status["actions"]
     cluster.settle()
-    assert {record.name for record in cluster.status.actions} >= {"action-21", "action-22"}
+    assert {record.name for record in cluster.status.actions} >= {"action-41", "action-42"}
 
 
 @pytest.mark.parametrize("writes", range(8))

@@ -7,6 +7,7 @@ from typing import Any
 
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.core import names
 from steadfit.core.plans.model_action import plan
 from steadfit.core.types import Delete, ObservedModelAction
 
@@ -23,6 +24,7 @@ def action(number: int = 1, **status: Any) -> ModelAction:
                 "namespace": "shop",
                 "uid": f"uid-{number}",
                 "generation": 1,
+                "annotations": {names.ACCEPTED_ANNOTATION: f"uid-{number}"},
                 "creationTimestamp": (START + timedelta(minutes=number)).isoformat(),
             },
             "spec": {

@@ -1,0 +1,64 @@
+"""Cancel actions: each ends the run in flight, unless it has a result by then.
+
+The entry of the run in flight says who cancels it, and the run's own plan ends it. The action is Pending until it has.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.actionrecord import ActionRecord
+from steadfit.api.modelaction import ModelAction
+from steadfit.api.trainingjob import TrainingJobStatus
+from steadfit.core.action_acceptance import is_accepted
+from steadfit.core.action_records import make_room, record_of
+from steadfit.core.text import cut
+from steadfit.core.types import ObservedTrainingJob
+
+
+def carry_out(status: TrainingJobStatus, observed: ObservedTrainingJob, now: datetime) -> TrainingJobStatus:
+    """Return the status after every new Cancel action, each with its record."""
+    for action in _new(observed):
+        room = make_room(status.actions, observed.actions)
+        if room is None:
+            return status
+        active = status.active_run
+        if active is None:
+            record = record_of(action, "Rejected", "no run is in flight", now, reason="NoRunInFlight")
+        else:
+            record = record_of(action, "Pending", f"run {active.name} is being cancelled", now)
+            why = cut(f"cancelled by {action.spec.requested_by}: {action.spec.reason}")
+            active = active.model_copy(update={"cancelled": active.cancelled or why})
+        status = status.model_copy(update={"active_run": active, "actions": [*room, record]})
+    return status
+
+
+def settle(status: TrainingJobStatus, now: datetime) -> TrainingJobStatus:
+    """Return the status with the records of Cancel actions whose run has ended."""
+    if status.active_run is not None and status.active_run.cancelled:
+        return status
+    return status.model_copy(update={"actions": [_settled(record, status, now) for record in status.actions]})
+
+
+def _new(observed: ObservedTrainingJob) -> list[ModelAction]:
+    known = {record.uid for record in observed.job.status.actions}
+    found = [
+        action
+        for action in observed.actions
+        if action.spec.verb == "Cancel"
+        and action.status.phase == "Pending"
+        and action.metadata.deletion_timestamp is None
+        and action.uid not in known
+        and is_accepted(action, observed.job)
+    ]
+    return sorted(found, key=lambda action: (str(action.metadata.creation_timestamp), action.name))
+
+
+def _settled(record: ActionRecord, status: TrainingJobStatus, now: datetime) -> ActionRecord:
+    last = status.last_run
+    if record.verb != "Cancel" or record.phase != "Pending" or last is None:
+        return record
+    if last.phase == "Cancelled":
+        return record.model_copy(update={"phase": "Succeeded", "message": f"run {last.name} was cancelled", "at": now})
+    message = f"run {last.name} had ended before: {last.phase}"
+    return record.model_copy(update={"phase": "Rejected", "reason": "RunEnded", "message": message, "at": now})
