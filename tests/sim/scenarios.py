@@ -253,6 +253,25 @@ async def deleting_and_applying_again_loses_no_version(cluster: SimulatedCluster
     )
 
 
+async def a_rejected_version_that_takes_the_name_of_what_serves_is_not_rolled_out(cluster: SimulatedCluster) -> None:
+    await first_version_serves(cluster)
+    before = cluster.status("ModelDeployment", NAME)["live"]
+    cluster.delete("TrainingJob", NAME)
+    await cluster.until(
+        lambda: not cluster.objects("TrainingRun") and not cluster.objects("Job"), say="runs are collected"
+    )
+    cluster.delete("ModelVersion", f"{NAME}-v1")
+    await asyncio.sleep(60)
+    cluster.training = lambda run, attempt: Training(artifact="after", roc_auc=0.55)
+    cluster.create(training_job(limits=LIMITS))
+    await cluster.until(
+        lambda: cluster.status("ModelVersion", f"{NAME}-v1").get("phase") == "Rejected", say="its namesake is rejected"
+    )
+    await asyncio.sleep(300)
+    assert cluster.status("ModelDeployment", NAME)["live"] == before
+    assert "candidate" not in cluster.status("ModelDeployment", NAME)
+
+
 async def suspending_holds_runs_back(cluster: SimulatedCluster) -> None:
     await first_version_serves(cluster)
     cluster.edit("TrainingJob", NAME, lambda job: job["spec"].update(suspend=True))
@@ -449,6 +468,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     a_change_in_the_middle_of_a_run_supersedes_it,
     a_retrain_during_a_run_waits_for_it,
     deleting_and_applying_again_loses_no_version,
+    a_rejected_version_that_takes_the_name_of_what_serves_is_not_rolled_out,
     suspending_holds_runs_back,
     only_so_many_finished_runs_are_kept,
     a_rejected_version_does_not_serve_until_the_threshold_lets_it,

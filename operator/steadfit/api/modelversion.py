@@ -174,10 +174,17 @@ class PastQuarantine(Model):
     """Revision that was rolled back."""
 
 
+class TrainingJobRef(LocalObjectReference):
+    """The TrainingJob whose run produced a version."""
+
+    uid: str | None = None
+    """Uid of the TrainingJob. Another one may have taken its name since."""
+
+
 class ModelVersionSpec(Model):
     """The trained model. It is immutable."""
 
-    training_job_ref: LocalObjectReference
+    training_job_ref: TrainingJobRef
     """The TrainingJob that it belongs to."""
     number: Annotated[int, Field(ge=1)]
     """Number of the version, from 1."""

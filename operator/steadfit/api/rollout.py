@@ -121,6 +121,8 @@ class QuarantineEntry(Model):
     """Its number."""
     digest: str | None = None
     """Digest of the artifact, if only the model differed from the good revision: no revision of it serves then."""
+    artifact: str | None = None
+    """Digest of the artifact, also if another revision of it may serve."""
     reason: Annotated[str, Field(max_length=1024)]
     """Why, in a sentence."""
     by: str
@@ -151,6 +153,8 @@ class Promoted(Model):
 
     number: int
     """Number of the version."""
+    digest: str | None = None
+    """Digest of its artifact. Another version may have its number later."""
     above: int
     """Highest version number at that time; only a newer version replaces it by itself."""
     action: str
@@ -181,6 +185,8 @@ class Diagnosis(Model):
     """When the monitor started to fire."""
     number: int
     """Number of the live version."""
+    digest: str | None = None
+    """Digest of its artifact."""
     compared_number: int | None = None
     """Number of the last good version, if there is one."""
     run: str | None = None
@@ -199,6 +205,8 @@ class Override(Model):
 
     number: int
     """Number of the version."""
+    digest: str | None = None
+    """Digest of its artifact. Another version may have its number later."""
     action: str
     """Name of the ModelAction."""
     by: str

@@ -93,7 +93,11 @@ def evaluate_all(
     `status` is the planned status: values of any other version than its live one do not count.
     """
     before, live = deployment.status, status.live
-    same = live is not None and before.live is not None and live.number == before.live.number
+    same = (
+        live is not None
+        and before.live is not None
+        and (live.number, live.digest) == (before.live.number, before.live.digest)
+    )
     states = {state.name: state for state in before.monitors}
     results = []
     for monitor in monitors_with_action(deployment):

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from steadfit.api.modelversion import ModelVersionStatus
+from steadfit.api.trainingjob import TrainingJob
 from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.types import Event, ObservedModelVersion, Plan
 from steadfit.core.versions import champion_comparison, gate, quarantine_state, quarantine_sync
@@ -20,7 +21,7 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
     An edit of a threshold or of the margin gives a new verdict while the TrainingJob exists. The verdict decides over
     new rollouts only: a live version keeps serving.
     """
-    version, job = observed.version, observed.job
+    version, job = observed.version, _judging_job(observed)
     before = version.status
     status = quarantine_sync.follow(quarantine_state.recall(observed), observed, now)
     if job is not None:
@@ -42,6 +43,17 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
         events=_events(before, status),
         requeue_at=quarantine_sync.due(status, now),
     )
+
+
+def _judging_job(observed: ObservedModelVersion) -> TrainingJob | None:
+    """Return the TrainingJob whose gate judges the version: its own, or for a first verdict one of the same name.
+
+    A TrainingJob that was made again has a gate for its own versions only. A version whose status was lost with its
+    TrainingJob, as in a restored cluster, would otherwise never have a verdict.
+    """
+    version, job = observed.version, observed.job
+    own = job is not None and version.spec.training_job_ref.uid in (None, job.uid)
+    return job if own or version.status.phase is None else None
 
 
 def _conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[DesiredCondition]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import RevisionRef
+from steadfit.core.serving.fleet import version_of
 from steadfit.core.serving.quarantine import is_quarantined_by
 
 
@@ -40,7 +41,7 @@ def pick(job: str, versions: Sequence[ModelVersion], deployments: Sequence[Model
     for deployment in sorted(deployments, key=lambda item: (item.name != job, item.name)):
         ref = _serving(deployment, versions)
         if ref is not None:
-            return ComparedVersion(ref.version, ref.digest, _version_of(ref, versions))
+            return ComparedVersion(ref.version, ref.digest, version_of(ref, versions))
     good = [version for version in versions if _is_good(version)]
     newest = max(good, key=lambda version: version.spec.number, default=None)
     return ComparedVersion(newest.name, newest.spec.artifact.digest, newest) if newest else None
@@ -55,11 +56,6 @@ def _serving(deployment: ModelDeployment, versions: Sequence[ModelVersion]) -> R
         return status.live
     restored = (status.candidate, status.last_good)
     return next((ref for ref in restored if ref and not is_quarantined_by(deployment, ref, versions)), None)
-
-
-def _version_of(ref: RevisionRef, versions: Sequence[ModelVersion]) -> ModelVersion | None:
-    namesakes = (version for version in versions if version.name == ref.version)
-    return next((version for version in namesakes if version.spec.artifact.digest == ref.digest), None)
 
 
 def _is_good(version: ModelVersion) -> bool:

@@ -17,8 +17,8 @@ from steadfit.api.modelversion import (
     ModelVersion,
     ModelVersionSpec,
     RunRef,
+    TrainingJobRef,
 )
-from steadfit.api.pod import LocalObjectReference
 from steadfit.api.record import Record
 from steadfit.api.trainingrun import TrainingRun, TrainingRunStatus
 from steadfit.core import names
@@ -99,7 +99,7 @@ def _spec(status: TrainingRunStatus, number: int, record: Record, observed: Obse
     older = sorted((item for item in observed.versions if item.spec.number < number), key=lambda item: item.spec.number)
     prefix = record.artifact.uri.partition("/artifacts/sha256/")[0]
     return ModelVersionSpec(
-        training_job_ref=LocalObjectReference(name=run.spec.training_job_ref.name),
+        training_job_ref=TrainingJobRef(**run.spec.training_job_ref.dump()),
         number=number,
         run=RunRef(name=run.name, uid=run.uid),
         cause=run.spec.cause,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import Released, RevisionRef
 from steadfit.core import names
 from steadfit.core.types import Manifest, ObservedModelDeployment
 
@@ -125,11 +126,21 @@ class Fleet:
         ]
         return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
 
-    def version_named(self, name: str) -> ModelVersion | None:
-        """Return the version of this name; None without one."""
-        return next((version for version in self.observed.versions if version.name == name), None)
+    def version_of(self, ref: RevisionRef | Released) -> ModelVersion | None:
+        """Return the version that a decision was about; None if it is gone, though another one may have its name."""
+        return version_of(ref, self.observed.versions)
 
     def original(self, version: ModelVersion) -> ModelVersion:
         """Return the version that this one duplicates, or itself: an artifact is served under its first number."""
-        first = self.version_named(version.spec.duplicate_of) if version.spec.duplicate_of else None
-        return first or version
+        same = (
+            item
+            for item in self.observed.versions
+            if item.name == version.spec.duplicate_of and item.spec.artifact.digest == version.spec.artifact.digest
+        )
+        return next(same, version)
+
+
+def version_of(ref: RevisionRef | Released, versions: Sequence[ModelVersion]) -> ModelVersion | None:
+    """Return the version of this name with this artifact; None without one. Names are given again, digests are not."""
+    namesakes = (version for version in versions if version.name == ref.version)
+    return next((version for version in namesakes if version.spec.artifact.digest == ref.digest), None)

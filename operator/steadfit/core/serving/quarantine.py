@@ -10,7 +10,7 @@ from steadfit.api.modelversion import ModelVersion, ModelVersionStatus, Quaranti
 from steadfit.api.rollout import QuarantineEntry, RevisionRef
 from steadfit.core.text import cut
 
-from .fleet import Fleet
+from .fleet import Fleet, version_of
 
 MAX_ENTRIES = 128
 """Maximum entries in the status; the status of each ModelVersion still has the older ones."""
@@ -54,13 +54,12 @@ def is_version_quarantined(version: ModelVersion, status: ModelDeploymentStatus,
 
 def is_quarantined(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether a revision, or its version, is in quarantine here."""
-    return _quarantines(ref, fleet.version_named(ref.version), status, fleet.observed.deployment.name)
+    return _quarantines(ref, fleet.version_of(ref), status, fleet.observed.deployment.name)
 
 
 def is_quarantined_by(deployment: ModelDeployment, ref: RevisionRef, versions: Sequence[ModelVersion]) -> bool:
     """Return whether a revision, or its version, is in quarantine at another ModelDeployment."""
-    found = next((version for version in versions if version.name == ref.version), None)
-    return _quarantines(ref, found, deployment.status, deployment.name)
+    return _quarantines(ref, version_of(ref, versions), deployment.status, deployment.name)
 
 
 def highest_rolled_back(status: ModelDeploymentStatus) -> int:
@@ -88,6 +87,7 @@ def enter(
         version=bad.version,
         number=bad.number,
         digest=digest,
+        artifact=bad.digest,
         reason=cut(reason),
         by=by,
         at=now,

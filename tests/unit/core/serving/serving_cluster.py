@@ -40,7 +40,7 @@ from tests.support.reading import Reader
 
 from . import serving_cluster_checks, serving_cluster_gateways
 from .arms import ARMS, METRICS
-from .serving_cluster_objects import NAMESPACE, job, store, version, won
+from .serving_cluster_objects import NAMESPACE, digest, job, store, version, won
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PLATFORM = Platform(
@@ -74,7 +74,11 @@ class ServingCluster:
             "status": {"observedGeneration": -1},
         }
         self.job: dict[str, Any] | None = job()
+        self.jobs = 1
+        """How many TrainingJobs have had the name."""
         self.versions: dict[int, dict[str, Any]] = {}
+        self.made: dict[str, dict[str, Any]] = {}
+        """Every version that was ever made, by the digest of its artifact."""
         self.actions: dict[str, dict[str, Any]] = {}
         self.workloads: dict[str, dict[str, Any]] = {}
         self.frozen_templates: dict[str, dict[str, Any]] = {}
@@ -113,7 +117,21 @@ class ServingCluster:
         compared = self.status.live.digest if against == "live" and self.status.live else against
         if compared not in (None, "live"):
             spec = {"evaluation": {"metrics": [{"name": "roc_auc", "value": 0.7}], "champion": won(compared)}, **spec}
-        self.versions[number] = version(number, phase, **spec)
+        artifact = {"uri": f"s3://models/{number}/", "digest": self.digest(number)}
+        made = version(number, phase, f"job-{self.jobs}", **{"artifact": artifact, **spec})
+        self.versions[number] = made
+        self.made[made["spec"]["artifact"]["digest"]] = made
+
+    def digest(self, number: int) -> str:
+        """Return the digest of the artifact that the present TrainingJob makes as this version."""
+        return digest(number + 100 * (self.jobs - 1))
+
+    def make_the_job_again(self, *, with_versions: bool = True) -> None:
+        """Delete the TrainingJob, and its versions too, and apply it again under the same name."""
+        self.jobs += 1
+        self.job = job(f"job-{self.jobs}")
+        if with_versions:
+            self.versions = {}
 
     def judge(self, number: int, phase: str) -> None:
         self.versions[number]["status"]["phase"] = phase
@@ -258,6 +276,9 @@ class ServingCluster:
     @property
     def fleet(self) -> Fleet:
         return Fleet(self.observe())
+
+    def version(self, number: int) -> ModelVersion:
+        return self.reader.read(ModelVersion, self.versions[number])
 
     def condition(self, kind: str) -> tuple[str, str] | None:
         """Return status and reason of a condition."""

@@ -30,7 +30,7 @@ def promotion(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
     promoted = new.number in let_through or _promoted_now(cluster.status, after)
     if after.override or rolled_back or promoted or new.number == cluster.status.version_floor:
         return
-    found = ModelVersion.model_validate(cluster.versions[new.number])
+    found = ModelVersion.model_validate(cluster.made[new.digest])
     assert found.status.phase == "Verified", f"{new.version} goes live by itself and is {found.status.phase}"
     compared = found.spec.evaluation.champion
     if new.number != old.number:

@@ -24,12 +24,14 @@ def store(name: str = "default", **spec: Any) -> dict[str, Any]:
     }
 
 
-def version(number: int, phase: str | None = "Verified", **spec: Any) -> dict[str, Any]:
+def version(number: int, phase: str | None = "Verified", job: str = "job-1", **spec: Any) -> dict[str, Any]:
+    """Return a version of the TrainingJob of a uid."""
     status = {"phase": phase} if phase else {}
+    uid = f"version-{number}" if job == "job-1" else f"{job}-version-{number}"
     return {
-        "metadata": {"name": f"flights-v{number}", "namespace": NAMESPACE, "uid": f"version-{number}"},
+        "metadata": {"name": f"flights-v{number}", "namespace": NAMESPACE, "uid": uid},
         "spec": {
-            "trainingJobRef": {"name": "flights"},
+            "trainingJobRef": {"name": "flights", "uid": job},
             "number": number,
             "run": {"name": f"run-{number}", "uid": f"run-uid-{number}"},
             "cause": {"type": "SpecChange", "key": str(number)},
@@ -51,9 +53,9 @@ def won(champion: str | None) -> dict[str, Any]:
     return {"version": name, "digest": champion, "metric": "roc_auc", "method": "paired bootstrap", **numbers}
 
 
-def job() -> dict[str, Any]:
+def job(uid: str = "job-1") -> dict[str, Any]:
     return {
-        "metadata": {"name": "flights", "namespace": NAMESPACE, "uid": "job-1"},
+        "metadata": {"name": "flights", "namespace": NAMESPACE, "uid": uid},
         "spec": {
             "image": "train:1",
             "data": [{"name": "flights", "uri": "s3://models/data/", "format": "Parquet"}],

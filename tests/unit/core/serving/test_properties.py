@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.core import names
 from steadfit.core.plans import model_deployment
 from steadfit.core.serving.quarantine import is_quarantined
 
@@ -41,6 +42,13 @@ class Serving(RuleBasedStateMachine):
     @rule(data=st.data(), phase=st.sampled_from(["Verified", "Rejected", "Held"]))
     def a_version_is_judged(self, data: st.DataObject, phase: str) -> None:
         self.cluster.judge(data.draw(st.sampled_from(sorted(self.cluster.versions))), phase)
+
+    @rule(with_versions=st.booleans())
+    def the_training_job_is_made_again(self, with_versions: bool) -> None:
+        if with_versions:
+            # Where an artifact is stands in its version alone: what serves, or comes back, must have its Deployment.
+            self.heal()
+        self.cluster.make_the_job_again(with_versions=with_versions)
 
     @rule(verb=st.sampled_from(["Rollback", "Unpin"]))
     def an_action_without_a_version(self, verb: str) -> None:
@@ -77,8 +85,8 @@ class Serving(RuleBasedStateMachine):
     @precondition(lambda self: self.cluster.workloads)
     @rule(data=st.data())
     def pods_break(self, data: st.DataObject) -> None:
-        names = sorted(self.cluster.workloads)
-        revision = data.draw(st.sampled_from(names)).removeprefix("flights-")
+        known = sorted(self.cluster.workloads)
+        revision = data.draw(st.sampled_from(known)).removeprefix("flights-")
         data.draw(st.sampled_from([self.cluster.broken, self.cluster.half])).add(revision)
 
     @rule()
@@ -86,10 +94,22 @@ class Serving(RuleBasedStateMachine):
         self.cluster.broken.clear()
         self.cluster.half.clear()
 
-    @precondition(lambda self: self.cluster.workloads)
+    @precondition(lambda self: self._replaceable())
     @rule(data=st.data())
     def somebody_deletes_a_deployment(self, data: st.DataObject) -> None:
-        del self.cluster.workloads[data.draw(st.sampled_from(sorted(self.cluster.workloads)))]
+        del self.cluster.workloads[data.draw(st.sampled_from(self._replaceable()))]
+
+    def _replaceable(self) -> list[str]:
+        """Return the Deployments whose version still exists: without it, nobody knows where its artifact is."""
+        known = {
+            item["metadata"]["annotations"][names.DIGEST_ANNOTATION]: name
+            for name, item in self.cluster.workloads.items()
+        }
+        return sorted(
+            known[item["spec"]["artifact"]["digest"]]
+            for item in self.cluster.versions.values()
+            if item["spec"]["artifact"]["digest"] in known
+        )
 
     @rule()
     def somebody_deletes_the_service(self) -> None:

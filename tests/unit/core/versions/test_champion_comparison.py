@@ -182,6 +182,21 @@ def test_an_edit_of_the_margin_judges_again_both_ways() -> None:
     assert [event.reason for event in plan.events] == ["Rejected"]
 
 
+def test_a_training_job_that_was_made_again_judges_no_version_of_the_one_before() -> None:
+    before = version(2, None, trainingJobRef={"name": "orders", "uid": "the-one-before"})
+    unmeasured = {"metrics": [{"name": "roc_auc", "value": 0.5}]}
+    judged_then = before.model_copy(
+        update={
+            "spec": before.spec.model_copy(update={"evaluation": EvaluationResult.model_validate(unmeasured)}),
+            "status": before.status.model_copy(update={"phase": "Verified"}),
+        }
+    )
+    assert judged(judged_then)[0].status.phase == "Verified", "its own gate let it through"
+    assert judged(judged_then.model_copy(update={"status": before.status}))[0].status.phase == "Rejected", (
+        "without a verdict, as in a restored cluster, it has no other judge"
+    )
+
+
 def test_a_rejection_by_the_comparison_names_the_comparison_and_one_by_a_threshold_the_threshold() -> None:
     subject, _ = judged(measured(WORSE))
     assert "is not shown to be as good" in subject.status.conditions[0].message

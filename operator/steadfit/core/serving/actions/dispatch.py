@@ -40,7 +40,7 @@ def _pin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: 
     resolved = pin.resolve(Pin(version=number), status, fleet, now)
     if isinstance(resolved, Problem):
         return resolved
-    override = Override(number=number, action=action.name, by=action.spec.requested_by, at=now)
+    override = Override(number=number, digest=resolved.digest, action=action.name, by=action.spec.requested_by, at=now)
     return ActionResult(status.model_copy(update={"override": override}), f"version {number} is pinned until Unpin")
 
 
@@ -98,7 +98,7 @@ def carry_out(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Mod
 
 def settle(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
     """Return the status with the records of Rollbacks and Releases updated."""
-    status = promote.settle(status)
+    status = promote.settle(status, fleet)
     updated = [_settled(record, status, fleet, now) for record in status.actions]
     return status.model_copy(update={"actions": updated})
 

@@ -66,6 +66,7 @@ def _entered(
             version=version.name,
             number=version.spec.number,
             digest=version.spec.artifact.digest,
+            artifact=version.spec.artifact.digest,
             reason=action.spec.reason,
             by=author(action),
             at=now,

@@ -29,7 +29,7 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
     if number is None or (version is None and not entries):
         job = fleet.observed.deployment.training_job
         return Problem("VersionNotFound", f"there is no version {number} of TrainingJob {job}")
-    digests = [entry.digest for entry in entries if entry.digest]
+    digests = [digest for entry in entries if (digest := entry.artifact or entry.digest)]
     released = Released(
         version=version.name if version else entries[0].version,
         number=number,
@@ -38,7 +38,7 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
         by=author(action),
         at=now,
     )
-    others = [item for item in status.released if item.version != released.version]
+    others = [item for item in status.released if (item.version, item.digest) != (released.version, released.digest)]
     update = {
         "quarantine": [entry for entry in status.quarantine if entry not in entries],
         "released": [*others, released][-MAX_ENTRIES:],
@@ -60,7 +60,7 @@ def released_by(action: str, status: ModelDeploymentStatus) -> Released | None:
 
 def is_removed(item: Released, fleet: Fleet) -> bool:
     """Return whether the quarantine is removed everywhere, the note in the store included."""
-    version, name = fleet.version_named(item.version), fleet.observed.deployment.name
+    version, name = fleet.version_of(item), fleet.observed.deployment.name
     if version is None:
         return True
     return any(known.deployment == name and known.at >= item.at for known in version.status.releases)
@@ -69,4 +69,5 @@ def is_removed(item: Released, fleet: Fleet) -> bool:
 def _is_of(entry: QuarantineEntry, number: int | None, version: ModelVersion | None) -> bool:
     if version is None:
         return entry.number == number
-    return entry.version == version.name or entry.digest == version.spec.artifact.digest
+    artifact = entry.artifact or entry.digest
+    return artifact == version.spec.artifact.digest if artifact else entry.version == version.name

@@ -21,6 +21,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving import bake
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.selection import pin
 
 from . import diagnosis, rollback_limit
 from .rollback import restore
@@ -68,7 +69,7 @@ def rollback_request(
     live = status.live
     if live is None or is_quarantined(live, status, fleet):
         return None
-    if status.override is not None and status.override.number == live.number:
+    if status.override is not None and pin.names(pin.of_action(status.override), live):
         # A Pin action is a decision made with the monitor in view, unlike spec.pin, which was written before.
         return None
     monitors = {monitor.name: monitor for monitor in fleet.observed.deployment.spec.monitors}

@@ -35,7 +35,7 @@ def for_state(status: ModelDeploymentStatus, state: MonitorState) -> Diagnosis |
     if state.phase != FIRING or status.live is None:
         return None
     found = next((entry for entry in status.diagnoses if entry.monitor == state.name), None)
-    return found if found and (found.since, found.number) == (state.since, status.live.number) else None
+    return found if found and found.since == state.since and _is_of_version(found, status.live) else None
 
 
 def follow(
@@ -93,7 +93,7 @@ def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     for entry in running(status, fleet):
         monitor = next((item for item in recover_monitors(observed.deployment) if item.name == entry.monitor), None)
         good, live = status.last_good, status.live
-        versions = [fleet.version_named(ref.version) if ref else None for ref in (live, good)]
+        versions = [fleet.version_of(ref) if ref else None for ref in (live, good)]
         if entry.run in existing or monitor is None or observed.job is None:
             continue
         if versions[0] is None or versions[1] is None:
@@ -134,6 +134,7 @@ def _of_firing(
         monitor=monitor.name,
         since=state.since,
         number=live.number,
+        digest=live.digest,
         compared_number=_last_good(status, fleet),
         decided_at=now,
     )
@@ -170,7 +171,12 @@ def _last_good(status: ModelDeploymentStatus, fleet: Fleet) -> int | None:
 
 def _is_of(entry: Diagnosis, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether an entry is about the current live and last good versions."""
-    return (entry.number, entry.compared_number) == (live.number, _last_good(status, fleet))
+    return _is_of_version(entry, live) and entry.compared_number == _last_good(status, fleet)
+
+
+def _is_of_version(entry: Diagnosis, live: RevisionRef) -> bool:
+    """Return whether an entry is about the live version. Another one may have its number later."""
+    return entry.number == live.number and entry.digest in (None, live.digest)
 
 
 def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> VerdictMessage | None:
@@ -191,8 +197,7 @@ def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet)
     if observed.deployment.spec.capture is None:
         return "Inconclusive", "inconclusive: spec.capture is not set, so there are no rows to compare versions on"
     for ref in (live, good):
-        version = fleet.version_named(ref.version)
-        if version is None or version.spec.artifact.digest != ref.digest:
+        if fleet.version_of(ref) is None:
             return "Inconclusive", f"inconclusive: ModelVersion {ref.version} is gone, so its model cannot be evaluated"
     return None
 

@@ -65,7 +65,7 @@ def _replacement(
     if last_good and number in (None, last_good.number) and not quarantine.is_quarantined(last_good, status, fleet):
         if fleet.is_kept(last_good.revision):
             return reuse_revision(last_good, desired_template(live), now)
-        version = fleet.version_named(last_good.version)
+        version = fleet.version_of(last_good)
         rendered = revision_of(version, status, fleet, now) if version else None
         if isinstance(rendered, RevisionRef) and rendered.revision != live.revision:
             return rendered

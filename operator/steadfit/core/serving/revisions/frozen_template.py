@@ -29,7 +29,7 @@ def of_revision(ref: RevisionRef, fleet: Fleet) -> Rendering | Problem:
     frozen = fleet.frozen_template(ref.revision)
     if frozen is not None:
         return Rendering(frozen["data"]["template"], ref.template_digest, ref.revision)
-    version = fleet.version_named(ref.version)
+    version = fleet.version_of(ref)
     if version is None:
         return Problem("VersionNotFound", f"ModelVersion {ref.version} was deleted as well")
     rendering = render(version, fleet)
@@ -104,7 +104,7 @@ def _in_use(status: ModelDeploymentStatus) -> Iterator[RevisionRef]:
 
 
 def _rendered(ref: RevisionRef, fleet: Fleet) -> Mapping[str, Any] | None:
-    version = fleet.version_named(ref.version)
+    version = fleet.version_of(ref)
     rendering = render(version, fleet) if version else None
     same = isinstance(rendering, Rendering) and rendering.revision == ref.revision
     return rendering.template if isinstance(rendering, Rendering) and same else None

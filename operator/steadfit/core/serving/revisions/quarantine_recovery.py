@@ -58,6 +58,7 @@ def _entry(refusal: str, candidate: Candidate, now: datetime) -> QuarantineEntry
         version=candidate.version,
         number=candidate.number,
         digest=candidate.digest,
+        artifact=candidate.digest,
         reason=cut(reason.strip()),
         by=by,
         at=read_time(at) or now,

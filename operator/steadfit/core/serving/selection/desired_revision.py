@@ -76,7 +76,7 @@ def _promoted_candidate(status: ModelDeploymentStatus, fleet: Fleet, now: dateti
         return None
     if candidate.phase != "Promoting" or candidate.promoted_by is None or is_quarantined(candidate, status, fleet):
         return None
-    version = fleet.version_named(candidate.version)
+    version = fleet.version_of(candidate)
     revision = revision_of(version, status, fleet, now) if version else None
     return revision if isinstance(revision, RevisionRef) and revision.revision == candidate.revision else None
 
@@ -113,7 +113,7 @@ def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> De
         return DesiredRevision(None)
     if is_quarantined(live, status, fleet):
         return _finish_rollback(status, fleet, now)
-    version = fleet.version_named(live.version)
+    version = fleet.version_of(live)
     revision = revision_of(version, status, fleet, now) if version else None
     if not isinstance(revision, RevisionRef):
         lost = None if fleet.has_deployment(live.revision) else frozen_template.of_revision(live, fleet)
@@ -161,7 +161,7 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
             continue
         if fleet.is_kept(ref.revision):
             return DesiredRevision(ref)
-        version = fleet.version_named(ref.version)
+        version = fleet.version_of(ref)
         revision = revision_of(version, status, fleet, now) if version else None
         if isinstance(revision, RevisionRef):
             return DesiredRevision(revision)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.modelversion import ModelVersion
-from steadfit.api.rollout import RevisionRef
+from steadfit.api.rollout import Override, Promoted, RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.revisions.lookup import revision_of
@@ -14,21 +14,30 @@ from steadfit.core.serving.revisions.lookup import revision_of
 
 def effective_pin(status: ModelDeploymentStatus, fleet: Fleet) -> Pin | None:
     """Return the pin in force: that of a Pin action, or else spec.pin."""
-    if status.override:
-        return Pin(version=status.override.number)
-    return fleet.observed.deployment.spec.pin
+    return of_action(status.override) if status.override else fleet.observed.deployment.spec.pin
+
+
+def of_action(decided: Override | Promoted) -> Pin:
+    """Return what a ModelAction named when it was executed: the number with the artifact that it had then."""
+    return Pin(version=decided.number, digest=decided.digest)
+
+
+def names(pin: Pin, ref: RevisionRef) -> bool:
+    """Return whether a pin names the version of a revision."""
+    return pin.version in (None, ref.number) and pin.digest in (None, ref.digest)
 
 
 def find(pin: Pin, fleet: Fleet) -> ModelVersion | None:
     """Return the version that a pin names; of versions with the same artifact, the one that the others duplicate."""
     for version in sorted(fleet.observed.versions, key=lambda version: version.spec.number):
-        if pin.version == version.spec.number or pin.digest == version.spec.artifact.digest:
+        if pin.version in (None, version.spec.number) and pin.digest in (None, version.spec.artifact.digest):
             return fleet.original(version)
     return None
 
 
 def _describe(pin: Pin) -> str:
-    return f"version {pin.version}" if pin.version is not None else f"version with digest {pin.digest}"
+    named = f"version {pin.version}" if pin.version is not None else "version"
+    return f"{named} with digest {pin.digest}" if pin.digest is not None else named
 
 
 def resolve(pin: Pin, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | Problem:
@@ -37,12 +46,14 @@ def resolve(pin: Pin, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     A pin may name a version that is held because it could not be compared, but not a rejected one. A version that
     serves already keeps serving when an edit of the gate rejects it: only a new rollout needs a verdict.
     """
-    version = find(pin, fleet)
+    version, live = find(pin, fleet), status.live
     if version is None:
+        if live is not None and pin.digest == live.digest:
+            return live
         return Problem(
             "VersionNotFound", f"there is no {_describe(pin)} of TrainingJob {fleet.observed.deployment.training_job}"
         )
-    serves = status.live is not None and status.live.version == version.name
+    serves = live is not None and live.digest == version.spec.artifact.digest
     if version.status.phase not in ("Verified", "Held") and not serves:
         verdict = "was rejected by its gate" if version.status.phase == "Rejected" else "has no verdict yet"
         return Problem(

@@ -32,17 +32,23 @@ def desired(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Revis
     promoted, live = status.promoted, status.live
     if promoted is None:
         return None
-    found = pin.find(Pin(version=promoted.number), fleet)
-    if found is None or (live is not None and live.version == found.name):
+    named = pin.of_action(promoted)
+    found = pin.find(named, fleet)
+    if found is None or (live is not None and live.digest == found.spec.artifact.digest):
         return None
-    return pin.resolve(Pin(version=promoted.number), status, fleet, now)
+    return pin.resolve(named, status, fleet, now)
 
 
-def settle(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
-    """Return the status without a promotion that a newer version has replaced."""
+def settle(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return the status without a promotion that a newer version has replaced, or whose version is gone."""
     promoted, live = status.promoted, status.live
-    replaced = promoted is not None and live is not None and live.number > promoted.above
-    return status.model_copy(update={"promoted": None}) if replaced else status
+    if promoted is None:
+        return status
+    named = pin.of_action(promoted)
+    serves = live is not None and pin.names(named, live)
+    replaced = live is not None and live.number > promoted.above
+    gone = not serves and pin.find(named, fleet) is None
+    return status.model_copy(update={"promoted": None}) if replaced or gone else status
 
 
 def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet) -> ActionResult | Problem:
@@ -71,13 +77,14 @@ def _named(
     if isinstance(resolved, Problem):
         return resolved
     candidate, live = status.candidate, status.live
-    if candidate is not None and candidate.version == resolved.version and candidate.champion_revision is not None:
+    if candidate is not None and candidate.digest == resolved.digest and candidate.champion_revision is not None:
         return _candidate(status, action, fleet)
-    if live is not None and live.version == resolved.version and not is_quarantined(live, status, fleet):
+    if live is not None and live.digest == resolved.digest and not is_quarantined(live, status, fleet):
         return _abandoned_template(live, status, action, fleet, now)
     known = [version.spec.number for version in fleet.observed.versions]
     promoted = Promoted(
         number=resolved.number,
+        digest=resolved.digest,
         above=max([*known, live.number if live else 0]),
         action=action.name,
         by=author(action),
@@ -96,7 +103,7 @@ def _abandoned_template(
     live: RevisionRef, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
 ) -> ActionResult | Problem:
     """Return the status in which the live version is promoted with the current pod template, which was abandoned."""
-    version = fleet.version_named(live.version)
+    version = fleet.version_of(live)
     rendering = render(version, fleet) if version else None
     if version is None or not isinstance(rendering, Rendering) or not _is_abandoned(rendering.revision, status):
         return Problem("AlreadyServing", f"version {live.number} serves already")

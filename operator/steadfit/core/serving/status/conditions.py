@@ -156,7 +156,7 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
         return DesiredCondition(SERVING, "False", "NotServing", "no version takes requests")
     if fleet.ready_pods(behind.revision) == 0:
         return DesiredCondition(SERVING, "False", "NoReadyPods", f"no pod of version {behind.number} is ready")
-    version = fleet.version_named(behind.version)
+    version = fleet.version_of(behind)
     served = f"{describe(behind)} serves"
     if version and version.status.phase == "Rejected":
         return DesiredCondition(

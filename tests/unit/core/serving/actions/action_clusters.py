@@ -44,8 +44,6 @@ def outcome(status: ModelDeploymentStatus) -> tuple[str, str]:
 
 def revision_of_version(cluster: ServingCluster, number: int) -> str:
     """Return the revision that a version would be served as."""
-    version = cluster.fleet.version_named(f"flights-v{number}")
-    assert version is not None
-    rendering = render(version, cluster.fleet)
+    rendering = render(cluster.version(number), cluster.fleet)
     assert not isinstance(rendering, Problem)
     return rendering.revision

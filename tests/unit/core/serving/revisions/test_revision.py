@@ -12,9 +12,7 @@ from tests.unit.core.serving.serving_cluster_objects import store
 
 
 def rendering(cluster: ServingCluster, number: int = 1) -> Rendering:
-    version = cluster.fleet.version_named(f"flights-v{number}")
-    assert version is not None
-    rendered = render(version, cluster.fleet)
+    rendered = render(cluster.version(number), cluster.fleet)
     assert isinstance(rendered, Rendering)
     return rendered
 
@@ -82,9 +80,7 @@ def test_another_address_of_the_store_is_another_revision() -> None:
 def test_a_store_that_is_not_allowed_in_the_namespace_is_a_problem_in_words() -> None:
     cluster = world_with_versions()
     cluster.stores = [store(allowedNamespaces={"matchLabels": {"team": "other"}})]
-    version = cluster.fleet.version_named("flights-v1")
-    assert version is not None
-    problem = render(version, cluster.fleet)
+    problem = render(cluster.version(1), cluster.fleet)
     assert isinstance(problem, Problem)
     assert "ArtifactStore default is not allowed in this namespace" in problem.message
 

@@ -290,15 +290,6 @@ def test_a_version_that_is_being_deleted_is_not_rolled_out() -> None:
     assert (cluster.live(), cluster.candidate()) == (1, None)
 
 
-def test_a_version_that_was_made_again_with_another_artifact_is_another_revision() -> None:
-    cluster = serving(1)
-    cluster.add(1, artifact={"uri": "s3://models/9/", "digest": digest(9)})
-    cluster.settle()
-    assert cluster.status.live is not None
-    assert cluster.status.live.digest == digest(9)
-    assert cluster.selected() == cluster.status.live.revision
-
-
 def test_a_pin_to_the_last_good_version_takes_up_its_frozen_deployment() -> None:
     cluster = serving(1)
     cluster.platform = replace(cluster.platform, server_image="steadfit/server:2")
