@@ -211,7 +211,9 @@ class Properties:
             or self._is_lost(change, old)
         ):
             return
-        if "pin" in change.new["spec"] or "override" in status or live["number"] == before.get("versionFloor"):
+        served = [entry["digest"] for entry in before.get("served", ())]
+        back = live["digest"] in served and old["digest"] != served[-1]
+        if "pin" in change.new["spec"] or "override" in status or back:
             return
         if _promoted(change.new, live):
             return

@@ -110,7 +110,7 @@ def test_forgetting_the_quarantine_is_caught(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_forgetting_what_a_version_was_compared_with_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eligible_versions, "_is_compared_with_live", lambda *_: True)
+    monkeypatch.setattr(eligible_versions, "is_compared_with_live", lambda *_: True)
     caught(what_was_compared_with_a_version_that_is_rolled_back_meanwhile_does_not_follow_it)
 
 

@@ -37,6 +37,7 @@ from .rollout import (
     QuarantineEntry,
     Released,
     RevisionRef,
+    ServedVersion,
 )
 from .strategy import Analysis, RolloutLimits, Strategy, Traffic
 
@@ -153,8 +154,13 @@ class ModelDeploymentStatus(Status):
     """Automatic rollbacks of the last 24 h, oldest first."""
     diagnoses: Annotated[list[Diagnosis], Field(max_length=32, json_schema_extra=list_map("monitor"))] = []
     """Root causes of firing monitors of action Recover: the model or the data."""
+    served: Annotated[list[ServedVersion], Field(max_length=16)] = []
+    """Versions that served without a pin, the last one at the end. A removed pin goes back to it."""
     version_floor: int | None = None
-    """Number of the version that served last without a pin. Without a pin, only a newer version replaces it."""
+    """Number up to which versions were decided on: they served without a pin, were rolled back, or existed when a
+    person promoted another one. Without a pin, only newer versions are rolled out. It never falls."""
+    version_floor_uid: str | None = None
+    """Uid of the TrainingJob whose versions versionFloor counts. Another TrainingJob has no floor yet."""
     quarantine: Annotated[list[QuarantineEntry], Field(max_length=128, json_schema_extra=list_map("revision"))] = []
     """Revisions that were rolled back."""
     released: Annotated[list[Released], Field(max_length=128, json_schema_extra=list_map("version"))] = []

@@ -148,6 +148,19 @@ class Released(Model):
     """When."""
 
 
+class ServedVersion(Model):
+    """A version that served without a pin."""
+
+    version: str
+    """Name of its ModelVersion."""
+    number: int
+    """Its number."""
+    digest: str
+    """Digest of its artifact."""
+    at: datetime
+    """When it took all of the traffic last, or was chosen for it by a rollback."""
+
+
 class Promoted(Model):
     """A version that a ModelAction promoted without a verdict."""
 

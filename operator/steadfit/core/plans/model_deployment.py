@@ -11,7 +11,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis
 from steadfit.core.serving.revisions import frozen_template, quarantine_recovery, status_recovery
 from steadfit.core.serving.rollout import canary, progress_deadline, rollout, scaling
-from steadfit.core.serving.selection import desired_revision
+from steadfit.core.serving.selection import desired_revision, served, version_floor
 from steadfit.core.serving.status import conditions as serving_conditions
 from steadfit.core.serving.status.events import events
 from steadfit.core.serving.traffic import drain, http_route, service, warm_standby
@@ -23,14 +23,15 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     fleet = Fleet(observed)
     deployment = observed.deployment
 
-    status = quarantine_recovery.learn(status_recovery.live(deployment.status, fleet), fleet, now)
+    status = status_recovery.live(served.adopt(deployment.status, fleet, now), fleet)
+    status = quarantine_recovery.learn(status, fleet, now)
     status = dispatch.carry_out(status, fleet, now)
     status = automatic_rollback.act(
         status, monitor_evaluation.evaluate_all(deployment, status, observed.signals, now), fleet, now
     )
     desired = desired_revision.choose(status, fleet, now)
     status = rollout.advance(status, desired, fleet, now)
-    status = dispatch.settle(status, fleet, now)
+    status = version_floor.store(dispatch.settle(status, fleet, now), fleet)
     status = _with_scale(status, fleet)
     # Again: the values of a version say nothing about one that has just replaced it.
     results = monitor_evaluation.evaluate_all(deployment, status, observed.signals, now)

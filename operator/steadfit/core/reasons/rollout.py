@@ -25,6 +25,7 @@ RolloutReason = Literal[
     "RolloutCancelled",
     "RolloutStarted",
     "RolloutSuperseded",
+    "TrainingJobReplaced",
     "Unpinned",
     "VersionNotFound",
     "VersionNotVerified",
@@ -73,7 +74,7 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
     "CandidateStarting": Reason("Pods of the candidate start.", NOTHING, conditions=_PROGRESSING),
     "ChampionChanged": Reason(
         "The newest version was compared with another version than the one that serves, so it is not rolled out.",
-        "Create a `Retrain` action to compare again, or a `Pin` action to serve it as it is.",
+        "The message names both. Create a `Retrain` action to compare again, or a `Pin` action to serve it as it is.",
         conditions=_WANTED,
         warning=_DEPLOYMENT,
     ),
@@ -104,6 +105,11 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
     "RolloutCancelled": Reason("The candidate is no longer the version to serve.", NOTHING, normal=_DEPLOYMENT),
     "RolloutStarted": Reason("The pods of a new candidate are created.", NOTHING, normal=_DEPLOYMENT),
     "RolloutSuperseded": Reason("A newer version replaces the candidate.", NOTHING, normal=_DEPLOYMENT),
+    "TrainingJobReplaced": Reason(
+        "The newest verified version is of a TrainingJob that was deleted and applied again since; what serves stays.",
+        "Wait for a version of the present TrainingJob, or create a `Promote` action for the one in the message.",
+        conditions=_PROGRESSING,
+    ),
     "Unpinned": Reason("The pin has ended; newer versions are rolled out again.", NOTHING, normal=_DEPLOYMENT),
     "VersionNotFound": Reason(
         "The version does not exist.",

@@ -37,7 +37,7 @@ VERSIONS: Mapping[VersionReason, Reason] = {
     "Held": Reason(
         "The gate could not compare the version, so it is not rolled out automatically.",
         "Look at its record by `kubectl describe mv`, then `Promote` or `Pin` it, or train another.",
-        conditions=_READY,
+        conditions=(*_READY, "ModelDeployment/Progressing"),
         warning=_VERSION,
     ),
     "HeldVersionServing": Reason(

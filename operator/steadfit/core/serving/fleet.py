@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from steadfit.api.modelversion import ModelVersion
-from steadfit.api.rollout import Released, RevisionRef
+from steadfit.api.rollout import Released, RevisionRef, ServedVersion
 from steadfit.core import names
 from steadfit.core.types import Manifest, ObservedModelDeployment
 
@@ -126,7 +126,7 @@ class Fleet:
         ]
         return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
 
-    def version_of(self, ref: RevisionRef | Released) -> ModelVersion | None:
+    def version_of(self, ref: RevisionRef | Released | ServedVersion) -> ModelVersion | None:
         """Return the version that a decision was about; None if it is gone, though another one may have its name."""
         return version_of(ref, self.observed.versions)
 
@@ -140,7 +140,7 @@ class Fleet:
         return next(same, version)
 
 
-def version_of(ref: RevisionRef | Released, versions: Sequence[ModelVersion]) -> ModelVersion | None:
+def version_of(ref: RevisionRef | Released | ServedVersion, versions: Sequence[ModelVersion]) -> ModelVersion | None:
     """Return the version of this name with this artifact; None without one. Names are given again, digests are not."""
     namesakes = (version for version in versions if version.name == ref.version)
     return next((version for version in namesakes if version.spec.artifact.digest == ref.digest), None)

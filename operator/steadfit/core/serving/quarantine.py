@@ -62,15 +62,6 @@ def is_quarantined_by(deployment: ModelDeployment, ref: RevisionRef, versions: S
     return _quarantines(ref, version_of(ref, versions), deployment.status, deployment.name)
 
 
-def highest_rolled_back(status: ModelDeploymentStatus) -> int:
-    """Return the highest version number that was rolled back, released or not; 0 if none was.
-
-    Released versions count: they return only by a Pin or Promote, never by themselves.
-    """
-    rolled_back = [entry.number for entry in status.quarantine]
-    return max([0, *rolled_back, *(item.number for item in status.released)])
-
-
 def enter(
     status: ModelDeploymentStatus, bad: RevisionRef, good: RevisionRef, *, reason: str, by: str, now: datetime
 ) -> ModelDeploymentStatus:

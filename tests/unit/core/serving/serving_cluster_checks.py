@@ -28,7 +28,9 @@ def promotion(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
     let_through = [one.number for one in (cluster.status.promoted, after.promoted) if one]
     let_through += [tried.number] if tried and tried.promoted_by else []
     promoted = new.number in let_through or _promoted_now(cluster.status, after)
-    if after.override or rolled_back or promoted or new.number == cluster.status.version_floor:
+    served = [entry.digest for entry in cluster.status.served]
+    back = new.digest in served and old.digest != served[-1]
+    if after.override or rolled_back or promoted or back:
         return
     found = ModelVersion.model_validate(cluster.made[new.digest])
     assert found.status.phase == "Verified", f"{new.version} goes live by itself and is {found.status.phase}"

@@ -13,7 +13,7 @@ from steadfit.core.serving.action_result import author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.revisions.lookup import desired_template, reuse_revision, revision_of
 from steadfit.core.serving.rollout.rollout import full_candidate
-from steadfit.core.serving.selection import pin
+from steadfit.core.serving.selection import pin, served
 
 
 def roll_back(
@@ -47,13 +47,8 @@ def restore(
     if isinstance(good, Problem):
         return good
     quarantined = quarantine.enter(status, live, good, reason=reason, by=by, now=now)
-    return quarantined.model_copy(
-        update={
-            "override": None,
-            "promoted": None,
-            "candidate": full_candidate(None, good, fleet),
-            "version_floor": good.number,
-        }
+    return served.enter(quarantined, good, now).model_copy(
+        update={"override": None, "promoted": None, "candidate": full_candidate(None, good, fleet)}
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.selection import served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import pod_shares
 
@@ -21,7 +22,8 @@ def advance(
     status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
     """Return the status after the next move towards the desired revision, within the progress deadline."""
-    return progress_deadline.enforce(_advance(status, desired, fleet, now), desired, fleet, now)
+    after = progress_deadline.enforce(_advance(status, desired, fleet, now), desired, fleet, now)
+    return _taken_over(status, after, desired, now)
 
 
 def _advance(
@@ -37,8 +39,7 @@ def _advance(
         return status.model_copy(update={"candidate": None})
     if live and ref.revision == live.revision:
         kept = live.model_copy(update={"asked_template_digest": ref.asked_template_digest})
-        floor = status.version_floor if desired.pinned else live.number
-        return status.model_copy(update={"candidate": None, "live": kept, "version_floor": floor})
+        return status.model_copy(update={"candidate": None, "live": kept})
     steps = canary.strategy(status, desired, fleet)
     if steps is not None:
         return canary.advance(status, ref, steps, fleet, now)
@@ -52,6 +53,21 @@ def _may_go_live(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) 
     """Return whether all pods of a revision are ready; without replicas, whether they were: it is the last good one."""
     was_ready = status.last_good is not None and status.last_good.revision == ref.revision
     return fleet.is_complete(ref.revision) and (fleet.desired_replicas > 0 or was_ready)
+
+
+def _taken_over(
+    before: ModelDeploymentStatus, after: ModelDeploymentStatus, desired: DesiredRevision, now: datetime
+) -> ModelDeploymentStatus:
+    """Return the status in which the desired revision, once live without a pin, is the last one that served so.
+
+    A version that takes over without a promotion has replaced the promoted one.
+    """
+    live, old = after.live, before.live
+    if desired.pinned or live is None or desired.revision is None or live.revision != desired.revision.revision:
+        return after
+    after = served.enter(after, live, now)
+    replaced = old is not None and old.digest != live.digest and desired.promoted_by is None
+    return after.model_copy(update={"promoted": None}) if replaced else after
 
 
 def full_candidate(stored: Candidate | None, desired: RevisionRef, fleet: Fleet) -> Candidate:

@@ -16,7 +16,7 @@ from steadfit.core.serving.revisions import frozen_template
 from steadfit.core.serving.revisions.lookup import reuse_revision, revision_of
 from steadfit.core.serving.revisions.revision import STORE_NOT_USABLE
 
-from . import abandoned, eligible_versions, pin, promote
+from . import abandoned, eligible_versions, not_rolled_out, pin, promote
 
 POD_TEMPLATE_LOST: Final = "PodTemplateLost"
 """The live revision cannot be started again: nothing is left of its pod template."""
@@ -91,12 +91,10 @@ def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desir
             return DesiredRevision(_keep_live(status, fleet, now).revision, revision)
         entry = abandoned.entry_of(revision, status)
         if entry is None:
-            return DesiredRevision(revision, eligible_versions.not_compared(version, status, fleet) or problem)
+            return DesiredRevision(revision, not_rolled_out.problem(version, status, fleet) or problem)
         problem = problem or _abandoned(entry)
     kept = _keep_live(status, fleet, now)
-    return DesiredRevision(
-        kept.revision, eligible_versions.not_compared(None, status, fleet) or problem or kept.problem
-    )
+    return DesiredRevision(kept.revision, not_rolled_out.problem(None, status, fleet) or problem or kept.problem)
 
 
 def _abandoned(entry: Abandoned) -> Problem:

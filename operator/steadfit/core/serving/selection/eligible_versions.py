@@ -1,4 +1,4 @@
-"""Versions that may replace the live one by themselves: newer, verified, and compared with it.
+"""Versions that may replace the live one by themselves: newer, of the same TrainingJob, verified, and compared with it.
 
 A promotion is a compare-and-swap: that a version is as good as the champion of its evaluation says nothing about
 another champion, which a rollback, a pin or a rollout may have made live since.
@@ -8,43 +8,51 @@ from __future__ import annotations
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
-from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import highest_rolled_back, is_quarantined, is_version_quarantined
+from steadfit.core.serving.quarantine import is_quarantined, is_version_quarantined
+
+from . import served, version_floor
 
 
-def _may_roll_out(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+def may_roll_out(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether a version is verified, exists, and is neither in quarantine here nor a duplicate."""
     return (
-        version.status.phase == "Verified"
-        and version.spec.duplicate_of is None
-        and version.metadata.deletion_timestamp is None
-        and not is_version_quarantined(version, status, fleet)
+        version.status.phase == "Verified" and version.spec.duplicate_of is None and may_serve(version, status, fleet)
     )
+
+
+def may_serve(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether a version is neither being deleted nor in quarantine here."""
+    return version.metadata.deletion_timestamp is None and not is_version_quarantined(version, status, fleet)
 
 
 def newest_first(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
     """Return the versions that may replace the live one, newest first."""
-    found = [version for version in _newer(status, fleet) if _is_compared_with_live(version, status, fleet)]
-    return sorted(found, key=lambda version: -version.spec.number)
-
-
-def _newer(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
-    """Return the verified versions that are newer than all that served without a pin or were rolled back.
-
-    Older versions never return by themselves, neither after a rollback nor when an edit of a threshold rejects the
-    live one. While no version is live, as in a new cluster, versions older than a rolled back one count: one of them
-    was good.
-    """
-    rolled_back = highest_rolled_back(status) if status.live else 0
-    floor = max(status.version_floor or 0, rolled_back, status.promoted.above if status.promoted else 0)
-    return [
-        version
-        for version in fleet.observed.versions
-        if version.spec.number > floor and _may_roll_out(version, status, fleet)
+    found = [version for version in newer(status, fleet) if may_roll_out(version, status, fleet)]
+    found = [version for version in found if is_compared_with_live(version, status, fleet)]
+    return sorted(found, key=lambda version: (version_floor.is_of_job(version, status, fleet), version.spec.number))[
+        ::-1
     ]
 
 
-def _is_compared_with_live(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+def newer(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
+    """Return the versions of the TrainingJob above the version floor.
+
+    Older versions never return by themselves, neither after a rollback nor when an edit of a threshold rejects the
+    live one. While no version is live, as in a new cluster, older ones and those of an earlier TrainingJob of the name
+    count too: one of them was good.
+    """
+    if status.live is None and status.promoted is None:
+        return list(fleet.observed.versions)
+    floor = version_floor.current(status, fleet)
+    return [
+        version
+        for version in fleet.observed.versions
+        if version.spec.number > floor and version_floor.is_of_job(version, status, fleet)
+    ]
+
+
+def is_compared_with_live(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether the champion that a version was compared with is the live version, or the version is live itself.
 
     Without a good live version any verified version is better than none, unless it was compared with a version in
@@ -64,34 +72,11 @@ def _is_artifact_quarantined(digest: str, status: ModelDeploymentStatus, fleet: 
     )
 
 
-def not_compared(chosen: ModelVersion | None, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
-    """Return why the newest version above the chosen one is not rolled out: it was not compared with the live one."""
-    above = chosen.spec.number if chosen else 0
-    found = [
-        version
-        for version in _newer(status, fleet)
-        if version.spec.number > above and not _is_compared_with_live(version, status, fleet)
-    ]
-    newest = max(found, key=lambda version: version.spec.number, default=None)
-    if newest is None:
-        return None
-    champion, live, number = newest.spec.evaluation.champion, status.live, newest.spec.number
-    compared = f"was compared with {champion.version}" if champion else "was not compared with any version"
-    serves = f"{live.version} serves here" if live else "that one was rolled back"
-    # Runs compare with the live version of the deployment of the TrainingJob's name: a Retrain helps no other one.
-    retrain = (
-        "a Retrain compares again, " if fleet.observed.deployment.name == fleet.observed.deployment.training_job else ""
-    )
-    return Problem(
-        "ChampionChanged",
-        f"version {number} is not rolled out: it {compared}, and {serves}; {retrain}a Pin of version {number} serves it"
-        " without a comparison",
-    )
-
-
 def version_before_pin(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
-    """Return the version that served before a pin that was removed; None without one."""
-    if status.live is None or status.version_floor in (None, status.live.number):
-        return None
-    found = [version for version in fleet.observed.versions if version.spec.number == status.version_floor]
-    return next((version for version in found if _may_roll_out(version, status, fleet)), None)
+    """Return the version that served before a pin that was removed; None if the live one did, or if none is left."""
+    for version in served.last_first(status, fleet):
+        if status.live is None or version.spec.artifact.digest == status.live.digest:
+            return None
+        if may_roll_out(version, status, fleet):
+            return version
+    return None

@@ -16,7 +16,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions.revision import Rendering, as_ref, render
 
-from . import pin
+from . import pin, version_floor
 
 
 def promote(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
@@ -40,15 +40,14 @@ def desired(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Revis
 
 
 def settle(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
-    """Return the status without a promotion that a newer version has replaced, or whose version is gone."""
+    """Return the status without a promotion whose version is gone before it served."""
     promoted, live = status.promoted, status.live
     if promoted is None:
         return status
     named = pin.of_action(promoted)
     serves = live is not None and pin.names(named, live)
-    replaced = live is not None and live.number > promoted.above
     gone = not serves and pin.find(named, fleet) is None
-    return status.model_copy(update={"promoted": None}) if replaced or gone else status
+    return status.model_copy(update={"promoted": None}) if gone else status
 
 
 def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet) -> ActionResult | Problem:
@@ -81,11 +80,12 @@ def _named(
         return _candidate(status, action, fleet)
     if live is not None and live.digest == resolved.digest and not is_quarantined(live, status, fleet):
         return _abandoned_template(live, status, action, fleet, now)
-    known = [version.spec.number for version in fleet.observed.versions]
+    versions = fleet.observed.versions
+    known = [item.spec.number for item in versions if version_floor.is_of_job(item, status, fleet)]
     promoted = Promoted(
         number=resolved.number,
         digest=resolved.digest,
-        above=max([*known, live.number if live else 0]),
+        above=max([*known, resolved.number]),
         action=action.name,
         by=author(action),
         at=now,
@@ -93,7 +93,6 @@ def _named(
     # Versions up to `above` do not take over by themselves any more, even if this one fails.
     update = {
         "promoted": promoted,
-        "version_floor": resolved.number,
         "abandoned": [item for item in status.abandoned if item.revision != resolved.revision],
     }
     return ActionResult(status.model_copy(update=update), _message(resolved.number))

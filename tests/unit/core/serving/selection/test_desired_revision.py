@@ -347,7 +347,7 @@ def test_a_deployment_that_is_made_after_several_versions_comes_up_on_the_newest
     cluster.add(5, "Rejected", against=digest(3))
     cluster.settle()
     assert cluster.live() == 3
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("False", "Held"), "the one above waits for a person"
 
 
 def test_a_new_deployment_does_not_come_up_on_a_version_that_only_beat_one_that_was_rolled_back_here() -> None:
@@ -373,7 +373,8 @@ def test_a_held_version_serves_when_it_is_pinned_and_never_by_itself() -> None:
     cluster = serving(1)
     cluster.add(2, "Held")
     cluster.settle()
-    assert (cluster.live(), cluster.condition("Progressing")) == (1, None)
+    assert (cluster.live(), cluster.condition("Progressing")) == (1, ("False", "Held"))
+    assert cluster.message("Progressing") == "version 2 is held; a Promote of version 2 serves it"
     cluster.act("Pin", 2)
     cluster.settle()
     assert cluster.live() == 2

@@ -1,0 +1,72 @@
+"""Why the newest version of the TrainingJob is not rolled out, and what a person can do."""
+
+from __future__ import annotations
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.modelversion import ModelVersion
+from steadfit.core.problem import Problem
+from steadfit.core.serving.fleet import Fleet
+
+from . import eligible_versions, version_floor
+
+
+def problem(chosen: ModelVersion | None, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
+    """Return why the newest version above the floor and the chosen one waits; None if none does, or it is rejected."""
+    above = chosen.spec.number if chosen else 0
+    found = [
+        (version, reason)
+        for version in eligible_versions.newer(status, fleet)
+        if version.spec.number > above and (reason := _reason(version, status, fleet)) is not None
+    ]
+    _, reason = max(found, key=lambda item: item[0].spec.number, default=(None, None))
+    return reason or (_of_replaced_job(status, fleet) if chosen is None else None)
+
+
+def _reason(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
+    if version.status.phase == "Held" and status.live and eligible_versions.may_serve(version, status, fleet):
+        number, gate = version.spec.number, version.status.gate
+        why = f": {gate.message}" if gate else ""
+        return Problem("Held", f"version {number} is held{why}; a Promote of version {number} serves it")
+    if not eligible_versions.may_roll_out(version, status, fleet):
+        return None
+    compared = eligible_versions.is_compared_with_live(version, status, fleet)
+    return None if compared else _not_compared(version, status, fleet)
+
+
+def _of_replaced_job(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
+    """Return that a newer version than the live one is of the TrainingJob that was deleted and made again since."""
+    live = status.live
+    present = fleet.version_of(live) if live else None
+    if live is None or present is None or version_floor.is_of_job(present, status, fleet):
+        return None
+    newer = [
+        version.spec.number
+        for version in fleet.observed.versions
+        if version.spec.number > live.number
+        and not version_floor.is_of_job(version, status, fleet)
+        and eligible_versions.may_roll_out(version, status, fleet)
+    ]
+    if not newer:
+        return None
+    return Problem(
+        "TrainingJobReplaced",
+        f"version {max(newer)} is not rolled out: TrainingJob {fleet.observed.deployment.training_job} was made again"
+        f" since, and has no verified version yet; a Promote of version {max(newer)} serves it",
+    )
+
+
+def _not_compared(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem:
+    """Return the message that names what the version was compared with, and what serves."""
+    champion, live, number = version.spec.evaluation.champion, status.live, version.spec.number
+    observed = fleet.observed
+    compared = f"was compared with {champion.version}" if champion else "was not compared with any version"
+    serves = f"{live.version} serves here" if live else "that one was rolled back"
+    if champion and live and champion.version == live.version:
+        compared, serves = f"{compared} ({champion.digest[:19]})", f"{serves} ({live.digest[:19]})"
+    # Runs compare with the live version of the deployment of the TrainingJob's name: a Retrain helps no other one.
+    retrain = "a Retrain compares again, " if observed.deployment.name == observed.deployment.training_job else ""
+    return Problem(
+        "ChampionChanged",
+        f"version {number} is not rolled out: it {compared}, and {serves}; {retrain}a Pin of version {number} serves it"
+        " without a comparison",
+    )

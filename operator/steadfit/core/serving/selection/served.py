@@ -1,0 +1,47 @@
+"""Versions that served here without a pin: what a removed pin and a rollback go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import RevisionRef, ServedVersion
+from steadfit.core.serving.fleet import Fleet
+
+MAX_ENTRIES = 16
+"""The version that served longest ago is dropped first: whatever goes back reaches the fifteen after it before."""
+
+
+def enter(status: ModelDeploymentStatus, ref: RevisionRef, now: datetime) -> ModelDeploymentStatus:
+    """Return the status in which the version of a revision is the last one that served without a pin."""
+    if status.served and _is_of(status.served[-1], ref):
+        return status
+    others = [entry for entry in status.served if not _is_of(entry, ref)]
+    entry = ServedVersion(version=ref.version, number=ref.number, digest=ref.digest, at=now)
+    return status.model_copy(update={"served": [*others, entry][-MAX_ENTRIES:]})
+
+
+def adopt(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return a status without this list, in which the floor was the number of the version that served last, with it."""
+    if status.served or status.version_floor_uid is not None:
+        return status
+    last = [version for version in fleet.observed.versions if version.spec.number == status.version_floor]
+    entries = [
+        ServedVersion(version=item.name, number=item.spec.number, digest=item.spec.artifact.digest, at=now)
+        for item in last[:1]
+    ]
+    return status.model_copy(update={"served": entries})
+
+
+def last_first(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[ModelVersion]:
+    """Yield the versions that served without a pin and still exist, the last one first."""
+    for entry in reversed(status.served):
+        version = fleet.version_of(entry)
+        if version is not None:
+            yield version
+
+
+def _is_of(entry: ServedVersion, ref: RevisionRef) -> bool:
+    return (entry.version, entry.digest) == (ref.version, ref.digest)

@@ -1,0 +1,62 @@
+"""The version floor: the number up to which versions were decided on, and never return by themselves.
+
+It rises with every version that served without a pin or was rolled back, and with a promotion to all versions of that
+time. It never falls, so a decision counts after its entry in a list of the status has been dropped. It belongs to one
+TrainingJob by uid: numbers of another one, or of one that was made again, say nothing about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.modelversion import ModelVersion
+from steadfit.core.serving.fleet import Fleet
+
+from . import pin
+
+
+def training_job_uid(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
+    """Return the uid of the TrainingJob whose versions are rolled out, which may have been deleted; None if unknown."""
+    job = fleet.observed.job
+    return job.uid if job is not None else status.version_floor_uid
+
+
+def is_of_job(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether a version is one of that TrainingJob, and not of an earlier one of the same name."""
+    uid = training_job_uid(status, fleet)
+    return uid is None or version.spec.training_job_ref.uid in (None, uid)
+
+
+def current(status: ModelDeploymentStatus, fleet: Fleet) -> int:
+    """Return the floor; 0 while nothing was decided."""
+    same = status.version_floor_uid in (None, training_job_uid(status, fleet))
+    stored = status.version_floor if same and status.version_floor is not None else 0
+    return max([stored, *_decided(status, fleet)])
+
+
+def store(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return the status with the floor after the decisions of this pass."""
+    floor = current(status, fleet)
+    uid = training_job_uid(status, fleet)
+    return status.model_copy(update={"version_floor": floor or None, "version_floor_uid": uid if floor else None})
+
+
+def _decided(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[int]:
+    """Yield the numbers of the versions of the TrainingJob that the status has decisions about."""
+    entries = [
+        *[(entry.version, entry.artifact or entry.digest) for entry in status.quarantine],
+        *[(entry.version, entry.digest) for entry in status.released],
+        *[(entry.version, entry.digest) for entry in status.served],
+    ]
+    digests: dict[str, set[str | None]] = {}
+    for name, digest in entries:
+        digests.setdefault(name, set()).add(digest)
+    for version in fleet.observed.versions:
+        # An entry of an older commit may lack the digest.
+        if not digests.get(version.name, set()).isdisjoint({None, version.spec.artifact.digest}):
+            yield from [version.spec.number] if is_of_job(version, status, fleet) else []
+    promoted = status.promoted
+    named = pin.find(pin.of_action(promoted), fleet) if promoted else None
+    if promoted and named and is_of_job(named, status, fleet):
+        yield promoted.above
