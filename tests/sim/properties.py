@@ -45,6 +45,7 @@ class Properties:
         self._verified: set[str] = set()
         self._passed: set[str] = set()
         self._complete_at: dict[tuple[str, str], float] = {}
+        self._empty_at: dict[tuple[str, str], float] = {}
         self._final: dict[str, str] = {}
         self._done: dict[str, JSON] = {}
         self._checks: tuple[Check, ...] = (
@@ -272,8 +273,10 @@ class Properties:
         if names.REVISION in selector and names.REVISION not in before and _champion(before) == revision:
             # From shares back to the champion: fewer get requests than before, whatever that is by now.
             return
-        yield from self._shares(change, deployment)
         status = deployment["status"]
+        if self._stands_in(change, deployment, revision):
+            return
+        yield from self._shares(change, deployment)
         if revision in _quarantined(deployment):
             yield f"traffic goes to {revision}, which is in quarantine"
         if status.get("live", {}).get("revision") != revision:
@@ -288,6 +291,23 @@ class Properties:
             return
         if seen is None or change.at - seen > READINESS_MEMORY:
             yield f"traffic goes to {revision}, which was not ready at its target"
+
+    def _stands_in(self, change: Change, deployment: Mapping[str, Any], revision: str | None) -> bool:
+        """Return whether a revision answers in place of the live one, none of whose pods was ready just now."""
+        status, uid = deployment["status"], deployment["metadata"]["uid"]
+        live, candidate = status.get("live", {}).get("revision"), status.get("candidate", {})
+        may = {status.get("lastGood", {}).get("revision")}
+        if candidate.get("analysedSince") or "championRevision" not in candidate:
+            may.add(candidate.get("revision"))
+        if live is None or revision is None or revision not in may - _quarantined(deployment):
+            return False
+        now = self._store.look(
+            Ref(
+                "apps/v1", "Deployment", change.ref.namespace, names.workload_name(deployment["metadata"]["name"], live)
+            )
+        )
+        empty = now is None or not now.get("status", {}).get("readyReplicas")
+        return empty or change.at - self._empty_at.get((uid, live), -READINESS_MEMORY) < READINESS_MEMORY
 
     def _shares(self, change: Change, deployment: Mapping[str, Any]) -> Iterator[str]:
         """Judge whose pods, also those on their way out, get requests by a selector."""
@@ -325,6 +345,8 @@ class Properties:
         for obj in (change.old, change.new):
             if obj and _is_complete(obj):
                 self._complete_at[owner, metadata["labels"][names.REVISION]] = change.at
+            if obj and not obj.get("status", {}).get("readyReplicas"):
+                self._empty_at[owner, metadata["labels"][names.REVISION]] = change.at
 
     def _actions_are_done_once(self, change: Change) -> Iterator[str]:
         if change.ref.kind not in ("TrainingJob", "ModelDeployment") or change.operation != "status":

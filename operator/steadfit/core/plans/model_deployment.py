@@ -14,7 +14,7 @@ from steadfit.core.serving.rollout import canary, progress_deadline, rollout, sc
 from steadfit.core.serving.selection import desired_revision, served, version_floor
 from steadfit.core.serving.status import conditions as serving_conditions
 from steadfit.core.serving.status.events import events
-from steadfit.core.serving.traffic import drain, http_route, service, warm_standby
+from steadfit.core.serving.traffic import drain, http_route, service, service_target, warm_standby
 from steadfit.core.types import ObservedModelDeployment, Plan
 
 
@@ -55,7 +55,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     return Plan(
         status=status.dump(),
         actions=(
-            *service.point(status, fleet),
+            *service_target.point(status, fleet),
             *http_route.point(status, fleet, now),
             *frozen_template.keep(status, fleet),
             *scaling.keep(status, fleet, now),

@@ -10,6 +10,7 @@ from .entry import NOTHING, Reason
 ServingReason = Literal[
     "AwaitingTrainingJob",
     "DrainNotSupported",
+    "FailedOver",
     "FirstRollout",
     "GatewayAPINotInstalled",
     "NoReadyPods",
@@ -48,6 +49,12 @@ SERVING: Mapping[ServingReason, Reason] = {
         "The server's image does not close connections on request, so a client may stay with the pod that it has.",
         "Set `spec.server.drains` if the image does drain, or share the traffic with `spec.traffic.gatewayAPI`.",
         conditions=("ModelDeployment/ConnectionDraining",),
+    ),
+    "FailedOver": Reason(
+        "No pod of the live version is ready; another version with ready pods answers until one is.",
+        "Read the message for the pods of the live version; a `Promote` or `Rollback` action makes the other one live.",
+        conditions=(*_READY, *_SERVING),
+        warning=_DEPLOYMENT,
     ),
     "FirstRollout": Reason(
         "The first version starts; nothing serves yet.",

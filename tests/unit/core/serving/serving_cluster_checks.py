@@ -8,6 +8,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.core import names
 
+from . import serving_cluster_gateways
 from .arms import ARMS, METRICS, NOTHING, WORSE
 
 if TYPE_CHECKING:
@@ -93,6 +94,28 @@ def _allowed(cluster: ServingCluster) -> set[str]:
     return allowed - {entry.revision for entry in cluster.status.quarantine}
 
 
+def stand_ins(cluster: ServingCluster) -> set[str]:
+    """Return the revisions that may answer in place of a live one without ready pods."""
+    status, fleet = cluster.status, cluster.fleet
+    if status.live is None or fleet.ready_pods(status.live.revision) > 0 or fleet.desired_replicas == 0:
+        return set()
+    good, candidate = status.last_good, status.candidate
+    refs = {good.revision} if good else set()
+    if candidate and (candidate.champion_revision is None or candidate.analysed_since):
+        refs.add(candidate.revision)
+    allowed = refs - {entry.revision for entry in status.quarantine}
+    # What answers already may go on, whatever was decided over it.
+    taking = {revision for revision in _answering(cluster) if fleet.ready_pods(revision) > 0}
+    return {revision for revision in allowed if fleet.ready_pods(revision) > 0} or taking
+
+
+def _answering(cluster: ServingCluster) -> set[str]:
+    chosen = cluster.service["spec"]["selector"] if cluster.service else None
+    matched = matched_by(chosen, cluster.pods()) if chosen else []
+    weights = serving_cluster_gateways.weights(cluster.route) if cluster.route else {}
+    return {pod["metadata"]["labels"][names.REVISION] for pod in matched} | {r for r, w in weights.items() if w}
+
+
 def move(cluster: ServingCluster, chosen: dict[str, str]) -> None:
     revision, before = str(champion(chosen)), cluster.selected()
     matched = {pod["metadata"]["labels"][names.REVISION] for pod in matched_by(chosen, cluster.pods())}
@@ -102,6 +125,9 @@ def move(cluster: ServingCluster, chosen: dict[str, str]) -> None:
         assert matched <= {revision}
         return
     assert cluster.status.live is not None
+    if revision in stand_ins(cluster):
+        assert matched <= {revision}
+        return
     assert revision == cluster.status.live.revision, "the Service is pointed at something that is not live"
     assert all(entry.revision != revision for entry in cluster.status.quarantine), "traffic to the quarantine"
     assert matched <= _allowed(cluster), "the Service selects pods of what is neither live nor tried"
@@ -113,7 +139,7 @@ def scale(cluster: ServingCluster, existing: dict[str, Any], replicas: int) -> N
     revision = existing["metadata"]["labels"][names.REVISION]
     if revision == cluster.selected():
         target = cluster.deployment["spec"]["server"]["replicas"]
-        assert replicas >= target, "what serves was scaled down"
+        assert replicas >= min(target, existing["spec"]["replicas"]), "what serves was scaled down"
     grows = replicas > existing["spec"]["replicas"]
     if grows and cluster.service and matched_by(cluster.service["spec"]["selector"], [existing["spec"]["template"]]):
         may = _allowed(cluster) | {cluster.selected()}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from steadfit.core import names
 from steadfit.core.types import Action, Apply, Create, Delete
 
+from . import serving_cluster_checks
+
 if TYPE_CHECKING:
     from .serving_cluster import ServingCluster
 
@@ -106,8 +108,9 @@ def _put_route(cluster: ServingCluster, route: dict[str, Any] | None) -> None:
     allowed = {live.revision}
     if candidate and candidate.champion_revision == live.revision and candidate.analysed_since:
         allowed.add(candidate.revision)
+    instead = serving_cluster_checks.stand_ins(cluster)
     for revision, weight in after.items():
-        if weight == 0:
+        if weight == 0 or (weight == 100 and revision in instead):
             continue
         assert revision in allowed, "weight for what is neither live nor tried"
         # What was rolled back answers until something good can: an answer is better than none.
@@ -118,7 +121,7 @@ def _put_route(cluster: ServingCluster, route: dict[str, Any] | None) -> None:
     others = [
         old for old, weight in before.items() if weight and old != live.revision and cluster.fleet.ready_pods(old)
     ]
-    if others and not before.get(live.revision):
+    if others and not before.get(live.revision) and after.get(live.revision):
         assert cluster.fleet.is_complete(live.revision), "the route moved before all pods were ready"
 
 

@@ -16,6 +16,7 @@ from steadfit.core import names
 from steadfit.core.plans import model_deployment
 from steadfit.core.serving.quarantine import is_quarantined
 
+from . import serving_cluster_checks
 from .serving_cluster import ServingCluster
 from .serving_cluster_objects import digest, store
 
@@ -162,9 +163,29 @@ class Serving(RuleBasedStateMachine):
             return
         a_person_decides = "pin" in cluster.deployment["spec"] or status.override is not None
         rolling_back = status.live is not None and is_quarantined(status.live, status, cluster.fleet)
+        answers_alone = candidate.revision in serving_cluster_checks.stand_ins(cluster)
         if cluster.fleet.desired_replicas == 0 or status.live is None or a_person_decides or rolling_back:
             return
+        if answers_alone:
+            return
         assert plan.requeue_at is not None, f"{candidate.phase} has no end"
+
+    @rule()
+    def the_operator_comes_to_rest_while_the_pods_stay_as_they_are(self) -> None:
+        """Then something answers if any pod may: of the live version, the last good one or a judged candidate."""
+        for _ in range(20):
+            if not self.cluster.step():
+                break
+        else:
+            return
+        cluster = self.cluster
+        status, fleet = cluster.status, cluster.fleet
+        if status.live is None or fleet.desired_replicas == 0 or cluster.service is None:
+            return
+        may = {status.live.revision} - {entry.revision for entry in status.quarantine}
+        may |= serving_cluster_checks.stand_ins(cluster)
+        if any(fleet.ready_pods(revision) > 0 for revision in may):
+            assert cluster.answering(), "nothing answers beside a ready pod"
 
     def heal(self) -> None:
         """Take the causes of trouble away, and wait."""

@@ -3,7 +3,8 @@
 Starting: the pods of the first step come up. Analysing: it takes traffic and its metrics are tested; a step ends when
 every metric passes and its pause is over. Promoting: it has passed and gets all of its pods; its metrics are tested
 until it is live. If a metric fails, it is rolled back and quarantined. Without a verdict within maxDuration it is
-abandoned, or waits for a person. Missing data decide nothing.
+abandoned, or waits for a person. Missing data decide nothing. A candidate that answers alone, as no pod of the champion
+is ready, is not abandoned for want of a verdict.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import abandoned
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
-from steadfit.core.serving.traffic import pod_shares
+from steadfit.core.serving.traffic import failover, pod_shares
 
 from . import analysis, canary_start
 from . import canary_messages as messages
@@ -73,6 +74,14 @@ def due(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime 
     return min((end for end in ends if end and end > now), default=None)
 
 
+def _answering_alone(status: ModelDeploymentStatus, candidate: Candidate, live: RevisionRef) -> ModelDeploymentStatus:
+    """Return the status while no pod of the champion is ready and no verdict decides: the candidate stays."""
+    update: dict[str, object] = {"actual_weight": 100, "message": messages.answering_alone(candidate, live)}
+    if candidate.phase != "Paused":
+        update["inconclusive_since"] = None
+    return status.model_copy(update={"candidate": candidate.model_copy(update=update)})
+
+
 def _analyse(
     status: ModelDeploymentStatus,
     candidate: Candidate,
@@ -92,6 +101,11 @@ def _analyse(
         )
     if finding.outcome == "Fail":
         return _with_candidate(status, _in_phase(candidate, "Paused", messages.dry_run(finding)), fleet)
+    if failover.stand_in(status, fleet) == candidate.revision:
+        if finding.outcome != "Pass" or candidate.phase == "Paused":
+            return _answering_alone(status, candidate, live)
+        # It has all of the traffic already.
+        candidate = _promoted(candidate)
     stands = fleet.desired_replicas > 0 and (candidate.step_since is not None or candidate.phase == "Promoting")
     passed = finding.outcome == "Pass" and stands
     deadline = _deadline(candidate, fleet)
@@ -136,11 +150,15 @@ def _next(candidate: Candidate, steps: Canary) -> Candidate:
     """Return the candidate at its next step, or promoted after the last one; a step starts when its pods are ready."""
     step = (candidate.step or 0) + 1
     if step >= len(steps.steps):
-        return candidate.model_copy(update={"phase": "Promoting", "message": messages.PROMOTED})
+        return _promoted(candidate)
     weight = steps.steps[step].weight
     return candidate.model_copy(
         update={"step": step, "weight": weight, "step_since": None, "message": messages.NEXT_STEP}
     )
+
+
+def _promoted(candidate: Candidate) -> Candidate:
+    return candidate if candidate.phase == "Promoting" else _in_phase(candidate, "Promoting", messages.PROMOTED)
 
 
 def _in_phase(candidate: Candidate, phase: str, message: str) -> Candidate:

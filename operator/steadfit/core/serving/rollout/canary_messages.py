@@ -54,6 +54,14 @@ def promoting(candidate: Candidate, finding: Finding, fleet: Fleet) -> str:
     return "; ".join(parts if finding.outcome == "Pass" else [*parts, finding.sentence])
 
 
+def answering_alone(candidate: Candidate, live: RevisionRef) -> str:
+    """Return why a candidate that answers in place of its champion is not compared, and what a person can do."""
+    return (
+        f"no pod of version {live.number} is ready, so it answers every request and is compared with nothing; a Promote"
+        f" of version {candidate.number} makes it live"
+    )
+
+
 def failed(candidate: Candidate, live: RevisionRef, finding: Finding, fleet: Fleet) -> str:
     """Return why a candidate is rolled back."""
     share = pod_shares.share(candidate, fleet.observed.deployment)

@@ -1,8 +1,8 @@
 """The progress deadline: how long the pods of a candidate may take to become ready, at its start and its promotion.
 
 A candidate that misses it is abandoned, so that it neither keeps half of the traffic nor holds back runs for ever. It
-is kept where nothing better serves (the first version, the replacement of a rollback) or where a person has decided
-(a pin); the status then names the next step.
+is kept where nothing better serves (the first version, the replacement of a rollback, one that answers in place of a
+live revision without ready pods) or where a person has decided (a pin); the status then names the next step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import abandoned
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
-from steadfit.core.serving.traffic import pod_shares
+from steadfit.core.serving.traffic import failover, pod_shares
 from steadfit.core.text import time_text
 
 BY = "progressDeadline"
@@ -63,6 +63,9 @@ def next_step(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fl
         return "correct spec.server or the model"
     if is_quarantined(status.live, status, fleet):
         return "correct spec.server, or name another version with a Rollback"
+    candidate = status.candidate
+    if candidate is not None and failover.stand_in(status, fleet) == candidate.revision:
+        return f"correct the pods of version {status.live.number}, or Promote version {candidate.number}"
     return ""
 
 

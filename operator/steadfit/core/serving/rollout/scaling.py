@@ -1,7 +1,7 @@
 """Scaling of the revisions' Deployments.
 
-The live revision has spec.server.replicas pods, the candidate those of its share of the traffic, a warm standby as many
-as the live one, and all others none.
+The live revision has spec.server.replicas pods, the candidate those of its share of the traffic or all of them while it
+answers in place of the live one, a warm standby as many as the live one, and all others none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet, Workload
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import deployment_manifest, frozen_template
-from steadfit.core.serving.traffic import pod_shares, warm_standby
+from steadfit.core.serving.traffic import failover, pod_shares, warm_standby
 from steadfit.core.serving.traffic.service import decided_at, taking_traffic
 from steadfit.core.types import Action, Apply, Create, Delete
 
@@ -61,7 +61,9 @@ def _needed(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Seque
     deployment, candidate = fleet.observed.deployment, status.candidate
     needed: list[tuple[RevisionRef, int]] = [(status.live, fleet.desired_replicas)] if status.live else []
     if candidate is not None and not canary_start.must_recreate(candidate, fleet):
-        needed.append((candidate, pod_shares.desired_pods(candidate, deployment)))
+        answers_alone = failover.stand_in(status, fleet) == candidate.revision
+        pods = fleet.desired_replicas if answers_alone else pod_shares.desired_pods(candidate, deployment)
+        needed.append((candidate, pods))
     standby = warm_standby.revision(status, fleet, now)
     if standby is not None and (candidate is None or standby.revision != candidate.revision):
         needed.append((standby, fleet.desired_replicas))

@@ -23,9 +23,9 @@ from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.rollout import progress_deadline
 from steadfit.core.serving.selection.desired_revision import POD_TEMPLATE_LOST, DesiredRevision
-from steadfit.core.serving.traffic import route_condition, service
+from steadfit.core.serving.traffic import failover, route_condition, service
 
-from . import canary_conditions, recovery_conditions
+from . import canary_conditions, failover_condition, recovery_conditions
 
 SERVING: Final = "Serving"
 PROGRESSING: Final = "Progressing"
@@ -101,6 +101,8 @@ def _readiness(
             return stalled(problem.reason, problem.message)
         coming = f"; version {status.candidate.number} replaces it" if status.candidate else ""
         return reconciling("RollingBack", f"version {live.number} was rolled back and still answers{coming}")
+    if failover.answering(status, fleet):
+        return failover_condition.readiness(live, status, fleet)
     behind = revision_behind_service(status, fleet)
     if behind is None:
         return reconciling("SwitchingTraffic", f"the Service is being pointed at version {live.number}")
@@ -151,6 +153,8 @@ def _awaiting_job(deployment: ModelDeployment) -> list[DesiredCondition]:
 
 
 def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
+    if status.live and failover.answering(status, fleet):
+        return DesiredCondition(SERVING, "True", "FailedOver", failover_condition.message(status.live, status, fleet))
     behind = revision_behind_service(status, fleet)
     if behind is None:
         return DesiredCondition(SERVING, "False", "NotServing", "no version takes requests")

@@ -24,6 +24,7 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *_candidate(before, after, fleet),
         *canary_events.events(before, after, fleet),
         *_live(before, after, fleet),
+        *_failover(before, after),
         *_stalled(before, after),
         *_monitors(before, after),
         *recovery_events.events(before, after),
@@ -101,6 +102,16 @@ def _live(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fl
     if old and is_quarantined(old, after, fleet):
         return [Event("Normal", "RolledBack", f"traffic moves back from version {old.number} to {describe(new)}")]
     return [Event("Normal", "TrafficSwitched", f"traffic moves to {describe(new)}")]
+
+
+def _failover(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    """Return the Event of the moment at which another version begins to answer in place of the live one."""
+
+    def message(status: ModelDeploymentStatus) -> str:
+        found = (one for one in status.conditions if one.type == "Serving" and one.reason == "FailedOver")
+        return next((one.message for one in found), "")
+
+    return [Event("Warning", "FailedOver", message(after))] if message(after) and not message(before) else []
 
 
 def _stalled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:

@@ -19,7 +19,7 @@ from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.types import Action, Apply, Create, Delete, Manifest
 
-from . import pod_shares, revision_services, route_weights, warm_standby
+from . import failover, pod_shares, revision_services, route_weights, warm_standby
 from .route_weights import WHOLE
 from .service import PORTS, decision
 
@@ -106,19 +106,22 @@ def _revisions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> li
         return []
     canary = candidate if candidate and candidate.champion_revision == live.revision else None
     refs = [live, canary, warm_standby.revision(status, fleet, now)]
-    return list(dict.fromkeys(ref.revision for ref in refs if ref))
+    instead = failover.stand_in(status, fleet)
+    return list(dict.fromkeys([*(ref.revision for ref in refs if ref), *([instead] if instead else [])]))
 
 
 def _update_route(status: ModelDeploymentStatus, revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:
     deployment, route, live = fleet.observed.deployment, fleet.observed.route, status.live
     if live is None or (route is not None and "deletionTimestamp" in route["metadata"]):
         return []
-    if is_quarantined(live, status, fleet):
+    services, instead = revision_services.existing(fleet), failover.stand_in(status, fleet)
+    if instead is None and is_quarantined(live, status, fleet):
         return _without_candidate(live, status, fleet)
-    services = revision_services.existing(fleet)
-    if live.revision not in services or _must_wait(live, status, fleet):
+    if instead not in services and (live.revision not in services or _must_wait(live, status, fleet)):
         return []
     desired = _redistributed(route_weights.desired(live, status, fleet), live, services)
+    if instead in services:
+        desired = {instead: WHOLE}
     weights = {revision: desired.get(revision, 0) for revision in revisions if revision in services}
     decided = decision(live, status.candidate)
     if route is None:

@@ -208,7 +208,7 @@ def test_the_service_stays_while_pods_of_the_new_live_revision_fail_before_it_wa
     cluster.settle()
     assert len(cluster.moves) == 1
     assert cluster.replicas() == {1: 2, 2: 2}
-    assert cluster.condition("Ready") == ("True", "Serving")
+    assert cluster.condition("Ready") == ("True", "FailedOver")
     cluster.broken.clear()
     cluster.settle()
     assert cluster.selected() == cluster.status.live.revision

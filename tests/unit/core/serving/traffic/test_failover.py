@@ -1,0 +1,181 @@
+"""While no pod of the live revision is ready, one that is answers, and nothing that answers is taken down."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from tests.unit.core.serving import serving_cluster_gateways
+from tests.unit.core.serving.canaries import champion, tried, trying
+from tests.unit.core.serving.serving_cluster import ServingCluster, serving
+from tests.unit.core.serving.serving_cluster_gateways import TRAFFIC, shares
+
+ONE_STEP = {"canary": {"steps": [{"weight": 50}]}}
+
+
+def lonely(**spec: Any) -> ServingCluster:
+    """Return a cluster in which version 2 takes traffic beside version 1, which has lost all of its pods."""
+    cluster = trying(strategy=ONE_STEP, **spec)
+    cluster.broken.add(champion(cluster))
+    cluster.finds("NoData")
+    cluster.settle()
+    return cluster
+
+
+def test_a_warm_version_answers_at_once_while_no_pod_of_the_live_one_is_ready() -> None:
+    cluster = serving(1, 2, drains=True)
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (2, {1})
+    assert cluster.condition("Serving") == ("True", "FailedOver")
+    assert cluster.condition("Ready") == ("True", "FailedOver")
+    assert "no pod of version 2 is ready" in cluster.message("Ready")
+    assert len(cluster.seen("FailedOver")) == 1
+    cluster.broken.clear()
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (2, {2})
+    assert cluster.condition("Ready") == ("True", "Serving")
+
+
+def test_a_warm_version_that_answers_keeps_its_pods_after_the_bake() -> None:
+    cluster = serving(1, 2, drains=True)
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    cluster.now += timedelta(days=3)
+    cluster.settle()
+    assert (cluster.answering(), cluster.replicas()) == ({1}, {1: 2, 2: 2})
+    cluster.broken.clear()
+    cluster.settle()
+    assert (cluster.answering(), cluster.replicas()) == ({2}, {1: 0, 2: 2})
+
+
+def test_a_candidate_whose_champion_has_no_pods_answers_alone_with_all_of_its_pods_and_is_not_taken_down() -> None:
+    cluster = lonely(replicas=4)
+    cluster.now += timedelta(days=3)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering(), cluster.status.abandoned) == (2, {2}, [])
+    assert cluster.replicas() == {1: 4, 2: 4}
+    assert cluster.condition("Ready") == ("False", "FailedOver")
+    assert cluster.message("Ready").endswith("a Promote of version 2 makes it live")
+    cluster.act("Promote")
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (2, {2})
+
+
+def test_a_champion_that_is_back_shares_the_traffic_again_and_the_time_without_a_verdict_begins_anew() -> None:
+    cluster = lonely()
+    cluster.now += timedelta(days=3)
+    cluster.broken.clear()
+    cluster.settle()
+    assert (tried(cluster).phase, cluster.answering()) == ("Analysing", {1, 2})
+    cluster.now += timedelta(hours=24)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (None, {1})
+
+
+def test_a_candidate_that_answers_alone_is_promoted_by_a_pass_as_it_has_all_of_the_traffic() -> None:
+    cluster = lonely(replicas=4)
+    cluster.finds("Pass")
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (2, {2})
+
+
+def test_a_promoted_candidate_that_answers_alone_is_not_given_up_at_its_deadline() -> None:
+    cluster = trying(replicas=4, strategy={"canary": {"steps": [{"weight": 20}]}})
+    cluster.finds("Pass")
+    cluster.half.add(tried(cluster).revision)
+    cluster.settle()
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    cluster.now += timedelta(hours=2)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (2, {2})
+
+
+def test_a_candidate_that_is_aborted_while_it_answers_alone_answers_until_the_live_one_can() -> None:
+    cluster = lonely()
+    cluster.act("Abort")
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (None, {2})
+    cluster.broken.clear()
+    cluster.settle()
+    assert (cluster.answering(), cluster.replicas()) == ({1}, {1: 2})
+
+
+def test_a_candidate_that_goes_just_as_the_pods_of_its_champion_do_answers_until_the_live_one_can() -> None:
+    cluster = trying(strategy=ONE_STEP)
+    cluster.broken.add(champion(cluster))
+    cluster.act("Abort")
+    cluster.kubelet()
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (None, {2})
+
+
+def test_a_candidate_that_comes_up_without_a_canary_answers_while_no_pod_of_the_live_one_is_ready() -> None:
+    cluster = serving(1)
+    cluster.add(2)
+    cluster.step()
+    cluster.half.add(tried(cluster).revision)
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (1, {2})
+
+
+def test_a_candidate_that_is_not_judged_yet_answers_nothing() -> None:
+    cluster = serving(1, strategy=ONE_STEP)
+    cluster.add(2)
+    cluster.step()
+    cluster.half.add(tried(cluster).revision)
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    assert (tried(cluster).phase, cluster.answering()) == ("Starting", set())
+
+
+def test_what_is_in_quarantine_does_not_stand_in() -> None:
+    cluster = serving(1, 2, drains=True)
+    cluster.act("Quarantine", 1)
+    cluster.settle()
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    assert cluster.answering() == set()
+
+
+def test_without_replicas_nothing_stands_in() -> None:
+    cluster = serving(1, 2, drains=True)
+    cluster.edit(server={"replicas": 0})
+    cluster.step()
+    cluster.step()
+    assert cluster.selected() == champion(cluster)
+
+
+def behind_a_gateway(*numbers: int, **spec: Any) -> ServingCluster:
+    cluster = ServingCluster(replicas=2, traffic=TRAFFIC, **spec)
+    cluster.gateway = serving_cluster_gateways.accepts
+    for number in numbers:
+        cluster.add(number)
+        cluster.settle()
+    return cluster
+
+
+def test_gateways_fail_over_to_the_warm_version_too() -> None:
+    cluster = behind_a_gateway(1, 2, drains=True)
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    assert shares(cluster) == {1: 100, 2: 0}
+    cluster.broken.clear()
+    cluster.settle()
+    assert shares(cluster) == {1: 0, 2: 100}
+
+
+def test_gateways_send_everything_to_a_candidate_whose_champion_has_no_pods() -> None:
+    cluster = behind_a_gateway(1, 2, strategy={"canary": {"steps": [{"weight": 10}]}})
+    assert shares(cluster) == {1: 90, 2: 10}
+    cluster.broken.add(champion(cluster))
+    cluster.finds("NoData")
+    cluster.settle()
+    cluster.now += timedelta(days=3)
+    cluster.settle()
+    assert shares(cluster) == {1: 0, 2: 100}
+    cluster.broken.clear()
+    cluster.settle()
+    assert shares(cluster) == {1: 90, 2: 10}
