@@ -34,5 +34,6 @@ class ActionRecord(Model):
     """When it was decided."""
 
 
-ActionRecords = Annotated[list[ActionRecord], Field(max_length=40, json_schema_extra=list_map("uid"))]
-"""The newest 40 actions, oldest first: twice as many as completed ModelActions are kept."""
+ActionRecords = Annotated[list[ActionRecord], Field(max_length=80, json_schema_extra=list_map("uid"))]
+"""The newest 40 actions that were rejected and the newest 40 others, oldest first: each twice as many as completed
+ModelActions are kept."""

@@ -157,8 +157,8 @@ class ModelDeploymentStatus(Status):
     served: Annotated[list[ServedVersion], Field(max_length=16)] = []
     """Versions that served without a pin, the last one at the end. A removed pin goes back to it."""
     version_floor: int | None = None
-    """Number up to which versions were decided on: they served without a pin, were rolled back, or existed when a
-    person promoted another one. Without a pin, only newer versions are rolled out. It never falls."""
+    """Number up to which versions were decided on: they served without a pin, were rolled back or abandoned, or
+    existed when a person promoted another one. Without a pin, only newer versions are rolled out. It never falls."""
     version_floor_uid: str | None = None
     """Uid of the TrainingJob whose versions versionFloor counts. Another TrainingJob has no floor yet."""
     quarantine: Annotated[list[QuarantineEntry], Field(max_length=128, json_schema_extra=list_map("revision"))] = []

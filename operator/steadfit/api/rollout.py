@@ -102,6 +102,8 @@ class Abandoned(Model):
     """Name of its ModelVersion."""
     number: int
     """Its number."""
+    digest: str | None = None
+    """Digest of its artifact."""
     reason: Annotated[str, Field(max_length=1024)]
     """Why, in a sentence."""
     by: str

@@ -1,4 +1,7 @@
-"""Records of ModelActions in the status of their target: the newest ones, and every one that may still be repeated."""
+"""Records of ModelActions in the status of their target: the newest ones, and every one that may still be repeated.
+
+Rejected actions change nothing, so they are counted apart: however many there are, they drop no record of an effect.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,23 @@ from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.modelaction import ModelAction
 
 MAX_RECORDS = 40
+"""Most records of rejected actions, and most of all others."""
 
 
 def make_room(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -> list[ActionRecord] | None:
-    """Return the records with room for one more; None if each of them is still needed.
+    """Return the records with room for one more, rejected or not; None if each of one sort is still needed.
 
     A record is needed while its ModelAction is Pending: without it the action would be executed again.
     """
     pending = {action.uid for action in actions if action.status.phase == "Pending"}
     kept = list(records)
-    while len(kept) >= MAX_RECORDS:
-        oldest = next((record for record in kept if record.uid not in pending and record.phase != "Pending"), None)
-        if oldest is None:
-            return None
-        kept.remove(oldest)
+    for rejected in (True, False):
+        while sum((record.phase == "Rejected") == rejected for record in kept) >= MAX_RECORDS:
+            same = (record for record in kept if (record.phase == "Rejected") == rejected)
+            oldest = next((one for one in same if one.uid not in pending and one.phase != "Pending"), None)
+            if oldest is None:
+                return None
+            kept.remove(oldest)
     return kept
 
 

@@ -132,6 +132,8 @@ class Reconciler:
             logger.error("the API server stored another status than was written: are the CRDs of this version?")
             return Result("unstored", after=SLOW_RETRY_SECONDS, retry=True)
         for event in plan.events:
+            # Events are best effort and end after an hour; the line with the decision's numbers stays.
+            logger.info("%s", event.message, extra={"decision": event.reason, "type": event.type})
             self._recorder.record(reply, event)
         return Result("written", after=0.0)
 

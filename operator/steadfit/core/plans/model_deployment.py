@@ -6,6 +6,7 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.monitors import evaluation as monitor_evaluation
+from steadfit.core.serving import status_bounds
 from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis
@@ -31,7 +32,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     )
     desired = desired_revision.choose(status, fleet, now)
     status = rollout.advance(status, desired, fleet, now)
-    status = version_floor.store(dispatch.settle(status, fleet, now), fleet)
+    status = status_bounds.keep(version_floor.store(dispatch.settle(status, fleet, now), fleet), fleet)
     status = _with_scale(status, fleet)
     # Again: the values of a version say nothing about one that has just replaced it.
     results = monitor_evaluation.evaluate_all(deployment, status, observed.signals, now)

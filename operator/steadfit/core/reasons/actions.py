@@ -19,6 +19,7 @@ ActionReason = Literal[
     "NotPinned",
     "RunEnded",
     "TargetNotFound",
+    "TooManyAbandoned",
     "UnknownVerb",
     "VersionRequired",
 ]
@@ -61,6 +62,11 @@ ACTIONS: Mapping[ActionReason, Reason] = {
     ),
     "TargetNotFound": Reason(
         "The target of the action does not exist in this namespace.", "Correct `spec.target`.", conditions=_REJECTED
+    ),
+    "TooManyAbandoned": Reason(
+        "No version serves, and sixteen candidates are abandoned already: another one would make the oldest return.",
+        "`Quarantine` the candidate, or `Promote` one of the versions.",
+        conditions=_REJECTED,
     ),
     "UnknownVerb": Reason(
         "The target has no such verb.",

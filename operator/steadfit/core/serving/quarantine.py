@@ -7,13 +7,10 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion, ModelVersionStatus, Quarantine
-from steadfit.api.rollout import QuarantineEntry, RevisionRef
+from steadfit.api.rollout import QuarantineEntry, Released, RevisionRef
 from steadfit.core.text import cut
 
 from .fleet import Fleet, version_of
-
-MAX_ENTRIES = 128
-"""Maximum entries in the status; the status of each ModelVersion still has the older ones."""
 
 
 def quarantines_of(status: ModelVersionStatus) -> list[Quarantine]:
@@ -62,6 +59,14 @@ def is_quarantined_by(deployment: ModelDeployment, ref: RevisionRef, versions: S
     return _quarantines(ref, version_of(ref, versions), deployment.status, deployment.name)
 
 
+def is_removed(item: Released, fleet: Fleet) -> bool:
+    """Return whether a released quarantine is removed everywhere, the note in the store included."""
+    version, name = fleet.version_of(item), fleet.observed.deployment.name
+    if version is None:
+        return True
+    return any(known.deployment == name and known.at >= item.at for known in version.status.releases)
+
+
 def enter(
     status: ModelDeploymentStatus, bad: RevisionRef, good: RevisionRef, *, reason: str, by: str, now: datetime
 ) -> ModelDeploymentStatus:
@@ -83,4 +88,4 @@ def enter(
         by=by,
         at=now,
     )
-    return status.model_copy(update={"quarantine": [*status.quarantine, entry][-MAX_ENTRIES:]})
+    return status.model_copy(update={"quarantine": [*status.quarantine, entry]})

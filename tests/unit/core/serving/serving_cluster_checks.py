@@ -20,7 +20,7 @@ def promotion(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
     if new is not None and (old is None or old.revision != new.revision):
         good = cluster.status.last_good
         ready_before = {good.revision if good else None, cluster.selected()}
-        there_are_pods = cluster.deployment["spec"]["server"]["replicas"] > 0
+        there_are_pods = cluster.deployment["spec"]["server"].get("replicas", 1) > 0
         assert there_are_pods or new.revision in ready_before, f"{new.version} goes live without having been ready"
     if old is None or new is None or old.digest == new.digest or "pin" in cluster.deployment["spec"]:
         return

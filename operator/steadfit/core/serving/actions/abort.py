@@ -11,6 +11,7 @@ from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import abandoned, pin
+from steadfit.core.serving.status_bounds import MAX_ABANDONED
 
 
 def abort(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
@@ -25,6 +26,13 @@ def abort(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now:
             "RollingBack",
             f"version {candidate.number} replaces version {live.number}, which was rolled back; to serve another"
             " version instead, name it in a Rollback",
+        )
+    if live is None and len(status.abandoned) >= MAX_ABANDONED:
+        # Beside a live version the floor keeps an abandoned one from returning; here only its entry does.
+        return Problem(
+            "TooManyAbandoned",
+            f"no version serves, and {MAX_ABANDONED} candidates are abandoned already; Quarantine version"
+            f" {candidate.number} instead, or Promote another one",
         )
     after = abandoned.enter(status, candidate, reason=action.spec.reason, by=author(action), now=now)
     serves = f"version {live.number} keeps serving" if live else "no version serves yet"

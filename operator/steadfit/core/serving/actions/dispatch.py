@@ -14,7 +14,7 @@ from steadfit.core.action_records import make_room, record_of
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.quarantine import is_quarantined, is_removed
 from steadfit.core.serving.recovery.rollback import roll_back
 from steadfit.core.serving.selection import pin, promote
 from steadfit.core.serving.traffic.service import selected_revision
@@ -127,6 +127,6 @@ def _released(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet)
     item = release.released_by(record.name, status)
     if item is None:
         return {"phase": "Succeeded", "message": "a later Release of the same version replaced this one"}
-    if not release.is_removed(item, fleet):
+    if not is_removed(item, fleet):
         return {}
     return {"phase": "Succeeded", "message": f"version {item.number} is released; Promote or Pin serves it"}

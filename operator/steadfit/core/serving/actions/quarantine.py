@@ -13,7 +13,7 @@ from steadfit.core import names
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import MAX_ENTRIES, is_quarantined, is_version_quarantined
+from steadfit.core.serving.quarantine import is_quarantined, is_version_quarantined
 from steadfit.core.serving.recovery.rollback import restore
 from steadfit.core.serving.revisions.revision import render
 from steadfit.core.serving.selection import pin
@@ -74,7 +74,7 @@ def _entered(
         for revision in revisions
     ]
     others = [entry for entry in status.quarantine if entry.revision not in revisions]
-    return status.model_copy(update={"quarantine": [*others, *entries][-MAX_ENTRIES:]})
+    return status.model_copy(update={"quarantine": [*others, *entries]})
 
 
 def _revisions(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> list[str]:

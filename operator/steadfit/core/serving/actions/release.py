@@ -14,7 +14,6 @@ from steadfit.api.rollout import QuarantineEntry, Released
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import MAX_ENTRIES
 
 
 def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
@@ -41,7 +40,7 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
     others = [item for item in status.released if (item.version, item.digest) != (released.version, released.digest)]
     update = {
         "quarantine": [entry for entry in status.quarantine if entry not in entries],
-        "released": [*others, released][-MAX_ENTRIES:],
+        "released": [*others, released],
     }
     after = status.model_copy(update=update)
     if version is None:
@@ -56,14 +55,6 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
 def released_by(action: str, status: ModelDeploymentStatus) -> Released | None:
     """Return the release of an action; None if a later action released the version again."""
     return next((item for item in status.released if item.action == action), None)
-
-
-def is_removed(item: Released, fleet: Fleet) -> bool:
-    """Return whether the quarantine is removed everywhere, the note in the store included."""
-    version, name = fleet.version_of(item), fleet.observed.deployment.name
-    if version is None:
-        return True
-    return any(known.deployment == name and known.at >= item.at for known in version.status.releases)
 
 
 def _is_of(entry: QuarantineEntry, number: int | None, version: ModelVersion | None) -> bool:

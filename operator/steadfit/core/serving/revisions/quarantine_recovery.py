@@ -13,7 +13,6 @@ from typing import Any
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, QuarantineEntry
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import MAX_ENTRIES
 from steadfit.core.text import cut, read_time
 
 _REFUSAL = "Quarantined: "
@@ -34,7 +33,7 @@ def learn(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDe
         return status
     others = [entry for entry in status.quarantine if entry.revision != candidate.revision]
     entry = _entry(refusal, candidate, now)
-    return status.model_copy(update={"quarantine": [*others, entry][-MAX_ENTRIES:], "candidate": None})
+    return status.model_copy(update={"quarantine": [*others, entry], "candidate": None})
 
 
 def _refusal(pod: Any) -> str | None:

@@ -1,6 +1,7 @@
 """Abandoned candidates: not found worse, so not in quarantine, but only a Promote rolls them out again.
 
-Entries are revisions: the same version with another pod template is another revision, and can be a candidate.
+The version floor keeps a version that was abandoned beside a live one, and every older one, from returning. An entry
+keeps a pod template of the live version from returning, and a first version while nothing serves.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned, RevisionRef
+from steadfit.core.problem import Problem
+from steadfit.core.serving.messages import describe
 from steadfit.core.text import cut
-
-MAX_ENTRIES = 16
 
 
 def enter(
@@ -22,12 +23,21 @@ def enter(
         revision=candidate.revision,
         version=candidate.version,
         number=candidate.number,
+        digest=candidate.digest,
         reason=cut(reason),
         by=by,
         at=now,
     )
     others = [one for one in status.abandoned if one.revision != candidate.revision]
-    return status.model_copy(update={"abandoned": [*others, entry][-MAX_ENTRIES:], "candidate": None})
+    return status.model_copy(update={"abandoned": [*others, entry], "candidate": None})
+
+
+def problem(entry: Abandoned) -> Problem:
+    """Return the message that names who abandoned a version, why, and what serves it."""
+    return Problem(
+        "CandidateAbandoned",
+        f"{describe(entry)} was abandoned by {entry.by}: {entry.reason}; a Promote of version {entry.number} serves it",
+    )
 
 
 def entry_of(ref: RevisionRef, status: ModelDeploymentStatus) -> Abandoned | None:

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Final
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.api.rollout import Abandoned, RevisionRef
+from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.messages import describe
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import frozen_template
 from steadfit.core.serving.revisions.lookup import reuse_revision, revision_of
@@ -92,16 +91,9 @@ def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desir
         entry = abandoned.entry_of(revision, status)
         if entry is None:
             return DesiredRevision(revision, not_rolled_out.problem(version, status, fleet) or problem)
-        problem = problem or _abandoned(entry)
+        problem = problem or abandoned.problem(entry)
     kept = _keep_live(status, fleet, now)
     return DesiredRevision(kept.revision, not_rolled_out.problem(None, status, fleet) or problem or kept.problem)
-
-
-def _abandoned(entry: Abandoned) -> Problem:
-    return Problem(
-        "CandidateAbandoned",
-        f"{describe(entry)} was abandoned by {entry.by}: {entry.reason}; a Promote of version {entry.number} serves it",
-    )
 
 
 def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
@@ -124,7 +116,7 @@ def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> De
     if entry is None or revision.revision == live.revision:
         return DesiredRevision(revision)
     # The live version keeps its pods until spec.server changes again.
-    return DesiredRevision(reuse_revision(live, revision.template_digest, live.since), _abandoned(entry))
+    return DesiredRevision(reuse_revision(live, revision.template_digest, live.since), abandoned.problem(entry))
 
 
 def _replace_lost(

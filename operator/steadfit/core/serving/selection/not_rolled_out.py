@@ -7,7 +7,7 @@ from steadfit.api.modelversion import ModelVersion
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 
-from . import eligible_versions, version_floor
+from . import abandoned, eligible_versions, version_floor
 
 
 def problem(chosen: ModelVersion | None, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
@@ -19,7 +19,7 @@ def problem(chosen: ModelVersion | None, status: ModelDeploymentStatus, fleet: F
         if version.spec.number > above and (reason := _reason(version, status, fleet)) is not None
     ]
     _, reason = max(found, key=lambda item: item[0].spec.number, default=(None, None))
-    return reason or (_of_replaced_job(status, fleet) if chosen is None else None)
+    return reason or (None if chosen else _abandoned(status, fleet) or _of_replaced_job(status, fleet))
 
 
 def _reason(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
@@ -31,6 +31,22 @@ def _reason(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) 
         return None
     compared = eligible_versions.is_compared_with_live(version, status, fleet)
     return None if compared else _not_compared(version, status, fleet)
+
+
+def _abandoned(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
+    """Return that the newest version above the live one was abandoned."""
+    live = status.live
+    present = fleet.version_of(live) if live else None
+    counts = live is not None and (present is None or version_floor.is_of_job(present, status, fleet))
+    above = live.number if live and counts else 0
+    names = {
+        version.name
+        for version in fleet.observed.versions
+        if version_floor.is_of_job(version, status, fleet) and eligible_versions.may_roll_out(version, status, fleet)
+    }
+    found = [entry for entry in status.abandoned if entry.number > above and entry.version in names]
+    newest = max(found, key=lambda entry: entry.number, default=None)
+    return abandoned.problem(newest) if newest else None
 
 
 def _of_replaced_job(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:

@@ -104,7 +104,7 @@ def _abandoned_template(
     """Return the status in which the live version is promoted with the current pod template, which was abandoned."""
     version = fleet.version_of(live)
     rendering = render(version, fleet) if version else None
-    if version is None or not isinstance(rendering, Rendering) or not _is_abandoned(rendering.revision, status):
+    if version is None or not isinstance(rendering, Rendering) or not _is_abandoned(rendering, live, status):
         return Problem("AlreadyServing", f"version {live.number} serves already")
     ref = as_ref(version, rendering, now)
     if is_quarantined(ref, status, fleet):
@@ -121,8 +121,9 @@ def _abandoned_template(
     return ActionResult(status.model_copy(update=update), _message(live.number))
 
 
-def _is_abandoned(revision: str, status: ModelDeploymentStatus) -> bool:
-    return any(item.revision == revision for item in status.abandoned)
+def _is_abandoned(rendering: Rendering, live: RevisionRef, status: ModelDeploymentStatus) -> bool:
+    kept_instead = rendering.template_digest == live.asked_template_digest
+    return kept_instead or any(item.revision == rendering.revision for item in status.abandoned)
 
 
 def _message(number: int) -> str:

@@ -1,8 +1,8 @@
 """The version floor: the number up to which versions were decided on, and never return by themselves.
 
-It rises with every version that served without a pin or was rolled back, and with a promotion to all versions of that
-time. It never falls, so a decision counts after its entry in a list of the status has been dropped. It belongs to one
-TrainingJob by uid: numbers of another one, or of one that was made again, say nothing about it.
+It rises with every version that served without a pin, was rolled back or was abandoned, and with a promotion to all
+versions of that time. It never falls, so a decision counts after its entry in a list of the status has been dropped. It
+belongs to one TrainingJob by uid: numbers of another one, or of one that was made again, say nothing about it.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def _decided(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[int]:
         *[(entry.version, entry.artifact or entry.digest) for entry in status.quarantine],
         *[(entry.version, entry.digest) for entry in status.released],
         *[(entry.version, entry.digest) for entry in status.served],
+        *[(entry.version, entry.digest) for entry in status.abandoned],
     ]
     digests: dict[str, set[str | None]] = {}
     for name, digest in entries:

@@ -132,6 +132,17 @@ def test_the_newest_40_records_are_kept() -> None:
     assert [record.name for record in cluster.status.actions] == [f"action-{number}" for number in range(6, 46)]
 
 
+def test_no_number_of_rejected_actions_drops_the_record_of_one_that_had_an_effect() -> None:
+    cluster = serving(1, 2)
+    back = cluster.act("Rollback")
+    cluster.settle()
+    for _ in range(41):
+        cluster.act("Abort")
+        cluster.settle()
+    assert cluster.record(back) == ("Succeeded", "version 1 serves")
+    assert sum(record.phase == "Rejected" for record in cluster.status.actions) == 40
+
+
 def test_a_record_stays_while_its_action_still_reads_pending() -> None:
     """Without its record, the action would be carried out a second time."""
     cluster = serving(1)
