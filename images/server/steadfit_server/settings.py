@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(10.0, gt=0)
     feedback_max_age_seconds: float = Field(30 * 86400.0, gt=0)
     drain_seconds: float = Field(4.0, ge=0)
+    linger_seconds: float = Field(5.0, ge=0)
     # Longer than the idle timeouts of common proxies and load balancers (60 s to 600 s), so that the client closes an
     # idle connection: if the server closes first, a request that is just being sent gets a reset.
     keep_alive_seconds: int = Field(620, gt=0)

@@ -116,6 +116,9 @@ class ServerProcess:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
     def exit_code(self, timeout: float = 60) -> int:
         return self.process.wait(timeout)
 

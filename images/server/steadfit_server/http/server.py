@@ -3,7 +3,8 @@
 On SIGTERM uvicorn 0.54 sets `should_exit`; within 0.1 s it closes the listening socket and every idle connection. A
 keep-alive client that sends at that moment gets a reset: 35 of 180,000 requests in a measurement with replaced pods.
 Here the signal only starts the drain: connections are still accepted, idle ones stay open, and clients move because
-each answer says `Connection: close`. Then uvicorn's own shutdown runs, which lets requests in flight finish.
+each answer says `Connection: close`. Then uvicorn's own shutdown runs, which lets requests in flight finish. At last
+the process waits until its clients have closed their connections too: the pod's network ends with it (`unclosed.py`).
 
 A pod that stays drains too while the operator says so, because the traffic has moved to other pods (`drain_file.py`).
 """
@@ -22,6 +23,7 @@ from uvicorn.server import HANDLED_SIGNALS
 from steadfit_server.http.app import App
 from steadfit_server.http.connection import http_protocol
 from steadfit_server.http.drain_file import DrainFile
+from steadfit_server.http.unclosed import closed_by_clients
 from steadfit_server.inference.lifecycle import Lifecycle
 from steadfit_server.settings import Settings
 
@@ -66,6 +68,9 @@ class DrainingServer(uvicorn.Server):
         )
         self._lifecycle = lifecycle
         self._drain_seconds = settings.drain_seconds
+        self._linger_seconds = settings.linger_seconds
+        self._port = settings.port
+        self._hurry = asyncio.Event()
         self._drain_file = DrainFile(settings.drain_file)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
@@ -75,6 +80,7 @@ class DrainingServer(uvicorn.Server):
         watching.add_done_callback(lambda _: self._end())
         try:
             await super().serve(sockets)
+            await self._linger()
         finally:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -96,10 +102,19 @@ class DrainingServer(uvicorn.Server):
         """Start the drain. A second signal ends it; without a loaded model the process ends at once."""
         if self._lifecycle.ending or self._lifecycle.predictor is None:
             self.should_exit = True
+            self._hurry.set()
             return
         self._lifecycle.ending = True
         asyncio.get_running_loop().call_later(self._drain_seconds, self._end)
         LOG.info("draining", extra={"fields": {"signal": received.name, "seconds": self._drain_seconds}})
+
+    async def _linger(self) -> None:
+        """Wait until the clients have closed their connections; a second signal ends that too."""
+        waiting = asyncio.create_task(closed_by_clients(self._port, self._linger_seconds))
+        hurried = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait([waiting, hurried], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        hurried.cancel()
 
     def _end(self) -> None:
         """End uvicorn's main loop, which reads the flag ten times a second."""

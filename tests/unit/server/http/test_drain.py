@@ -80,6 +80,45 @@ def test_a_request_in_flight_at_the_end_of_the_drain_is_finished(tmp_path: Path)
         assert server.exit_code() == 0
 
 
+def test_the_process_outlives_its_connections_until_the_clients_have_closed_them(tmp_path: Path) -> None:
+    with serving(tmp_path, STEADFIT_DRAIN_SECONDS="0.2", STEADFIT_LINGER_SECONDS="60") as server:
+        server.wait_ready()
+        connections = [Connection(server.port) for _ in range(3)]
+        for connection in connections:
+            connection.ask(request())
+        server.terminate()
+        assert all(connection.closed_within(10) for connection in connections)
+        for connection in connections:
+            time.sleep(0.5)
+            assert server.is_running()
+            connection.close()
+        assert server.exit_code() == 0
+
+
+def test_a_client_that_never_closes_does_not_keep_the_process(tmp_path: Path) -> None:
+    with serving(tmp_path, STEADFIT_DRAIN_SECONDS="0.2", STEADFIT_LINGER_SECONDS="0.5") as server:
+        server.wait_ready()
+        connection = Connection(server.port)
+        connection.ask(request())
+        server.terminate()
+        assert server.exit_code() == 0
+        connection.close()
+
+
+def test_a_second_signal_ends_the_wait_for_clients(tmp_path: Path) -> None:
+    with serving(tmp_path, STEADFIT_DRAIN_SECONDS="0.2", STEADFIT_LINGER_SECONDS="600") as server:
+        server.wait_ready()
+        connection = Connection(server.port)
+        connection.ask(request())
+        server.terminate()
+        assert connection.closed_within(10)
+        time.sleep(0.3)
+        assert server.is_running()
+        server.terminate()
+        assert server.exit_code() == 0
+        connection.close()
+
+
 def test_a_second_signal_ends_the_drain(tmp_path: Path) -> None:
     with serving(tmp_path, STEADFIT_DRAIN_SECONDS="60") as server:
         server.wait_ready()

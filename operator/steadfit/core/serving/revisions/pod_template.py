@@ -19,7 +19,7 @@ CONTAINER = "server"
 HTTP_PORT = 8080
 METRICS_PORT = 9090
 GRACE_SECONDS = 30
-"""Longer than the drain of 4 s plus the longest request of 10 s."""
+"""Longer than the drain of 4 s, the longest request of 10 s and the 5 s in which clients close their connections."""
 START_SECONDS = 600
 """Time for a server to fetch and load its model before the kubelet restarts it."""
 
