@@ -19,6 +19,10 @@ Service is known at all, makes the kernel remember a connection to nowhere, for 
 to have the same source port then goes there too: it times out, whatever the server does. So attempts have source ports
 that no request has.
 
+For the same reason a connection that the server closed is closed at once, as event-driven clients do, and not when the
+pool comes to use it again: the pod of a server that was killed is gone by then, nobody acknowledges the close, and the
+source port leads to that pod for minutes.
+
 As a library:       `report = await Load(url, bodies).run(stop)`
 In another process: `with LoadProcess(url, bodies) as load: ...; report = load.finish()`
 By hand or in a pod (standard library only, one file):
@@ -141,6 +145,13 @@ class Answer(NamedTuple):
     headers: dict[str, str]
     keep: bool
     body: bytes
+
+
+class _Protocol(asyncio.StreamReaderProtocol):
+    def eof_received(self) -> bool:
+        """Take the server's end of the connection for ours, too."""
+        super().eof_received()
+        return False
 
 
 class _Connection:
@@ -311,7 +322,11 @@ class Load:
 
     async def _connect(self) -> _Connection:
         try:
-            return _Connection(*await asyncio.open_connection(self._address, self._port))
+            loop = asyncio.get_running_loop()
+            reader = asyncio.StreamReader()
+            protocol = _Protocol(reader)
+            transport, _ = await loop.create_connection(lambda: protocol, self._address, self._port)
+            return _Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
         except TimeoutError:
             raise
         except OSError as error:

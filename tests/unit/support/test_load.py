@@ -151,6 +151,21 @@ def test_a_connection_closed_while_idle_is_replaced() -> None:
     assert report.failed == 0
 
 
+def test_a_connection_that_the_server_closed_while_idle_is_closed_at_once() -> None:
+    closed = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(ok())
+        writer.write_eof()
+        begun = time.monotonic()
+        await reader.read()
+        closed.append(time.monotonic() - begun)
+
+    run(handler, seconds=3.0, rate=1.0, keep_alive=3, fresh=0)
+    assert max(closed[:2]) < 1.0, "the next request of its client was due 3 s later"
+
+
 def test_an_answer_above_the_time_limit_is_a_failure() -> None:
     report = run(answering(lambda _: ok(), delay=5), timeout=0.2)
     assert report.by_error == {"timeout": report.requests}
