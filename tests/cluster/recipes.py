@@ -162,7 +162,7 @@ def ended(kubectl: Kubectl, run: str, timeout: float = 180) -> Manifest:
     return kubectl.wait_for(
         "trainingrun",
         run,
-        lambda r: r.get("status", {}).get("phase") in ("Succeeded", "Failed", "Superseded", "Cancelled"),
+        lambda r: r.get("status", {}).get("phase") in ("Succeeded", "Failed", "Superseded", "Cancelled", "Skipped"),
         timeout=timeout,
         what="the run ends",
     )

@@ -106,9 +106,9 @@ def test_while_prometheus_is_gone_nothing_is_trained_promoted_or_rolled_back_and
     runs = [run for run in namespace.list("trainingruns") if run["spec"]["cause"]["type"] == "Monitor"]
     assert [run["metadata"]["name"] for run in runs] == [job["status"]["automaticRuns"][0]["name"]]
     assert runs[0]["spec"]["cause"]["monitor"] == "model/bad"
-    # Still bad, and within the cooldown: it waits, and says so.
+    # Still bad, and there is nothing new to learn from: it waits, and says so.
     waits = namespace.wait_for("trainingjob", "model", lambda j: j["status"].get("waiting"), timeout=60)
-    assert waits["status"]["waiting"]["reason"] == "Cooldown"
+    assert waits["status"]["waiting"]["reason"] == "DataUnchanged"
     # What the operator measured goes by its own metrics to Prometheus, and as an alert to whoever is on call.
     (alert,) = eventually(
         "the alert of the query", lambda: [each for each in alerts(name) if each["labels"]["monitor"] == "told"]

@@ -108,6 +108,16 @@ def test_a_schedule_starts_a_run(namespace: Kubectl, store: str, images: dict[st
     put_rows(store)
     every_minute = [{"name": "often", "schedule": {"cron": "* * * * *"}}]
     namespace.apply(training_job(images["flights-train"], store, triggers=every_minute))
+    namespace.wait_for("modelversion", "model-v1", lambda v: v["spec"], timeout=180, what="the first version")
+    skipped = namespace.wait_for(
+        "trainingjob",
+        "model",
+        lambda j: j["status"].get("lastRun", {}).get("phase") == "Skipped",
+        timeout=180,
+        what="a scheduled run finds the data of version 1",
+    )
+    assert skipped["status"]["lastRun"]["knownVersion"] == "model-v1"
+    put_rows(store, rows(seed=1))
     namespace.wait_for("modelversion", "model-v2", lambda v: v["spec"], timeout=240, what="the scheduled version")
     version = namespace.get("modelversion", "model-v2")
     assert version is not None

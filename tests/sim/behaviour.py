@@ -39,6 +39,8 @@ class Training:
     """How long the training container runs, or the evaluation."""
     roc_auc: float = 0.8
     """What the version is worth."""
+    data: str | None = None
+    """What the digest of its data is made of; the run when absent, as data moves."""
     artifact: str | None = None
     """What the artifact's digest is made of; the run's inputs and cause when absent."""
     found: Mapping[str, Any] | None = None

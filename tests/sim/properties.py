@@ -19,7 +19,7 @@ from .store import Change, Store
 
 GROUP = "steadfit.dev/v1alpha1"
 USERS_KINDS = ("TrainingJob", "ModelDeployment", "ModelAction", "ArtifactStore")
-FINAL = ("Succeeded", "Failed", "Superseded", "Cancelled")
+FINAL = ("Succeeded", "Failed", "Superseded", "Cancelled", "Skipped")
 MANAGERS = (MANAGER, "steadfit-scale")
 READINESS_MEMORY = 90.0
 """A decision may rest on a readiness that is this old, in seconds: lag, a broken watch and a backoff add up."""

@@ -90,6 +90,19 @@ def evaluation_of(run: Mapping[str, Any], attempt: int, script: Training) -> JSO
     }
 
 
+def data_digest(source: Mapping[str, Any], run: Mapping[str, Any], script: Training) -> str:
+    """Return the digest of a data source: that of its content, which has moved since any other run."""
+    made_of = f"{source.get('uri')} {script.data or run['metadata']['uid']}"
+    return f"sha256:{hashlib.sha256(made_of.encode()).hexdigest()}"
+
+
+def known_version(config: Mapping[str, Any], run: Mapping[str, Any], script: Training) -> str | None:
+    """Return the version whose data fetch finds, if the configuration names one."""
+    sources = sorted([source["name"], data_digest(source, run, script)] for source in run["spec"]["data"])
+    data = hashlib.sha256(json.dumps(sources, separators=(",", ":")).encode()).hexdigest()
+    return next((str(known["version"]) for known in config.get("known", ()) if known["data"] == data), None)
+
+
 def record_of(run: Mapping[str, Any], attempt: int, script: Training, comparison: Mapping[str, Any]) -> JSON:
     """Return what publish posts for an attempt."""
     spec, metadata = run["spec"], run["metadata"]
@@ -115,7 +128,7 @@ def record_of(run: Mapping[str, Any], attempt: int, script: Training, comparison
             {
                 "name": source["name"],
                 "uri": source["uri"],
-                "digest": f"sha256:{hashlib.sha256(source['uri'].encode()).hexdigest()}",
+                "digest": data_digest(source, run, script),
                 "rows": 800,
                 "holdoutRows": 200,
                 "objects": [],

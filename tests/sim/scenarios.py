@@ -244,7 +244,7 @@ async def deleting_and_applying_again_loses_no_version(cluster: SimulatedCluster
     assert serves(cluster, 1) or serves(cluster, 2)
     known = versions(cluster)
     cluster.training = lambda run, attempt: Training(artifact="after")
-    cluster.create(training_job(limits=LIMITS))
+    cluster.create(training_job(limits=LIMITS, params={"depth": 9}))
     await cluster.until(lambda: serves(cluster, max(known) + 1), say="numbers go on")
     assert versions(cluster) == [*known, max(known) + 1]
     cluster.delete("ModelDeployment", NAME)

@@ -16,7 +16,7 @@ from .behaviour import Training
 from .loop import SimLoop, time_text
 from .objects import JSON, Ref, stable_uid
 from .pod import MANAGER, Pod, PodEnded
-from .publish import Intake, compared, configuration, evaluation_of, record_of
+from .publish import Intake, compared, configuration, evaluation_of, known_version, record_of
 from .store import Change, Store
 
 Script = Callable[[Mapping[str, Any], int], Training]
@@ -97,6 +97,9 @@ class TrainingNodes:
         if outcome in ("FetchData", "FetchStore"):
             code = 10 if outcome == "FetchData" else 11
             return pod.fail("fetch", code, "Error", "no object under s3://lake/flights/ has the declared digest")
+        known = known_version(configuration(pod.live()), self._store.get(run), script)
+        if known is not None:
+            return pod.fail("fetch", 13, "Error", f"Known: {known}")
         pod.finish("fetch")
         if self._store.get(run)["spec"].get("purpose") == "Evaluate":
             return await self._evaluate(pod, script, run)

@@ -26,7 +26,7 @@ INTERNAL_EXIT_CODE = 1
 
 
 def main(arguments: list[str], environment: Mapping[str, str]) -> int:
-    """Run one step; return the exit code: 0, 10 (Data), 11 (Store), 12 (UserError), else 1.
+    """Run one step; return the exit code: 0, 10 (Data), 11 (Store), 12 (UserError), 13 (Known), else 1.
 
     Variables: STEADFIT_CONFIG; STEADFIT_CA_FILE (certificates of the operator), STEADFIT_PUBLISH_DEADLINE
     (seconds, default 1800), STEADFIT_ROOT (default /steadfit), STEADFIT_TERMINATION_LOG.

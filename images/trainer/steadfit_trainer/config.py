@@ -157,6 +157,13 @@ class Evaluate(_Model):
     last_good: Version | None = None
 
 
+class Known(_Model):
+    """A version of the same recipe, and the digest over the data that it learned from."""
+
+    version: Annotated[str, Field(max_length=253)]
+    data: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Config(_Model):
     """The whole configuration of a run's own steps."""
 
@@ -167,6 +174,7 @@ class Config(_Model):
     accepted: Accepted | None = None
     champion: Champion | None = None
     evaluate: Evaluate | None = None
+    known: tuple[Known, ...] = ()
     params: dict[str, Scalar] = {}
     seed: int = 0
     # The request carries a bearer token.

@@ -29,3 +29,10 @@ class UserFailure(Failure):
 
     failure_class = "UserError"
     exit_code = 12
+
+
+class InputsKnown(Failure):
+    """A version was trained from the same recipe and data; the message is its name. Nothing is trained."""
+
+    failure_class = "Known"
+    exit_code = 13

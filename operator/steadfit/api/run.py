@@ -9,8 +9,8 @@ from pydantic import Field
 from .base import Model
 
 CauseType = Literal["SpecChange", "Schedule", "Action", "Alert", "Monitor"]
-RunPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Superseded", "Cancelled"]
-FINISHED: frozenset[RunPhase] = frozenset({"Succeeded", "Failed", "Superseded", "Cancelled"})
+RunPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Superseded", "Cancelled", "Skipped"]
+FINISHED: frozenset[RunPhase] = frozenset({"Succeeded", "Failed", "Superseded", "Cancelled", "Skipped"})
 FailureClass = Literal[
     "OutOfMemory",
     "UserError",

@@ -155,6 +155,8 @@ class LastRun(Model):
     """Name of the ModelVersion that it produced."""
     failure: FailureRecord | None = None
     """Why it failed."""
+    known_version: str | None = None
+    """Name of the ModelVersion whose recipe and data it found again; it trained nothing."""
 
 
 class TriggerState(Model):
@@ -193,9 +195,17 @@ Alerts = Annotated[list[AlertState], Field(max_length=64, json_schema_extra=list
 """Alerts, at most one of a fingerprint."""
 
 WaitReason = Literal[
-    "Suspended", "NotReady", "RunInFlight", "RolloutInProgress", "Cooldown", "RunLimitReached", "CircuitBreakerOpen"
+    "Suspended",
+    "NotReady",
+    "RunInFlight",
+    "RolloutInProgress",
+    "Cooldown",
+    "RunLimitReached",
+    "CircuitBreakerOpen",
+    "DataUnchanged",
+    "LevelUnreachable",
 ]
-RunOutcome = Literal["Open", "Better", "NotBetter", "Failed"]
+RunOutcome = Literal["Open", "Better", "NotBetter", "Failed", "Skipped"]
 
 
 class Waiting(Model):
@@ -221,7 +231,8 @@ class AutomaticRun(Model):
     at: datetime
     """When its start was decided."""
     outcome: RunOutcome = "Open"
-    """Better: its version was verified. NotBetter: it was rejected, held or a duplicate. Failed: there was none."""
+    """Better: its version was verified. NotBetter: it was rejected, held or a duplicate. Failed: there was none.
+    Skipped: it found the recipe and data of an existing version, and trained nothing."""
 
 
 class Skipped(Model):

@@ -110,6 +110,8 @@ class Attempt(Model):
     """What the pod waits for, as the kubelet or the scheduler reports it."""
     failure: FailureRecord | None = None
     """Why the attempt failed."""
+    known_version: str | None = None
+    """Name of the ModelVersion whose recipe and data fetch found again; nothing was trained."""
     finished_at: datetime | None = None
     """When it ended."""
 
@@ -143,7 +145,7 @@ class TrainingRunStatus(Status):
     """State of the run."""
 
     phase: RunPhase = "Pending"
-    """Phase of the run; Succeeded, Failed, Superseded and Cancelled are final."""
+    """Phase of the run; Succeeded, Failed, Superseded, Cancelled and Skipped are final."""
     attempts: Annotated[list[Attempt], Field(max_length=16)] = []
     """The Jobs of the run, oldest first."""
     next_attempt_at: datetime | None = None

@@ -1,6 +1,7 @@
 """The objects of a data source: listing, download and digest."""
 
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -105,3 +106,8 @@ def _partition(path: str) -> str:
 def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     parts = re.split(r"(\d+)", name)
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts], name
+
+
+def digest_of(sources: list[tuple[str, str]]) -> str:
+    """Return SHA-256 over the names and digests of data sources, as the operator computes it of a version."""
+    return hashlib.sha256(json.dumps(sorted(map(list, sources)), separators=(",", ":")).encode()).hexdigest()

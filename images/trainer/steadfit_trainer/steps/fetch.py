@@ -24,7 +24,7 @@ from steadfit_artifact.store import Store, StoreConfig, StoreError, under
 from steadfit_trainer.config import Config, DataSource, Evaluation
 from steadfit_trainer.data import captured, drift_check, holdout, objects, tables
 from steadfit_trainer.data.profile import Profile
-from steadfit_trainer.failures import DataFailure, StoreFailure
+from steadfit_trainer.failures import DataFailure, InputsKnown, StoreFailure
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.steps import recent_rows
 
@@ -93,6 +93,8 @@ def fetch(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store] 
         The data is absent, can't be read, fails a check, or has too few rows.
     StoreFailure
         The store failed.
+    InputsKnown
+        A version was trained from the same recipe and data.
     """
     for folder in (paths.data, paths.output, paths.holdout.parent):
         _empty(folder)
@@ -101,6 +103,7 @@ def fetch(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store] 
             recent_rows.fetch(config, config.evaluate, paths, connect)
             return
         fetched = _all(config, paths, connect)
+        _check_known(config, fetched)
         _split(config, fetched, paths)
         drift_check.check(config, [(each.source, each.profile) for each in fetched], connect)
     except StoreError as error:
@@ -162,6 +165,20 @@ def _all(config: Config, paths: Paths, connect: Callable[[StoreConfig], Store]) 
             found[source.name] = Fetched(source, joined.entries, [joined.file], digest, joined.schema)
         _check_columns(found[source.name])
     return [found[source.name] for source in config.data]
+
+
+def _check_known(config: Config, fetched: list[Fetched]) -> None:
+    """Stop before anything is trained that a version has learned already.
+
+    Raises
+    ------
+    InputsKnown
+        With the name of that version.
+    """
+    data = objects.digest_of([(each.source.name, each.digest) for each in fetched])
+    for known in config.known:
+        if known.data == data:
+            raise InputsKnown(known.version)
 
 
 def _download(store: Store, source: DataSource, paths: Paths) -> Fetched:

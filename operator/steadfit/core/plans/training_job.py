@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from steadfit.api.modelversion import ModelVersion
 from steadfit.api.run import Cause
 from steadfit.api.trainingjob import TrainingJobStatus
 from steadfit.core.conditions import merge
 from steadfit.core.input_hash import input_hash
 from steadfit.core.problem import Problem
 from steadfit.core.serving.recovery import retrain_causes
+from steadfit.core.serving.recovery.retrain_causes import FiringMonitor
 from steadfit.core.training import cancel, retention, run_manifest, validation
 from steadfit.core.training import conditions as job_conditions
 from steadfit.core.training import events as job_events
@@ -20,8 +23,10 @@ from steadfit.core.training.limits import (
     circuit_breaker,
     cooldown,
     in_flight,
+    level,
     open_rollout,
     skip_counts,
+    unchanged,
     waiting,
 )
 from steadfit.core.training.limits.blocked import Hold
@@ -71,7 +76,8 @@ def _limits(status: TrainingJobStatus, observed: ObservedTrainingJob, now: datet
     unsuccessful = automatic_runs.without_improvement(status.automatic_runs, observed.versions)
     paused = circuit_breaker.hold(unsuccessful, begun, limits, now)
     rollout = open_rollout.hold(observed.job.name, observed.versions, observed.deployments, now)
-    timed = [paused, cooldown.hold(begun, limits, now), budget.hold(status.automatic_runs, limits, now), rollout]
+    spent = budget.hold(status.automatic_runs, limits, now)
+    timed = [paused, cooldown.hold(begun, limits, now), spent, unchanged.hold(status, now), rollout]
     return blocked.shown(timed, rollout), paused
 
 
@@ -110,8 +116,13 @@ def _signals(status: TrainingJobStatus, observed: ObservedTrainingJob, now: date
     alerts = alert_triggers.firing(observed.job, status.alerts, now)
     return [
         *alert_triggers.causes(alerts, now),
-        *retrain_causes.causes(retrain_causes.firing(observed.deployments), now),
+        *retrain_causes.causes(level.reachable(*_monitors(observed)), now),
     ]
+
+
+def _monitors(observed: ObservedTrainingJob) -> tuple[list[FiringMonitor], Sequence[ModelVersion], str]:
+    """Return the monitors that fire, and the versions and the recipe by which their levels are judged."""
+    return retrain_causes.firing(observed.deployments), observed.versions, input_hash(observed.job.spec)
 
 
 def _with_wait(
@@ -119,7 +130,9 @@ def _with_wait(
 ) -> TrainingJobStatus:
     """Return the status with what the alerts and monitors wait for whose requests are not served."""
     alerts = alert_triggers.firing(observed.job, status.alerts, now)
-    requests = waiting.requests(alerts, retrain_causes.firing(observed.deployments))
+    requests = waiting.requests(alerts, level.reachable(*_monitors(observed)))
+    if not requests and (missed := level.hold(*_monitors(observed))) is not None:
+        requests, held = waiting.requests([], retrain_causes.firing(observed.deployments)), missed
     before = status.waiting
     after = waiting.wait(before, waiting.unserved(requests, status.active_run, observed.runs), held, now)
     return status.model_copy(

@@ -8,7 +8,7 @@ from steadfit.api.run import FINISHED
 from steadfit.api.trainingrun import TrainingRunStatus
 from steadfit.core.conditions import merge
 from steadfit.core.problem import Problem
-from steadfit.core.runs import attempts, champion, evaluated_versions, version_manifest
+from steadfit.core.runs import attempts, champion, evaluated_versions, known_inputs, version_manifest
 from steadfit.core.runs import conditions as run_conditions
 from steadfit.core.runs import events as run_events
 from steadfit.core.runs import outcome as run_outcome
@@ -17,7 +17,7 @@ from steadfit.core.types import Action, Create, Delete, Manifest, ObservedTraini
 
 
 def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
-    """Decide over a TrainingRun. Its phase is final once it is Succeeded, Failed, Superseded or Cancelled."""
+    """Decide over a TrainingRun. A finished run never changes."""
     run = observed.run
     before = run.status
     due: list[datetime] = []
@@ -80,7 +80,8 @@ def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Act
         # One of them may become the champion in a moment, and would be missed without its verdict.
         return []
     compared = champion.pick(run.spec.training_job_ref.name, observed.versions, observed.deployments)
-    workload = job_manifest.render(run, attempt, observed.stores, observed.platform, compared)
+    known = known_inputs.candidates(run, observed.versions, compared)
+    workload = job_manifest.render(run, attempt, observed.stores, observed.platform, compared, known=known)
     return [Create(workload)] if workload else []
 
 

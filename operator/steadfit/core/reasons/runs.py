@@ -15,6 +15,7 @@ _OwnReason = Literal[
     "AttemptStarted",
     "AttemptWaiting",
     "Cancelled",
+    "InputsKnown",
     "Recording",
     "VersionCreated",
     "WaitingForRetry",
@@ -81,6 +82,11 @@ RUNS: Mapping[RunReason, Reason] = {
         "Look at the node and its Events; a `Retrain` action starts a run once `spec.limits.retries` is used up.",
         conditions=_FAILURE,
         warning=_JOB,
+    ),
+    "InputsKnown": Reason(
+        "A version was trained from the same recipe and data, so the run ended after `fetch` and trained nothing.",
+        "Nothing to do; a `Retrain` action trains all the same.",
+        conditions=("TrainingJob/LastRunSucceeded", "TrainingRun/Ready"),
     ),
     "OutOfMemory": Reason(
         "The kernel killed a process of the pod because memory ran out.",

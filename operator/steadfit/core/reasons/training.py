@@ -18,6 +18,7 @@ _OwnReason = Literal[
     "RetrainingWaiting",
     "RunCancelled",
     "RunFailed",
+    "RunSkipped",
     "RunStarted",
     "RunStarting",
     "RunSucceeded",
@@ -47,6 +48,11 @@ TRAINING: Mapping[TrainingReason, Reason] = {
         "Wait until the time in the message, or create a `Retrain` action, which has no cooldown.",
         conditions=_TRAINING,
     ),
+    "DataUnchanged": Reason(
+        "The last run found nothing new to learn from, so alerts and monitors start none for 24 hours.",
+        "Wait for new data; a change of the recipe, a schedule or a `Retrain` action starts a run now.",
+        conditions=_TRAINING,
+    ),
     "Idle": Reason("No run is in flight, and nothing requests one.", NOTHING, conditions=_TRAINING),
     "InputsTooLarge": Reason(
         "The inputs of the recipe are larger than what a run's pod can be given.",
@@ -65,6 +71,12 @@ TRAINING: Mapping[TrainingReason, Reason] = {
         "Correct the trigger that the message names.",
         conditions=_READY,
         warning=_JOB,
+    ),
+    "LevelUnreachable": Reason(
+        "A monitor of quality still fires after the run that it started, and by the gate's score on the holdout no run"
+        " of this recipe reaches its level, so it requests no further run.",
+        "Change the level of the monitor, the recipe or the data; a `Retrain` action trains once.",
+        conditions=_TRAINING,
     ),
     "NotReady": Reason(
         "A run is due and the recipe cannot be followed.",
@@ -102,6 +114,11 @@ TRAINING: Mapping[TrainingReason, Reason] = {
         "`spec.limits.maxRunsPerDay` automatic runs have started within 24 hours.",
         "Wait until the time in the message, raise the limit, or create a `Retrain` action, which has no limit.",
         conditions=_TRAINING,
+    ),
+    "RunSkipped": Reason(
+        "A run ended after `fetch`, because a version was trained from the same recipe and data.",
+        "Nothing to do; a `Retrain` action trains all the same.",
+        normal=_BOTH,
     ),
     "RunStarted": Reason("A run has started; the message names its cause.", NOTHING, normal=_JOB),
     "RunStarting": Reason("The TrainingRun is being created.", NOTHING, conditions=_TRAINING),

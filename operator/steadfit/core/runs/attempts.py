@@ -17,7 +17,7 @@ from steadfit.core.runs.runtime.pod_view import RunPod
 from steadfit.core.text import log_tail
 from steadfit.core.types import Manifest, ObservedTrainingRun
 
-from . import progress, timeouts
+from . import known_inputs, progress, timeouts
 from .cancelled import why_cancelled
 from .failure_classification import RETRYABLE, classify, failure
 from .superseded import is_superseded
@@ -64,6 +64,10 @@ def observe(attempt: Attempt, observed: ObservedTrainingRun, now: datetime) -> A
                 attempt.model_copy(update={"phase": "Succeeded", "message": "", "finished_at": now})
             )
         return _failed(attempt, failure("Infrastructure", _unposted(observed.run)), now)
+    known = known_inputs.found_by(pod, observed.versions) if pod is not None else None
+    if known is not None:
+        ended = {"phase": "Succeeded", "message": "", "waiting_since": None, "finished_at": now}
+        return AttemptObservation(attempt.model_copy(update={**ended, "known_version": known}))
     cause = classify(pod) if pod is not None else None
     cause = cause or _deleted(attempt, workload, pod)
     if cause:

@@ -20,6 +20,8 @@ def conditions(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) 
         return ready("Succeeded", f"produced version {status.version}")
     if status.phase == "Superseded":
         return stalled("Superseded", "the recipe changed before this run had a result; the next run follows it")
+    if status.phase == "Skipped":
+        return ready("InputsKnown", messages.known(status))
     if status.phase == "Cancelled":
         return stalled("Cancelled", status.cancelled)
     if status.phase == "Failed":

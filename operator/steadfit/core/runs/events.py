@@ -52,6 +52,8 @@ def _end(before: TrainingRunStatus, after: TrainingRunStatus, inputs: EvaluateIn
         return [Event("Normal", "RunSucceeded", f"the run produced version {after.version}")]
     if after.phase == "Superseded":
         return [Event("Normal", "RunSuperseded", "the recipe changed before the run had a result")]
+    if after.phase == "Skipped":
+        return [Event("Normal", "RunSkipped", messages.known(after))]
     if after.phase == "Cancelled":
         return [Event("Normal", "RunCancelled", after.cancelled)]
     if after.phase == "Failed" and after.failure:

@@ -1,8 +1,8 @@
-"""The result of a run of purpose Evaluate, in a sentence."""
+"""The result of a run in a sentence: of purpose Evaluate, and of one that trained nothing."""
 
 from __future__ import annotations
 
-from steadfit.api.trainingrun import EvaluateInputs, EvaluationOutcome
+from steadfit.api.trainingrun import EvaluateInputs, EvaluationOutcome, TrainingRunStatus
 from steadfit.core.text import difference_text
 
 
@@ -16,3 +16,9 @@ def message(inputs: EvaluateInputs, outcome: EvaluationOutcome) -> str:
         f"on {outcome.rows:,} rows {inputs.metric} is {live:.4g} of {inputs.live.version} and {good:.4g} of"
         f" {inputs.last_good.version}, which is {much} ({interval})"
     )
+
+
+def known(status: TrainingRunStatus) -> str:
+    """Return that a run trained nothing, because a version was trained from the same recipe and data."""
+    version = status.attempts[-1].known_version if status.attempts else None
+    return f"version {version} was trained from the same recipe and data, so nothing was trained"

@@ -1,4 +1,4 @@
-"""How a run ends: with a version or an evaluation, with a final failure, superseded by a new recipe, or cancelled."""
+"""How a run ends: with a version or an evaluation, with a final failure, superseded, skipped or cancelled."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def settle(
         return _ended(status, "Succeeded", None, now)
     if problem is not None:
         return _ended(status, "Failed", failure("UserError", problem.message), now)
+    if attempt is not None and attempt.known_version is not None:
+        return _ended(status, "Skipped", None, now)
     if not posted and (why := why_cancelled(observed)):
         return _ended(status.model_copy(update={"cancelled": why}), "Cancelled", status.failure, now)
     if not posted and is_superseded(observed):

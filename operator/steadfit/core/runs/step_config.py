@@ -23,6 +23,7 @@ def render(
     template: Mapping[str, Any],
     champion: ComparedVersion | None = None,
     evaluated: Sequence[ComparedVersion] = (),
+    known: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the configuration as JSON. Every store that the run itself needs must exist."""
     spec = run.spec
@@ -50,6 +51,7 @@ def render(
         "seed": spec.seed,
         "recordUrl": f"{platform.record_url}/v1/namespaces/{run.metadata.namespace}/trainingruns/{run.name}/{posted}",
         "lineage": lineage,
+        **({"known": [{"version": name, "data": digest} for name, digest in known]} if known else {}),
         **(_compared(champion, stores) if spec.evaluate is None else _evaluate(spec.evaluate, evaluated, stores)),
     }
     return json.dumps(config, sort_keys=True, separators=(",", ":"))

@@ -12,7 +12,7 @@ from typing import Final
 
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.run import FailureRecord
-from steadfit.api.trainingjob import TrainingJob, TrainingJobStatus
+from steadfit.api.trainingjob import LastRun, TrainingJob, TrainingJobStatus
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core.conditions import READY, DesiredCondition, ready, reconciling, stalled
 from steadfit.core.problem import Problem
@@ -103,10 +103,17 @@ def _last_run(status: TrainingJobStatus, run: TrainingRun | None) -> list[Desire
     if last.phase == "Succeeded":
         message = f"run {last.name} produced version {last.version}"
         return [DesiredCondition(LAST_RUN_SUCCEEDED, "True", "Succeeded", message)]
+    if last.phase == "Skipped":
+        return [DesiredCondition(LAST_RUN_SUCCEEDED, "True", "InputsKnown", skipped_message(last))]
     if last.phase == "Cancelled":
         return [DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "Cancelled", f"run {last.name} was cancelled")]
     message = f"run {last.name} was superseded by a change of the recipe"
     return [DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "Superseded", message)]
+
+
+def skipped_message(last: LastRun) -> str:
+    """Return that a run trained nothing."""
+    return f"run {last.name} trained nothing: version {last.known_version} has the same recipe and data"
 
 
 def _failed(name: str, failure: FailureRecord) -> DesiredCondition:

@@ -9,7 +9,7 @@ from steadfit.core.training.limits.skip_counts import began
 from steadfit.core.training.limits.waiting import wait_message
 from steadfit.core.types import Event
 
-from .conditions import RETRAINING_PAUSED
+from .conditions import RETRAINING_PAUSED, skipped_message
 
 
 def events(before: TrainingJobStatus, after: TrainingJobStatus) -> tuple[Event, ...]:
@@ -31,6 +31,8 @@ def _ended(last: LastRun) -> Event:
         return Event("Normal", "RunSucceeded", f"run {last.name} produced version {last.version}")
     if last.failure is not None:
         return Event("Warning", "RunFailed", f"run {last.name} ({last.failure.failure_class}): {last.failure.message}")
+    if last.phase == "Skipped":
+        return Event("Normal", "RunSkipped", skipped_message(last))
     if last.phase == "Cancelled":
         return Event("Normal", "RunCancelled", f"run {last.name} was cancelled")
     return Event("Normal", "RunSuperseded", f"run {last.name} was superseded by a change of the recipe")

@@ -52,7 +52,7 @@ from .builders import (
 )
 
 JSON = dict[str, Any]
-FINISHED = ("Succeeded", "Failed", "Superseded", "Cancelled")
+FINISHED = ("Succeeded", "Failed", "Superseded", "Cancelled", "Skipped")
 
 
 class TrainingCluster:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from steadfit_artifact.digest import FileEntry, data_digest
 from steadfit_artifact.store import Store, StoredObject, StoreUnavailableError
-from steadfit_trainer.failures import DataFailure, StoreFailure
+from steadfit_trainer.data.objects import digest_of
+from steadfit_trainer.failures import DataFailure, InputsKnown, StoreFailure
 
 from tests.unit.trainer.flights import flights, ids
 from tests.unit.trainer.run_pod import RunPod, as_csv, as_parquet, source
@@ -363,3 +364,20 @@ def test_a_full_workspace_is_a_sentence_that_says_what_to_raise(
     pod.put("s3://lake/flights/1.parquet", flights())
     monkeypatch.setattr("steadfit_trainer.data.tables.Writer.write", full)
     _fails(pod, r"does not fit into the pod's workspace.*raise limits\.workspace")
+
+
+def test_data_that_a_version_of_the_recipe_learned_from_ends_the_run_before_anything_is_written(tmp_path: Path) -> None:
+    world = _world(tmp_path)
+    world.put("s3://lake/flights/part-0.parquet", flights(100))
+    digest = world.fetch()["data"][0]["digest"]
+    versions = [("flights-v3", "0" * 64), ("flights-v2", digest_of([("flights", digest)]))]
+    known = [{"version": name, "data": data} for name, data in versions]
+    again = _world(tmp_path / "again", known=known)
+    again.buckets = world.buckets
+    with pytest.raises(InputsKnown) as known_by:
+        again.fetch()
+    assert str(known_by.value) == "flights-v2"
+    assert not again.paths.resolved.exists()
+    assert not list(again.paths.data.rglob("*.parquet"))
+    world.put("s3://lake/flights/part-1.parquet", flights(10))
+    assert again.fetch()["data"][0]["objectCount"] == 2

@@ -5,9 +5,9 @@ A second runtime (a JobSet, say) is a package like this one beside it. It provid
 - `job.attempt_name(run, number)`: the name of an attempt's object, a function of its arguments alone, so that a
   repeated creation meets the object of the first one. `status.attempts[].job` holds it.
 - `job_manifest.missing(run, stores)`: why an attempt cannot be rendered now, in a sentence, or None.
-- `job_manifest.render(run, attempt, stores, platform, champion, evaluated)`: the object of an attempt, controlled by
-  the TrainingRun and labelled `app.kubernetes.io/managed-by`. Its pods carry the labels of run and attempt
-  (`core/names.py`), the steps `fetch`, `train` and `publish` (or `fetch` and `evaluate`) in this order, and
+- `job_manifest.render(run, attempt, stores, platform, champion, evaluated, known)`: the object of an attempt,
+  controlled by the TrainingRun and labelled `app.kubernetes.io/managed-by`. Its pods carry the labels of run and
+  attempt (`core/names.py`), the steps `fetch`, `train` and `publish` (or `fetch` and `evaluate`) in this order, and
   STEADFIT_CONFIG (`core/runs/step_config.py`) in those that are not the user's. It does not retry, runs no second pod
   beside one that is still ending, and has no deadline: `core/runs` counts attempts and watches timeouts.
 - `job_manifest.template_digest(object)`: the digest of the pod template, for the lineage of a version.

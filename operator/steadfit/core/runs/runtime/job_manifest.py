@@ -46,11 +46,12 @@ def render(
     platform: Platform,
     champion: ComparedVersion | None = None,
     evaluated: Sequence[ComparedVersion] = (),
+    known: Sequence[tuple[str, str]] = (),
 ) -> dict[str, Any] | None:
     """Return the Job, or None while a store of the run is missing.
 
     `champion` is the version that a result is compared with, `evaluated` those that a run of purpose Evaluate
-    compares. A missing store of theirs does not delay the run.
+    compares. A missing store of theirs does not delay the run. `known` are the versions that need not be trained again.
     """
     found = _stores(run, stores)
     if isinstance(found, str):
@@ -58,7 +59,7 @@ def render(
     others = [*([champion] if champion else []), *evaluated]
     template = _template(run, attempt, [*found, *_further(others, found, stores)], platform)
     digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()
-    config = step_config.render(run, attempt, stores, platform, template, champion, evaluated)
+    config = step_config.render(run, attempt, stores, platform, template, champion, evaluated, known)
     return job.render(
         attempt.job,
         run,

@@ -13,6 +13,8 @@ from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
 from steadfit.api.run import Cause
 from steadfit.core.monitors.evaluation import FIRING
+from steadfit.core.monitors.kind import Limit
+from steadfit.core.monitors.registry import RECOVER_KINDS, limit, recover_metric
 from steadfit.core.text import cut, time_text
 
 from .diagnosis import for_state
@@ -30,17 +32,21 @@ class FiringMonitor:
         Time at which it started to fire.
     message
         Message of the monitor or of its diagnosis.
+    metric, limit
+        For a monitor of quality: the evaluation metric, and its level; else None.
     """
 
     name: str
     since: datetime
     message: str
+    metric: str | None = None
+    limit: Limit | None = None
 
 
 def firing(deployments: Iterable[ModelDeployment]) -> list[FiringMonitor]:
     """Return the monitors that request a run, by name; a monitor that was removed from the spec does not."""
     return [
-        FiringMonitor(f"{deployment.name}/{state.name}", state.since, message)
+        FiringMonitor(f"{deployment.name}/{state.name}", state.since, message, *_level(deployment, state))
         for deployment in sorted(deployments, key=lambda item: item.name)
         if deployment.metadata.deletion_timestamp is None and not deployment.spec.dry_run
         for state, message in retraining(deployment, deployment.status)
@@ -69,6 +75,14 @@ def causes(monitors: Iterable[FiringMonitor], now: datetime) -> list[Cause]:
         )
         for monitor in monitors
     ]
+
+
+def _level(deployment: ModelDeployment, state: MonitorState) -> tuple[str, Limit] | tuple[None, None]:
+    """Return the evaluation metric and the level of a monitor, if it has the metric of an evaluation."""
+    monitor = next((item for item in deployment.spec.monitors if item.name == state.name), None)
+    if monitor is None or monitor.kind not in RECOVER_KINDS:
+        return None, None
+    return recover_metric(monitor), limit(monitor)
 
 
 def _reason(monitor: Monitor | None, state: MonitorState, status: ModelDeploymentStatus) -> str | None:

@@ -60,7 +60,7 @@ def without_improvement(entries: Sequence[AutomaticRun], versions: Iterable[Mode
     for entry in reversed(entries):
         if entry.outcome == "Better" or entry.at <= improved_at:
             break
-        if entry.outcome != "Open":
+        if entry.outcome not in ("Open", "Skipped"):
             row.append(entry)
     return row[::-1]
 
@@ -106,6 +106,8 @@ def _outcome(
     version = next((version for version in versions if version.spec.run.name == entry.name), None)
     if version is not None:
         return _verdict(version)
+    if run is not None and run.status.phase == "Skipped":
+        return "Skipped"
     if run is not None and run.status.phase == "Succeeded":
         # Its version was deleted, or is not in the cache yet.
         return entry.outcome

@@ -29,7 +29,7 @@ def settle(
     """
     active = _active(status.active_run, runs)
     last = _deleted(status.active_run, runs, now) or _last(status, runs)
-    trained = status.input_hash or _newest_hash(runs)
+    trained = status.input_hash or _newest_hash(runs) or _newest_recipe(versions)
     if active is not None and active.input_hash != current and named(active.name, runs) is None:
         active = active.model_copy(update={"input_hash": current})
         trained = current
@@ -89,6 +89,7 @@ def _last(status: TrainingJobStatus, runs: Sequence[TrainingRun]) -> LastRun | N
         finished_at=run.status.finished_at,
         version=run.status.version,
         failure=run.status.failure if run.status.phase == "Failed" else None,
+        known_version=run.status.attempts[-1].known_version if run.status.attempts else None,
     )
 
 
@@ -103,6 +104,12 @@ def _latest(latest: VersionRef | None, versions: Sequence[ModelVersion]) -> Vers
 def _newest_hash(runs: Sequence[TrainingRun]) -> str | None:
     newest = max(runs, key=_age, default=None)
     return newest.spec.input_hash if newest else None
+
+
+def _newest_recipe(versions: Sequence[ModelVersion]) -> str | None:
+    """Return the input hash of the newest version: what a job that was created again has learned already."""
+    newest = max(versions, key=lambda version: version.spec.number, default=None)
+    return newest.spec.lineage.input_hash if newest else None
 
 
 def _age(run: TrainingRun) -> tuple[str, str]:
