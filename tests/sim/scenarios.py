@@ -400,6 +400,18 @@ async def an_identical_result_is_a_duplicate_and_rolls_nothing_out(cluster: Simu
     assert cluster.status("ModelDeployment", NAME)["live"] == before
 
 
+async def a_reverted_recipe_serves_its_model_again(cluster: SimulatedCluster) -> None:
+    cluster.training = lambda run, attempt: Training(artifact=f"depth {run['spec'].get('params', {}).get('depth')}")
+    await first_version_serves(cluster)
+    set_param(cluster, "depth", 6)
+    await cluster.until(lambda: serves(cluster, 2), say="the changed recipe serves")
+    cluster.edit("TrainingJob", NAME, lambda job: job["spec"].pop("params"))
+    await cluster.until(lambda: serves(cluster, 3), say="the reverted recipe serves")
+    reverted = cluster.find("ModelVersion", f"{NAME}-v3")
+    assert reverted is not None
+    assert reverted["spec"]["duplicateOf"] == f"{NAME}-v1"
+
+
 async def children_deleted_by_hand_come_back(cluster: SimulatedCluster) -> None:
     await first_version_serves(cluster)
     cluster.delete("Service", NAME)
@@ -477,6 +489,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     what_was_compared_with_a_version_that_is_rolled_back_meanwhile_does_not_follow_it,
     a_candidate_that_never_gets_ready_takes_no_traffic,
     an_identical_result_is_a_duplicate_and_rolls_nothing_out,
+    a_reverted_recipe_serves_its_model_again,
     children_deleted_by_hand_come_back,
     a_git_pin_holds_and_lets_go,
     a_spec_that_cannot_be_is_stalled_until_it_is_mended,

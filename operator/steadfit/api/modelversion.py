@@ -205,7 +205,7 @@ class ModelVersionSpec(Model):
     parent: str | None = None
     """The newest verified version when this one was created."""
     duplicate_of: str | None = None
-    """An older version with the same digest. A duplicate is not rolled out."""
+    """An older version with the same digest. A duplicate is rolled out unless that artifact serves already."""
     quarantined: Annotated[list[PastQuarantine], Field(max_length=16, json_schema_extra=list_map("deployment"))] = []
     """Quarantines noted beside the artifact when it was published: the same files were rolled back before."""
 

@@ -125,6 +125,8 @@ class QuarantineEntry(Model):
     """Digest of the artifact, if only the model differed from the good revision: no revision of it serves then."""
     artifact: str | None = None
     """Digest of the artifact, also if another revision of it may serve."""
+    template_digest: str | None = None
+    """Digest of the pod template. A duplicate of the version with the same template is in quarantine too."""
     reason: Annotated[str, Field(max_length=1024)]
     """Why, in a sentence."""
     by: str

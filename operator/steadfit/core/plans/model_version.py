@@ -74,7 +74,7 @@ def _verdict(status: ModelVersionStatus, observed: ObservedModelVersion) -> list
     if status.phase == "Held":
         return _held(status, observed)
     if spec.duplicate_of is not None:
-        return ready("Duplicate", f"has the same artifact as {spec.duplicate_of}; it is not rolled out")
+        return ready("Duplicate", f"{_message(status)}; has the same artifact as {spec.duplicate_of}")
     return ready("Verified", _message(status))
 
 

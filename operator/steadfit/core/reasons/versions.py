@@ -30,7 +30,8 @@ VERSIONS: Mapping[VersionReason, Reason] = {
         conditions=_READY,
     ),
     "Duplicate": Reason(
-        "The artifact is the same, byte for byte, as that of an older version; it is not rolled out.",
+        "The version passed its gate, and its artifact is the same, byte for byte, as that of an older version. It is"
+        " rolled out like any other, unless that artifact serves already.",
         NOTHING,
         conditions=_READY,
     ),

@@ -62,6 +62,5 @@ def _is_good(version: ModelVersion) -> bool:
     return (
         version.status.phase == "Verified"
         and version.status.quarantine is None
-        and version.spec.duplicate_of is None
         and version.metadata.deletion_timestamp is None
     )

@@ -130,15 +130,6 @@ class Fleet:
         """Return the version that a decision was about; None if it is gone, though another one may have its name."""
         return version_of(ref, self.observed.versions)
 
-    def original(self, version: ModelVersion) -> ModelVersion:
-        """Return the version that this one duplicates, or itself: an artifact is served under its first number."""
-        same = (
-            item
-            for item in self.observed.versions
-            if item.name == version.spec.duplicate_of and item.spec.artifact.digest == version.spec.artifact.digest
-        )
-        return next(same, version)
-
 
 def version_of(ref: RevisionRef | Released | ServedVersion, versions: Sequence[ModelVersion]) -> ModelVersion | None:
     """Return the version of this name with this artifact; None without one. Names are given again, digests are not."""

@@ -39,7 +39,11 @@ def _quarantines(
     ref: RevisionRef, version: ModelVersion | None, status: ModelDeploymentStatus, deployment: str
 ) -> bool:
     """Return whether a revision, or its version, is in quarantine at the ModelDeployment of this name."""
-    if any(ref.revision == entry.revision or ref.digest == entry.digest for entry in status.quarantine):
+    same = (ref.digest, ref.template_digest)
+    if any(
+        ref.revision == entry.revision or ref.digest == entry.digest or same == (entry.artifact, entry.template_digest)
+        for entry in status.quarantine
+    ):
         return True
     return version is not None and _quarantines_version(version, status, deployment)
 
@@ -84,6 +88,7 @@ def enter(
         number=bad.number,
         digest=digest,
         artifact=bad.digest,
+        template_digest=bad.template_digest,
         reason=cut(reason),
         by=by,
         at=now,

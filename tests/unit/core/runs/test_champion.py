@@ -62,7 +62,7 @@ VERSIONS = [version(1), version(2), version(3)]
         ([], [], None),
         ([version(1, None), version(2, "Rejected"), version(3, "Held")], [], None),
         (VERSIONS, [], "orders-v3"),
-        ([*VERSIONS, version(4, duplicateOf="orders-v1")], [], "orders-v3"),
+        ([*VERSIONS, version(4, duplicateOf="orders-v1")], [], "orders-v4"),
         ([version(1), version(2), quarantined(3)], [], "orders-v2"),
         (VERSIONS, [deployment(live=ref(1))], "orders-v1"),
         (VERSIONS, [deployment("a", live=ref(1)), deployment(live=ref(2))], "orders-v2"),

@@ -77,8 +77,8 @@ class ServingCluster:
         self.jobs = 1
         """How many TrainingJobs have had the name."""
         self.versions: dict[int, dict[str, Any]] = {}
-        self.made: dict[str, dict[str, Any]] = {}
-        """Every version that was ever made, by the digest of its artifact."""
+        self.made: dict[tuple[str, str], dict[str, Any]] = {}
+        """Every version that was ever made, by its name and the digest of its artifact."""
         self.actions: dict[str, dict[str, Any]] = {}
         self.workloads: dict[str, dict[str, Any]] = {}
         self.frozen_templates: dict[str, dict[str, Any]] = {}
@@ -120,7 +120,7 @@ class ServingCluster:
         artifact = {"uri": f"s3://models/{number}/", "digest": self.digest(number)}
         made = version(number, phase, f"job-{self.jobs}", **{"artifact": artifact, **spec})
         self.versions[number] = made
-        self.made[made["spec"]["artifact"]["digest"]] = made
+        self.made[made["metadata"]["name"], made["spec"]["artifact"]["digest"]] = made
 
     def digest(self, number: int) -> str:
         """Return the digest of the artifact that the present TrainingJob makes as this version."""

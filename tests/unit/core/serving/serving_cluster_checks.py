@@ -33,7 +33,7 @@ def promotion(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
     back = new.digest in served and old.digest != served[-1]
     if after.override or rolled_back or promoted or back:
         return
-    found = ModelVersion.model_validate(cluster.made[new.digest])
+    found = ModelVersion.model_validate(cluster.made[new.version, new.digest])
     assert found.status.phase == "Verified", f"{new.version} goes live by itself and is {found.status.phase}"
     compared = found.spec.evaluation.champion
     if new.number != old.number:

@@ -33,11 +33,14 @@ class Serving(RuleBasedStateMachine):
     @rule(
         phase=st.sampled_from(["Verified", "Verified", "Verified", "Rejected", "Held", None]),
         against=st.sampled_from(["live", "live", "live", None, digest(1), digest(2), digest(3)]),
+        same=st.sampled_from([None, None, None, 1, 2]),
     )
-    def a_version_is_made(self, phase: str | None, against: str | None) -> None:
+    def a_version_is_made(self, phase: str | None, against: str | None, same: int | None) -> None:
         number = max(self.cluster.versions, default=0) + 1
+        first = self.cluster.versions.get(same or 0)
+        copied = {"duplicateOf": first["metadata"]["name"], "artifact": first["spec"]["artifact"]} if first else {}
         if number <= 8:
-            self.cluster.add(number, phase, against)
+            self.cluster.add(number, phase, against, **copied)
 
     @precondition(lambda self: self.cluster.versions)
     @rule(data=st.data(), phase=st.sampled_from(["Verified", "Rejected", "Held"]))

@@ -26,8 +26,8 @@ def quarantine(
 ) -> ActionResult | Problem:
     """Return the status with a version in quarantine, or why the Quarantine is rejected.
 
-    The live version is rolled back in the same write. Without a last good version it is rejected, because a doubtful
-    version is better than none.
+    The live version is rolled back in the same write. Where no version that served before is left it is rejected,
+    because a doubtful version is better than none.
     """
     number = action.spec.version
     version = pin.find(Pin(version=number), fleet) if number is not None else None
@@ -40,18 +40,18 @@ def quarantine(
     after = _entered(version, status, action, fleet, now)
     message = f"version {version.spec.number} is in quarantine until Release"
     if live is not None and live.digest == digest and not is_quarantined(live, status, fleet):
-        back = restore(status, fleet, number=None, reason=action.spec.reason, by=author(action), now=now)
-        if isinstance(back, Problem):
-            return back
-        good = back.candidate
-        if good is None or is_quarantined(good, after, fleet):
+        reason, by = action.spec.reason, author(action)
+        back = restore(status, fleet, number=None, reason=reason, by=by, now=now, barred=digest)
+        if isinstance(back, Problem) and back.reason == "NoRollbackTarget":
             return Problem(
                 "NoRollbackTarget",
                 f"version {version.spec.number} serves, and no version that served before is left to replace it;"
                 " Rollback to another version first",
             )
+        if isinstance(back, Problem):
+            return back
         after = back.model_copy(update={"quarantine": after.quarantine})
-        message = f"{message}; rolling back to version {good.number}"
+        message += f"; rolling back to version {back.candidate.number}" if back.candidate else ""
     return ActionResult(_without(digest, after, fleet), message)
 
 
@@ -79,12 +79,12 @@ def _entered(
 
 def _revisions(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> list[str]:
     """Return the known revisions of an artifact; without one, the revision that the current spec renders to."""
-    digest, number = version.spec.artifact.digest, str(version.spec.number)
+    digest = version.spec.artifact.digest
     known = [ref.revision for ref in (status.live, status.last_good, status.candidate) if ref and ref.digest == digest]
     known += [
         item.revision
         for item in fleet.workloads
-        if item.manifest["metadata"].get("labels", {}).get(names.VERSION) == number
+        if item.manifest["metadata"].get("annotations", {}).get(names.DIGEST_ANNOTATION) == digest
     ]
     if not known:
         rendering = render(version, fleet)

@@ -16,12 +16,13 @@ from datetime import datetime
 from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
+from steadfit.api.rollout import RevisionRef
 from steadfit.core.monitors.evaluation import FIRING, MonitorResult
 from steadfit.core.problem import Problem
 from steadfit.core.serving import bake
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
-from steadfit.core.serving.selection import pin
+from steadfit.core.serving.selection import pin, version_floor
 
 from . import diagnosis, rollback_limit
 from .rollback import restore
@@ -56,6 +57,8 @@ def act(
     request, live = rollback_request(status, [result.state for result in results], fleet, now), status.live
     if request is None or live is None or deployment.spec.dry_run or rollback_limit.problem(status, deployment, now):
         return status
+    if is_restored(status, live, fleet):
+        return status
     outcome = restore(status, fleet, number=None, reason=request.reason, by=f"{BY}{request.monitor}", now=now)
     if isinstance(outcome, Problem):
         return status
@@ -83,6 +86,16 @@ def rollback_request(
         if found is not None and found.verdict == "ModelWorse":
             return RollbackRequest(state.name, found.message)
     return None
+
+
+def is_restored(status: ModelDeploymentStatus, live: RevisionRef, fleet: Fleet) -> bool:
+    """Return whether the live version came back after a newer one, and no last good version is left.
+
+    A monitor goes one step back: if it continues to fire, the version is not the cause. A person may go further.
+    """
+    good = status.last_good
+    kept = good is not None and not is_quarantined(good, status, fleet)
+    return not kept and live.number < version_floor.current(status, fleet)
 
 
 def changes_at(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[datetime]:

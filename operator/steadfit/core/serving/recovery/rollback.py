@@ -13,7 +13,7 @@ from steadfit.core.serving.action_result import author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.revisions.lookup import desired_template, reuse_revision, revision_of
 from steadfit.core.serving.rollout.rollout import full_candidate
-from steadfit.core.serving.selection import pin, served
+from steadfit.core.serving.selection import eligible_versions, pin, served
 
 
 def roll_back(
@@ -25,7 +25,14 @@ def roll_back(
 
 
 def restore(
-    status: ModelDeploymentStatus, fleet: Fleet, *, number: int | None, reason: str, by: str, now: datetime
+    status: ModelDeploymentStatus,
+    fleet: Fleet,
+    *,
+    number: int | None,
+    reason: str,
+    by: str,
+    now: datetime,
+    barred: str | None = None,
 ) -> ModelDeploymentStatus | Problem:
     """Return the status with the live revision in quarantine and a good one as candidate, or why there is none.
 
@@ -36,14 +43,16 @@ def restore(
     Parameters
     ----------
     number
-        Version to roll back to; None for the last good one.
+        Version to roll back to; None for the last good one, or else the one that served last before it.
+    barred
+        Digest of an artifact of which no revision may replace the live one.
     """
     live = status.live
     if live is None:
         return Problem("NotServing", "no version serves yet, so there is nothing to roll back")
     if number is None and quarantine.is_quarantined(live, status, fleet):
         return Problem("RollingBack", f"version {live.number} is being rolled back already")
-    good = _replacement(status, live, number, fleet, now)
+    good = _replacement(status, live, number, barred, fleet, now)
     if isinstance(good, Problem):
         return good
     quarantined = quarantine.enter(status, live, good, reason=reason, by=by, now=now)
@@ -52,12 +61,36 @@ def restore(
     )
 
 
+def _served_before(status: ModelDeploymentStatus, live: RevisionRef, fleet: Fleet, now: datetime) -> RevisionRef | None:
+    """Return the revision of the verified version that served last, apart from the live artifact; None if none is left.
+
+    Any number of versions may be in quarantine or deleted since.
+    """
+    for version in served.last_first(status, fleet):
+        if version.spec.artifact.digest != live.digest and eligible_versions.may_roll_out(version, status, fleet):
+            revision = revision_of(version, status, fleet, now)
+            if isinstance(revision, RevisionRef):
+                return revision
+    return None
+
+
 def _replacement(
-    status: ModelDeploymentStatus, live: RevisionRef, number: int | None, fleet: Fleet, now: datetime
+    status: ModelDeploymentStatus,
+    live: RevisionRef,
+    number: int | None,
+    barred: str | None,
+    fleet: Fleet,
+    now: datetime,
 ) -> RevisionRef | Problem:
-    """Return the revision that replaces the live one: the last good one, or the one of the named version."""
+    """Return the revision that replaces the live one: the last good one, one before it, or the named one."""
     last_good = status.last_good
-    if last_good and number in (None, last_good.number) and not quarantine.is_quarantined(last_good, status, fleet):
+    kept = last_good is not None and last_good.digest != barred
+    if (
+        last_good
+        and kept
+        and number in (None, last_good.number)
+        and not quarantine.is_quarantined(last_good, status, fleet)
+    ):
         if fleet.is_kept(last_good.revision):
             return reuse_revision(last_good, desired_template(live), now)
         version = fleet.version_of(last_good)
@@ -65,7 +98,7 @@ def _replacement(
         if isinstance(rendered, RevisionRef) and rendered.revision != live.revision:
             return rendered
     if number is None:
-        return Problem(
+        return _served_before(status, live, fleet, now) or Problem(
             "NoRollbackTarget",
             f"no good version that served before version {live.number} is left; name a version to serve",
         )

@@ -31,24 +31,28 @@ def revision_of(
 ) -> RevisionRef | Problem:
     """Return the revision that serves a version, or why there is none.
 
-    The live revision and the candidate stay until the spec renders to another template than when they were chosen.
+    The live revision and the candidate stay until the spec renders to another template than when they were chosen, also
+    for a duplicate of their version.
     The last good revision is reused unless the spec has changed since. A template that was rolled back is not used
     again: an older revision of the version serves then.
     """
 
-    def of_version(ref: RevisionRef | None) -> bool:
+    def serves(ref: RevisionRef | None) -> bool:
         return (
             ref is not None
-            and (ref.version, ref.digest) == (version.name, version.spec.artifact.digest)
+            and ref.digest == version.spec.artifact.digest
             and fleet.is_kept(ref.revision)
             and not is_quarantined(ref, status, fleet)
         )
+
+    def of_version(ref: RevisionRef | None) -> bool:
+        return ref is not None and ref.version == version.name and serves(ref)
 
     live, last_good = status.live, status.last_good
     rendering = render(version, fleet)
     desired = None if isinstance(rendering, Problem) else rendering.template_digest
     for ref in (live, status.candidate):
-        if ref and of_version(ref) and desired in (None, desired_template(ref)):
+        if ref and serves(ref) and desired in (None, desired_template(ref)):
             return ref
     if last_good and live and of_version(last_good) and desired in (None, desired_template(live)):
         return reuse_revision(last_good, desired_template(live), now)
@@ -57,8 +61,8 @@ def revision_of(
     new = as_ref(version, rendering, now)
     if not is_quarantined(new, status, fleet):
         return new
-    for ref in (live, last_good):
-        if ref and of_version(ref):
+    for ref, fits in ((live, serves), (last_good, of_version)):
+        if ref and fits(ref):
             return reuse_revision(ref, new.template_digest, now)
     return Problem(
         "RevisionQuarantined",

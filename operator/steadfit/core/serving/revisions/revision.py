@@ -53,8 +53,18 @@ def render(version: ModelVersion, fleet: Fleet) -> Rendering | Problem:
         return Problem(STORE_NOT_USABLE, f"version {version.spec.number} cannot be fetched: {store}")
     base = pod_template.template(observed.deployment, store, observed.platform)
     template_digest = _digest([base, settings(store)])
-    revision = names.short_hash(version.spec.artifact.digest, template_digest)
+    revision = revision_name(version, template_digest)
     return Rendering(pod_template.complete(base, version, revision, store), template_digest, revision)
+
+
+def revision_name(version: ModelVersion, template_digest: str) -> str:
+    """Return the name of the revision that serves a version with a pod template.
+
+    A duplicate has a revision of its own, or the pods of the older version would answer and be measured under the
+    older number.
+    """
+    own = [str(version.spec.number)] if version.spec.duplicate_of else []
+    return names.short_hash(version.spec.artifact.digest, template_digest, *own)
 
 
 def as_ref(version: ModelVersion, rendering: Rendering, now: datetime) -> RevisionRef:

@@ -14,6 +14,8 @@ from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.traffic import service
 from steadfit.core.text import read_time
 
+from .revision import revision_name
+
 
 def live(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
     """Return the status with the revision that the Service selects as the live one, if the status has none."""
@@ -48,7 +50,7 @@ def _read(revision: str, fleet: Fleet) -> RevisionRef | None:
     if not named or not template or since is None:
         return None
     (version,) = named[:1]
-    if names.short_hash(version.spec.artifact.digest, template) != revision:
+    if revision_name(version, template) != revision:
         return None
     return RevisionRef(
         revision=revision,

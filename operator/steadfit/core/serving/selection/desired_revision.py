@@ -15,7 +15,7 @@ from steadfit.core.serving.revisions import frozen_template
 from steadfit.core.serving.revisions.lookup import reuse_revision, revision_of
 from steadfit.core.serving.revisions.revision import STORE_NOT_USABLE
 
-from . import abandoned, eligible_versions, not_rolled_out, pin, promote
+from . import abandoned, eligible_versions, not_rolled_out, pin, promote, served
 
 POD_TEMPLATE_LOST: Final = "PodTemplateLost"
 """The live revision cannot be started again: nothing is left of its pod template."""
@@ -85,6 +85,9 @@ def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desir
     problem: Problem | None = None
     before_pin = eligible_versions.version_before_pin(status, fleet)
     for version in [*eligible_versions.newest_first(status, fleet), *([before_pin] if before_pin else [])]:
+        if status.live is not None and version.spec.artifact.digest == status.live.digest:
+            kept = _keep_live(status, fleet, now)
+            return DesiredRevision(kept.revision, not_rolled_out.problem(version, status, fleet) or kept.problem)
         revision = revision_of(version, status, fleet, now)
         if isinstance(revision, Problem):
             return DesiredRevision(_keep_live(status, fleet, now).revision, revision)
@@ -131,8 +134,10 @@ def _replace_lost(
     last_good = status.last_good
     if last_good and fleet.is_kept(last_good.revision) and not is_quarantined(last_good, status, fleet):
         return DesiredRevision(last_good, problem)
-    for version in sorted(fleet.observed.versions, key=lambda version: -version.spec.number):
-        revision = revision_of(version, status, fleet, now) if version.status.phase == "Verified" else None
+    newest = sorted(fleet.observed.versions, key=lambda version: -version.spec.number)
+    for version in [*served.last_first(status, fleet), *newest]:
+        may = eligible_versions.may_roll_out(version, status, fleet)
+        revision = revision_of(version, status, fleet, now) if may else None
         if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
             return DesiredRevision(revision, problem)
     return DesiredRevision(live, problem)
@@ -143,7 +148,8 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
 
     It is the revision that the rollback has chosen, and a newer version does not replace it. If its Deployment is gone,
     its version is rendered again. Without its store that is impossible; the revision stays the desired one then, or
-    the choice would be lost. The canary candidate of the bad revision is not used, as it has no verdict.
+    the choice would be lost. If the choice is gone or in quarantine itself, a version that served before it replaces
+    it, or else the newest eligible one. The canary candidate of the bad revision is not used, as it has no verdict.
     """
     candidate = status.candidate
     for ref in (None if candidate and candidate.champion_revision else candidate, status.last_good):
@@ -157,8 +163,9 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
             return DesiredRevision(revision)
         if isinstance(revision, Problem) and revision.reason == STORE_NOT_USABLE:
             return DesiredRevision(ref, revision)
-    for newer in eligible_versions.newest_first(status, fleet):
-        revision = revision_of(newer, status, fleet, now)
+    before = [one for one in served.last_first(status, fleet) if eligible_versions.may_roll_out(one, status, fleet)]
+    for other in [*before, *eligible_versions.newest_first(status, fleet)]:
+        revision = revision_of(other, status, fleet, now)
         if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
             return DesiredRevision(revision)
     return DesiredRevision(

@@ -15,10 +15,8 @@ from . import served, version_floor
 
 
 def may_roll_out(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether a version is verified, exists, and is neither in quarantine here nor a duplicate."""
-    return (
-        version.status.phase == "Verified" and version.spec.duplicate_of is None and may_serve(version, status, fleet)
-    )
+    """Return whether a version is verified, exists, and is not in quarantine here."""
+    return version.status.phase == "Verified" and may_serve(version, status, fleet)
 
 
 def may_serve(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:

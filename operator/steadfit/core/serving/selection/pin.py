@@ -28,10 +28,10 @@ def names(pin: Pin, ref: RevisionRef) -> bool:
 
 
 def find(pin: Pin, fleet: Fleet) -> ModelVersion | None:
-    """Return the version that a pin names; of versions with the same artifact, the one that the others duplicate."""
+    """Return the version that a pin names; of versions with the same digest, the first one."""
     for version in sorted(fleet.observed.versions, key=lambda version: version.spec.number):
         if pin.version in (None, version.spec.number) and pin.digest in (None, version.spec.artifact.digest):
-            return fleet.original(version)
+            return version
     return None
 
 

@@ -37,10 +37,10 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     blocked = fleet.observed.deployment.spec.dry_run or rollback_limit.problem(status, fleet.observed.deployment, now)
     if request is not None and not blocked:
         # A possible rollback was made earlier in this pass.
-        message = (
-            f"monitor {request.monitor}: {request.reason}; no good version that served before version {live.number} is"
-            " left to roll back to"
-        )
+        left = f"no good version that served before version {live.number} is left to roll back to"
+        if automatic_rollback.is_restored(status, live, fleet):
+            left = f"version {live.number} is the one that came back, and a monitor goes no further; a Rollback does"
+        message = f"monitor {request.monitor}: {request.reason}; {left}"
         return [DesiredCondition(RECOVERING, "False", "NoRollbackTarget", message)]
     running = diagnosis.running(status, fleet)
     if running:

@@ -43,7 +43,7 @@ def test_quarantine_of_what_serves_with_nothing_to_go_back_to_is_refused() -> No
     done = cluster.act("Quarantine", 1)
     cluster.settle()
     assert cluster.record(done)[0] == "Rejected"
-    assert "no good version that served before version 1 is left" in cluster.record(done)[1]
+    assert "version 1 serves, and no version that served before is left to replace it" in cluster.record(done)[1]
     assert cluster.live() == 1
     assert cluster.status.quarantine == []
 

@@ -134,18 +134,19 @@ def test_a_named_version_is_rendered_and_rolled_out_in_place_of_the_bad_one() ->
     assert [entry.number for entry in cluster.status.quarantine] == [3]
 
 
-def test_two_rollbacks_in_a_row_need_a_named_version_for_the_second() -> None:
-    cluster = serving(1, 2, 3)
+def test_a_rollback_with_nothing_to_go_back_to_needs_a_named_version() -> None:
+    cluster = serving(1, 2)
+    cluster.add(3, "Held", against=digest(1))
     cluster.act("Rollback")
     cluster.settle()
     second = cluster.act("Rollback")
     cluster.settle()
     assert cluster.record(second)[0] == "Rejected"
     assert "name a version" in cluster.record(second)[1]
-    third = cluster.act("Rollback", 1)
+    third = cluster.act("Rollback", 3)
     cluster.settle()
     assert cluster.record(third)[0] == "Succeeded"
-    assert cluster.live() == 1
+    assert cluster.live() == 3
 
 
 def test_a_second_rollback_while_one_is_under_way_is_refused() -> None:
@@ -337,25 +338,26 @@ def test_an_older_revision_that_serves_is_rendered_anew_when_its_deployment_is_d
 
 
 def test_a_good_version_that_is_quarantined_before_it_serves_is_left_out() -> None:
-    cluster = serving(1, 2, 3)
-    cluster.broken.add(cluster.moves[1])
+    cluster = serving(1, 2)
+    cluster.add(3, "Held", against=digest(1))
+    cluster.broken.add(cluster.moves[0])
     cluster.act("Rollback")
     cluster.settle()
-    assert cluster.candidate() == 2
-    cluster.versions[2]["status"]["quarantine"] = {
+    assert cluster.candidate() == 1
+    cluster.versions[1]["status"]["quarantine"] = {
         "reason": "worse",
         "by": "bob",
         "at": "2026-01-01T00:00:00Z",
         "deployment": "flights",
-        "revision": cluster.moves[1],
+        "revision": cluster.moves[0],
     }
     cluster.broken.clear()
     cluster.settle()
-    assert (cluster.live(), cluster.candidate()) == (3, None)
+    assert (cluster.live(), cluster.candidate()) == (2, None)
     assert cluster.condition("Stalled") == ("True", "NoRollbackTarget")
-    cluster.act("Pin", 1)
+    cluster.act("Pin", 3)
     cluster.settle()
-    assert cluster.live() == 1
+    assert cluster.live() == 3
     assert cluster.condition("Ready") == ("True", "Serving")
 
 

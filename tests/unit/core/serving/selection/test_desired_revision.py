@@ -110,12 +110,16 @@ def test_without_its_pin_a_deployment_does_not_return_to_what_was_rejected_meanw
     assert cluster.live() == 1
 
 
-def test_a_pin_to_a_duplicate_serves_the_version_that_it_duplicates() -> None:
+def test_a_pin_to_a_duplicate_serves_it_and_one_to_a_duplicate_of_what_serves_rolls_nothing_out() -> None:
     cluster = serving(1, 2)
-    cluster.add(3, duplicateOf="flights-v1", artifact={"uri": "s3://models/1/", "digest": digest(1)})
+    cluster.add(3, "Held", duplicateOf="flights-v1", artifact={"uri": "s3://models/1/", "digest": digest(1)})
     cluster.edit(pin={"version": 3})
     cluster.settle()
-    assert cluster.live() == 1
+    assert cluster.live() == 3
+    assert cluster.condition("Ready") == ("True", "Serving")
+    cluster.edit(pin={"version": 1})
+    cluster.settle()
+    assert cluster.live() == 3
     assert cluster.condition("Ready") == ("True", "Serving")
 
 
