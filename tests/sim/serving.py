@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -16,6 +16,7 @@ from .objects import JSON, Ref, ref_of, stable_uid
 from .store import Change, Store
 
 MANAGER = "deployment-controller"
+CONTAINER = "server"
 
 Script = Callable[[Mapping[str, Any]], Serving]
 """Says how the pods of a Deployment fare."""
@@ -70,6 +71,13 @@ class ServingNodes:
             and "deletionTimestamp" not in pod["metadata"]
         ]
         wanted = deployment["spec"]["replicas"]
+        others = [
+            pod for pod in self._of_other_templates(deployment, uid) if "deletionTimestamp" not in pod["metadata"]
+        ]
+        if len(pods) >= wanted and all(_is_ready(pod) for pod in pods):
+            for pod in others:
+                self._store.delete(ref_of(pod), MANAGER)
+            others = []
         for _ in range(wanted - len(pods)):
             self._spawn(self._serve(ref_of(self._create_pod(deployment, replica_set)), self._script(deployment)))
         for pod in sorted(pods, key=_is_ready)[: max(0, len(pods) - wanted)]:
@@ -78,13 +86,27 @@ class ServingNodes:
             # The pods' own news bring the status.
             self._soon(ref)
             return
-        self._tell(ref, deployment, len(pods), sum(_is_ready(pod) for pod in pods))
+        self._tell(ref, deployment, len(pods), [*pods, *others])
 
-    def _tell(self, ref: Ref, deployment: JSON, present: int, ready: int) -> None:
-        wanted = deployment["spec"]["replicas"]
+    def _of_other_templates(self, deployment: JSON, uid: str) -> list[Mapping[str, Any]]:
+        """Return the pods of the Deployment's other ReplicaSets."""
+        metadata = deployment["metadata"]
+        sets = {
+            one["metadata"]["uid"]
+            for one in self._store.peek("ReplicaSet", metadata["namespace"])
+            if one["metadata"]["ownerReferences"][0]["uid"] == metadata["uid"] and one["metadata"]["uid"] != uid
+        }
+        return [
+            pod
+            for pod in self._store.peek("Pod", metadata["namespace"])
+            if pod["metadata"].get("ownerReferences", [{}])[0].get("uid") in sets
+        ]
+
+    def _tell(self, ref: Ref, deployment: JSON, updated: int, pods: Sequence[Mapping[str, Any]]) -> None:
+        wanted, present, ready = deployment["spec"]["replicas"], len(pods), sum(_is_ready(pod) for pod in pods)
         status: JSON = {"observedGeneration": deployment["metadata"]["generation"]}
         if present:
-            status |= {"replicas": present, "updatedReplicas": present}
+            status |= {"replicas": present, "updatedReplicas": updated}
         if ready:
             status |= {"readyReplicas": ready, "availableReplicas": ready}
         if present - ready:
@@ -156,7 +178,7 @@ class ServingNodes:
         pod = self._store.find(ref)
         if pod is None:
             return
-        (container,) = pod["spec"]["containers"]
+        container = next(one for one in pod["spec"]["containers"] if one["name"] == CONTAINER)
         name, image, begun = container["name"], container["image"], time_text(self._loop)
 
         def show(state: JSON, *, ready: bool = False, restarts: int = 0, last: JSON | None = None) -> bool:

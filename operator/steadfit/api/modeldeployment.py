@@ -38,6 +38,7 @@ from .rollout import (
     Released,
     RevisionRef,
     ServedVersion,
+    TemplateRepair,
 )
 from .strategy import Analysis, RolloutLimits, Strategy, Traffic
 
@@ -165,6 +166,8 @@ class ModelDeploymentStatus(Status):
     """Revisions that were rolled back."""
     released: Annotated[list[Released], Field(max_length=128, json_schema_extra=list_map("version"))] = []
     """Versions that were released from quarantine."""
+    template_repairs: Annotated[list[TemplateRepair], Field(max_length=32)] = []
+    """Pod templates that someone else has changed in the last ten minutes, oldest first."""
     override: Override | None = None
     """A pin by a ModelAction."""
     promoted: Promoted | None = None

@@ -165,6 +165,19 @@ class ServedVersion(Model):
     """When it took all of the traffic last, or was chosen for it by a rollback."""
 
 
+class TemplateRepair(Model):
+    """A pod template that someone else has changed and the operator puts right."""
+
+    revision: str
+    """The revision."""
+    generation: int
+    """Generation of the Deployment with the change."""
+    field: Annotated[str, Field(max_length=1024)]
+    """The first field that differs."""
+    at: datetime
+    """When it was decided."""
+
+
 class Promoted(Model):
     """A version that a ModelAction promoted without a verdict."""
 

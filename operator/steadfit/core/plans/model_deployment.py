@@ -10,7 +10,7 @@ from steadfit.core.serving import status_bounds
 from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis
-from steadfit.core.serving.revisions import frozen_template, quarantine_recovery, status_recovery
+from steadfit.core.serving.revisions import frozen_template, quarantine_recovery, status_recovery, template_repair
 from steadfit.core.serving.rollout import canary, progress_deadline, rollout, scaling
 from steadfit.core.serving.selection import desired_revision, served, version_floor
 from steadfit.core.serving.status import conditions as serving_conditions
@@ -33,6 +33,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     desired = desired_revision.choose(status, fleet, now)
     status = rollout.advance(status, desired, fleet, now)
     status = status_bounds.keep(version_floor.store(dispatch.settle(status, fleet, now), fleet), fleet)
+    status = template_repair.decide(status, fleet, now)
     status = _with_scale(status, fleet)
     # Again: the values of a version say nothing about one that has just replaced it.
     results = monitor_evaluation.evaluate_all(deployment, status, observed.signals, now)
@@ -49,6 +50,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
         canary.due(status, fleet, now),
         progress_deadline.due(status, fleet, now),
         warm_standby.ends(status, fleet, now),
+        template_repair.next_try(status, fleet),
         *(result.due for result in results),
         *automatic_rollback.changes_at(status, fleet, now),
     )
@@ -59,6 +61,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
             *service_target.point(status, fleet),
             *http_route.point(status, fleet, now),
             *frozen_template.keep(status, fleet),
+            *template_repair.repair(status, fleet),
             *scaling.keep(status, fleet, now),
             *scaling.retire(status, fleet, now),
             *frozen_template.retire(status, fleet),

@@ -29,6 +29,8 @@ ServingReason = Literal[
     "Serving",
     "StatusRecovered",
     "SwitchingTraffic",
+    "TemplateChanged",
+    "TemplateContested",
     "TrafficSwitched",
     "TrainingJobNotFound",
 ]
@@ -136,6 +138,19 @@ SERVING: Mapping[ServingReason, Reason] = {
         "The operator points the Service at the live version.",
         "If it lasts longer than a minute, read the operator's log: it cannot write the Service.",
         conditions=(*_READY, *_PROGRESSING),
+    ),
+    "TemplateChanged": Reason(
+        "Someone else has changed the pod template of a revision's Deployment. The operator puts it right; until its"
+        " pods are replaced, nobody has verified what they serve.",
+        "Nothing to do; if it was meant, change `spec.server` instead.",
+        conditions=(*_READY, *_SERVING),
+        warning=_DEPLOYMENT,
+    ),
+    "TemplateContested": Reason(
+        "A pod template is changed again and again; it was put right three times in ten minutes.",
+        "Find who changes it, `kubectl get deployment --show-managed-fields -o yaml` names the manager, and stop it.",
+        conditions=_READY,
+        warning=_DEPLOYMENT,
     ),
     "TrafficSwitched": Reason("The Service selects another version now.", NOTHING, normal=_DEPLOYMENT),
     "TrainingJobNotFound": Reason(

@@ -10,6 +10,8 @@ from steadfit.api.rollout import Released, RevisionRef, ServedVersion
 from steadfit.core import names
 from steadfit.core.types import Manifest, ObservedModelDeployment
 
+from .template_difference import first_difference
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
@@ -25,6 +27,8 @@ class Workload:
         Number of ready pods.
     settled
         Whether the numbers are of the Deployment's current generation.
+    is_updated
+        Whether all pods, ready or not, are of the current pod template.
     deleting
         Whether the Deployment is being deleted.
     """
@@ -35,19 +39,22 @@ class Workload:
     present: int
     ready: int
     settled: bool
+    is_updated: bool
     deleting: bool
 
 
 def workload(manifest: Manifest) -> Workload:
     """Return the Workload of an apps/v1 Deployment."""
     metadata, spec, status = manifest["metadata"], manifest.get("spec", {}), manifest.get("status", {})
+    settled = status.get("observedGeneration", -1) >= metadata.get("generation", 0)
     return Workload(
         manifest=manifest,
         revision=metadata.get("labels", {}).get(names.REVISION, ""),
         replicas=spec.get("replicas", 1),
         present=status.get("replicas", 0),
         ready=status.get("readyReplicas", 0),
-        settled=status.get("observedGeneration", -1) >= metadata.get("generation", 0),
+        settled=settled,
+        is_updated=settled and status.get("updatedReplicas", 0) >= status.get("replicas", 0),
         deleting="deletionTimestamp" in metadata,
     )
 
@@ -90,6 +97,13 @@ class Fleet:
             None,
         )
 
+    def changed_field(self, revision: str) -> str | None:
+        """Return the first field of a revision's pod template that someone else has changed; None if none was."""
+        found, frozen = self.workload(revision), self.frozen_template(revision)
+        if found is None or frozen is None:
+            return None
+        return first_difference(frozen["data"]["template"], found.manifest["spec"]["template"])
+
     def is_kept(self, revision: str) -> bool:
         """Return whether a revision can serve with the pod template that it has always had."""
         return self.has_deployment(revision) or self.frozen_template(revision) is not None
@@ -105,9 +119,12 @@ class Fleet:
         return min(found.ready, sum(_is_ready(pod) for pod in self.pods(found.revision)))
 
     def is_complete(self, revision: str, pods: int | None = None) -> bool:
-        """Return whether a revision is scaled to so many pods, spec.server.replicas by default, and all are ready."""
+        """Return whether a revision is scaled to so many pods, spec.server.replicas by default, and all are ready.
+
+        Pods that someone else has given another template count for nothing.
+        """
         found, desired = self.workload(revision), self.desired_replicas if pods is None else pods
-        if found is None or found.deleting or not found.settled:
+        if found is None or found.deleting or not found.settled or self.changed_field(revision):
             return False
         return found.replicas == desired and self.ready_pods(revision) >= desired
 

@@ -41,11 +41,11 @@ def of_revision(ref: RevisionRef, fleet: Fleet) -> Rendering | Problem:
 
 
 def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
-    """Return the creation of the ControllerRevisions that are missing, before anything else can be lost."""
+    """Return the creation of the ControllerRevisions that are missing, once their Deployments are observed."""
     actions: list[Action] = []
     for ref in _in_use(status):
         if fleet.frozen_template(ref.revision) is None:
-            template = _rendered(ref, fleet) or _of_deployment(ref, fleet)
+            template = _of_deployment(ref, fleet)
             if template is not None:
                 actions.append(Create(manifest(fleet.observed.deployment, ref, template)))
     return actions
@@ -103,17 +103,10 @@ def _in_use(status: ModelDeploymentStatus) -> Iterator[RevisionRef]:
             yield ref
 
 
-def _rendered(ref: RevisionRef, fleet: Fleet) -> Mapping[str, Any] | None:
-    version = fleet.version_of(ref)
-    rendering = render(version, fleet) if version else None
-    same = isinstance(rendering, Rendering) and rendering.revision == ref.revision
-    return rendering.template if isinstance(rendering, Rendering) and same else None
-
-
 def _of_deployment(ref: RevisionRef, fleet: Fleet) -> Mapping[str, Any] | None:
-    """Return the template of a revision's Deployment, as an operator without ControllerRevisions has created it.
+    """Return the template of a revision's Deployment as the API server has stored it, with its defaults.
 
-    The traffic label of a former champion is no part of the revision.
+    So a later change is told by comparison alone. The traffic label of a former champion is no part of the revision.
     """
     found = fleet.workload(ref.revision)
     template: Manifest | None = found.manifest.get("spec", {}).get("template") if found else None

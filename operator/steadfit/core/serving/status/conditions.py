@@ -21,6 +21,7 @@ from steadfit.core.serving.messages import describe
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.revisions import template_repair
 from steadfit.core.serving.rollout import progress_deadline
 from steadfit.core.serving.selection.desired_revision import POD_TEMPLATE_LOST, DesiredRevision
 from steadfit.core.serving.traffic import failover, route_condition, service
@@ -106,6 +107,11 @@ def _readiness(
     behind = revision_behind_service(status, fleet)
     if behind is None:
         return reconciling("SwitchingTraffic", f"the Service is being pointed at version {live.number}")
+    changed = template_repair.problem(behind, status, fleet)
+    if changed and template_repair.is_contested(behind.revision, status, fleet):
+        return stalled(template_repair.CONTESTED, changed)
+    if changed:
+        return reconciling(template_repair.CHANGED, changed)
     if fleet.ready_pods(behind.revision) == 0:
         message = of_revision(behind.revision, fleet)
         why = f": {message.text}" if message else ""
@@ -160,6 +166,8 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
         return DesiredCondition(SERVING, "False", "NotServing", "no version takes requests")
     if fleet.ready_pods(behind.revision) == 0:
         return DesiredCondition(SERVING, "False", "NoReadyPods", f"no pod of version {behind.number} is ready")
+    if changed := template_repair.problem(behind, status, fleet):
+        return DesiredCondition(SERVING, "Unknown", template_repair.CHANGED, changed)
     version = fleet.version_of(behind)
     served = f"{describe(behind)} serves"
     if version and version.status.phase == "Rejected":

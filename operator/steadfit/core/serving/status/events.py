@@ -25,6 +25,7 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *canary_events.events(before, after, fleet),
         *_live(before, after, fleet),
         *_failover(before, after),
+        *_repairs(before, after),
         *_stalled(before, after),
         *_monitors(before, after),
         *recovery_events.events(before, after),
@@ -65,6 +66,14 @@ def _quarantine(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> 
         )
         for entry in after.quarantine
         if entry.revision not in known
+    ]
+
+
+def _repairs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    return [
+        Event("Warning", "TemplateChanged", f"{entry.field} of revision {entry.revision} was changed and is put right")
+        for entry in after.template_repairs
+        if entry not in before.template_repairs
     ]
 
 
