@@ -274,7 +274,9 @@ class Properties:
             # From shares back to the champion: fewer get requests than before, whatever that is by now.
             return
         status = deployment["status"]
-        if self._stands_in(change, deployment, revision):
+        if self._stands_in(change, deployment, revision) or _is_going_back(deployment, selector, revision):
+            return
+        if revision == status.get("live", {}).get("revision") and _is_going_back(deployment, before, _champion(before)):
             return
         yield from self._shares(change, deployment)
         if revision in _quarantined(deployment):
@@ -287,7 +289,7 @@ class Properties:
         seen = self._complete_at.get((uid, revision))
         named = names.workload_name(deployment["metadata"]["name"], revision)
         now = self._store.look(Ref("apps/v1", "Deployment", change.ref.namespace, named))
-        if now is not None and _is_complete(now):
+        if now is not None and _has_enough(now):
             return
         if seen is None or change.at - seen > READINESS_MEMORY:
             yield f"traffic goes to {revision}, which was not ready at its target"
@@ -343,7 +345,7 @@ class Properties:
         metadata = change.new["metadata"]
         owner = metadata["ownerReferences"][0]["uid"]
         for obj in (change.old, change.new):
-            if obj and _is_complete(obj):
+            if obj and _has_enough(obj):
                 self._complete_at[owner, metadata["labels"][names.REVISION]] = change.at
             if obj and not obj.get("status", {}).get("readyReplicas"):
                 self._empty_at[owner, metadata["labels"][names.REVISION]] = change.at
@@ -383,10 +385,18 @@ def _quarantined(deployment: Mapping[str, Any]) -> set[str]:
     return {entry["revision"] for entry in deployment.get("status", {}).get("quarantine", ())}
 
 
-def _is_complete(workload: Mapping[str, Any]) -> bool:
+def _is_going_back(deployment: Mapping[str, Any], selector: Mapping[str, str], revision: str | None) -> bool:
+    """Return whether the live revision was rolled back and shares its traffic with the one that replaces it."""
+    status = deployment["status"]
+    live, candidate = status.get("live", {}).get("revision"), status.get("candidate", {})
+    comes = candidate.get("revision") == revision and "championRevision" not in candidate
+    return comes and names.REVISION not in selector and live in _quarantined(deployment)
+
+
+def _has_enough(workload: Mapping[str, Any]) -> bool:
     wanted: int = workload["spec"]["replicas"]
     ready: int = workload.get("status", {}).get("readyReplicas", 0)
-    return 0 < wanted <= ready
+    return 0 < wanted - wanted // 4 <= ready
 
 
 def _job_ended(job: Mapping[str, Any]) -> bool:

@@ -128,6 +128,18 @@ class Fleet:
             return False
         return found.replicas == desired and self.ready_pods(revision) >= desired
 
+    def has_enough(self, revision: str) -> bool:
+        """Return whether enough pods of a revision are ready to take all of the traffic."""
+        found = self.workload(revision)
+        if found is None or found.deleting or found.replicas != self.desired_replicas:
+            return False
+        return self.ready_pods(revision) >= self.enough_pods
+
+    @property
+    def enough_pods(self) -> int:
+        """Three quarters of spec.server.replicas: Kubernetes' default of maxUnavailable, rounded as it does."""
+        return self.desired_replicas - self.desired_replicas // 4
+
     @property
     def desired_replicas(self) -> int:
         """spec.server.replicas."""

@@ -106,6 +106,8 @@ class ServingCluster:
         """Revisions whose pods crash."""
         self.half: set[str] = set()
         """Revisions of which one pod does not become ready."""
+        self.most_ready: dict[str, int] = {}
+        """How many pods become ready, of revisions of which not all do."""
         self.events: list[Event] = []
         self.moves: list[str] = []
         """Revisions that the Service was pointed at, in order."""
@@ -195,6 +197,7 @@ class ServingCluster:
             ready = 0 if revision in self.broken else replicas
             if revision in self.half and replicas:
                 ready = replicas - 1
+            ready = min(ready, self.most_ready.get(revision, ready))
             workload["status"] = {
                 "observedGeneration": workload["metadata"]["generation"],
                 "replicas": replicas,

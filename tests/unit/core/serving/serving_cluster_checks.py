@@ -20,7 +20,7 @@ def promotion(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
     if new is not None and (old is None or old.revision != new.revision):
         good = cluster.status.last_good
         ready_before = {good.revision if good else None, cluster.selected()}
-        there_are_pods = cluster.deployment["spec"]["server"].get("replicas", 1) > 0
+        there_are_pods = cluster.fleet.desired_replicas > 0
         assert there_are_pods or new.revision in ready_before, f"{new.version} goes live without having been ready"
     if old is None or new is None or old.digest == new.digest or "pin" in cluster.deployment["spec"]:
         return
@@ -109,6 +109,15 @@ def stand_ins(cluster: ServingCluster) -> set[str]:
     return {revision for revision in allowed if fleet.ready_pods(revision) > 0} or taking
 
 
+def is_going_back_to(cluster: ServingCluster, revision: str) -> bool:
+    """Return whether the live revision was rolled back, and this one with ready pods replaces it."""
+    live, candidate = cluster.status.live, cluster.status.candidate
+    if live is None or candidate is None or candidate.revision != revision or candidate.champion_revision:
+        return False
+    bad = any(entry.revision == live.revision for entry in cluster.status.quarantine)
+    return bad and cluster.fleet.ready_pods(revision) > 0
+
+
 def _answering(cluster: ServingCluster) -> set[str]:
     chosen = cluster.service["spec"]["selector"] if cluster.service else None
     matched = matched_by(chosen, cluster.pods()) if chosen else []
@@ -128,11 +137,21 @@ def move(cluster: ServingCluster, chosen: dict[str, str]) -> None:
     if revision in stand_ins(cluster):
         assert matched <= {revision}
         return
+    if cluster.service and names.REVISION not in cluster.service["spec"]["selector"]:
+        tried = cluster.status.candidate
+        if revision == cluster.status.live.revision and tried and tried.revision == before:
+            # From shares with a good revision back to the bad one alone: the good one has lost its pods.
+            assert cluster.fleet.ready_pods(before) == 0
+            return
+    if names.REVISION not in chosen and is_going_back_to(cluster, revision):
+        assert matched <= {revision, cluster.status.live.revision}
+        return
     assert revision == cluster.status.live.revision, "the Service is pointed at something that is not live"
     assert all(entry.revision != revision for entry in cluster.status.quarantine), "traffic to the quarantine"
     assert matched <= _allowed(cluster), "the Service selects pods of what is neither live nor tried"
     if revision != before and cluster.fleet.ready_pods(before) > 0:
-        assert cluster.fleet.is_complete(revision), "the Service moved before all pods were ready"
+        bad = {entry.revision for entry in cluster.status.quarantine}
+        assert before in bad or cluster.fleet.has_enough(revision), "the Service moved before enough pods were ready"
 
 
 def scale(cluster: ServingCluster, existing: dict[str, Any], replicas: int) -> None:

@@ -93,10 +93,17 @@ class Serving(RuleBasedStateMachine):
         revision = data.draw(st.sampled_from(known)).removeprefix("flights-")
         data.draw(st.sampled_from([self.cluster.broken, self.cluster.half])).add(revision)
 
+    @precondition(lambda self: self.cluster.workloads)
+    @rule(data=st.data(), ready=st.integers(min_value=0, max_value=2))
+    def only_some_pods_become_ready(self, data: st.DataObject, ready: int) -> None:
+        names = sorted(self.cluster.workloads)
+        self.cluster.most_ready[data.draw(st.sampled_from(names)).removeprefix("flights-")] = ready
+
     @rule()
     def pods_heal(self) -> None:
         self.cluster.broken.clear()
         self.cluster.half.clear()
+        self.cluster.most_ready.clear()
 
     @precondition(lambda self: self._replaceable())
     @rule(data=st.data())
@@ -195,6 +202,7 @@ class Serving(RuleBasedStateMachine):
         cluster = self.cluster
         cluster.broken.clear()
         cluster.half.clear()
+        cluster.most_ready.clear()
         cluster.stores = [store()]
         cluster.edit(pin=None)
         cluster.settle()

@@ -104,8 +104,9 @@ def _analyse(
     if failover.stand_in(status, fleet) == candidate.revision:
         if finding.outcome != "Pass" or candidate.phase == "Paused":
             return _answering_alone(status, candidate, live)
-        # It has all of the traffic already.
-        candidate = _promoted(candidate)
+        if candidate.phase == "Analysing":
+            # It has all of the traffic already.
+            return _with_candidate(status, _promoted(candidate), fleet)
     stands = fleet.desired_replicas > 0 and (candidate.step_since is not None or candidate.phase == "Promoting")
     passed = finding.outcome == "Pass" and stands
     deadline = _deadline(candidate, fleet)

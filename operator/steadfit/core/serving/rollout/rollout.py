@@ -10,6 +10,7 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import pod_shares
@@ -43,16 +44,27 @@ def _advance(
     steps = canary.strategy(status, desired, fleet)
     if steps is not None:
         return canary.advance(status, ref, steps, fleet, now)
-    if _may_go_live(ref, status, fleet):
+    if _may_go_live(ref, status, fleet, now):
         return go_live(status, ref, fleet, now)
     candidate = full_candidate(status.candidate, ref, fleet)
     return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": desired.promoted_by})})
 
 
-def _may_go_live(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether all pods of a revision are ready; without replicas, whether they were: it is the last good one."""
-    was_ready = status.last_good is not None and status.last_good.revision == ref.revision
-    return fleet.is_complete(ref.revision) and (fleet.desired_replicas > 0 or was_ready)
+def _may_go_live(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> bool:
+    """Return whether all pods of a revision are ready; without replicas, whether they were: it is the last good one.
+
+    Going back from a revision that was rolled back needs enough of them, or a single one after the progress deadline or
+    when none of the bad revision is ready.
+    """
+    if fleet.desired_replicas == 0:
+        was_ready = status.last_good is not None and status.last_good.revision == ref.revision
+        return was_ready and fleet.is_complete(ref.revision)
+    live, stored = status.live, status.candidate
+    if live is None or not is_quarantined(live, status, fleet) or fleet.ready_pods(ref.revision) == 0:
+        return fleet.is_complete(ref.revision)
+    same = stored is not None and stored.revision == ref.revision
+    late = stored is not None and same and progress_deadline.is_exceeded(stored, fleet, now)
+    return late or fleet.has_enough(ref.revision) or fleet.ready_pods(live.revision) == 0
 
 
 def _taken_over(

@@ -16,7 +16,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet, Workload
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import deployment_manifest, frozen_template
-from steadfit.core.serving.traffic import failover, pod_shares, warm_standby
+from steadfit.core.serving.traffic import failover, partial_rollback, pod_shares, warm_standby
 from steadfit.core.serving.traffic.service import decided_at, taking_traffic
 from steadfit.core.types import Action, Apply, Create, Delete
 
@@ -59,7 +59,9 @@ def retire(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequen
 def _needed(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequence[tuple[RevisionRef, int]]:
     """Return the revisions that need pods, and how many; a candidate to recreate needs none until it is deleted."""
     deployment, candidate = fleet.observed.deployment, status.candidate
-    needed: list[tuple[RevisionRef, int]] = [(status.live, fleet.desired_replicas)] if status.live else []
+    needed: list[tuple[RevisionRef, int]] = (
+        [(status.live, partial_rollback.pods_of_live(status, fleet))] if status.live else []
+    )
     if candidate is not None and not canary_start.must_recreate(candidate, fleet):
         answers_alone = failover.stand_in(status, fleet) == candidate.revision
         pods = fleet.desired_replicas if answers_alone else pod_shares.desired_pods(candidate, deployment)

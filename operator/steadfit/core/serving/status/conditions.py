@@ -12,7 +12,7 @@ from typing import Final
 
 from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
-from steadfit.api.rollout import RevisionRef
+from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.monitors import condition as monitors_condition
 from steadfit.core.monitors.evaluation import MonitorResult
@@ -100,7 +100,7 @@ def _readiness(
     if is_quarantined(live, status, fleet):
         if problem:
             return stalled(problem.reason, problem.message)
-        coming = f"; version {status.candidate.number} replaces it" if status.candidate else ""
+        coming = f"; {_coming_back(status.candidate, fleet)}" if status.candidate else ""
         return reconciling("RollingBack", f"version {live.number} was rolled back and still answers{coming}")
     if failover.answering(status, fleet):
         return failover_condition.readiness(live, status, fleet)
@@ -127,6 +127,14 @@ def _is_lost(live: RevisionRef, desired: DesiredRevision) -> bool:
         and problem.reason == POD_TEMPLATE_LOST
         and revision is not None
         and revision.revision == live.revision
+    )
+
+
+def _coming_back(candidate: Candidate, fleet: Fleet) -> str:
+    """Return what the replacement of a version that was rolled back lacks."""
+    return (
+        f"version {candidate.number} replaces it: {candidate.message}; with {fleet.enough_pods} of them it takes all of"
+        " the traffic"
     )
 
 

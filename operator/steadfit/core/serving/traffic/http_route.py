@@ -19,7 +19,7 @@ from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.types import Action, Apply, Create, Delete, Manifest
 
-from . import failover, pod_shares, revision_services, route_weights, warm_standby
+from . import failover, partial_rollback, pod_shares, revision_services, route_weights, warm_standby
 from .route_weights import WHOLE
 from .service import PORTS, decision
 
@@ -105,7 +105,7 @@ def _revisions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> li
     if live is None:
         return []
     canary = candidate if candidate and candidate.champion_revision == live.revision else None
-    refs = [live, canary, warm_standby.revision(status, fleet, now)]
+    refs = [live, canary, partial_rollback.returning(status, fleet), warm_standby.revision(status, fleet, now)]
     instead = failover.stand_in(status, fleet)
     return list(dict.fromkeys([*(ref.revision for ref in refs if ref), *([instead] if instead else [])]))
 
@@ -116,7 +116,7 @@ def _update_route(status: ModelDeploymentStatus, revisions: Sequence[str], fleet
         return []
     services, instead = revision_services.existing(fleet), failover.stand_in(status, fleet)
     if instead is None and is_quarantined(live, status, fleet):
-        return _without_candidate(live, status, fleet)
+        return _rolling_back(live, status, services, fleet)
     if instead not in services and (live.revision not in services or _must_wait(live, status, fleet)):
         return []
     desired = _redistributed(route_weights.desired(live, status, fleet), live, services)
@@ -132,31 +132,32 @@ def _update_route(status: ModelDeploymentStatus, revisions: Sequence[str], fleet
 
 
 def _must_wait(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether the traffic stays where it is: the live revision is not complete, and older pods are ready."""
-    if fleet.is_complete(live.revision):
+    """Return whether the traffic stays where it is: the live revision lacks pods, and older ones are ready."""
+    if fleet.has_enough(live.revision):
         return False
     taking = route_weights.taking(fleet)
     previous = status.last_good.revision if status.last_good else None
     older = taking - {live.revision} if live.revision not in taking else taking & {previous}
-    return any(fleet.ready_pods(revision) > 0 for revision in older)
+    barred = {entry.revision for entry in status.quarantine}
+    return any(fleet.ready_pods(revision) > 0 for revision in older - barred)
 
 
-def _without_candidate(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
-    """Return the change that takes the traffic from the candidate of a champion that was rolled back.
+def _rolling_back(
+    live: RevisionRef, status: ModelDeploymentStatus, services: frozenset[str], fleet: Fleet
+) -> Sequence[Action]:
+    """Return the change that takes the traffic from the canary of a champion that was rolled back.
 
-    The champion answers until a good revision can. A good revision that already has a weight keeps it.
+    The champion answers until a good revision can, which has the weight that its ready pods allow.
     """
     deployment, route = fleet.observed.deployment, fleet.observed.route
-    taking = route_weights.taking(fleet)
-    good = {ref.revision for ref in (status.last_good, _next(status)) if ref and not is_quarantined(ref, status, fleet)}
-    if route is None or live.revision not in taking or not taking - good - {live.revision}:
+    if route is None or live.revision not in route_weights.taking(fleet):
         return []
-    return [Apply(render(deployment, {live.revision: WHOLE}, ownership.decided(route), route))]
-
-
-def _next(status: ModelDeploymentStatus) -> Candidate | None:
-    """Return the candidate that replaces the live revision without a canary."""
-    return status.candidate if status.candidate and status.candidate.champion_revision is None else None
+    good = partial_rollback.returning(status, fleet)
+    weight = partial_rollback.weight(good, fleet) if good and good.revision in services else 0
+    weights = {live.revision: WHOLE - weight, **({good.revision: weight} if good and weight else {})}
+    if _is_up_to_date(route, _spec(deployment, weights), ownership.decided(route)):
+        return []
+    return [Apply(render(deployment, weights, ownership.decided(route), route))]
 
 
 def _redistributed(weights: Mapping[str, int], live: RevisionRef, services: frozenset[str]) -> Mapping[str, int]:

@@ -12,7 +12,7 @@ from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.types import Action, Apply, Create, Manifest
 
-from . import failover, pod_shares, traffic_label
+from . import failover, partial_rollback, pod_shares, traffic_label
 from .service import decision, leads_to, render, selected_revision, selector, shared
 
 
@@ -20,7 +20,8 @@ def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     """Return the change that makes the Service select the live revision, or it and its canary candidate.
 
     A missing Service is created, never applied: a create cannot take over an object of another owner. An existing one
-    moves to a new live revision once all pods of that are ready, or at once if no pod behind the Service is. While no
+    moves to a new live revision once enough pods of that are ready, or at once if no pod behind the Service is, or they
+    were rolled back. While no
     pod of the live one is ready, it selects the one that stands in (`failover.py`). The status decides when a candidate
     joins the traffic; it leaves without delay.
     """
@@ -31,11 +32,12 @@ def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
         return _without_candidate(deployment, service)
     decided, instead = decision(live, status.candidate), failover.stand_in(status, fleet)
     if instead is None and is_quarantined(live, status, fleet):
-        return _without_candidate(deployment, service)
+        return _rolling_back(live, status, fleet)
     if service is None:
         return [Create(render(deployment, selector(deployment, instead or live.revision), decided, None))]
     selected = selected_revision(deployment, service)
-    stays = selected != live.revision and fleet.ready_pods(selected) > 0 and not fleet.is_complete(live.revision)
+    stays = selected != live.revision and fleet.ready_pods(selected) > 0 and not fleet.has_enough(live.revision)
+    stays = stays and all(entry.revision != selected for entry in status.quarantine)
     if instead is None and stays:
         return []
     labels = selector(deployment, instead) if instead else _desired_selector(live, status, fleet)
@@ -58,8 +60,20 @@ def _desired_selector(live: RevisionRef, status: ModelDeploymentStatus, fleet: F
     return traffic_label.selector(deployment, live.revision)
 
 
+def _rolling_back(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
+    """Return the change that shares the traffic of a bad revision with the good one, or takes the share back."""
+    deployment, service = fleet.observed.deployment, fleet.observed.service
+    champion, good = shared(deployment, service), partial_rollback.sharing(status, fleet)
+    if service is None or (good is None and champion is None):
+        return []
+    labels = traffic_label.selector(deployment, good.revision) if good else selector(deployment, live.revision)
+    if leads_to(service, labels):
+        return []
+    return [Apply(render(deployment, labels, ownership.decided(service), service))]
+
+
 def _without_candidate(deployment: ModelDeployment, service: Manifest | None) -> Sequence[Action]:
-    """Return the change that selects the champion alone, for a candidate that the status has lost or rolled back."""
+    """Return the change that selects the champion alone, for a candidate that the status has lost."""
     champion = shared(deployment, service)
     if service is None or champion is None:
         return []

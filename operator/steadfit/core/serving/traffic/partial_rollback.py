@@ -1,0 +1,49 @@
+"""A rollback in progress: the good revision takes the share of the traffic that its ready pods allow.
+
+With enough pods it becomes live and takes all of it (`rollout.py`). Behind a Service the share needs a label that the
+pods of both have: those of a bad revision that came up as a canary beside the good one. Gateways need none.
+"""
+
+from __future__ import annotations
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import Candidate
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_quarantined
+
+from . import pod_shares, traffic_label
+
+MOST = 99
+"""Largest weight of the good revision, in per cent, before it has enough pods."""
+
+
+def returning(status: ModelDeploymentStatus, fleet: Fleet) -> Candidate | None:
+    """Return the good revision that replaces one that was rolled back; None without a rollback in progress."""
+    live, candidate = status.live, status.candidate
+    if live is None or candidate is None or candidate.champion_revision is not None:
+        return None
+    if not is_quarantined(live, status, fleet) or is_quarantined(candidate, status, fleet):
+        return None
+    return candidate
+
+
+def sharing(status: ModelDeploymentStatus, fleet: Fleet) -> Candidate | None:
+    """Return the good revision if the Service can select its pods beside those of the bad one, and one is ready."""
+    live, good = status.live, returning(status, fleet)
+    found = fleet.workload(live.revision) if live else None
+    if live is None or good is None or found is None or pod_shares.by_gateway(fleet.observed.deployment):
+        return None
+    if fleet.ready_pods(good.revision) == 0 or not traffic_label.has_label(found, good.revision):
+        return None
+    return None if traffic_label.other_revisions(good.revision, live.revision, fleet) else good
+
+
+def pods_of_live(status: ModelDeploymentStatus, fleet: Fleet) -> int:
+    """Return the number of pods of the live revision: all, less those that the good one has ready beside it."""
+    good = sharing(status, fleet)
+    return max(1, fleet.desired_replicas - fleet.ready_pods(good.revision)) if good else fleet.desired_replicas
+
+
+def weight(good: Candidate, fleet: Fleet) -> int:
+    """Return the weight of the good revision behind Gateways, in per cent."""
+    return min(MOST, 100 * fleet.ready_pods(good.revision) // max(fleet.desired_replicas, 1))
