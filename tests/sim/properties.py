@@ -354,8 +354,12 @@ class Properties:
         if change.ref.kind not in ("TrainingJob", "ModelDeployment") or change.operation != "status":
             return
         for record in change.new["status"].get("actions", ()):
-            if record["phase"] != "Pending" and self._done.setdefault(record["uid"], record) != record:
-                yield f"the action {record['name']} was done: {self._done[record['uid']]}, and again: {record}"
+            if record["phase"] == "Pending":
+                continue
+            known = self._done.setdefault(record["uid"], record)
+            # A time of a clock that was ahead is corrected: it goes back.
+            if known | {"at": record["at"]} != record or record["at"] > known["at"]:
+                yield f"the action {record['name']} was done: {known}, and again: {record}"
 
 
 def _accepted(change: Change) -> bool:

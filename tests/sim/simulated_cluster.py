@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -45,6 +46,17 @@ class Violated(AssertionError):  # noqa: N818 - what happened
     """A property did not hold."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClockAhead:
+    """The clock of a machine, ahead of that of the API server."""
+
+    loop: SimLoop
+    ahead: timedelta
+
+    def now(self) -> datetime:
+        return self.loop.now() + self.ahead
+
+
 @dataclass
 class Process:
     """One process of the operator: its memory, its client, its watches."""
@@ -79,6 +91,8 @@ class SimulatedCluster:
         self.properties = Properties(self.store)
         self.history: list[Change] = []
         self.crashes = 0
+        self.clock_ahead = timedelta()
+        """How far the clock of the next process is ahead."""
         self.processes: list[Process] = []
         self.process: Process | None = None
         self._seen: dict[Ref, tuple[Mapping[str, Any], JSON]] = {}
@@ -103,7 +117,7 @@ class SimulatedCluster:
         )
         engine = Engine(
             client,
-            self.loop,
+            ClockAhead(self.loop, self.clock_ahead),
             rng,
             PLATFORM,
             EngineSettings(identity=f"steadfit-{number}"),

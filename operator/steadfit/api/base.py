@@ -169,6 +169,21 @@ NotInput = Annotated[T, NOT_AN_INPUT]
 """The type of such a field: `limits: NotInput[Limits]`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Marks a time that lies ahead when it is written: `Annotated[datetime | None, Planned(within)]`.
+
+    Every other time in a status says when something happened.
+
+    Attributes
+    ----------
+    within
+        How far ahead it is at most; None = every pass computes it anew.
+    """
+
+    within: timedelta | None = None
+
+
 class Model(BaseModel):
     """Base of every part of an object: camelCase on the wire, frozen, lenient in what it reads."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -14,6 +14,7 @@ from .base import (
     Digest,
     Model,
     Object,
+    Planned,
     PrinterColumn,
     Scalar,
     Status,
@@ -263,7 +264,7 @@ class NoteFailure(Model):
     """Number of consecutive failures."""
     job: str
     """Uid of the Job that failed last."""
-    retry_at: datetime
+    retry_at: Annotated[datetime, Planned(timedelta(hours=1))]
     """Time of the next attempt."""
     message: Annotated[str, Field(max_length=1024)]
     """What failed, in a sentence."""

@@ -17,6 +17,7 @@ from .base import (
     Label,
     Model,
     Object,
+    Planned,
     PrinterColumn,
     Status,
     cel,
@@ -168,7 +169,7 @@ class TriggerState(Model):
     """Cron line and time zone that the times below follow from. An edited schedule starts anew."""
     last_scheduled_at: datetime
     """Newest time that a run was started for; before the first one, when the schedule was first seen."""
-    next_scheduled_at: datetime
+    next_scheduled_at: Annotated[datetime, Planned()]
     """Next time a run starts."""
 
 
@@ -217,7 +218,7 @@ class Waiting(Model):
     """The reason in a sentence."""
     since: datetime
     """When the wait for this reason began."""
-    until: datetime | None = None
+    until: Annotated[datetime | None, Planned()] = None
     """When the wait ends, if that is known."""
     causes: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=16)] = []
     """What requests the run: `alert <name>` or `monitor <deployment>/<monitor>`."""
@@ -266,7 +267,7 @@ class TrainingJobStatus(Status):
     """How the newest finished run ended."""
     latest_version: VersionRef | None = None
     """Newest version, verified or not."""
-    next_run_at: datetime | None = None
+    next_run_at: Annotated[datetime | None, Planned()] = None
     """Next time a schedule starts a run."""
     triggers: Annotated[list[TriggerState], Field(max_length=16, json_schema_extra=list_map("name"))] = []
     """State of each schedule."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from .base import AGE, IMMUTABLE, Definition, Digest, Model, Object, PrinterColumn, Status, cel, validations
+from .base import AGE, IMMUTABLE, Definition, Digest, Model, Object, Planned, PrinterColumn, Status, cel, validations
 from .margin import Margin, margin_schema
 from .run import Cause, FailureRecord, RunPhase
 from .runinputs import RunInputs
@@ -148,7 +148,7 @@ class TrainingRunStatus(Status):
     """Phase of the run; Succeeded, Failed, Superseded, Cancelled and Skipped are final."""
     attempts: Annotated[list[Attempt], Field(max_length=16)] = []
     """The Jobs of the run, oldest first."""
-    next_attempt_at: datetime | None = None
+    next_attempt_at: Annotated[datetime | None, Planned(timedelta(minutes=10))] = None
     """When the next attempt starts after a retryable failure."""
     failure: FailureRecord | None = None
     """Why the run, or its newest attempt, failed."""

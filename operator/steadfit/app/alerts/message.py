@@ -67,9 +67,12 @@ def parse(body: bytes) -> Webhook:
 
 
 def received(message: Webhook, now: datetime) -> list[ReceivedAlert]:
-    """Return the alerts of a message received at `now`; of several with one fingerprint, the last."""
+    """Return the alerts of a message received at `now`; of several with one fingerprint, the last.
+
+    An alert that says it begins in the future, as the clock of its sender is ahead, begins now.
+    """
     alerts = {
-        alert.fingerprint: ReceivedAlert(alert.fingerprint, alert.status, alert.labels, alert.starts_at, now)
+        alert.fingerprint: ReceivedAlert(alert.fingerprint, alert.status, alert.labels, min(alert.starts_at, now), now)
         for alert in message.alerts
     }
     return list(alerts.values())

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from steadfit.api.artifactstore import ArtifactStoreStatus
 from steadfit.core.conditions import merge, ready
+from steadfit.core.times_ahead import corrected
 from steadfit.core.types import ObservedArtifactStore, Plan
 
 _MESSAGE = (
@@ -16,6 +17,7 @@ _MESSAGE = (
 
 def plan(observed: ObservedArtifactStore, now: datetime) -> Plan:
     """Decide over an ArtifactStore."""
+    observed = corrected(observed, now)
     store = observed.store
     generation = store.metadata.generation
     status = ArtifactStoreStatus(

@@ -9,6 +9,7 @@ from steadfit.api.modelaction import ModelAction, ModelActionStatus
 from steadfit.core.action_acceptance import accept, expired
 from steadfit.core.conditions import READY, DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.reasons.catalogue import ReasonWord, is_reason
+from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Action, Delete, Event, ObservedModelAction, Plan, reference
 
 KEPT = 20
@@ -17,6 +18,7 @@ KEPT = 20
 
 def plan(observed: ObservedModelAction, now: datetime) -> Plan:
     """Return the plan of a ModelAction. The target's plan executes it; this one only reports the result."""
+    observed = corrected(observed, now)
     action, before = observed.action, observed.action.status
     phase, reason, message, completed_at = _outcome(observed, now)
     generation = action.metadata.generation

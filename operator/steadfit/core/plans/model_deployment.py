@@ -16,11 +16,13 @@ from steadfit.core.serving.selection import desired_revision, served, version_fl
 from steadfit.core.serving.status import conditions as serving_conditions
 from steadfit.core.serving.status.events import events
 from steadfit.core.serving.traffic import drain, http_route, service, service_target, warm_standby
+from steadfit.core.times_ahead import corrected
 from steadfit.core.types import ObservedModelDeployment, Plan
 
 
 def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     """Return the plan of a ModelDeployment."""
+    observed = corrected(observed, now)
     fleet = Fleet(observed)
     deployment = observed.deployment
 

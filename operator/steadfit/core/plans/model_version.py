@@ -11,6 +11,7 @@ from typing import Literal
 from steadfit.api.modelversion import ModelVersionStatus
 from steadfit.api.trainingjob import TrainingJob
 from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
+from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Event, ObservedModelVersion, Plan
 from steadfit.core.versions import champion_comparison, gate, quarantine_state, quarantine_sync
 
@@ -21,6 +22,7 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
     An edit of a threshold or of the margin gives a new verdict while the TrainingJob exists. The verdict decides over
     new rollouts only: a live version keeps serving.
     """
+    observed = corrected(observed, now)
     version, job = observed.version, _judging_job(observed)
     before = version.status
     status = quarantine_sync.follow(quarantine_state.recall(observed), observed, now)

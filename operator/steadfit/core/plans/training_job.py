@@ -13,6 +13,7 @@ from steadfit.core.input_hash import input_hash
 from steadfit.core.problem import Problem
 from steadfit.core.serving.recovery import retrain_causes
 from steadfit.core.serving.recovery.retrain_causes import FiringMonitor
+from steadfit.core.times_ahead import corrected
 from steadfit.core.training import cancel, retention, run_manifest, validation
 from steadfit.core.training import conditions as job_conditions
 from steadfit.core.training import events as job_events
@@ -37,6 +38,7 @@ from steadfit.core.types import Action, Create, Delete, ObservedTrainingJob, Pla
 
 def plan(observed: ObservedTrainingJob, now: datetime) -> Plan:
     """Decide over a TrainingJob."""
+    observed = corrected(observed, now)
     job, runs, versions = observed.job, observed.runs, observed.versions
     problem = validation.problem(job, observed.stores)
     status = in_flight.settle(job.status, runs, versions, input_hash(job.spec), now)

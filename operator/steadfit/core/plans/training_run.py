@@ -13,11 +13,13 @@ from steadfit.core.runs import conditions as run_conditions
 from steadfit.core.runs import events as run_events
 from steadfit.core.runs import outcome as run_outcome
 from steadfit.core.runs.runtime import job, job_manifest, pods
+from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedTrainingRun, Plan
 
 
 def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
     """Decide over a TrainingRun. A finished run never changes."""
+    observed = corrected(observed, now)
     run = observed.run
     before = run.status
     due: list[datetime] = []

@@ -9,6 +9,7 @@ from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion, ModelVersionStatus, Quarantine
 from steadfit.api.rollout import QuarantineEntry, Released, RevisionRef
 from steadfit.core.text import cut
+from steadfit.core.times_ahead import is_after
 
 from .fleet import Fleet, version_of
 
@@ -30,7 +31,7 @@ def _quarantines_version(version: ModelVersion, status: ModelDeploymentStatus, d
         return True
     released = max((item.at for item in status.released if item.digest == digest), default=None)
     return any(
-        item.deployment == deployment and (released is None or item.at > released)
+        item.deployment == deployment and (released is None or is_after(item.at, released))
         for item in quarantines_of(version.status)
     )
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion, ModelVersionStatus, Quarantine, Release
 from steadfit.core.serving.quarantine import quarantines_of
+from steadfit.core.times_ahead import is_after
 from steadfit.core.types import ObservedModelVersion
 
 FURTHER = 16
@@ -67,7 +68,7 @@ def change(status: ModelVersionStatus, observed: ObservedModelVersion) -> Change
         freed, name = _freed(deployment, version), deployment.name
         if freed is None or _decided(deployment, version) is not None or (name in done and done[name] >= freed):
             continue
-        if not any(item.deployment == name and item.at > freed for item in entries):
+        if not any(item.deployment == name and is_after(item.at, freed) for item in entries):
             take.append(Release(deployment=name, at=freed))
     leaving = {item.deployment for item in take}
     put = [item for item in entries if not item.stored and item.deployment not in leaving]

@@ -53,7 +53,7 @@ class Scene:
     """One ModelVersion, its ModelDeployments, and the Job that writes beside its artifact."""
 
     def __init__(self, **spec: Any) -> None:
-        self.now = START
+        self.now = START + timedelta(days=1)
         self.version = version(2, None, **spec)
         self.version["metadata"]["generation"] = 1
         self.version["status"] = {"observedGeneration": -1}

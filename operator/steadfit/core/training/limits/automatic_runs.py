@@ -85,9 +85,14 @@ def _recovered(
         *[(item.spec.run.name, item.spec.cause, item.metadata.creation_timestamp) for item in versions],
     ]
     for name, cause, created in causes:
-        at = _decided_at(cause) or created
-        if cause.type in AUTOMATIC and name not in entries and at is not None:
-            entries[name] = AutomaticRun(name=name, at=at)
+        if cause.type not in AUTOMATIC:
+            continue
+        entry = entries.get(name)
+        # It was decided on before it was created; a clock that was ahead says otherwise.
+        times = [at for at in (entry.at if entry else _decided_at(cause), created) if at is not None]
+        if times:
+            at = min(times)
+            entries[name] = entry.model_copy(update={"at": at}) if entry else AutomaticRun(name=name, at=at)
     return list(entries.values())
 
 

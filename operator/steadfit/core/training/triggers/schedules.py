@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from steadfit.api.trainingjob import Schedule, TrainingJob, TriggerState
+from steadfit.core.times_ahead import SKEW
 
 from . import cron
 
@@ -17,7 +18,7 @@ def track(job: TrainingJob, now: datetime) -> list[TriggerState]:
     """Return the state of each schedule.
 
     A schedule that is new, was edited or was resumed starts from now: times before it are not missed times. One that
-    is suspended or invalid has no state.
+    is suspended or invalid has no state. A state of a clock that was ahead has skipped times: it starts from now too.
     """
     known = {state.name: state for state in job.status.triggers}
     states = []
@@ -26,7 +27,7 @@ def track(job: TrainingJob, now: datetime) -> list[TriggerState]:
         if times is None or times.suspend or job.spec.suspend or cron.problem(times):
             continue
         state = known.get(trigger.name)
-        if state is None or state.schedule != as_text(times):
+        if state is None or state.schedule != as_text(times) or _is_ahead(state, times, now):
             state = _state(trigger.name, times, now, now)
         states.append(state)
     return states
@@ -52,6 +53,10 @@ def advance(job: TrainingJob, states: Sequence[TriggerState], now: datetime) -> 
 def as_text(times: Schedule) -> str:
     """Return the text that identifies a schedule: an edited one has another."""
     return f"{' '.join(times.cron.split())} {times.time_zone}"
+
+
+def _is_ahead(state: TriggerState, times: Schedule, now: datetime) -> bool:
+    return state.next_scheduled_at > cron.next_after(times, now + SKEW)
 
 
 def _state(name: str, times: Schedule, last: datetime, now: datetime) -> TriggerState:
