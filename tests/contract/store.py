@@ -36,6 +36,14 @@ class Change:
     obj: JSONObject
 
 
+@dataclass(frozen=True)
+class Backup:
+    """A copy of the state at a resourceVersion."""
+
+    objects: dict[Resource, dict[Name, JSONObject]]
+    version: int
+
+
 class Store:
     """Objects by resource and name, and the history that watches replay."""
 
@@ -103,6 +111,16 @@ class Store:
         stored["metadata"]["resourceVersion"] = str(self.version)
         if not silently:
             self._tell(Change(self.version, resource, "DELETED", stored))
+
+    def backup(self) -> Backup:
+        """Return a copy of the state."""
+        return Backup(copy.deepcopy(self.objects), self.version)
+
+    def restore(self, backup: Backup) -> None:
+        """Go back to a copy, as etcd does when it is restored: resourceVersions go back too, and watches end."""
+        self.objects, self.version = copy.deepcopy(backup.objects), backup.version
+        self.history = [change for change in self.history if change.version <= backup.version]
+        self.hang_up()
 
     def compact(self) -> None:
         """Forget the history: whoever watches from an older version gets a 410."""

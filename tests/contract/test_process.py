@@ -154,6 +154,26 @@ def test_a_leader_that_loses_its_lease_exits(tmp_path: Path) -> None:
     play(story)
 
 
+def test_a_leader_exits_when_the_cluster_is_restored_and_the_next_one_follows_the_older_state(tmp_path: Path) -> None:
+    async def story(fake: FakeAPI) -> None:
+        async with replica(fake, tmp_path, "one") as one:
+            await until(one.leads)
+            backup = fake.store.backup()
+            for name in ("first", "second"):
+                fake.store.create(ARTIFACT_STORES, (None, name), STORE)
+                await until(accepted(fake, name))
+            fake.store.restore(backup)
+            # It gets the name and a resourceVersion that this process has seen before.
+            fake.store.create(ARTIFACT_STORES, (None, "second"), STORE)
+            async with asyncio.timeout(60):
+                assert await one.process.wait() == 1
+            assert "restored" in one.log[-1]["message"]
+        async with replica(fake, tmp_path, "two"):
+            await until(accepted(fake, "second"))
+
+    play(story)
+
+
 def test_a_replica_that_starts_before_the_api_server_waits_for_it(tmp_path: Path) -> None:
     async def story(fake: FakeAPI) -> None:
         fake.faults["get", "secrets"] = Fault(times=1, code=503)

@@ -45,6 +45,14 @@ class MemoryAPI:
         if not silently:
             self.watch("DELETED", obj)
 
+    def backup(self) -> tuple[dict[Key, JSONObject], int]:
+        """Return a copy of the state and its resourceVersion."""
+        return copy.deepcopy(self.objects), self._version
+
+    def restore(self, backup: tuple[dict[Key, JSONObject], int]) -> None:
+        """Go back to a copy, as etcd does when it is restored: resourceVersions go back too."""
+        self.objects, self._version = copy.deepcopy(backup[0]), backup[1]
+
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> JSONObject:
         return copy.deepcopy(self._found("get", Key(resource, namespace, name)))
 

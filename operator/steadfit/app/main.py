@@ -1,7 +1,7 @@
 """The process: every replica serves intake, probes and metrics; the holder of the Lease also reconciles.
 
-A leader that loses its Lease exits. All state is in the API server, so a new process with an empty cache is the one
-safe way back.
+A leader that loses its Lease exits, and so does one whose cluster was restored to an older state. All state is in the
+API server, so a new process with an empty cache is the one safe way back.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from steadfit.kube.api import APIServer
 from steadfit.kube.cache import JSONObject
 from steadfit.kube.lease import Election, LeaseLost, LeaseSettings
 from steadfit.kube.login import login
+from steadfit.kube.restored import Restored
 from steadfit.prometheus.client import SourceClient
 from steadfit.prometheus.credentials import Credentials
 from steadfit.prometheus.poller import Poller
@@ -115,6 +116,8 @@ class Operator:
         ------
         LeaseLost
             If another replica may be leading.
+        Restored
+            If the cluster was restored to an older state.
         """
         settings = self._settings
         try:
@@ -199,7 +202,7 @@ async def _until(event: asyncio.Event) -> None:
 
 
 async def main(settings: Settings) -> int:
-    """Run a replica until a signal or the loss of the Lease; return the process's exit code."""
+    """Run a replica until a signal, the loss of the Lease or a restore of the cluster; return the exit code."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -208,6 +211,9 @@ async def main(settings: Settings) -> int:
         await _together(operator.run, partial(_until, stop))
     except LeaseLost as error:
         logger.error("lost the lease: %s; exiting", error)
+        return 1
+    except Restored as error:
+        logger.error("the cluster was restored to an older state: %s; exiting, to start with an empty cache", error)
         return 1
     logger.info("stopped")
     return 0

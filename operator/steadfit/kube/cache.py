@@ -49,6 +49,7 @@ class Cache:
         self._index_functions = dict(indexes or {})
         # Dicts serve as ordered sets: iteration must not depend on the process's hash seed.
         self._indexed: dict[tuple[str, Resource, Hashable], dict[Key, None]] = {}
+        self._newest: dict[Resource, int] = {}
         self._lacking: set[Resource] = set()
         self._listeners: list[Listener] = []
         self._updates = 0
@@ -73,11 +74,16 @@ class Cache:
         keys = self._indexed.get((index, resource, value), {})
         return [objects[key] for key in sorted(keys, key=_order)]
 
+    def newest(self, resource: Resource) -> int:
+        """Return the highest resourceVersion at which a resource was seen; 0 before the first."""
+        return self._newest.get(resource, 0)
+
     def put(self, obj: JSONObject) -> bool:
         """Store a state of an object unless a newer one is cached; return whether anything changed."""
         obj = _slim(obj)
         key = key_of(obj)
         uid, version = obj["metadata"]["uid"], resource_version(obj)
+        self._see(key.resource, version)
         known = self._objects[key.resource].get(key)
         newest = max(self._tombstones.get(uid, -1), resource_version(known) if known else -1)
         if version <= newest:
@@ -107,7 +113,9 @@ class Cache:
         key = key_of(obj)
         uid = obj["metadata"]["uid"]
         known = self._objects[key.resource].get(key)
-        self._bury(uid, resource_version(obj) if at_version is None else at_version)
+        absent_at = resource_version(obj) if at_version is None else at_version
+        self._see(key.resource, absent_at)
+        self._bury(uid, absent_at)
         if known is None or known["metadata"]["uid"] != uid:
             self._stale += 1
             return False
@@ -126,6 +134,7 @@ class Cache:
         `namespace` None means that the list spans all namespaces. States newer than the list stay.
         """
         items = list(items)
+        self._see(resource, version)
         self._lacking.discard(resource)
         newer = [item for item in items if self.put(item)]
         listed = {item["metadata"]["uid"] for item in items}
@@ -158,6 +167,9 @@ class Cache:
             updates=self._updates,
             stale=self._stale,
         )
+
+    def _see(self, resource: Resource, version: int) -> None:
+        self._newest[resource] = max(version, self.newest(resource))
 
     def _bury(self, uid: str, version: int) -> None:
         self._tombstones[uid] = max(version, self._tombstones.pop(uid, -1))

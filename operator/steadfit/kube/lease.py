@@ -14,9 +14,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .cache import resource_version
 from .client import AlreadyExists, APIError, Conflict, KubeClient, NotFound
 from .clock import Clock
 from .resources import LEASES
+from .restored import require_newer
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class Election:
         self._changed = 0.0
         self._renewed: float | None = None
         self._held = False
+        self._seen = 0
         self._renewals = 0
         self._failures = 0
 
@@ -88,6 +91,8 @@ class Election:
         ------
         LeaseLost
             If it was not renewed in time, or another candidate holds it.
+        Restored
+            If the Lease is older than the last renewal: the cluster was restored to an older state.
         """
         try:
             while True:
@@ -150,7 +155,9 @@ class Election:
         if await self._write(self._lease):
             return True
         # It has changed: by ourselves, if the reply of a renewal was lost, or by the next leader.
-        self._observe(await self._client.get(LEASES, self._settings.name, self._settings.namespace))
+        lease = await self._client.get(LEASES, self._settings.name, self._settings.namespace)
+        require_newer(f"the Lease {self._settings.name}", resource_version(lease), self._seen)
+        self._observe(lease)
         holder = _spec(self._lease or {}).get("holderIdentity")
         if holder != self._settings.identity:
             raise LeaseLost(f"{holder or 'no one'} holds it")
@@ -165,6 +172,7 @@ class Election:
                 self._lease = await self._client.replace(self._manifest(lease["metadata"], _spec(lease)))
         except (Conflict, AlreadyExists):
             return False
+        self._seen = max(self._seen, resource_version(self._lease))
         self._renewed = self._changed = started
         self._renewals += 1
         return True

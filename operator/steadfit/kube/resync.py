@@ -17,6 +17,7 @@ from typing import Any
 from .cache import Cache, resource_version
 from .client import APIError, KubeClient, NotFound
 from .resources import Resource
+from .restored import require_newer
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,13 @@ class Resync:
         self._complete()
 
     async def run(self) -> None:
-        """Compare the cache with full lists, without end."""
+        """Compare the cache with full lists, without end.
+
+        Raises
+        ------
+        Restored
+            If a list is older than the cache: the cluster was restored to an older state.
+        """
         while True:
             # Jitter keeps many operators from listing at once after the API server came back.
             with contextlib.suppress(TimeoutError):
@@ -148,6 +155,8 @@ class Resync:
         )
 
     async def _list(self, source: ListScope, *, priming: bool) -> bool:
+        # Of before the request: the watch may deliver what is newer than the list while its pages arrive.
+        seen = self._cache.newest(source.resource)
         try:
             listing = await self._client.list(source.resource, source.namespace, source.label_selector)
         except NotFound as error:
@@ -159,10 +168,10 @@ class Resync:
         except APIError as error:
             self._refused(source, error)
             return False
+        version = int(listing.resource_version)
+        require_newer(f"the list of {source.resource.plural}", version, seen)
         was_lacking = self._cache.lacks(source.resource)
-        newer, gone = self._cache.replace(
-            source.resource, source.namespace, listing.items, int(listing.resource_version)
-        )
+        newer, gone = self._cache.replace(source.resource, source.namespace, listing.items, version)
         if not priming:
             now = asyncio.get_running_loop().time()
             self._changes += len(newer)

@@ -9,6 +9,7 @@ from steadfit.kube.client import Unavailable
 from steadfit.kube.key import Key
 from steadfit.kube.lease import Election, LeaseLost, LeaseSettings
 from steadfit.kube.resources import LEASES
+from steadfit.kube.restored import Restored
 
 from tests.support.memory_api import MemoryAPI
 from tests.support.virtual_time import LoopClock, run
@@ -78,6 +79,21 @@ def test_a_leader_that_vanished_is_replaced_after_the_lease_has_run_out() -> Non
         await second.acquire()
         assert 15 < now() <= 18
         assert api.objects[KEY]["spec"]["leaseTransitions"] == 1
+
+    play(story)
+
+
+def test_a_leader_stops_within_seconds_when_its_lease_goes_back() -> None:
+    async def story(api: MemoryAPI) -> None:
+        first = candidate(api, "a")
+        await first.acquire()
+        backup = api.backup()
+        holding = asyncio.create_task(first.hold())
+        await asyncio.sleep(30)
+        api.restore(backup)
+        with pytest.raises(Restored, match="the Lease steadfit has resourceVersion 101"):
+            await holding
+        assert now() <= 33
 
     play(story)
 

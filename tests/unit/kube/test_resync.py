@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from random import Random
+from typing import Any
 
+import pytest
 from steadfit.kube.cache import Cache
-from steadfit.kube.client import NotFound, Unavailable
+from steadfit.kube.client import Listing, NotFound, Unavailable
 from steadfit.kube.key import Key
 from steadfit.kube.resources import HTTP_ROUTES, JOBS, TRAINING_JOBS
+from steadfit.kube.restored import Restored
 from steadfit.kube.resync import DISCOVERY_SECONDS, REQUEST_DELAY_SECONDS, WATCH_GRACE_SECONDS, ListScope, Resync
 
 from tests.support.memory_api import MemoryAPI
@@ -95,6 +98,40 @@ def test_a_round_that_is_asked_for_comes_once_the_watches_had_time_to_come_up() 
 
     fixture.play(story)
     assert len(fixture.rounds) == 2
+
+
+def test_a_list_that_is_older_than_the_cache_ends_the_rounds() -> None:
+    fixture = Fixture()
+    fixture.api.add(JOB)
+    backup = fixture.api.backup()
+
+    async def main() -> None:
+        await fixture.resync.prime()
+        fixture.cache.put(fixture.api.edit(KEY, spec={"image": "new"}))
+        fixture.api.restore(backup)
+        with pytest.raises(Restored, match="the list of trainingjobs has resourceVersion 101, and 102 was seen"):
+            await fixture.resync.run()
+        assert asyncio.get_running_loop().time() <= 720
+
+    run(main())
+
+
+def test_a_watch_that_overtakes_a_list_is_no_restore() -> None:
+    fixture = Fixture()
+    fixture.api.add(JOB)
+    list_all = fixture.api.list
+
+    async def overtaken(*arguments: Any) -> Listing:
+        listing = await list_all(*arguments)
+        fixture.cache.put(fixture.api.edit(KEY, spec={"image": str(fixture.resync.statistics().completed)}))
+        return listing
+
+    async def story() -> None:
+        fixture.api.list = overtaken  # type: ignore[method-assign, assignment]
+        await asyncio.sleep(6000)
+
+    fixture.play(story)
+    assert len(fixture.rounds) >= 8
 
 
 def test_a_list_that_fails_leaves_the_cache_and_the_round_incomplete() -> None:

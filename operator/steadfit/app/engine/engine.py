@@ -25,6 +25,7 @@ from steadfit.kube.clock import Clock
 from steadfit.kube.events import Recorder, RecorderStatistics
 from steadfit.kube.key import Key
 from steadfit.kube.resources import CHILDREN, HTTP_ROUTES, MODEL_DEPLOYMENTS, OPTIONAL, OWN, WATCHED, Resource
+from steadfit.kube.restored import Restored
 from steadfit.kube.resync import ListScope, Resync, ResyncStatistics
 from steadfit.kube.workqueue import QueueStatistics, WorkQueue
 from steadfit.prometheus.canary_trial import Trial
@@ -158,7 +159,13 @@ class Engine:
         self._resync.request()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled.
+
+        Raises
+        ------
+        Restored
+            If the cluster was restored to an older state than the cache holds.
+        """
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(self._settings.workers):
@@ -167,6 +174,10 @@ class Engine:
                 tasks.create_task(self._resync.discover())
                 tasks.create_task(self._recorder.run())
                 tasks.create_task(self._refusals.run())
+        except ExceptionGroup as group:
+            if (restored := group.subgroup(Restored)) is not None:
+                raise restored.exceptions[0] from None
+            raise
         finally:
             self._queue.close()
 
