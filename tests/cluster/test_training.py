@@ -104,6 +104,36 @@ def test_a_retrain_on_the_same_data_is_recorded_as_a_duplicate(
     assert done["status"]["phase"] == "Succeeded"
 
 
+def test_a_retrain_action_that_is_restored_without_status_starts_nothing(
+    namespace: Kubectl, store: str, images: dict[str, str]
+) -> None:
+    put_rows(store)
+    namespace.apply(training_job(images["flights-train"], store, suspend=True))
+    name = act(namespace, "Retrain")["metadata"]["name"]
+    accepted = namespace.wait_for("modelaction", name, lambda a: a["metadata"].get("annotations"), timeout=60)
+    namespace.run("delete", "modelaction", name)
+    namespace.create({**accepted, "metadata": {"name": name, "annotations": accepted["metadata"]["annotations"]}})
+    restored = namespace.wait_for("modelaction", name, lambda a: a["status"].get("phase") == "Rejected", timeout=60)
+    assert condition(restored, "Ready")["reason"] == "Expired"
+    assert not namespace.list("trainingruns")
+
+
+def test_a_cancelled_run_ends_with_its_pod_and_is_not_made_again(
+    namespace: Kubectl, store: str, images: dict[str, str]
+) -> None:
+    put_rows(store)
+    namespace.apply(training_job(images["flights-train"], store, SLEEP))
+    active = namespace.wait_for("trainingjob", "model", lambda j: j["status"].get("activeRun"))["status"]["activeRun"]
+    action = act(namespace, "Cancel")["metadata"]["name"]
+    namespace.wait_for("modelaction", action, lambda a: a["status"].get("phase") == "Succeeded", timeout=60)
+    job = namespace.wait_for("trainingjob", "model", lambda j: "activeRun" not in j["status"], timeout=60)
+    assert (job["status"]["lastRun"]["name"], job["status"]["lastRun"]["phase"]) == (active["name"], "Cancelled")
+    namespace.wait_for(
+        "trainingjob", "model", lambda j: not namespace.list("pods"), timeout=90, what="the pod of the run is gone"
+    )
+    assert len(namespace.list("trainingruns")) <= 1
+
+
 def test_a_schedule_starts_a_run(namespace: Kubectl, store: str, images: dict[str, str]) -> None:
     put_rows(store)
     every_minute = [{"name": "often", "schedule": {"cron": "* * * * *"}}]
@@ -144,6 +174,12 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
     ("Deadline", SLEEP, {"limits": {"runTimeout": "5s"}}, "runTimeout"),
     ("Scheduling", FIT, {"pod": {"nodeSelector": {"no": "such"}}, "limits": {"startTimeout": "5s"}}, "node"),
     ("Image", FIT, {"image": "UPPER:case"}, "UPPER:case"),
+    (
+        "Admission",
+        FIT,
+        {"pod": {"serviceAccountName": "nobody"}, "limits": {"startTimeout": "5s"}},
+        'serviceaccount "nobody" not found',
+    ),
 ]
 
 

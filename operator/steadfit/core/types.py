@@ -219,6 +219,8 @@ class ObservedTrainingJob:
     stores: Stores
     deployments: Sequence[ModelDeployment] = ()
     """The ModelDeployments that serve this TrainingJob's versions."""
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """Why the API server refused TrainingRuns of the namespace, by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +241,7 @@ class ObservedTrainingRun:
     deployments: Sequence[ModelDeployment] = ()
     """The ModelDeployments that serve this TrainingJob's versions."""
     refusals: Mapping[str, str] = field(default_factory=dict)
-    """Why the API server refused workloads of the namespace, or their pods, by the name of the workload."""
+    """Why the API server refused workloads, their pods, or versions of the namespace, by the name of the object."""
 
 
 @dataclass(frozen=True, slots=True)

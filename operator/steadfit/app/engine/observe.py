@@ -43,6 +43,7 @@ from steadfit.kube.resources import (
     HTTP_ROUTES,
     METRIC_SOURCES,
     MODEL_DEPLOYMENTS,
+    MODEL_VERSIONS,
     NAMESPACES,
     PODS,
     RUNTIMES,
@@ -87,6 +88,7 @@ class Observer:
             actions=self._actions(Key(TRAINING_JOBS, namespace, job.name)),
             stores=self._stores(namespace),
             deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, job.name)),
+            refusals=self.refused(namespace, TRAINING_RUNS),
         )
 
     def training_run(self, obj: JSONObject) -> ObservedTrainingRun:
@@ -108,7 +110,7 @@ class Observer:
             stores=self._stores(namespace),
             platform=self.platform,
             deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, reference.name)),
-            refusals=self.refused(namespace),
+            refusals=self.refused(namespace, *RUNTIMES, MODEL_VERSIONS),
         )
 
     def model_version(self, obj: JSONObject) -> ObservedModelVersion:
@@ -125,7 +127,7 @@ class Observer:
             pods=self._pods(workloads),
             stores=self._stores(namespace),
             platform=self.platform,
-            refusals=self.refused(namespace),
+            refusals=self.refused(namespace, *RUNTIMES),
         )
 
     def model_deployment(self, obj: JSONObject) -> ObservedModelDeployment:
@@ -207,9 +209,9 @@ class Observer:
                 found.append(trial)
         return found
 
-    def refused(self, namespace: str | None) -> Mapping[str, str]:
-        """Return why the API server refused Jobs of a namespace, or their pods, by the name of the Job."""
-        return self._refusals.within(namespace) if self._refusals is not None else {}
+    def refused(self, namespace: str | None, *resources: Resource) -> Mapping[str, str]:
+        """Return why the API server refused objects of a namespace, or the pods of Jobs, by the name of the object."""
+        return self._refusals.within(namespace, resources) if self._refusals is not None else {}
 
     def _training_job(self, namespace: str | None, name: str) -> TrainingJob | None:
         obj = self._cache.get(Key(TRAINING_JOBS, namespace, name))

@@ -1,6 +1,6 @@
-"""Why the API server refused what a run or a quarantine needs, by its own words; in memory, a new leader reads again.
+"""Why the API server refuses what a plan creates, by its own words; in memory, a new leader reads again.
 
-Two sources fill it: refused creations of Jobs, and the Events of Jobs that have no pod. Only Jobs of ours without a pod
+Two sources fill it: refused creations, and the Events of Jobs that have no pod. Only Jobs of ours without a pod
 are looked at, one list each: a watch of all Events would cost the API server more than all others together.
 """
 
@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from steadfit.core.runs.runtime import refusal
 from steadfit.core.types import Manifest
 from steadfit.kube.cache import Cache, JSONObject
 from steadfit.kube.client import APIError, KubeClient
 from steadfit.kube.key import Key, key_of
-from steadfit.kube.resources import EVENTS, PODS, RUNTIMES
+from steadfit.kube.resources import EVENTS, PODS, RUNTIMES, Resource
 
 from .indexes import owned_by
 
@@ -29,7 +29,7 @@ REMEMBERED = 1000
 
 
 class Refusals:
-    """The last refusal of each Job. `listen` is called with a Job when its words change."""
+    """The last refusal of each object. `listen` is called with the object when the words change."""
 
     def __init__(self, client: KubeClient, cache: Cache, listen: Callable[[JSONObject], None]) -> None:
         self._client = client
@@ -37,15 +37,17 @@ class Refusals:
         self._listen = listen
         self._causes: OrderedDict[Key, str] = OrderedDict()
 
-    def within(self, namespace: str | None) -> Mapping[str, str]:
-        """Return the causes in a namespace by the name of the Job."""
-        return {key.name: cause for key, cause in self._causes.items() if key.namespace == namespace}
+    def within(self, namespace: str | None, resources: Collection[Resource]) -> Mapping[str, str]:
+        """Return the causes for objects of some resources in a namespace, by their names."""
+        return {
+            key.name: cause
+            for key, cause in self._causes.items()
+            if key.namespace == namespace and key.resource in resources
+        }
 
     def record(self, manifest: Manifest, message: str) -> None:
-        """Store why a Job, or its pod, was refused; of other kinds nothing is stored."""
+        """Store why an object, or the pod of a Job, was refused."""
         key, cause = key_of(manifest), refusal.cause(message)
-        if key.resource not in RUNTIMES:
-            return
         known = self._causes.get(key)
         self._causes[key] = cause
         if len(self._causes) > REMEMBERED:
@@ -54,7 +56,7 @@ class Refusals:
             self._listen(dict(manifest))
 
     def forget(self, manifest: Manifest) -> None:
-        """Remove the refusal of a Job that was created after all, or got its pod."""
+        """Remove the refusal of an object that was created after all, or of a Job that has its pod."""
         self._causes.pop(key_of(manifest), None)
 
     async def run(self) -> None:

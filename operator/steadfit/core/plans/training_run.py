@@ -6,6 +6,7 @@ from datetime import datetime
 
 from steadfit.api.run import FINISHED
 from steadfit.api.trainingrun import TrainingRunStatus
+from steadfit.core import names
 from steadfit.core.conditions import merge
 from steadfit.core.problem import Problem
 from steadfit.core.runs import attempts, champion, evaluated_versions, known_inputs, version_manifest
@@ -34,12 +35,11 @@ def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
         status = run_outcome.settle(status, problem, observed, now)
         due += [status.next_attempt_at] if status.next_attempt_at else []
     generation = run.metadata.generation
+    desired = run_conditions.conditions(status, run.spec.evaluate, _refusal(status, observed))
     status = status.model_copy(
         update={
             "observed_generation": generation,
-            "conditions": merge(
-                before.conditions, run_conditions.conditions(status, run.spec.evaluate), generation, now
-            ),
+            "conditions": merge(before.conditions, desired, generation, now),
         }
     )
     return Plan(
@@ -85,6 +85,14 @@ def _start(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Act
     known = known_inputs.candidates(run, observed.versions, compared)
     workload = job_manifest.render(run, attempt, observed.stores, observed.platform, compared, known=known)
     return [Create(workload)] if workload else []
+
+
+def _refusal(status: TrainingRunStatus, observed: ObservedTrainingRun) -> str:
+    """Return why the API server refuses the version of a result; empty if it does not."""
+    if status.version_number is None:
+        return ""
+    name = names.version_name(observed.run.spec.training_job_ref.name, status.version_number)
+    return observed.refusals.get(name, "")
 
 
 def _create_version(status: TrainingRunStatus, observed: ObservedTrainingRun) -> list[Action]:

@@ -121,7 +121,11 @@ TRAINING: Mapping[TrainingReason, Reason] = {
         normal=_BOTH,
     ),
     "RunStarted": Reason("A run has started; the message names its cause.", NOTHING, normal=_JOB),
-    "RunStarting": Reason("The TrainingRun is being created.", NOTHING, conditions=_TRAINING),
+    "RunStarting": Reason(
+        "The TrainingRun is being created, or the API server refuses it.",
+        "If the message names a refusal, correct its cause, or create a `Cancel` action.",
+        conditions=_TRAINING,
+    ),
     "RunSucceeded": Reason("A run has ended with a version or with an evaluation.", NOTHING, normal=_BOTH),
     "RunSuperseded": Reason(
         "The recipe changed before the run had a result, so the run was ended; the next run follows the new recipe.",

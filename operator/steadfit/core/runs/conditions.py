@@ -11,8 +11,13 @@ from steadfit.core.text import time_text
 from . import messages
 
 
-def conditions(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) -> list[DesiredCondition]:
-    """Return the conditions; their message is what `kubectl get tr` shows. `inputs` are those of an evaluation."""
+def conditions(
+    status: TrainingRunStatus, inputs: EvaluateInputs | None = None, refusal: str = ""
+) -> list[DesiredCondition]:
+    """Return the conditions; their message is what `kubectl get tr` shows.
+
+    `inputs` are those of an evaluation; `refusal` is why the API server refuses the version of the result.
+    """
     failure = status.failure
     if status.phase == "Succeeded":
         if inputs is not None and status.evaluation is not None:
@@ -28,11 +33,16 @@ def conditions(status: TrainingRunStatus, inputs: EvaluateInputs | None = None) 
         return (
             stalled(failure.failure_class, failure.message) if failure else stalled("Failed", "no failure is recorded")
         )
-    return reconciling(*_in_progress(status, inputs is not None))
+    return reconciling(*_in_progress(status, inputs is not None, refusal))
 
 
-def _in_progress(status: TrainingRunStatus, evaluates: bool) -> tuple[ReasonWord, str]:
+def _in_progress(status: TrainingRunStatus, evaluates: bool, refusal: str) -> tuple[ReasonWord, str]:
     attempt = status.attempts[-1] if status.attempts else None
+    if status.record is not None and refusal:
+        return "Recording", (
+            f"the result is recorded, and its version {status.version_number} is refused: {refusal}; it is created as"
+            " soon as that is corrected"
+        )
     if status.record is not None and not evaluates:
         return "Recording", "the result is recorded; its version is being created"
     if status.evaluation is not None and evaluates:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from steadfit.api.actionrecord import ActionRecord
 from steadfit.api.modelaction import ModelAction
-from steadfit.api.trainingjob import TrainingJobStatus
+from steadfit.api.trainingjob import LastRun, TrainingJobStatus
 from steadfit.core.action_acceptance import is_accepted
 from steadfit.core.action_records import make_room, record_of
 from steadfit.core.text import cut
@@ -25,6 +25,10 @@ def carry_out(status: TrainingJobStatus, observed: ObservedTrainingJob, now: dat
         active = status.active_run
         if active is None:
             record = record_of(action, "Rejected", "no run is in flight", now, reason="NoRunInFlight")
+        elif active.uid is None:
+            record = record_of(action, "Succeeded", f"run {active.name} was cancelled before it was created", now)
+            last = LastRun(name=active.name, phase="Cancelled", finished_at=now)
+            active, status = None, status.model_copy(update={"last_run": last})
         else:
             record = record_of(action, "Pending", f"run {active.name} is being cancelled", now)
             why = cut(f"cancelled by {action.spec.requested_by}: {action.spec.reason}")

@@ -7,7 +7,7 @@ true: runs by alerts and monitors had no better version and are delayed for long
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from steadfit.api.modelversion import ModelVersion
@@ -32,12 +32,13 @@ def conditions(
     runs: Sequence[TrainingRun],
     versions: Sequence[ModelVersion],
     breaker: Hold | None,
+    refusals: Mapping[str, str],
 ) -> list[DesiredCondition]:
-    """Return the conditions."""
+    """Return the conditions; `refusals` are those of the API server, by the name of the TrainingRun."""
     run = named(status.active_run.name, runs) if status.active_run else None
     return [
         *_ready(status, problem, job, versions),
-        _training(status, run),
+        _training(status, run, refusals),
         *_last_run(status, run),
         *([DesiredCondition(RETRAINING_PAUSED, "True", breaker.reason, breaker.message)] if breaker else []),
     ]
@@ -79,11 +80,14 @@ def _without_verified(status: TrainingJobStatus, versions: Sequence[ModelVersion
     return reconciling("AwaitingFirstModel", "no version is verified yet (spec.readyPolicy is FirstModel)")
 
 
-def _training(status: TrainingJobStatus, run: TrainingRun | None) -> DesiredCondition:
+def _training(status: TrainingJobStatus, run: TrainingRun | None, refusals: Mapping[str, str]) -> DesiredCondition:
     active, waiting = status.active_run, status.waiting
     rest = f"; {wait_message(waiting)}" if waiting else ""
     if active is None:
         return DesiredCondition(TRAINING, "False", waiting.reason if waiting else "Idle", f"no run is in flight{rest}")
+    if run is None and (cause := refusals.get(active.name)):
+        message = f"run {active.name} is refused: {cause}; correct that, or give it up by a Cancel action{rest}"
+        return DesiredCondition(TRAINING, "True", "RunStarting", message)
     if run is None:
         return DesiredCondition(TRAINING, "True", "RunStarting", f"run {active.name} is being created{rest}")
     condition = next((item for item in run.status.conditions if item.type == READY), None)

@@ -504,7 +504,7 @@ def test_a_refused_job_is_told_to_the_next_plan_at_once_and_forgotten_once_it_is
 
     def planner(observer: Observer) -> Planner:
         def plan(obj: dict[str, Any], now: datetime) -> Plan:
-            cause = observer.refused("ns").get("flights-child", "")
+            cause = observer.refused("ns", JOBS).get("flights-child", "")
             told.append(cause)
             return Plan(status={"cause": cause}, actions=(Create(child_of(obj)),))
 

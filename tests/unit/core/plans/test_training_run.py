@@ -477,3 +477,32 @@ def test_a_job_that_is_created_after_all_waits_for_its_pod_anew() -> None:
     cluster.settle()
     assert ready(cluster)[2] == f"attempt 1: waits for the pod of Job {name}; its events say more"
     assert cluster.run.status.attempts[-1].waiting_since is None
+
+
+def test_a_refused_run_is_named_by_its_job_and_can_be_given_up() -> None:
+    cluster = TrainingCluster()
+    cluster.step("TrainingJob", "orders")
+    active = cluster.job.status.active_run
+    assert active is not None
+    cluster.refusals[active.name] = "exceeded quota: objects, requested: count/trainingruns.steadfit.dev=1"
+    cluster.settle()
+    said = cluster.condition("TrainingJob", "orders", "Training")
+    assert said[1] == "RunStarting"
+    assert f"run {active.name} is refused: exceeded quota: objects" in said[2]
+    cluster.cancel("stop")
+    cluster.settle()
+    assert cluster.job.status.active_run is None
+    assert cluster.runs() == []
+
+
+def test_a_refused_version_is_named_by_its_run_until_it_is_created() -> None:
+    cluster = started()
+    cluster.pod(ended(0), ended(0), running(seconds=0), phase="Running")
+    cluster.refusals["orders-v1"] = "require-owner-label: add the label owner"
+    cluster.post()
+    cluster.settle()
+    assert ready(cluster)[1] == "Recording"
+    assert "its version 1 is refused: require-owner-label: add the label owner" in ready(cluster)[2]
+    cluster.refusals.clear()
+    cluster.settle()
+    assert [item.name for item in cluster.versions()] == ["orders-v1"]

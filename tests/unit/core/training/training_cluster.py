@@ -77,8 +77,14 @@ class TrainingCluster:
         job["metadata"]["generation"] += 1
 
     def retrain(self, name: str) -> None:
+        self._act_on_job("Retrain", name)
+
+    def cancel(self, name: str) -> None:
+        self._act_on_job("Cancel", name)
+
+    def _act_on_job(self, verb: str, name: str) -> None:
         spec = {
-            "verb": "Retrain",
+            "verb": verb,
             "target": {"kind": "TrainingJob", "name": "orders"},
             "reason": "the labels were corrected",
             "requestedBy": "ada",
@@ -325,7 +331,15 @@ def _plan_job(cluster: TrainingCluster, obj: JSON) -> Plan:
     job = cluster.reader.read(TrainingJob, obj)
     deployments = [cluster.reader.read(ModelDeployment, item) for item in cluster.every("ModelDeployment")]
     return training_job.plan(
-        ObservedTrainingJob(job, cluster.trainings(), cluster.versions(), actions, cluster.known_stores(), deployments),
+        ObservedTrainingJob(
+            job,
+            cluster.trainings(),
+            cluster.versions(),
+            actions,
+            cluster.known_stores(),
+            deployments,
+            cluster.refusals,
+        ),
         cluster.now,
     )
 

@@ -51,7 +51,7 @@ def named(name: str, runs: Sequence[TrainingRun]) -> TrainingRun | None:
 def _active(active: ActiveRun | None, runs: Sequence[TrainingRun]) -> ActiveRun | None:
     if active is not None:
         run = named(active.name, runs)
-        if run is None and not _is_gone(active):
+        if run is None and active.uid is None:
             return active
         if run is not None and run.status.phase not in FINISHED:
             return active.model_copy(update={"uid": run.uid})
@@ -64,14 +64,9 @@ def _active(active: ActiveRun | None, runs: Sequence[TrainingRun]) -> ActiveRun 
 
 def _deleted(active: ActiveRun | None, runs: Sequence[TrainingRun], now: datetime) -> LastRun | None:
     """Return the end of a run in flight whose object was deleted: that cancels it, and it is not created again."""
-    if active is None or not _is_gone(active) or named(active.name, runs) is not None:
+    if active is None or active.uid is None or named(active.name, runs) is not None:
         return None
     return LastRun(name=active.name, phase="Cancelled", finished_at=now)
-
-
-def _is_gone(active: ActiveRun) -> bool:
-    """Return whether a run that does not exist must not be created: it existed, or it is cancelled."""
-    return active.uid is not None or bool(active.cancelled)
 
 
 def _last(status: TrainingJobStatus, runs: Sequence[TrainingRun]) -> LastRun | None:
