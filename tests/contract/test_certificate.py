@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from steadfit.app.probes.servers import listening
 from steadfit.app.tls import pki
-from steadfit.app.tls.certificate import CHECK_SECONDS, Certificate
+from steadfit.app.tls.certificate import Certificate
 from steadfit.kube.clock import Clock
 from steadfit.kube.key import Key
 from steadfit.kube.resources import SECRETS
@@ -80,7 +80,10 @@ def test_replicas_that_start_together_agree_on_one_certificate() -> None:
     play(story)
 
 
-def test_a_certificate_is_renewed_long_before_its_end_by_the_same_ca() -> None:
+def test_a_certificate_is_renewed_long_before_its_end_by_the_same_ca(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two months of checks every half minute take long.
+    monkeypatch.setattr("steadfit.app.tls.certificate.CHECK_SECONDS", 6 * 3600.0)
+
     async def story(api: MemoryAPI) -> None:
         ours, other = certificate(api), certificate(api)
         await asyncio.gather(ours.load(), other.load())
@@ -92,7 +95,7 @@ def test_a_certificate_is_renewed_long_before_its_end_by_the_same_ca() -> None:
         after = secret(api)
         assert after["tls.crt"] != before["tls.crt"]
         assert (after["ca.crt"], after["ca.key"]) == (before["ca.crt"], before["ca.key"])
-        await asyncio.sleep(2 * CHECK_SECONDS)
+        await asyncio.sleep(12 * 3600)
         assert ours.statistics().expires == other.statistics().expires == pki.expiry(after["tls.crt"])
         for task in tasks:
             task.cancel()
@@ -109,6 +112,52 @@ def test_a_ca_that_ends_is_replaced_and_both_are_trusted() -> None:
     assert renewed["ca.crt"].count("BEGIN CERTIFICATE") == 2
     assert renewed["ca.crt"].endswith(data["ca.crt"])
     assert not pki.needs_renewal(renewed, HOSTS, later)
+
+
+def test_a_deleted_secret_is_made_anew_within_a_minute_with_the_same_ca() -> None:
+    async def story(api: MemoryAPI) -> None:
+        ours = certificate(api)
+        await ours.load()
+        before = secret(api)
+        running = asyncio.create_task(ours.run())
+        api.remove(KEY)
+        await asyncio.sleep(60)
+        after = secret(api)
+        assert (after["ca.crt"], after["ca.key"]) == (before["ca.crt"], before["ca.key"])
+        running.cancel()
+
+    play(story)
+
+
+@pytest.mark.parametrize("managed", [True, False])
+def test_a_replaced_ca_is_trusted_within_a_minute_beside_the_old_one(managed: bool) -> None:
+    async def story(api: MemoryAPI) -> None:
+        await certificate(api).load()
+        told: list[str] = []
+        ours = Certificate(
+            api, LoopClock(), namespace="system", name=KEY.name, hosts=HOSTS, managed=managed, on_ca=told.append
+        )
+        await ours.load()
+        running = asyncio.create_task(ours.run())
+        old, new = secret(api), pki.make(HOSTS, START, {})
+        api.edit(KEY, data={name: base64.b64encode(text.encode()).decode() for name, text in new.items()})
+        await asyncio.sleep(60)
+        assert ours.statistics().expires == pki.expiry(new["tls.crt"])
+        assert told == [old["ca.crt"], new["ca.crt"] + old["ca.crt"]]
+        assert ours.ca_bundle == told[-1]
+        assert secret(api)["ca.crt"] == new["ca.crt"]
+        running.cancel()
+
+    play(story)
+
+
+def test_a_certificate_of_a_clock_that_was_ahead_is_replaced() -> None:
+    ahead = START + timedelta(days=1)
+    of_both = pki.make(HOSTS, ahead, {})
+    of_leaf = pki.make(HOSTS, ahead, pki.make(HOSTS, START, {}))
+    for data in (of_both, of_leaf):
+        assert pki.needs_renewal(data, HOSTS, START)
+        assert not pki.needs_renewal(pki.make(HOSTS, START, data), HOSTS, START)
 
 
 def test_another_host_name_needs_another_certificate() -> None:

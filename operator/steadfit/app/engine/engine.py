@@ -123,7 +123,10 @@ class Engine:
 
     @platform.setter
     def platform(self, platform: Platform) -> None:
-        self._observer.platform = platform
+        if platform != self._observer.platform:
+            self._observer.platform = platform
+            # Pods in flight get a new CA.
+            self._enqueue_all()
 
     def sources(self) -> list[MetricSource]:
         """Return all MetricSources."""

@@ -27,7 +27,8 @@ from . import pki
 
 logger = logging.getLogger(__name__)
 
-CHECK_SECONDS = 600.0
+CHECK_SECONDS = 30.0
+"""Interval of the checks: a certificate that was replaced is served, and its CA published, within a minute."""
 RETRY_SECONDS = 5.0
 FOREIGN_ANNOTATION = "cert-manager.io/certificate-name"
 
@@ -63,14 +64,18 @@ class Certificate:
         self._managed = managed
         self._on_ca = on_ca
         self._loaded: Mapping[str, str] | None = None
+        self._ca_bundle = ""
         self._renewals = 0
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
 
     @property
     def ca_bundle(self) -> str:
-        """PEM of the CA by which runs verify the intake."""
-        return self._loaded["ca.crt"] if self._loaded else ""
+        """PEM of the CAs by which clients verify the intake: that of the Secret, and those before it until they expire.
+
+        Other replicas serve the old certificate until their next check.
+        """
+        return self._ca_bundle
 
     async def load(self) -> None:
         """Load the certificate, after making it where the operator manages it; retry until it is loaded."""
@@ -109,7 +114,8 @@ class Certificate:
                     "waiting for the Secret %s, which STEADFIT_CERTIFICATE_MANAGED=false says others create", self._name
                 )
                 return None
-            return await self._write(None, pki.make(self._hosts, self._clock.now(), {}))
+            # Whoever deleted the Secret did not take the CA from those that trust it.
+            return await self._write(None, pki.make(self._hosts, self._clock.now(), self._own()))
         data = _decoded(secret)
         if (
             not self._managed
@@ -118,6 +124,10 @@ class Certificate:
         ):
             return data
         return await self._write(secret, pki.make(self._hosts, self._clock.now(), data))
+
+    def _own(self) -> Mapping[str, str]:
+        """Return what is loaded if it is of our own CA."""
+        return self._loaded if self._loaded and "ca.key" in self._loaded else {}
 
     async def _write(self, secret: Mapping[str, Any] | None, data: Mapping[str, str]) -> Mapping[str, str] | None:
         labels = {MANAGED_BY: MANAGER}
@@ -149,7 +159,10 @@ class Certificate:
             key.write_text(data["tls.key"])
             self.context.load_cert_chain(chain, key)
         self._loaded = data
-        self._on_ca(data["ca.crt"])
+        bundle = pki.overlapping(data["ca.crt"], self._ca_bundle, self._clock.now())
+        if bundle != self._ca_bundle:
+            self._ca_bundle = bundle
+            self._on_ca(bundle)
 
 
 def _is_foreign(secret: Mapping[str, Any], data: Mapping[str, str]) -> bool:

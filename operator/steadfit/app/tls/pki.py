@@ -46,7 +46,10 @@ def make(hosts: Sequence[str], now: datetime, previous: Mapping[str, str]) -> di
 
 
 def needs_renewal(data: Mapping[str, str], hosts: Sequence[str], now: datetime) -> bool:
-    """Return whether the server certificate is missing, broken, expiring, for other hosts, or of an expiring CA."""
+    """Return whether the server certificate is missing, broken, expiring, for other hosts, or of an expiring CA.
+
+    Also if it is not valid yet: a clock that was ahead made it.
+    """
     authority = _authority(data, now)
     leaves = _parsed(data.get("tls.crt", ""))
     if authority is None or not leaves or "tls.key" not in data:
@@ -54,9 +57,17 @@ def needs_renewal(data: Mapping[str, str], hosts: Sequence[str], now: datetime) 
     names = leaves[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return (
         leaves[0].not_valid_after_utc - now < LEAF_MARGIN
+        or leaves[0].not_valid_before_utc > now
         or set(names.get_values_for_type(x509.DNSName)) != set(hosts)
         or not _signed_by(leaves[0], authority[0])
     )
+
+
+def overlapping(bundle: str, previous: str, now: datetime) -> str:
+    """Return a bundle with the certificates of the previous one that have not expired, so that both are trusted."""
+    newest = _parsed(bundle)
+    older = [old for old in _parsed(previous) if old not in newest and old.not_valid_after_utc > now]
+    return bundle + "".join(_pem(certificate) for certificate in older) if older else bundle
 
 
 def expiry(pem: str) -> datetime:
@@ -73,7 +84,8 @@ def _authority(data: Mapping[str, str], now: datetime) -> tuple[x509.Certificate
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         return None
     for ca in _parsed(data.get("ca.crt", "")):
-        if ca.public_key() == key.public_key() and ca.not_valid_after_utc - now > CA_MARGIN:
+        lasts = ca.not_valid_before_utc <= now < ca.not_valid_after_utc - CA_MARGIN
+        if ca.public_key() == key.public_key() and lasts:
             return ca, key
     return None
 

@@ -13,7 +13,7 @@ from steadfit.core.runs import attempts, champion, evaluated_versions, known_inp
 from steadfit.core.runs import conditions as run_conditions
 from steadfit.core.runs import events as run_events
 from steadfit.core.runs import outcome as run_outcome
-from steadfit.core.runs.runtime import job, job_manifest, pods
+from steadfit.core.runs.runtime import job, job_manifest, pods, trust
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedTrainingRun, Plan
 
@@ -44,7 +44,12 @@ def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
     )
     return Plan(
         status=status.dump(),
-        actions=(*_start(status, observed), *_create_version(status, observed), *_end_workloads(status, observed)),
+        actions=(
+            *_start(status, observed),
+            *_create_version(status, observed),
+            *_end_workloads(status, observed),
+            *trust.renew(observed),
+        ),
         events=run_events.events(before, status, run.spec.evaluate),
         requeue_at=min(due, default=None),
     )

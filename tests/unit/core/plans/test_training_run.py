@@ -5,8 +5,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from steadfit.core import names
 
-from tests.unit.core.training.builders import COMPLETE, FAILED, UNSCHEDULABLE, at, disruption, ended, running, waits
+from tests.unit.core.training.builders import (
+    COMPLETE,
+    FAILED,
+    PLATFORM,
+    UNSCHEDULABLE,
+    at,
+    disruption,
+    ended,
+    running,
+    waits,
+)
 from tests.unit.core.training.training_cluster import TrainingCluster
 
 RUN = "TrainingRun"
@@ -40,6 +51,22 @@ def test_a_run_goes_from_its_job_to_a_verified_version() -> None:
     (version,) = cluster.versions()
     assert version.status.phase == "Verified"
     assert cluster.reasons(RUN) == ["AttemptStarted", "VersionCreated", "RunSucceeded"]
+
+
+def test_pods_in_flight_get_a_ca_that_was_replaced() -> None:
+    cluster = started()
+    cluster.train_runs()
+    pod = cluster.pod(ended(0), running(seconds=0), phase="Running")
+
+    def trusted(bundle: str) -> str:
+        pod["metadata"]["annotations"] = {names.CA_ANNOTATION: bundle}
+        cluster.settle()
+        return str(pod["metadata"]["annotations"][names.CA_ANNOTATION])
+
+    assert trusted(PLATFORM.ca_bundle) == PLATFORM.ca_bundle
+    assert trusted("an older one") == PLATFORM.ca_bundle
+    pod["status"]["phase"] = "Failed"
+    assert trusted("an older one") == "an older one"
 
 
 def test_a_run_waits_for_the_end_of_its_job_after_its_version_exists() -> None:

@@ -20,6 +20,7 @@ from steadfit.core import names
 from steadfit.core.plans import model_version, training_job, training_run
 from steadfit.core.types import (
     Action,
+    Apply,
     Create,
     Delete,
     Event,
@@ -248,8 +249,11 @@ class TrainingCluster:
                 if key not in self.objects or self.objects[key]["metadata"]["uid"] != manifest["metadata"]["uid"]:
                     return False
                 self.remove(*key)
-            case _:
-                raise AssertionError(f"training applies nothing: {action}")
+            case Apply():
+                assert key[0] == "Pod", f"training applies nothing else: {action}"
+                pod = self.objects[key]["metadata"]
+                assert pod["uid"] == manifest["metadata"]["uid"]
+                pod["annotations"] |= manifest["metadata"]["annotations"]
         return True
 
     def _may_create(self, manifest: JSON) -> None:
