@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -209,6 +210,39 @@ def test_a_certificate_that_somebody_else_has_yet_to_make_is_waited_for() -> Non
         assert loading.done()
 
     play(story)
+
+
+def connect(context: ssl.SSLContext, port: int) -> None:
+    """Connect as most clients do; asyncio closes the connection without telling the server why."""
+    with (
+        socket.create_connection(("localhost", port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost"),
+    ):
+        pass
+
+
+def test_a_client_that_does_not_trust_the_ca_is_counted() -> None:
+    async def main() -> None:
+        clock = SetClock(datetime.now(UTC))
+        ours = certificate(MemoryAPI(), clock)
+        await ours.load()
+        other = ssl.create_default_context(cadata=pki.make(HOSTS, clock.now(), {})["ca.crt"])
+        trusting = ssl.create_default_context(cadata=ours.ca_bundle)
+        async with listening(web.Application(), 0, ours.context, "localhost") as port:
+            for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                other.minimum_version = other.maximum_version = version
+                with pytest.raises(ssl.SSLCertVerificationError):
+                    await asyncio.to_thread(connect, other, port)
+            _, plain = await asyncio.open_connection("localhost", port)
+            plain.write(b"GET / HTTP/1.1\r\n\r\n")
+            _, good = await asyncio.open_connection("localhost", port, ssl=trusting)
+            while sum(ours.statistics().handshake_failures.values()) < 3:  # noqa: ASYNC110 - the server's own time
+                await asyncio.sleep(0.01)
+            assert ours.statistics().handshake_failures == {"distrust": 2, "other": 1}
+            for writer in (plain, good):
+                writer.close()
+
+    asyncio.run(main())
 
 
 def test_new_connections_see_the_renewed_certificate_without_a_restart() -> None:

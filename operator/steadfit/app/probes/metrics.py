@@ -76,6 +76,9 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
             expires = part.expires.timestamp() if isinstance(part.expires, datetime) else 0.0
             yield _gauge(OperatorSeries.CERTIFICATE_EXPIRY, "When the intake's certificate ends.", expires)
             yield _count(OperatorSeries.CERTIFICATE_RENEWALS, "Certificates made.", part.renewals)
+            failures = {(reason,): count for reason, count in part.handshake_failures.items()}
+            text = "Failed TLS handshakes; distrust: the client refused the certificate."
+            yield _counter(OperatorSeries.HANDSHAKE_FAILURES, text, ("reason",), failures)
         case IntakeStatistics():
             answers = {(str(code),): count for code, count in part.answers.items()}
             yield _counter(OperatorSeries.INTAKE_REQUESTS, "Records posted, by HTTP status code.", ("code",), answers)

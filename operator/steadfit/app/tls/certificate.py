@@ -13,7 +13,7 @@ import logging
 import ssl
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from steadfit.kube.clock import Clock
 from steadfit.kube.resources import SECRETS
 
 from . import pki
+from .handshakes import Handshakes, Reason
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class CertificateStatistics:
     expires: datetime | None
     renewals: int
     """Certificates made by this process."""
+    handshake_failures: Mapping[Reason, int] = field(default_factory=dict)
+    """Failed handshakes of clients by reason."""
 
 
 class Certificate:
@@ -68,6 +71,7 @@ class Certificate:
         self._renewals = 0
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._handshakes = Handshakes(self.context)
 
     @property
     def ca_bundle(self) -> str:
@@ -91,9 +95,9 @@ class Certificate:
             await self._check()
 
     def statistics(self) -> CertificateStatistics:
-        """Return expiry and renewals."""
+        """Return expiry, renewals and failed handshakes."""
         expires = pki.expiry(self._loaded["tls.crt"]) if self._loaded else None
-        return CertificateStatistics(expires, self._renewals)
+        return CertificateStatistics(expires, self._renewals, self._handshakes.failures())
 
     async def _check(self) -> bool:
         """Read the Secret, renew its certificate if needed, load it if it has changed; return whether one is loaded."""
