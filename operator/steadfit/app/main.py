@@ -32,6 +32,7 @@ from steadfit.app.probes.health import Health, Vital
 from steadfit.app.probes.servers import listening, probes
 from steadfit.app.results.handler import Intake
 from steadfit.app.rules.publisher import RulesPublisher
+from steadfit.app.tls.ca_publisher import CAPublisher
 from steadfit.app.tls.certificate import Certificate
 from steadfit.app.watch import kopf_adapter
 from steadfit.app.watch.kopf_supervisor import Supervisor
@@ -101,6 +102,7 @@ class Operator:
             form=settings.rules,
             interval_seconds=settings.rules_interval_seconds,
         )
+        self._ca = CAPublisher(self._client, lambda: self._certificate.ca_bundle, settings.ca_namespaces)
         self._supervisor = Supervisor(
             partial(kopf_adapter.watch, configuration, settings.watch_namespaces, self._deliverer()),
             rng,
@@ -139,7 +141,7 @@ class Operator:
 
     async def _work(self) -> None:
         await self._engine.prime()
-        await _together(self._engine.run, self._supervisor.run, self._poller.run, self._rules.run)
+        await _together(self._engine.run, self._supervisor.run, self._poller.run, self._rules.run, self._ca.run)
 
     def _deliverer(self) -> kopf_adapter.Deliver:
         # kopf runs in another thread: events are handed over to this loop, in order.
@@ -179,6 +181,7 @@ class Operator:
             self._supervisor,
             self._poller,
             self._rules,
+            self._ca,
             FrozenRollbacks(self._engine.model_deployments),
         )
         return metrics.exposition(*(part.statistics() for part in parts))

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     """Secret of the intake's certificate."""
     certificate_managed: bool = True
     """Whether the operator makes the certificate. False: others do, for example cert-manager."""
+    ca_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
+    """Namespaces of the senders of alerts: the CA certificate is published there in the ConfigMap `steadfit-ca`."""
     alert_token_file: Path | None = None
     """File with the token that senders of alerts present. Without one, the API server authenticates the token
     (TokenReview) and authorizes its holder to post to /v1/alerts (SubjectAccessReview)."""
@@ -62,7 +64,7 @@ class Settings(BaseSettings):
     rules_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
     """Time between two evaluations of the rules."""
 
-    @field_validator("watch_namespaces", mode="before")
+    @field_validator("watch_namespaces", "ca_namespaces", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -82,6 +82,8 @@ class OperatorSeries(StrEnum):
     LEASE_RENEWALS = "steadfit_operator_lease_renewals_total"
     LEASE_FAILURES = "steadfit_operator_lease_failures_total"
     CERTIFICATE_EXPIRY = "steadfit_operator_certificate_expiry_timestamp_seconds"
+    CA_WRITES = "steadfit_operator_ca_writes_total"
+    CA_UNPUBLISHED = "steadfit_operator_ca_unpublished"
     HANDSHAKE_FAILURES = "steadfit_operator_handshake_failures_total"
     CERTIFICATE_RENEWALS = "steadfit_operator_certificate_renewals_total"
     INTAKE_REQUESTS = "steadfit_operator_intake_requests_total"

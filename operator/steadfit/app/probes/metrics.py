@@ -17,6 +17,7 @@ from steadfit.app.alerts.handler import AlertStatistics
 from steadfit.app.engine.engine import EngineStatistics
 from steadfit.app.results.handler import IntakeStatistics
 from steadfit.app.rules.publisher import RulesStatistics
+from steadfit.app.tls.ca_publisher import CAStatistics
 from steadfit.app.tls.certificate import CertificateStatistics
 from steadfit.app.watch.kopf_supervisor import SupervisorStatistics
 from steadfit.core.series import OperatorSeries
@@ -33,6 +34,7 @@ Statistics = (
     | ClientStatistics
     | LeaseStatistics
     | CertificateStatistics
+    | CAStatistics
     | IntakeStatistics
     | AlertStatistics
     | SupervisorStatistics
@@ -79,6 +81,10 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
             failures = {(reason,): count for reason, count in part.handshake_failures.items()}
             text = "Failed TLS handshakes; distrust: the client refused the certificate."
             yield _counter(OperatorSeries.HANDSHAKE_FAILURES, text, ("reason",), failures)
+        case CAStatistics():
+            yield _count(OperatorSeries.CA_WRITES, "Times that the CA certificate was published.", part.writes)
+            text = "Namespaces in which the CA certificate could not be published."
+            yield _gauge(OperatorSeries.CA_UNPUBLISHED, text, part.unpublished)
         case IntakeStatistics():
             answers = {(str(code),): count for code, count in part.answers.items()}
             yield _counter(OperatorSeries.INTAKE_REQUESTS, "Records posted, by HTTP status code.", ("code",), answers)
