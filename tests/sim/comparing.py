@@ -42,7 +42,9 @@ class Comparisons:
                         comparisons.record_failure(trial, metric, AWAY, now, KEPT_SECONDS)
                         continue
                     share = self.failing(trial.version) if metric.name == "error-rate" else 0.01
-                    found = Compared("expression", candidate=_arm(share, count / 2), champion=_arm(0.01, count))
+                    begun = trial.step_since or self._world.loop.now()
+                    in_step = REQUESTS_A_SECOND / 2 * (self._world.loop.now() - begun).total_seconds()
+                    found = Compared("expression", _arm(share, count / 2), _arm(0.01, count), in_step=in_step)
                     comparisons.record(trial, metric, found, now)
 
 

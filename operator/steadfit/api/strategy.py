@@ -18,7 +18,8 @@ class CanaryStep(Model):
     weight: Annotated[int, Field(ge=1, le=99)]
     """Per cent of the requests."""
     pause: Duration | None = None
-    """Shortest duration of the step; when absent, it lasts as long as the analysis needs."""
+    """Shortest duration of the step; when absent, it lasts until every metric passes, with analysis.minSamples requests
+    of the candidate in this step."""
 
 
 class Canary(Model):
@@ -152,7 +153,8 @@ class Analysis(Model):
     ]
     """The comparisons."""
     min_samples: Annotated[int, Field(ge=50, le=10_000_000)] = 200
-    """Fewest requests, or outcomes, of each arm since the candidate takes traffic; fewer are no data."""
+    """Fewest requests, or outcomes, of each arm since the candidate takes traffic; fewer are no data. Each step needs
+    as many of the candidate."""
     max_duration: Duration = "24h"
     """Longest time that a candidate takes traffic without a verdict."""
     on_inconclusive: Literal["Pause", "Abandon"] = "Abandon"

@@ -178,6 +178,8 @@ class Compared:
     difference
         The candidate's mean minus the champion's, stratified by time slice, so that a disturbance of both arms cancels
         out; None = the difference of the two means.
+    in_step
+        Number of requests or outcomes of the candidate since its present step began; None = not known.
     """
 
     query: str = ""
@@ -187,6 +189,7 @@ class Compared:
     reason: str = ""
     code: NoDataReason = "NotMeasured"
     difference: float | None = None
+    in_step: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from steadfit.api.strategy import AnalysisMetric
@@ -63,7 +63,17 @@ def compared(trial: Trial, metric: AnalysisMetric, grid: Grid, answer: Lines, qu
     if found is None:
         what = "outcomes of both at the same time" if metric.quality else "requests to both at the same time"
         return Compared(query=query, reason=f"there were no {what} yet", code="TooFewSamples")
-    return Compared(query, found.candidate, found.champion, difference=found.difference)
+    in_step = _in_step(trial, slices, grid)
+    return Compared(query, found.candidate, found.champion, difference=found.difference, in_step=in_step)
+
+
+def _in_step(trial: Trial, slices: Sequence[Slice], grid: Grid) -> float:
+    """Return the number of observations of the candidate in the whole slices since its present step began."""
+    if trial.step_since is None:
+        return 0.0
+    begin = trial.step_since.timestamp()
+    counts = zip(grid.ends, slices, strict=True)
+    return sum(one.candidate_count for end, one in counts if end - grid.step >= begin)
 
 
 def _arm(answer: Lines, revision: str, labels: tuple[str, ...], grid: Grid) -> dict[Part, Mapping[float, float]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.strategy import AnalysisMetric
@@ -22,7 +21,7 @@ Notify = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    trial: tuple[str, str, datetime]
+    trial: tuple[object, ...]
     query_key: tuple[object, ...]
     decision_key: tuple[str, str]
     compared: Compared
@@ -87,5 +86,5 @@ class ComparisonResults:
         }
 
 
-def _identity(trial: Trial) -> tuple[str, str, datetime]:
-    return trial.revision, trial.champion_revision, trial.since
+def _identity(trial: Trial) -> tuple[object, ...]:
+    return trial.revision, trial.champion_revision, trial.since, trial.step_since

@@ -38,6 +38,8 @@ class Trial:
     since: datetime
     analysis: Analysis
     namespace_labels: Mapping[str, str]
+    step_since: datetime | None = None
+    """Since when it takes the traffic of its present step."""
 
 
 def trial_of(deployment: ModelDeployment, namespace_labels: Mapping[str, str]) -> Trial | None:
@@ -56,6 +58,7 @@ def trial_of(deployment: ModelDeployment, namespace_labels: Mapping[str, str]) -
         candidate.analysed_since,
         deployment.spec.analysis,
         namespace_labels,
+        candidate.step_since,
     )
 
 

@@ -115,7 +115,7 @@ def _until_found(bad: Version, good: Version, since: float, metric: AnalysisMetr
     chosen = np.random.default_rng(3).random(len(traffic().at)) < 1 / 3
     new, live = Arm(bad, chosen), Arm(good, ~chosen)
     for seconds in range(15, 301, 5):
-        found = look(new, live, since, since + seconds / 100, metric)
+        found = look(new, live, since, since + seconds / 100, metric, since)
         if found is not None and found[1] == "Fail":
             requests = int((traffic().between(since, since + seconds / 100) & chosen).sum())
             return f"{seconds} s, {requests:,} of its answers"

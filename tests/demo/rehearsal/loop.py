@@ -87,6 +87,7 @@ class Loop:
         self._drift = next(each for each in spec.monitors if each.drift)
         self._quality = next(each for each in spec.monitors if each.action == "Recover")
         self.metric = next(each for each in spec.analysis.metrics if each.quality)
+        self._samples = spec.analysis.min_samples
         self._shares = [1 / 3, 1 / 2]
         self._chance = np.random.default_rng(self.pace.seed)
         self._live, self._last = version(_months(LEARNED)), cast(Version | None, None)
@@ -132,14 +133,15 @@ class Loop:
         if trial is None or now <= trial.since:
             return
         mine, theirs = (Arm(each, self._requests_of(each)) for each in (trial.version, self._live))
-        found = look(mine, theirs, trial.since, now, self.metric)
+        begun = trial.step_since + (self.pace.start / SECONDS if trial.step else 0)
+        found = look(mine, theirs, trial.since, now, self.metric, begun)
         if found is None:
             return
-        harm, word = found
+        harm, word, in_step = found
         if word == "Fail":
             self._tell(now, f"v{trial.number} is found worse by {harm:.3f}")
             self._trial, self._quarantined = None, True
-        elif word == "Pass" and now >= trial.step_since + self.pace.start / SECONDS:
+        elif word == "Pass" and in_step >= self._samples:
             if trial.step + 1 < len(self._shares):
                 trial.step, trial.step_since = trial.step + 1, now
                 return
@@ -220,16 +222,22 @@ class Arm:
     requests: Chosen
 
 
-def look(new: Arm, champion: Arm, since: float, now: float, metric: AnalysisMetric) -> tuple[float, str] | None:
-    """Return the harm by the Brier score and what the analysis makes of it; None before the first slice."""
+def look(
+    new: Arm, champion: Arm, since: float, now: float, metric: AnalysisMetric, begun: float
+) -> tuple[float, str, int] | None:
+    """Return the harm by the Brier score, what the analysis makes of it, and the new version's answers in its step.
+
+    None before the first slice.
+    """
     elapsed = (now - since) * SECONDS
     length = max(SLICE, math.ceil(elapsed / MOST_SLICES))
-    slices = []
+    slices, in_step = [], 0
     for index in range(int(elapsed // length)):
         end = now - index * length / SECONDS
         within = traffic().between(end - length / SECONDS, end)
         mine, theirs = within & new.requests, within & champion.requests
         sums = (new.version.squared[mine].sum(), champion.version.squared[theirs].sum())
+        in_step += int(mine.sum()) if end - length / SECONDS >= begun else 0
         slices.append(Slice(mine.sum(), sums[0], theirs.sum(), sums[1]))
     whole = traffic().between(since, now)
     found = (
@@ -240,7 +248,7 @@ def look(new: Arm, champion: Arm, since: float, now: float, metric: AnalysisMetr
     if found is None:
         return None
     both = Compared(candidate=found.candidate, champion=found.champion, difference=found.difference)
-    return found.difference, analysis.compare(metric, both, found.candidate, found.champion).verdict
+    return found.difference, analysis.compare(metric, both, found.candidate, found.champion).verdict, in_step
 
 
 def _months(months: range | tuple[int, ...]) -> tuple[Part, ...]:

@@ -39,8 +39,8 @@ def test_a_version_whose_answers_are_worse_fails_and_one_whose_are_better_passes
     new = loop.Arm(Answered(0.3 + error, requests), even)  # type: ignore[arg-type]
     champion = loop.Arm(Answered(0.3, requests), ~even)  # type: ignore[arg-type]
     metric = AnalysisMetric.model_validate({"name": "m", "quality": {"metric": "brier_score", "margin": 0.04}})
-    found = loop.look(new, champion, 9.0, 9.9, metric)
+    found = loop.look(new, champion, 9.0, 9.9, metric, 9.0)
     assert found is not None
     assert found[0] == pytest.approx(error, abs=0.02)
     assert found[1] == word
-    assert loop.look(new, champion, 9.0, 9.1, metric) is None
+    assert loop.look(new, champion, 9.0, 9.1, metric, 9.0) is None

@@ -103,6 +103,22 @@ def test_one_range_query_a_metric_brings_both_arms() -> None:
     play(story)
 
 
+def test_the_requests_of_a_step_are_those_of_the_whole_slices_since_it_began() -> None:
+    begun = NOW + timedelta(minutes=8, seconds=1)
+    one = deployment(stepSince=begun.isoformat())
+    fixture = Fixture(trial(one))
+
+    async def story() -> None:
+        await fixture.round()
+        found = fixture.of(one)
+        assert found is not None
+        # Slices of 20 s, with 200 requests of the candidate each: the sixth before the end began a second too early.
+        assert found.in_step == 5 * 200
+        assert fixture.of(deployment(stepSince=(begun + timedelta(seconds=1)).isoformat())) is None
+
+    play(story)
+
+
 def test_a_candidate_that_is_not_judged_is_not_asked_for() -> None:
     assert trial_of(deployment(phase="Starting"), {}) is None
     assert trial_of(deployment(phase="Promoting", promotedBy="alice"), {}) is None

@@ -43,7 +43,7 @@ class Finding:
     verdicts
         One for each metric, in the order of the spec.
     outcome
-        Fail if any metric fails, Pass if all pass, else Inconclusive.
+        Fail if any metric fails, Pass if all pass and have enough samples of the present step, else Inconclusive.
     sentence
         The outcome in words: which metric is worse, or which one is not decided yet.
     """
@@ -73,6 +73,8 @@ def judge(
             failed.append(messages.message(verdict))
         elif verdict.verdict != "Pass":
             waiting.append(messages.message(verdict))
+        elif candidate.phase == "Analysing" and (few := _few_in_step(analysis, metric, answer or NOT_MEASURED)):
+            waiting.append(f"{metric.name}: {few}")
     if failed:
         return Finding(verdicts, "Fail", "; ".join(failed))
     if waiting:
@@ -81,9 +83,13 @@ def judge(
 
 
 def decision_key(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> tuple[str, str]:
-    """Return the verdict of a comparison, and the reason if it is NoData: what the plan depends on."""
+    """Return the verdict of a comparison, and the reason if it lacks data, in all or in its step: what a plan reads."""
     found = _found(analysis, metric, compared)
-    return (found.verdict, "") if isinstance(found, _Decided) else ("NoData", found.reason)
+    return (
+        (found.verdict, _few_in_step(analysis, metric, compared))
+        if isinstance(found, _Decided)
+        else ("NoData", found.reason)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,17 @@ def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: A
     ]
     what = "outcomes" if metric.quality else "requests"
     return f"fewer than {analysis.min_samples} {what} of the {' and the '.join(short)} yet" if short else ""
+
+
+def _few_in_step(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> str:
+    """Return that the present step has too few samples of its own, without the number; empty if it has enough.
+
+    The test takes the evidence of all steps together, but each step is to show that the candidate bears its share.
+    """
+    if metric.query or (compared.in_step or 0) >= analysis.min_samples:
+        return ""
+    what = "outcomes" if metric.quality else "requests"
+    return f"fewer than {analysis.min_samples} {what} of the candidate in this step yet"
 
 
 def compare(metric: AnalysisMetric, compared: Compared, candidate: Arm, champion: Arm) -> SequentialResult:

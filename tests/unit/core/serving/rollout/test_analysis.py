@@ -48,7 +48,7 @@ def share(events: float, count: float) -> Arm:
 
 
 def errors(mine: float, of: float, theirs: float, of_theirs: float) -> Compared:
-    return Compared("q", share(mine, of), share(theirs, of_theirs))
+    return Compared("q", share(mine, of), share(theirs, of_theirs), in_step=of)
 
 
 GOOD = errors(10, 5000, 30, 15000)
@@ -242,7 +242,7 @@ def test_while_there_is_no_data_only_another_reason_is_written() -> None:
 @pytest.mark.parametrize(
     ("errors_say", "late_say", "outcome"),
     [
-        (GOOD, Compared("q", Arm(2000, 0.05, 1e-5), Arm(6000, 0.05, 1e-5)), "Pass"),
+        (GOOD, Compared("q", Arm(2000, 0.05, 1e-5), Arm(6000, 0.05, 1e-5), in_step=2000), "Pass"),
         (GOOD, Compared(reason="down"), "Inconclusive"),
         (GOOD, None, "Inconclusive"),
         (OPEN, Compared("q", Arm(2000, 0.05, 1e-5), Arm(6000, 0.05, 1e-5)), "Inconclusive"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from steadfit.core.types import Arm, Compared
 
+from tests.unit.core.serving.arms import ARMS
 from tests.unit.core.serving.canaries import STEPS, champion, tried, trying
 from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 
@@ -47,6 +49,31 @@ def test_a_step_ends_when_every_metric_passes_and_the_next_one_has_more_pods() -
     assert cluster.seen("CanaryStepStarted") == [
         f"version 2 (revision {tried(cluster).revision}) takes 50 % of the traffic (step 2 of 2, 2 of 4 pods)"
     ]
+
+
+def test_no_step_ends_by_the_samples_of_the_step_before() -> None:
+    cluster = trying(strategy={"canary": {"steps": [{"weight": 25}, {"weight": 40}, {"weight": 50}]}})
+    for step in range(3):
+        cluster.finds("Pass")
+        cluster.compared["latency"] = replace(ARMS["Pass"], in_step=199)
+        cluster.settle()
+        assert (tried(cluster).step, tried(cluster).phase) == (step, "Analysing")
+        assert "latency: fewer than 200 requests of the candidate in this step yet" in cluster.message("Progressing")
+        cluster.compared["latency"] = replace(ARMS["Pass"], in_step=200)
+        cluster.step()
+        cluster.compared["latency"] = replace(ARMS["Pass"], in_step=0)
+        cluster.settle()
+    assert cluster.live() == 2
+
+
+def test_a_step_without_samples_of_its_own_has_an_end() -> None:
+    cluster = trying()
+    cluster.finds("Pass")
+    cluster.compared["latency"] = replace(ARMS["Pass"], in_step=0)
+    cluster.settle()
+    cluster.now += timedelta(hours=24)
+    cluster.settle()
+    assert [(entry.number, entry.by) for entry in cluster.status.abandoned] == [(2, "analysis")]
 
 
 def test_a_step_lasts_as_long_as_its_pause_though_every_metric_passes() -> None:
