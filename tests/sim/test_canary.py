@@ -136,6 +136,27 @@ async def a_rollback_of_the_champion_takes_the_candidate_with_it(cluster: Simula
     assert serves(cluster, 1)
 
 
+async def applied_again_a_deployment_serves_what_served_and_tries_the_candidate_anew(cluster: SimulatedCluster) -> None:
+    compared = await a_candidate_is_tried(cluster, fails(2))
+    compared.away = True
+    cluster.delete("ModelDeployment", NAME)
+    await cluster.until(
+        lambda: not cluster.objects("Service") and not cluster.objects("Deployment"), say="servers are collected"
+    )
+    records = cluster.status("ModelVersion", f"{NAME}-v2")["served"]
+    await cluster.until(
+        lambda: cluster.status("ModelVersion", f"{NAME}-v2")["served"][-1]["outcome"] == "Ended",
+        say=f"the version knows how it ended: {records}",
+    )
+    cluster.create(model_deployment(strategy=STEPS))
+    await cluster.until(lambda: live(cluster) is not None, say="a version serves")
+    assert live(cluster) == 1
+    await cluster.until(lambda: bool(candidate(cluster).get("analysedSince")), say="version 2 is tried anew")
+    compared.away = False
+    await cluster.until(lambda: serves(cluster, 1), say="version 1 serves alone")
+    assert [entry["number"] for entry in status(cluster)["quarantine"]] == [2]
+
+
 STORIES: tuple[Scenario, ...] = (
     a_good_candidate_is_promoted,
     a_bad_candidate_goes_back_and_stays_away,
@@ -144,6 +165,7 @@ STORIES: tuple[Scenario, ...] = (
     of_two_candidates_the_newer_one_is_tried,
     a_lost_status_in_the_middle_lets_nothing_through,
     a_rollback_of_the_champion_takes_the_candidate_with_it,
+    applied_again_a_deployment_serves_what_served_and_tries_the_candidate_anew,
 )
 
 

@@ -257,6 +257,31 @@ class Release(Model):
     """When the Release was executed."""
 
 
+ServingOutcome = Literal["Candidate", "Serving", "Replaced", "RolledBack", "Abandoned", "Ended"]
+
+
+class ServingRecord(Model):
+    """Time during which the version took traffic of one ModelDeployment."""
+
+    deployment: Annotated[str, Field(max_length=63)]
+    """Name of the ModelDeployment."""
+    deployment_uid: str
+    """Its uid. Another one may have its name later."""
+    started_at: datetime
+    """When it began to take traffic."""
+    ended_at: datetime | None = None
+    """When it took no traffic any more; absent while it does."""
+    share: int
+    """Percentage of the traffic; 0 after the end."""
+    outcome: ServingOutcome
+    """Candidate: it takes a share in a canary. Serving: it takes all of the traffic. Replaced: another version took
+    over, or it was not the desired one any more. RolledBack: it is in quarantine. Abandoned: it was abandoned without a
+    verdict. Ended: the ModelDeployment was deleted, or serves another TrainingJob."""
+    let_through: bool = False
+    """Whether it took all of the traffic without a pin. A ModelDeployment that is created again starts with the last
+    such version."""
+
+
 class NoteFailure(Model):
     """Failure to write the quarantine note beside the artifact."""
 
@@ -288,6 +313,8 @@ class ModelVersionStatus(Status):
     """Quarantines at further ModelDeployments."""
     releases: Annotated[list[Release], Field(max_length=16, json_schema_extra=list_map("deployment"))] = []
     """Quarantines that were ended."""
+    served: Annotated[list[ServingRecord], Field(max_length=16)] = []
+    """Which ModelDeployments it has served, oldest first."""
     note_failure: NoteFailure | None = None
     """Why the note in the store is not up to date; absent if it is."""
 

@@ -26,7 +26,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     fleet = Fleet(observed)
     deployment = observed.deployment
 
-    status = status_recovery.live(served.adopt(deployment.status, fleet, now), fleet)
+    status = status_recovery.live(served.recall(deployment.status, fleet, now), fleet)
     status = quarantine_recovery.learn(status, fleet, now)
     status = dispatch.carry_out(status, fleet, now)
     status = automatic_rollback.act(

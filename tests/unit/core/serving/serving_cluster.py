@@ -28,11 +28,13 @@ from steadfit.core.types import (
     Delete,
     Event,
     ObservedModelDeployment,
+    ObservedModelVersion,
     Plan,
     Platform,
     Signal,
     Stores,
 )
+from steadfit.core.versions import serving_history
 
 from tests.oracles import reasons
 from tests.sim.objects import clone
@@ -127,6 +129,24 @@ class ServingCluster:
     def digest(self, number: int) -> str:
         """Return the digest of the artifact that the present TrainingJob makes as this version."""
         return digest(number + 100 * (self.jobs - 1))
+
+    def versions_notice(self) -> None:
+        """Do what the plan of ModelVersion does: write which ModelDeployment a version serves."""
+        deployment = self.reader.read(ModelDeployment, self.deployment)
+        for number in self.versions:
+            version = self.version(number)
+            observed = ObservedModelVersion(version, None, [deployment])
+            after = serving_history.follow(version.status, observed, self.now)
+            self.versions[number]["status"]["served"] = after.dump().get("served", [])
+
+    def make_the_deployment_again(self) -> None:
+        """Delete the ModelDeployment with everything that it owns, and apply it again under the same name."""
+        self.versions_notice()
+        metadata = {**self.deployment["metadata"], "uid": f"{self.deployment['metadata']['uid']}-again"}
+        self.deployment = {**self.deployment, "metadata": metadata, "status": {"observedGeneration": -1}}
+        self.workloads, self.frozen_templates, self.services, self.service, self.route = {}, {}, {}, None, None
+        self.compared, self.ending = {}, []
+        self.versions_notice()
 
     def make_the_job_again(self, *, with_versions: bool = True) -> None:
         """Delete the TrainingJob, and its versions too, and apply it again under the same name."""

@@ -83,8 +83,9 @@ def _promoted_candidate(status: ModelDeploymentStatus, fleet: Fleet, now: dateti
 def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
     """Return the newest eligible version that was not abandoned, or else the live one."""
     problem: Problem | None = None
-    before_pin = eligible_versions.version_before_pin(status, fleet)
-    for version in [*eligible_versions.newest_first(status, fleet), *([before_pin] if before_pin else [])]:
+    newest, before = eligible_versions.newest_first(status, fleet), eligible_versions.served_before(status, fleet)
+    # While none serves, what was let through comes first: a newer one has not been judged yet.
+    for version in [*before, *newest] if status.live is None else [*newest, *before]:
         if status.live is not None and version.spec.artifact.digest == status.live.digest:
             kept = _keep_live(status, fleet, now)
             return DesiredRevision(kept.revision, not_rolled_out.problem(version, status, fleet) or kept.problem)

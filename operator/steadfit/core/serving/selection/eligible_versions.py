@@ -70,11 +70,11 @@ def _is_artifact_quarantined(digest: str, status: ModelDeploymentStatus, fleet: 
     )
 
 
-def version_before_pin(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
-    """Return the version that served before a pin that was removed; None if the live one did, or if none is left."""
+def served_before(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
+    """Return the version that served last without a pin, in a list; empty if the live one did, or if none is left."""
     for version in served.last_first(status, fleet):
-        if status.live is None or version.spec.artifact.digest == status.live.digest:
-            return None
+        if status.live is not None and version.spec.artifact.digest == status.live.digest:
+            return []
         if may_roll_out(version, status, fleet):
-            return version
-    return None
+            return [version]
+    return []

@@ -23,9 +23,30 @@ def enter(status: ModelDeploymentStatus, ref: RevisionRef, now: datetime) -> Mod
     return status.model_copy(update={"served": [*others, entry][-MAX_ENTRIES:]})
 
 
-def adopt(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return a status without this list, in which the floor was the number of the version that served last, with it."""
-    if status.served or status.version_floor_uid is not None:
+def recall(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return a status without this list with what the versions know of this ModelDeployment, or one of its name.
+
+    Its status was lost, or it was deleted and applied again.
+    """
+    if status.served:
+        return status
+    name = fleet.observed.deployment.name
+    found = [
+        ServedVersion(
+            version=item.name, number=item.spec.number, digest=item.spec.artifact.digest, at=record.started_at
+        )
+        for item in fleet.observed.versions
+        for record in item.status.served
+        if record.let_through and record.deployment == name
+    ]
+    entries = {(entry.version, entry.digest): entry for entry in sorted(found, key=lambda entry: entry.at)}
+    newest = sorted(entries.values(), key=lambda entry: (entry.at, entry.number))
+    return status.model_copy(update={"served": newest[-MAX_ENTRIES:]}) if newest else _adopted(status, fleet, now)
+
+
+def _adopted(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return an older status, in which the floor was the number of the version that served last, with the list."""
+    if status.version_floor_uid is not None:
         return status
     last = [version for version in fleet.observed.versions if version.spec.number == status.version_floor]
     entries = [
