@@ -28,19 +28,20 @@ def candidates(
     """Return the names of the versions of a run's recipe, newest first, each with the digest of its data.
 
     A person who creates a Retrain action wants a training, so there is none then. A version that one of another recipe
-    followed is none either, unless it serves: its recipe was changed away from, and who changes it back wants a version
-    that is rolled out.
+    followed is none either, nor is one that is older than the version that serves: who changes the recipe back, or
+    mends the data, wants a version that is rolled out. The version that serves always is one.
     """
     if run.spec.cause.type == "Action":
         return []
     others = [item.spec.number for item in versions if item.spec.lineage.input_hash != run.spec.input_hash]
-    followed = max(others, default=0)
+    serving = champion.version if champion is not None else None
+    followed = max([*others, *([serving.spec.number - 1] if serving else [])], default=0)
     found = [
         item
         for item in sorted(versions, key=lambda item: -item.spec.number)
         if item.spec.lineage.input_hash == run.spec.input_hash
         and item.metadata.deletion_timestamp is None
-        and (item.spec.number > followed or (champion is not None and item is champion.version))
+        and (item.spec.number > followed or item is serving)
     ]
     return [(item.name, digest(item.spec.lineage.data)) for item in found[:MOST]]
 

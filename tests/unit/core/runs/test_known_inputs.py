@@ -46,6 +46,12 @@ def test_a_version_that_another_recipe_followed_is_known_only_while_it_serves() 
     assert known(caused_by("SpecChange"), [old, new], old) == [old.name]
 
 
+def test_data_that_a_serving_version_followed_are_trained_again_so_that_a_mended_feed_brings_back_its_model() -> None:
+    good, bad = of_recipe(1, "mine"), of_recipe(2, "mine")
+    assert known(caused_by("Schedule"), [good, bad], bad) == [bad.name]
+    assert known(caused_by("Schedule"), [good, bad], good) == [bad.name, good.name], "a rejected one is known"
+
+
 def test_operator_and_trainer_compute_the_same_digest_in_any_order() -> None:
     sources = [("rows", "sha256:" + "a" * 64), ("live", "sha256:" + "b" * 64)]
     records = [DataRecord(name=name, uri="s3://lake/", digest=digest) for name, digest in sources]
