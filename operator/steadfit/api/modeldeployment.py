@@ -164,7 +164,7 @@ class ModelDeploymentStatus(Status):
     """Uid of the TrainingJob whose versions versionFloor counts. Another TrainingJob has no floor yet."""
     quarantine: Annotated[list[QuarantineEntry], Field(max_length=128, json_schema_extra=list_map("revision"))] = []
     """Revisions that were rolled back."""
-    released: Annotated[list[Released], Field(max_length=128, json_schema_extra=list_map("version"))] = []
+    released: Annotated[list[Released], Field(max_length=128)] = []
     """Versions that were released from quarantine."""
     template_repairs: Annotated[list[TemplateRepair], Field(max_length=32)] = []
     """Pod templates that someone else has changed in the last ten minutes, oldest first."""

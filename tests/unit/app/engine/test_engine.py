@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+import pytest
 from steadfit.app.engine.engine import Engine, EngineSettings
 from steadfit.app.engine.observe import Observer
 from steadfit.app.engine.reconcile import Planner
@@ -102,6 +103,19 @@ class Fixture:
     @property
     def effects(self) -> list[str]:
         return [write for write in self.api.writes if "Event" not in write]
+
+
+def test_every_decision_is_a_line_in_the_log_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    fixture = Fixture(wants_a_child)
+
+    async def story(fixture: Fixture) -> None:
+        fixture.api.add(training_job())
+        await asyncio.sleep(1)
+
+    with caplog.at_level("INFO"):
+        fixture.play(story)
+    lines = [(record.message, vars(record)["decision"]) for record in caplog.records if "decision" in vars(record)]
+    assert lines == [("a child is wanted", "RunStarted")]
 
 
 def test_status_is_written_before_the_action_it_announces() -> None:

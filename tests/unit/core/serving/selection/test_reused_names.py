@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.sim import schema
 from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 from tests.unit.core.serving.serving_cluster_objects import digest
 
@@ -62,6 +63,21 @@ def test_a_release_ends_no_quarantine_of_an_artifact_that_had_the_name_before() 
     cluster.act("Release", 2)
     cluster.settle()
     assert [entry.digest for entry in cluster.status.quarantine] == [digest(2)]
+
+
+def test_two_releases_of_one_name_are_of_two_artifacts_and_the_status_can_be_stored() -> None:
+    cluster = serving(1, 2)
+    cluster.act("Quarantine", 2)
+    cluster.act("Release", 2)
+    cluster.settle()
+    cluster.make_the_job_again()
+    cluster.add(2, "Rejected")
+    cluster.act("Quarantine", 2)
+    cluster.act("Release", 2)
+    cluster.settle()
+    assert [entry.digest for entry in cluster.status.released] == [digest(2), cluster.digest(2)]
+    _, errors = schema.admit("ModelDeployment", cluster.deployment, None)
+    assert errors == []
 
 
 def test_a_quarantine_of_what_had_the_name_before_bars_no_other_artifact() -> None:
