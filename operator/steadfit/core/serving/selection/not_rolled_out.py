@@ -39,12 +39,14 @@ def _abandoned(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
     present = fleet.version_of(live) if live else None
     counts = live is not None and (present is None or version_floor.is_of_job(present, status, fleet))
     above = live.number if live and counts else 0
-    names = {
-        version.name
+    known = {
+        (version.name, digest)
         for version in fleet.observed.versions
         if version_floor.is_of_job(version, status, fleet) and eligible_versions.may_roll_out(version, status, fleet)
+        # An entry of an older commit has no digest.
+        for digest in (version.spec.artifact.digest, None)
     }
-    found = [entry for entry in status.abandoned if entry.number > above and entry.version in names]
+    found = [entry for entry in status.abandoned if entry.number > above and (entry.version, entry.digest) in known]
     newest = max(found, key=lambda entry: entry.number, default=None)
     return abandoned.problem(newest) if newest else None
 
