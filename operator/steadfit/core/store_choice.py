@@ -44,8 +44,11 @@ def for_uri(uri: str, stores: Stores) -> ArtifactStore | str:
 def for_source(source: DataSource, store: str, stores: Stores) -> ArtifactStore | str:
     """Return the store that holds a data source, or a sentence that says why it cannot be used.
 
-    Captured rows are in the store of the TrainingJob, named `store`.
+    Captured rows are where the live servers write them: in the store of the version that serves. Before any serves,
+    that is the store of the TrainingJob, named `store`.
     """
+    if source.captured is not None:
+        return by_name(stores.captured_in.get(source.captured.deployment, store), stores)
     return for_uri(source.uri, stores) if source.uri is not None else by_name(store, stores)
 
 

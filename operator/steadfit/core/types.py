@@ -112,10 +112,17 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The ArtifactStores, and the labels of the namespace that uses them."""
+    """The ArtifactStores, the labels of the namespace that uses them, and where its servers write.
+
+    Attributes
+    ----------
+    captured_in
+        Name of the store that the live servers of a ModelDeployment write captured rows to, by the deployment's name.
+    """
 
     stores: Sequence[ArtifactStore] = ()
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    captured_in: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class Observer:
             runs=[run for run in runs if run.spec.training_job_ref.uid == job.uid and _trains(run)],
             versions=self._many(ModelVersion, versions_of(self._cache, namespace, job.name)),
             actions=self._actions(Key(TRAINING_JOBS, namespace, job.name)),
-            stores=self._stores(namespace),
+            stores=self._stores(namespace, job.name),
             deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, job.name)),
             refusals=self.refused(namespace, TRAINING_RUNS),
         )
@@ -107,7 +107,7 @@ class Observer:
             versions=self._many(ModelVersion, versions_of(self._cache, namespace, reference.name)),
             workloads=workloads,
             pods=self._pods(workloads),
-            stores=self._stores(namespace),
+            stores=self._stores(namespace, reference.name),
             platform=self.platform,
             deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, reference.name)),
             refusals=self.refused(namespace, *RUNTIMES, MODEL_VERSIONS),
@@ -236,11 +236,25 @@ class Observer:
         versions = self._many(ModelVersion, versions_of(self._cache, namespace, job))
         return [*(run.spec.cause for run in runs), *(version.spec.cause for version in versions)]
 
-    def _stores(self, namespace: str | None) -> Stores:
+    def _stores(self, namespace: str | None, training_job: str | None = None) -> Stores:
         return Stores(
             stores=self._many(ArtifactStore, self._cache.all(ARTIFACT_STORES)),
             namespace_labels=self._namespace_labels(namespace),
+            captured_in=self._captured_in(namespace, training_job) if training_job is not None else {},
         )
+
+    def _captured_in(self, namespace: str | None, training_job: str) -> Mapping[str, str]:
+        """Return the stores that the live servers of a TrainingJob's versions write to."""
+        stores = {
+            (version.name, version.spec.artifact.digest): version.spec.store_ref.name
+            for version in self._many(ModelVersion, versions_of(self._cache, namespace, training_job))
+        }
+        found = {}
+        for deployment in self._many(ModelDeployment, deployments_of(self._cache, namespace, training_job)):
+            live = deployment.status.live
+            if live is not None and (live.version, live.digest) in stores:
+                found[deployment.name] = stores[live.version, live.digest]
+        return found
 
     def _namespace_labels(self, namespace: str | None) -> Mapping[str, str]:
         obj = self._cache.get(Key(NAMESPACES, None, namespace or ""))

@@ -42,6 +42,24 @@ def test_a_training_job_sees_its_own_runs_versions_actions_and_stores() -> None:
     assert observed.stores.namespace_labels == {"team": "ml"}
 
 
+def test_runs_see_which_store_the_live_servers_of_each_deployment_write_to() -> None:
+    version = samples.model_version("flights-v1")
+    version["spec"]["storeRef"] = {"name": "old"}
+    ref = {"revision": "r", "version": "flights-v1", "number": 1, "digest": version["spec"]["artifact"]["digest"]}
+    live = {"live": {**ref, "templateDigest": "t", "since": "2026-11-30T00:00:00Z"}}
+    job, run = samples.training_job(), samples.training_run("flights-r1")
+    seen = observer(
+        job,
+        run,
+        version,
+        samples.model_deployment(status=live),
+        samples.model_deployment("idle", "flights"),
+        samples.model_deployment("others", "other", status=live),
+    )
+    assert seen.training_run(run).stores.captured_in == {"flights": "old"}
+    assert seen.training_job(job).stores.captured_in == {"flights": "old"}
+
+
 def test_a_training_run_sees_its_job_siblings_children_and_their_pods() -> None:
     run = samples.training_run("flights-r1")
     job = samples.batch_job("flights-r1-a1", run)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from steadfit.api.record import Record
@@ -264,3 +265,15 @@ def test_the_trainer_is_told_where_the_captured_rows_of_a_deployment_lie() -> No
     assert (source.captured.deployment, source.captured.window) == ("orders", "24h")
     assert source.store == told.store
     assert told.data[0].captured is None
+
+
+def test_captured_rows_are_read_where_the_live_version_writes_them_though_the_recipe_names_another_store_now() -> None:
+    captured = {"name": "live", "captured": {"deployment": "orders", "window": "24h"}}
+    run = training_run(recipe=training_job(data=[*SPEC["data"], captured]))
+    stores = replace(STORES, captured_in={"orders": "lake", "another": "default"})
+    job = job_manifest.render(run, ATTEMPT, stores, PLATFORM)
+    assert job is not None
+    told = Config.model_validate(config(job["spec"]["template"]))
+    assert (told.data[1].uri, told.data[1].store.uri_prefix) == ("s3://lake/shop/_captures/orders/", "s3://lake")
+    assert told.store.uri_prefix == "s3://models"
+    assert "/steadfit/credentials/lake" in mounts(containers(job["spec"]["template"])["fetch"])
