@@ -333,7 +333,7 @@ BAD = [
         "must be the name of an object",
     ),
     (SERVING, "spec.analysis.minSamples", 10, "minSamples in body should be greater than or equal to 50"),
-    (SERVING, "spec.analysis.onInconclusive", "Promote", 'supported values: "Pause", "Abandon"'),
+    (SERVING, "spec.analysis.onInconclusive", "Wait", 'supported values: "Pause", "Abandon", "Promote"'),
     (SERVING, "spec.bakeDuration", "1d", "must be a length of time above zero"),
     (SERVING, "spec.limits.maxRollbacksPerDay", -1, "should be greater than or equal to 0"),
     (PIN, "spec.version", GONE, "Pin needs the version to serve"),

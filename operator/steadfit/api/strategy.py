@@ -156,10 +156,13 @@ class Analysis(Model):
     """Fewest requests, or outcomes, of each arm since the candidate takes traffic; fewer are no data. Each step needs
     as many of the candidate."""
     max_duration: Duration = "24h"
-    """Longest time that a candidate takes traffic without a verdict."""
-    on_inconclusive: Literal["Pause", "Abandon"] = "Abandon"
+    """Longest time that a candidate takes traffic without a verdict. In that time the smallest step needs minSamples
+    requests of the candidate: with the defaults and a weight of 10, about 2,000 requests a day to the deployment."""
+    on_inconclusive: Literal["Pause", "Abandon", "Promote"] = "Abandon"
     """What happens after that time. Abandon: the champion takes all of the traffic. Pause: the candidate keeps its
-    share until a person promotes or aborts it."""
+    share until a person promotes or aborts it. Promote, for traffic that is too thin for a verdict: the candidate takes
+    all of the traffic if nothing speaks against it, that is if each comparison has data in which it is not worse than
+    the margin, and each query holds; else it is abandoned."""
 
 
 class RolloutLimits(Model):

@@ -19,6 +19,7 @@ from steadfit.core.text import cut
 from steadfit.core.types import Arm, Compared
 
 from . import analysis_messages as messages
+from . import thin_traffic
 from .msprt import SequentialResult, Tolerance, sequential_test
 
 FEWEST_EVENTS = 5
@@ -46,11 +47,14 @@ class Finding:
         Fail if any metric fails, Pass if all pass and have enough samples of the present step, else Inconclusive.
     sentence
         The outcome in words: which metric is worse, or which one is not decided yet.
+    against
+        What speaks against the candidate although no verdict does; empty if nothing.
     """
 
     verdicts: list[Verdict]
     outcome: Outcome
     sentence: str
+    against: str = ""
 
 
 def judge(
@@ -78,7 +82,10 @@ def judge(
     if failed:
         return Finding(verdicts, "Fail", "; ".join(failed))
     if waiting:
-        return Finding(verdicts, "Inconclusive", f"waits for {'; '.join(waiting)}")
+        thin = thin_traffic.message(analysis, candidate, compared.values(), now)
+        sentence = "; ".join([*waiting, thin] if thin else waiting)
+        against = "; ".join(filter(None, (_against(metric, compared.get(metric.name)) for metric in analysis.metrics)))
+        return Finding(verdicts, "Inconclusive", f"waits for {sentence}", against)
     return Finding(verdicts, "Pass", "; ".join(map(messages.message, verdicts)))
 
 
@@ -141,6 +148,23 @@ def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: A
     ]
     what = "outcomes" if metric.quality else "requests"
     return f"fewer than {analysis.min_samples} {what} of the {' and the '.join(short)} yet" if short else ""
+
+
+def _against(metric: AnalysisMetric, compared: Compared | None) -> str:
+    """Return what a metric without a verdict has against the candidate: no data, or a value beyond the margin."""
+    if compared is None:
+        return f"{metric.name}: {NOT_MEASURED.reason}"
+    if metric.query:
+        holds = compared.value is not None and messages.holds(metric.query, compared.value)
+        return "" if holds else f"{metric.name}: its condition does not hold"
+    candidate, champion = compared.candidate, compared.champion
+    if candidate is None or champion is None:
+        return f"{metric.name}: {compared.reason or NOT_MEASURED.reason}"
+    worse = candidate.mean - champion.mean if compared.difference is None else compared.difference
+    harm = -worse if _maximized(metric) else worse
+    if harm <= tolerance(metric, candidate, champion).margin:
+        return ""
+    return f"{metric.name}: worse by more than the margin so far"
 
 
 def _few_in_step(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> str:

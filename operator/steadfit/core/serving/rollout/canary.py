@@ -121,10 +121,14 @@ def _analyse(
     elif late:
         if spec.analysis.on_inconclusive == "Pause":
             return _with_candidate(status, paused, fleet)
-        reason = messages.without_verdict(finding, spec.analysis.max_duration)
-        return abandoned.enter(status, candidate, reason=reason, by=BY, now=now)
+        if spec.analysis.on_inconclusive != "Promote" or finding.against or not stands:
+            reason = messages.without_verdict(finding, spec.analysis.max_duration)
+            return abandoned.enter(status, candidate, reason=reason, by=BY, now=now)
+        if candidate.phase == "Analysing":
+            message = messages.nothing_against(spec.analysis.max_duration)
+            return _with_candidate(status, _in_phase(candidate, "Promoting", message), fleet)
     if candidate.phase == "Promoting":
-        return _promote(status, candidate, finding, fleet, now)
+        return _promote(status, candidate, finding, fleet, now, waived=late and not passed)
     pause = _pause_end(candidate, steps)
     if passed and (pause is None or now >= pause):
         return _with_candidate(status, _next(candidate, steps), fleet)
@@ -133,15 +137,16 @@ def _analyse(
 
 
 def _promote(
-    status: ModelDeploymentStatus, candidate: Candidate, finding: Finding, fleet: Fleet, now: datetime
+    status: ModelDeploymentStatus, candidate: Candidate, finding: Finding, fleet: Fleet, now: datetime, *, waived: bool
 ) -> ModelDeploymentStatus:
     """Return the status with a promoted candidate live, or with what it waits for: its pods, and metrics that pass.
 
-    The verdicts that it goes live by are those of the stored status.
+    The verdicts that it goes live by are those of the stored status. `waived` is whether it needs none by
+    onInconclusive.
     """
     stored = status.candidate.verdicts if status.candidate else []
     passes = finding.outcome == "Pass" and all(verdict.verdict == "Pass" for verdict in stored)
-    if passes and pod_shares.all_ready(candidate, fleet):
+    if (passes or waived) and pod_shares.all_ready(candidate, fleet):
         return go_live(status, candidate, fleet, now)
     message = messages.promoting(candidate, finding, fleet)
     return _with_candidate(status, candidate.model_copy(update={"message": message}), fleet)

@@ -82,4 +82,10 @@ def paused(finding: Finding, longest: str) -> str:
 
 def without_verdict(finding: Finding, longest: str) -> str:
     """Return why a candidate is abandoned or paused."""
-    return f"no verdict within {longest}: {finding.sentence.removeprefix('waits for ')}"
+    against = f"; against it: {finding.against}" if finding.against else ""
+    return f"no verdict within {longest}: {finding.sentence.removeprefix('waits for ')}{against}"
+
+
+def nothing_against(longest: str) -> str:
+    """Return why a candidate is promoted without a verdict."""
+    return f"no verdict within {longest}, nothing speaks against it, and onInconclusive is Promote"

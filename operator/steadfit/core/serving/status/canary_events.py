@@ -27,7 +27,7 @@ def _of_candidate(old: Candidate | None, new: Candidate, after: ModelDeploymentS
     if new.phase == "Promoting":
         if old is not None and old.phase == "Promoting":
             return []
-        by = new.promoted_by or "the analysis: every metric passed"
+        by = new.promoted_by or f"the analysis: {new.message}"
         return [Event("Normal", "Promoted", f"{describe(new)} is promoted by {by}")]
     if new.analysed_since is None:
         return []

@@ -56,7 +56,11 @@ class Canaries(Serving):
     def the_strategy_changes(self, strategy: dict[str, Any] | None) -> None:
         self.cluster.edit(strategy=strategy)
 
-    @rule(analysis=st.sampled_from([None, {"onInconclusive": "Pause"}, {"maxDuration": "1m"}]))
+    @rule(
+        analysis=st.sampled_from(
+            [None, {"onInconclusive": "Pause"}, {"maxDuration": "1m"}, {"onInconclusive": "Promote"}]
+        )
+    )
     def the_analysis_changes(self, analysis: dict[str, Any] | None) -> None:
         self.cluster.edit(analysis=analysis)
 
