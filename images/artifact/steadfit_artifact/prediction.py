@@ -12,6 +12,9 @@ from steadfit_artifact.signature import Feature, Signature
 
 Label = str | int | float | bool
 
+# How far a probability may lie outside 0 to 1, and a row's sum from 1, by float32 rounding.
+PROBABILITY_TOLERANCE = 1e-3
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -78,7 +81,10 @@ def values_of(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float64]
 
 
 def probabilities_of(name: str, values: NDArray[Any], rows: int, classes: int | None) -> NDArray[np.float32]:
-    """Return probabilities as float32 of shape [rows, classes].
+    """Return probabilities as float32 of shape [rows, classes], without what rounding adds beyond 0 and 1.
+
+    An ONNX forest adds up its trees in float32 and gives 1.0000001 and -1.2e-7, which metrics refuse. What is outside
+    by more than the tolerance stays, and is no probability.
 
     Raises
     ------
@@ -90,7 +96,11 @@ def probabilities_of(name: str, values: NDArray[Any], rows: int, classes: int | 
         raise ModelError(
             f"Output '{name}' has shape {list(values.shape)} for {rows} rows instead of [{rows}, {expected}]."
         )
-    return values.astype(np.float32, copy=False)
+    found = values.astype(np.float32, copy=False)
+    if found.size and (found.min() < 0 or found.max() > 1):
+        inside = np.clip(found, 0, 1)
+        found = np.where(np.abs(found - inside) <= PROBABILITY_TOLERANCE, inside, found)
+    return found
 
 
 def refuse_missing(signature: Signature, columns: Mapping[str, ArrayLike]) -> None:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from steadfit_artifact.errors import ArtifactError, ColumnError
 from steadfit_artifact.model import Label, Model, Prediction
+from steadfit_artifact.prediction import PROBABILITY_TOLERANCE
 from steadfit_artifact.signature import Feature
 
 from steadfit_trainer.config import Evaluation
@@ -23,7 +24,6 @@ from steadfit_trainer.metrics.registry import METRICS
 LOG = logging.getLogger(__name__)
 
 BATCH_ROWS = 8192
-TOLERANCE = 1e-3
 
 
 def load_holdout(folder: Path, features: tuple[Feature, ...], target: str) -> tuple[dict[str, NDArray[Any]], list[Any]]:
@@ -201,9 +201,7 @@ def _beside(
 def _check_probabilities(form: str, probabilities: NDArray[np.float32], where: str) -> None:
     sums = probabilities.sum(axis=1, dtype=np.float64)
     # NaN fails both comparisons, so they test what is right.
-    right = (np.abs(sums - 1) <= TOLERANCE) & ((probabilities >= -TOLERANCE) & (probabilities <= 1 + TOLERANCE)).all(
-        axis=1
-    )
+    right = (np.abs(sums - 1) <= PROBABILITY_TOLERANCE) & ((probabilities >= 0) & (probabilities <= 1)).all(axis=1)
     if not right.all():
         row = int((~right).argmax())
         shown = [round(float(value), 4) for value in probabilities[row, :5]]
