@@ -209,7 +209,7 @@ def _survey(split: list[Fetched], evaluation: Evaluation) -> _Survey:
     Raises
     ------
     DataFailure
-        A labelled row has no value to split by, or there are too few.
+        A labelled row has no value to split by or an infinite label, or there are too few.
     """
     survey, column = _Survey(), evaluation.holdout.column
     for each in split:
@@ -217,6 +217,7 @@ def _survey(split: list[Fetched], evaluation: Evaluation) -> _Survey:
         _check_target(each, evaluation.target)
         for table in _batches(each, list(dict.fromkeys([evaluation.target, column]))):
             labelled = table.filter(pc.invert(pc.is_null(table.column(evaluation.target), nan_is_null=True)))
+            _check_finite(each, labelled.column(evaluation.target), evaluation.target)
             missing = pc.sum(pc.is_null(labelled.column(column), nan_is_null=True)).as_py() or 0
             if missing:
                 raise DataFailure(
@@ -238,6 +239,16 @@ def _check_target(each: Fetched, target: str) -> None:
     kind, types = each.schema.field(target).type, pa.types
     if not (types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_string(kind)):
         raise DataFailure(f"The target '{target}' of '{each.source.name}' is {kind}; it must be a label or a number.")
+
+
+def _check_finite(each: Fetched, labels: pa.ChunkedArray, target: str) -> None:
+    if pa.types.is_floating(labels.type):
+        infinite = pc.sum(pc.is_inf(labels)).as_py() or 0
+        if infinite:
+            raise DataFailure(
+                f"The target '{target}' of '{each.source.name}' is infinite in {infinite} rows of a part; a model is"
+                " judged by its distance from the target, so remove those rows or leave their target empty."
+            )
 
 
 def _splitter(survey: _Survey, evaluation: Evaluation) -> tuple[holdout.Splitter, Any]:

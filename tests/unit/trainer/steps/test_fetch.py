@@ -299,6 +299,17 @@ def test_a_target_that_is_no_label_is_refused(tmp_path: Path) -> None:
     _fails(pod, "The target 'late' of 'flights' is list<.*>; it must be a label or a number")
 
 
+@pytest.mark.parametrize("infinite", [float("inf"), float("-inf")])
+def test_an_infinite_target_is_a_failure_of_the_data_that_counts_the_rows(tmp_path: Path, infinite: float) -> None:
+    table = flights()
+    labels = [0.5] * 598 + [infinite, None]
+    table = table.set_column(table.schema.get_field_index("late"), "late", pa.array(labels, pa.float64()))
+    pod = _world(tmp_path)
+    pod.put("s3://lake/flights/part-0.parquet", table)
+    with pytest.raises(DataFailure, match="The target 'late' of 'flights' is infinite in 1 rows of a part"):
+        pod.fetch()
+
+
 def test_split_columns_of_different_types_in_two_sources_are_refused(tmp_path: Path) -> None:
     pod = _world(tmp_path, data=[source(), source("more")])
     pod.put("s3://lake/flights/1.parquet", flights())
