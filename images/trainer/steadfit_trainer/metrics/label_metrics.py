@@ -1,5 +1,7 @@
 """Metrics of a classification by its labels. A row of a class that the model does not know counts as wrong."""
 
+from typing import Any
+
 import numpy as np
 import sklearn.metrics as sk
 from numpy.typing import NDArray
@@ -9,12 +11,12 @@ from steadfit_trainer.metrics.answers import Answers, Floats, OfResamples, Undef
 
 def accuracy(answers: Answers) -> float:
     """Share of rows whose label is right. Range [0, 1]. Source: scikit-learn `accuracy_score`."""
-    return float(sk.accuracy_score(answers.truth, answers.labels))
+    return float(sk.accuracy_score(answers.truth, _predicted(answers)))
 
 
 def right(answers: Answers) -> NDArray[np.bool_]:
     """Return which rows have the right label."""
-    return np.asarray((answers.truth == answers.labels) & (answers.truth >= 0))
+    return np.asarray(answers.truth == _predicted(answers))
 
 
 def f1(answers: Answers) -> float:
@@ -24,7 +26,8 @@ def f1(answers: Answers) -> float:
     Source: van Rijsbergen, Information Retrieval (1979), chapter 7; scikit-learn `f1_score`.
     """
     if answers.classes != 2:
-        return float(sk.f1_score(answers.truth, answers.labels, average="macro"))
+        occur = np.unique(np.concatenate([answers.truth, answers.labels]))
+        return float(sk.f1_score(answers.truth, _predicted(answers), labels=occur, average="macro", zero_division=0))
     positive, predicted = answers.truth == answers.positive, answers.labels == answers.positive
     if not positive.any():
         raise UndefinedMetricError("f1 needs rows of the positive class.")
@@ -46,7 +49,7 @@ def f1_of_resamples(answers: Answers) -> OfResamples:
     true, predicted_as = places[: len(answers.truth)], places[len(answers.truth) :]
 
     def macro(weights: Floats) -> Floats:
-        hits = _by_class(weights * (true == predicted_as), true, len(labels))
+        hits = _by_class(weights * right(answers), true, len(labels))
         occurs = _by_class(weights, true, len(labels)) + _by_class(weights, predicted_as, len(labels))
         return np.asarray(np.nanmean(_ratio(2 * hits, occurs), axis=1))
 
@@ -63,7 +66,7 @@ def balanced_accuracy(answers: Answers) -> float:
     if len(present) < 2:
         raise UndefinedMetricError("balanced_accuracy needs rows of two classes.")
     # The same number as `balanced_accuracy_score`, which warns of every class that is only predicted.
-    return float(sk.recall_score(answers.truth, answers.labels, labels=present, average="macro"))
+    return float(sk.recall_score(answers.truth, _predicted(answers), labels=present, average="macro"))
 
 
 def balanced_accuracy_of_resamples(answers: Answers) -> OfResamples:
@@ -77,6 +80,11 @@ def balanced_accuracy_of_resamples(answers: Answers) -> OfResamples:
         return np.where((rows > 0).sum(axis=1) < 2, np.nan, np.nanmean(recalls, axis=1))
 
     return balanced
+
+
+def _predicted(answers: Answers) -> NDArray[Any]:
+    """Return the labels, with -2 for one that the model has no class for: it is right about no row, not even of -1."""
+    return np.where(answers.labels < 0, -2, answers.labels)
 
 
 def _by_class(weights: Floats, places: NDArray[np.int64], classes: int) -> Floats:

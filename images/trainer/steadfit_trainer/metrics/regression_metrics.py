@@ -36,7 +36,8 @@ def r2(answers: Answers) -> float:
     0 is a model that always predicts the mean of these rows; a worse one is below 0. Source: Draper and Smith, Applied
     Regression Analysis (1998); scikit-learn `r2_score`.
     """
-    if len(np.unique(answers.truth)) < 2:
+    centred = answers.truth - answers.truth.mean()
+    if not (centred**2).sum() > _rounding(answers.truth):
         raise UndefinedMetricError("r2 needs targets that differ.")
     return float(sk.r2_score(answers.truth, answers.labels))
 
@@ -45,7 +46,7 @@ def r2_of_resamples(answers: Answers) -> OfResamples:
     """Return the coefficient of determination for many resamples, each against its own mean."""
     squared = (answers.labels - answers.truth) ** 2
     centred = answers.truth - answers.truth.mean()
-    rounding = (_CONSTANT * np.abs(centred).max()) ** 2 * len(centred)
+    rounding = _rounding(answers.truth)
 
     def of_resamples(weights: Floats) -> Floats:
         means = weights @ centred / len(centred)
@@ -54,3 +55,8 @@ def r2_of_resamples(answers: Answers) -> OfResamples:
         return np.asarray(1 - missed)
 
     return of_resamples
+
+
+def _rounding(truth: Floats) -> float:
+    """Return the sum of squared distances from the mean up to which targets differ by rounding alone."""
+    return float((_CONSTANT * np.abs(truth).max()) ** 2 * len(truth))

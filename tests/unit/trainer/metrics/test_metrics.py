@@ -92,6 +92,18 @@ def test_a_label_that_the_model_does_not_know_counts_as_wrong_and_leaves_the_pro
     assert values == {"accuracy": pytest.approx(1 / 4)}
 
 
+@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1"])
+def test_an_unknown_label_that_truth_and_answer_share_counts_as_wrong(name: str) -> None:
+    classes = ("a", "b", "c")
+    shared = _values([name], ["a", "b", "c", "new"], None, classes, answers=["a", "b", "c", "new"])
+    other = _values([name], ["a", "b", "c", "new"], None, classes, answers=["a", "b", "c", "else"])
+    assert shared == other == {name: pytest.approx(3 / 4)}
+
+
+def test_targets_that_differ_by_rounding_alone_have_no_r2() -> None:
+    assert _values(["r2", "mae"], [0.1 + 0.2, 0.3, 0.3], None, None, answers=[0.3, 0.3, 5.0]).keys() == {"mae"}
+
+
 @pytest.mark.parametrize(
     "truth", [[0, 1, 0, 1], [False, True, False, True], [0.0, 1.0, 0.0, 1.0], ["0", "1", "0", "1"]]
 )
