@@ -127,9 +127,9 @@ class ChampionComparison(Model):
 class Evaluation(Model):
     """How a version is judged."""
 
-    target: NotInput[Column]
+    target: Column
     """Column that the model predicts."""
-    positive_class: NotInput[Annotated[str, Field(max_length=128)] | None] = None
+    positive_class: Annotated[str, Field(max_length=128)] | None = None
     """Label of the positive class in a binary classification; the greater label when absent."""
     holdout: Holdout
     """How the holdout is split off."""

@@ -28,8 +28,7 @@ def inputs(spec: RunInputs) -> dict[str, Any]:
 
 def input_hash(spec: RunInputs) -> str:
     """Return SHA-256 over the inputs, in hexadecimal."""
-    text = json.dumps(inputs(spec), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_text(inputs(spec)).encode()).hexdigest()
 
 
 def changed(before: RunInputs, after: RunInputs) -> list[str]:
@@ -44,13 +43,17 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], model: type[Mod
     for name, field in model.model_fields.items():
         key = field.alias or name
         mine, theirs = old.get(key), new.get(key)
-        if mine == theirs:
+        if _text(mine) == _text(theirs):  # To Python, True and 1 are equal.
             continue
         part = field.annotation
         if isinstance(part, type) and issubclass(part, Model) and _is_partly_input(part):
             yield from (f"{key}.{path}" for path in _differences(mine or {}, theirs or {}, part))
         else:
             yield key
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _is_partly_input(model: type[Model]) -> bool:
