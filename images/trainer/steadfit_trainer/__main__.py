@@ -21,7 +21,7 @@ from steadfit_trainer.steps.quarantine import QuarantineConfig, write_note
 LOG = logging.getLogger(__name__)
 
 STEPS = ("fetch", "publish", "evaluate", "quarantine")
-# None of the failure classes: an error of the step itself.
+# The operator's class for it, and for every other code that has none, is Internal: it does not retry.
 INTERNAL_EXIT_CODE = 1
 
 

@@ -19,6 +19,7 @@ FailureClass = Literal[
     "Scheduling",
     "Image",
     "Infrastructure",
+    "Internal",
     "Deadline",
     "Admission",
 ]

@@ -88,6 +88,12 @@ RUNS: Mapping[RunReason, Reason] = {
         "Nothing to do; a `Retrain` action trains all the same.",
         conditions=("TrainingJob/LastRunSucceeded", "TrainingRun/Ready"),
     ),
+    "Internal": Reason(
+        "`fetch`, `publish` or `evaluate` ended with an error that it does not know; another attempt would end so too.",
+        "Report the message and the log of the pod as a bug; a `Retrain` action starts a run.",
+        conditions=_FAILURE,
+        warning=_JOB,
+    ),
     "OutOfMemory": Reason(
         "The kernel killed a process of the pod because memory ran out.",
         "Raise `spec.resources.limits.memory` or let the training use less.",

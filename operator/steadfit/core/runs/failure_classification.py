@@ -16,6 +16,8 @@ RETRYABLE: frozenset[FailureClass] = frozenset({"Store", "Infrastructure"})
 NO_OUTPUT = 12
 BAD_DATA = 10
 STORE = 11
+# A program that ends by itself has a smaller one; a larger one comes from a signal or the container runtime.
+_FIRST_FOREIGN_CODE = 126
 
 
 def classify(pod: RunPod) -> FailureRecord | None:
@@ -82,6 +84,15 @@ def _image(pod: RunPod) -> FailureRecord | None:
     return None
 
 
+def _internal(pod: RunPod) -> FailureRecord | None:
+    """Match a step of Steadfit that ended with an error of its own; the same input gives the same error again."""
+    for name in (FETCH, PUBLISH, EVALUATE):
+        step = pod.steps.get(name)
+        if step is not None and _failed_by_itself(step, pod) and (step.exit_code or 0) < _FIRST_FOREIGN_CODE:
+            return failure("Internal", _termination_message(step))
+    return None
+
+
 def _infrastructure(pod: RunPod) -> FailureRecord | None:
     if pod.disrupted_at is not None:
         return failure("Infrastructure", pod.disruption)
@@ -101,6 +112,7 @@ _RULES: tuple[Callable[[RunPod], FailureRecord | None], ...] = (
     _data,
     _store,
     _image,
+    _internal,
     _infrastructure,
 )
 

@@ -217,8 +217,8 @@ def seen(fetch: JSON, evaluate: JSON | None = None, **more: Any) -> JSON:
         (seen(ended(10, "damaged"), phase="Failed"), "Data", "fetch ended with exit code 10: damaged"),
         (seen(ended(11, "away"), phase="Failed"), "Store", "fetch ended with exit code 11: away"),
         (seen(ended(0), ended(11, "away"), phase="Failed"), "Store", "evaluate ended with exit code 11: away"),
-        (seen(ended(0), ended(1, "boom"), phase="Failed"), "Infrastructure", "evaluate ended with exit code 1: boom"),
-        (seen(ended(0), ended(12, "no"), phase="Failed"), "Infrastructure", "evaluate ended with exit code 12: no"),
+        (seen(ended(0), ended(1, "boom"), phase="Failed"), "Internal", "evaluate ended with exit code 1: boom"),
+        (seen(ended(0), ended(12, "no"), phase="Failed"), "Internal", "evaluate ended with exit code 12: no"),
         (
             seen(ended(0), ended(143), phase="Failed", conditions=[disruption(ago={"minutes": 6})]),
             "Infrastructure",

@@ -160,11 +160,29 @@ CASES: dict[str, tuple[JSON, str, str]] = {
         "Infrastructure",
         "NodeLost",
     ),
-    "fetch crashes": (pod(ended(1, "Segmentation fault"), waits(), phase="Failed"), "Infrastructure", "fetch ended"),
-    "fetch uses a code of publish": (pod(ended(12), waits(), phase="Failed"), "Infrastructure", "fetch ended"),
+    "fetch is killed by a signal": (pod(ended(139), waits(), phase="Failed"), "Infrastructure", "fetch ended"),
+    "fetch can't be started": (pod(ended(128, reason="StartError"), waits()), "Infrastructure", "fetch ended"),
+    "fetch raises": (pod(ended(1, "KeyError: 'x'"), waits(), phase="Failed"), "Internal", "fetch ended"),
+    "publish raises": (
+        pod(ended(0), ended(0), ended(1, "Internal: ValueError: greater than 1"), phase="Failed"),
+        "Internal",
+        "publish ended with exit code 1: Internal: ValueError: greater than 1",
+    ),
+    "publish raises because its node is drained": (
+        pod(
+            ended(0),
+            ended(0),
+            ended(1, "KeyboardInterrupt", finished={"minutes": 4}),
+            phase="Failed",
+            conditions=[disruption("EvictionByEvictionAPI", {"minutes": 5})],
+        ),
+        "Infrastructure",
+        "the pod was disrupted",
+    ),
+    "fetch uses a code of publish": (pod(ended(12), waits(), phase="Failed"), "Internal", "fetch ended"),
     "publish uses a code of fetch": (
         pod(ended(0), ended(0), ended(10), phase="Failed"),
-        "Infrastructure",
+        "Internal",
         "publish ended",
     ),
 }
