@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
 from steadfit.api.base import Condition, ConditionStatus
-from steadfit.core.reasons.catalogue import ReasonWord
+from steadfit.core.reasons.catalogue import ReasonWord, is_word
 from steadfit.core.reasons.condition_types import ConditionType
 
 from .text import cut
@@ -48,8 +48,17 @@ def stalled(reason: ReasonWord, message: str) -> list[DesiredCondition]:
 
 
 def reason_of(condition: Condition) -> ReasonWord:
-    """Return the reason of a condition that this pass has made."""
-    return cast(ReasonWord, condition.reason)
+    """Return the reason of a condition that this pass has made.
+
+    Raises
+    ------
+    ValueError
+        If it is not in the catalogue.
+    """
+    word = condition.reason
+    if not is_word(word):
+        raise ValueError(f"{condition.type} has the reason {word}, which is not in the catalogue")
+    return word
 
 
 def merge(

@@ -13,7 +13,8 @@ from tests.tools.reasons.page import page
 from tests.tools.reasons.usage import faults, setters, sources
 
 PLACE = Path("operator/steadfit/core/planted.py")
-REASON = Reason("It is so.", "Nothing to do.", normal=("TrainingJob",))
+REASON = Reason("It is so.", "Nothing to do.", conditions=("TrainingJob/Ready",), normal=("TrainingJob",))
+NO_CONDITION = Reason("It is so.", "Nothing to do.", normal=("TrainingJob",))
 
 
 def found(text: str, catalogue: dict[str, Reason]) -> list[str]:
@@ -34,6 +35,8 @@ def found(text: str, catalogue: dict[str, Reason]) -> list[str]:
         'NoAnswer("Nonsense", "x")',
         'Signal(reason="a sentence", code="Nonsense")',
         'Compared(query, reason="a sentence", code="Nonsense")',
+        'replace(one, reason="Nonsense")',
+        'one.model_copy(update={"message": "x", "reason": "Nonsense"})',
     ],
 )
 def test_a_word_that_is_not_in_the_catalogue_is_named_with_its_line(call: str) -> None:
@@ -46,6 +49,52 @@ def test_a_word_that_nothing_uses_is_named() -> None:
     catalogue = {"Known": REASON, "Forgotten": REASON}
     assert found('"""Forgotten."""\nEvent("Normal", "Known", "Forgotten in a sentence")', catalogue) == [
         "operator/steadfit/core/reasons: nothing uses the reason Forgotten: remove it"
+    ]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'Phase = Literal["Known", "Forgotten"]',
+        'def f(x: Literal["Forgotten"]) -> None: ...',
+        'x == "Forgotten"',
+        'x in ("Forgotten", "Other")',
+        'x["Forgotten"]',
+        'match x:\n    case "Forgotten":\n        pass',
+    ],
+)
+def test_a_word_that_is_only_read_or_stands_in_a_type_is_used_by_nothing(code: str) -> None:
+    assert found(code, {"Forgotten": REASON}) == [
+        "operator/steadfit/core/reasons: nothing uses the reason Forgotten: remove it"
+    ]
+
+
+def test_the_models_of_the_api_set_no_reason() -> None:
+    assert not [path for path in sources(tool.ROOT) if "api" in path.parts]
+
+
+@pytest.mark.parametrize(
+    ("call", "type_"),
+    [
+        ('stalled("Known", "x")', "Ready"),
+        ('ready("Known", "x")', "Ready"),
+        ('DesiredCondition(STALLED, "True", "Known")', "Ready"),
+        ('DesiredCondition("Reconciling", "True", "Known")', "Ready"),
+        ('DesiredCondition("RouteReady", "False", "Known")', "RouteReady"),
+    ],
+)
+def test_a_known_word_on_a_condition_that_the_catalogue_does_not_have_it_for_is_named(call: str, type_: str) -> None:
+    wrong = found(call, {"Known": NO_CONDITION})
+    assert wrong == [f"{PLACE}:1: the catalogue has no condition {type_} of the reason Known"]
+    there = Reason("It is so.", "Nothing to do.", conditions=(f"TrainingJob/{type_}",))
+    assert found(call, {"Known": there}) == []
+
+
+def test_a_condition_is_made_in_one_module_and_no_reason_passes_the_type() -> None:
+    text = 'Condition(type="Ready", reason=x)\nDesiredCondition("Ready", "True", **more)\nf("Known")'
+    assert found(text, {"Known": REASON}) == [
+        f"{PLACE}:1: only operator/steadfit/core/conditions.py makes conditions: return a DesiredCondition",
+        f"{PLACE}:2: DesiredCondition takes its arguments by `**`: write them out",
     ]
 
 

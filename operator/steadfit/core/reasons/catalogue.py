@@ -44,6 +44,11 @@ SECTIONS: Mapping[str, Mapping[Any, Reason]] = {
 CATALOGUE: Mapping[str, Reason] = {word: reason for section in SECTIONS.values() for word, reason in section.items()}
 
 
+def is_word(word: str) -> TypeGuard[ReasonWord]:
+    """Return whether this version of the operator has a word as a reason."""
+    return word in CATALOGUE
+
+
 def is_reason(word: str, place: str) -> TypeGuard[ReasonWord]:
     """Return whether this version of the operator has a word as reason of a condition; `place` is Kind/Type."""
     return word in CATALOGUE and place in CATALOGUE[word].conditions

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from steadfit.api.base import Condition
 from steadfit.api.kinds import DEFINITIONS
-from steadfit.core.conditions import DesiredCondition, ready, reconciling, stalled
+from steadfit.core.conditions import DesiredCondition, ready, reason_of, reconciling, stalled
 from steadfit.core.problem import Problem
 from steadfit.core.reasons.catalogue import CATALOGUE, SECTIONS, ReasonWord, is_reason
 from steadfit.core.reasons.condition_types import CONDITION_TYPES, ConditionType
@@ -16,6 +18,8 @@ from steadfit.core.reasons.general import KINDS
 from steadfit.core.reasons.metrics import NoDataReason
 from steadfit.core.types import Compared, Event, Signal, SourceHealth
 from steadfit.prometheus.answer import NoAnswer
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def words(hint: Any) -> set[str]:
@@ -76,3 +80,10 @@ def test_a_word_of_another_version_or_of_another_condition_is_no_reason() -> Non
     assert not is_reason("OfAnotherVersion", "ModelAction/Ready")
     assert not is_reason("Rejected", "ModelAction/Ready")
     assert is_reason("Rejected", "ModelVersion/Ready")
+
+
+def test_a_reason_that_is_read_back_from_a_condition_is_in_the_catalogue() -> None:
+    made = Condition(type="Ready", status="False", reason="Cooldown", message="", last_transition_time=NOW)
+    assert reason_of(made) == "Cooldown"
+    with pytest.raises(ValueError, match="Ready has the reason Nonsense, which is not in the catalogue"):
+        reason_of(made.model_copy(update={"reason": "Nonsense"}))
