@@ -225,13 +225,27 @@ class Monitor(Model):
 
 
 def kinds_of(monitor: type[Monitor]) -> dict[str, type[MonitorKind]]:
-    """Return the model of each kind, by its field of the API."""
-    return {
-        str(field.alias): part
-        for field in monitor.model_fields.values()
-        for part in get_args(field.annotation)
-        if isinstance(part, type) and issubclass(part, MonitorKind)
-    }
+    """Return the model of each kind, by its field of the API.
+
+    Raises
+    ------
+    TypeError
+        If a field has a model, but not as `<MonitorKind> | None`: nothing would know the kind.
+    """
+    found = {}
+    for field in monitor.model_fields.values():
+        for part in _models(field.annotation):
+            if not issubclass(part, MonitorKind) or field.annotation != part | None:
+                raise TypeError(f"the kind {field.alias} of a monitor is declared as <MonitorKind> | None = None")
+            found[str(field.alias)] = part
+    return found
+
+
+def _models(annotation: Any) -> list[type[Model]]:
+    """Return the models in the type of a field, however deep."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
 
 
 KINDS: Mapping[str, type[MonitorKind]] = kinds_of(Monitor)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_type_hints
+from typing import Annotated, get_type_hints
 
 import pytest
+from pydantic import Field
+from steadfit.api.base import Model
 from steadfit.api.monitor import KINDS as API_KINDS
 from steadfit.api.monitor import Monitor, MonitorKind, kinds_of
 from steadfit.core.monitors.kind import Kind
@@ -26,6 +28,28 @@ class WithHumidity(Monitor):
 def test_a_kind_of_the_api_without_a_module_ends_the_operator_at_start_up() -> None:
     with pytest.raises(TypeError, match="humidity"):
         complete(KINDS, kinds_of(WithHumidity))
+
+
+class InAnotherType(Monitor):
+    humidity: Annotated[Humidity, Field(description="x")] | None = None
+
+
+class InAList(Monitor):
+    humidity: list[Humidity] | None = None
+
+
+class Always(Monitor):
+    humidity: Humidity = Humidity()
+
+
+class NoKind(Monitor):
+    humidity: Model | None = None
+
+
+@pytest.mark.parametrize("monitor", [InAnotherType, InAList, Always, NoKind])
+def test_a_kind_that_is_declared_in_an_unusual_way_ends_the_operator_at_start_up(monitor: type[Monitor]) -> None:
+    with pytest.raises(TypeError, match="the kind humidity of a monitor is declared as <MonitorKind>"):
+        kinds_of(monitor)
 
 
 def test_a_module_without_a_field_of_the_api_ends_the_operator_at_start_up() -> None:
