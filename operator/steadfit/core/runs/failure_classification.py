@@ -11,6 +11,8 @@ from steadfit.api.run import FailureClass, FailureRecord
 from steadfit.core.runs.runtime.pod_view import EVALUATE, FETCH, PUBLISH, TRAIN, RunPod, Step
 from steadfit.core.text import cut, log_tail
 
+from . import known_inputs
+
 RETRYABLE: frozenset[FailureClass] = frozenset({"Store", "Infrastructure"})
 
 NO_OUTPUT = 12
@@ -88,8 +90,11 @@ def _internal(pod: RunPod) -> FailureRecord | None:
     """Match a step of Steadfit that ended with an error of its own; the same input gives the same error again."""
     for name in (FETCH, PUBLISH, EVALUATE):
         step = pod.steps.get(name)
-        if step is not None and _failed_by_itself(step, pod) and (step.exit_code or 0) < _FIRST_FOREIGN_CODE:
-            return failure("Internal", _termination_message(step))
+        if step is None or not _failed_by_itself(step, pod) or (step.exit_code or 0) >= _FIRST_FOREIGN_CODE:
+            continue
+        if (name, step.exit_code) == (FETCH, known_inputs.EXIT_CODE):
+            continue  # The version that it found has been deleted; another attempt compares with those that are left.
+        return failure("Internal", _termination_message(step))
     return None
 
 

@@ -89,7 +89,7 @@ def test_a_person_is_not_held_back_by_unchanged_data() -> None:
     assert [item.name for item in cluster.versions()] == ["orders-v1", "orders-v2"]
 
 
-def test_a_name_that_no_version_has_is_a_failure_of_fetch() -> None:
+def test_a_name_that_no_version_has_any_more_is_a_failure_of_fetch_that_is_tried_again() -> None:
     cluster = TrainingCluster()
     cluster.settle()
     cluster.fail(13, "Known: somebody-v9", step="fetch")
@@ -97,3 +97,4 @@ def test_a_name_that_no_version_has_is_a_failure_of_fetch() -> None:
     failure = cluster.run.status.failure
     assert failure is not None
     assert failure.failure_class == "Infrastructure"
+    assert cluster.run.status.next_attempt_at is not None
