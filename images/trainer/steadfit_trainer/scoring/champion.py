@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from steadfit_artifact.model import Model
@@ -99,9 +100,12 @@ def _compared(
         probabilities=None if answers.probabilities is None else answers.probabilities[rows],
     )
     try:
-        return paired_comparison.compare(metric, own, its, config.seed)
+        found = paired_comparison.compare(metric, own, its, config.seed)
     except UndefinedMetricError as error:
         raise NotComparableError(f"{metric} has no value on the compared rows: {end(error)}") from error
+    if not np.isfinite([found.value, found.difference, found.lower, found.upper]).all():
+        raise NotComparableError(f"{metric} is too large on the compared rows to have a difference")
+    return found
 
 
 def _load(champion: Champion, paths: Paths, connect: Connect, deadline: Deadline) -> Model:

@@ -26,7 +26,7 @@ MAX_PREDICTIONS = 400_000
 def importances(
     model: Model, columns: Mapping[str, NDArray[Any]], answers: Answers, classes: tuple[Any, ...] | None, seed: int
 ) -> list[float]:
-    """Return the share of each feature in the signature's order: at least 0, together 1, all equal if all are 0.
+    """Return the share of each feature in the signature's order: at least 0, together 1, all equal if none can be told.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def importances(
         shuffled = score.predict(model, {**few, feature.name: few[feature.name][order]}, len(known))
         lost.append(max(0.0, _loss(shuffled, truth, classes) - before))
     total = sum(lost)
-    return [value / total if total > 0 else 1 / len(lost) for value in lost]
+    return [value / total if 0 < total < np.inf else 1 / len(lost) for value in lost]
 
 
 def _loss(prediction: Prediction, truth: NDArray[Any], classes: tuple[Any, ...] | None) -> float:

@@ -134,7 +134,10 @@ def measure(evaluation: Evaluation, answers: Answers) -> dict[str, float]:
     values: dict[str, float] = {}
     for name in (metric.name for metric in evaluation.metrics):
         try:
-            values[name] = METRICS[name].value(answers)
+            value = METRICS[name].value(answers)
+            if not np.isfinite(value):  # The square of a number above 1e154.
+                raise UndefinedMetricError(f"it is {value} on these rows.")
+            values[name] = value
         except UndefinedMetricError as error:
             LOG.warning("%s has no value: %s", name, error)
     return values

@@ -75,6 +75,11 @@ def test_a_regression_by_hand() -> None:
     assert values == {"mae": pytest.approx(4 / 3), "rmse": pytest.approx((10 / 3) ** 0.5)}
 
 
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_a_metric_that_overflows_has_no_value() -> None:
+    assert _values(["mae", "rmse", "r2"], [1.0, 2.0, 1e200], None, None, answers=[1.0, 3.0, 1.0]).keys() == {"mae"}
+
+
 def test_a_regression_of_text_is_refused() -> None:
     with pytest.raises(UserFailure, match="predicts a value, but 't' is no number"):
         _values(["mae"], ["x"], None, None, answers=[1.0])

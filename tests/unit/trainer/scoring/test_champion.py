@@ -230,6 +230,14 @@ def test_a_champion_that_does_not_know_a_new_class_has_no_value(
     assert "The rows have labels that the model does not know" in reason(other, tmp_path / "x", against(served))
 
 
+def test_a_difference_that_overflows_is_not_compared_by(
+    pod: RunPod, served: JSON, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huge = paired_comparison.Comparison(np.inf, np.inf, 0.0, np.inf, 100, "Bootstrap")
+    monkeypatch.setattr(paired_comparison, "compare", lambda *_: huge)
+    assert "is too large on the compared rows to have a difference" in reason(pod, tmp_path, against(served))
+
+
 def test_a_fault_of_the_comparison_itself_is_a_reason_too(
     pod: RunPod, served: JSON, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -176,6 +176,16 @@ def test_where_nothing_matters_all_matter_the_same() -> None:
     assert permutation_importance.importances(model, columns, answers, None, 0) == [0.25] * 4
 
 
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_a_loss_that_overflows_gives_no_feature_an_importance() -> None:
+    model = _Linear(4, None)
+    columns: dict[str, NDArray[Any]] = {feature.name: np.zeros(50) for feature in model.features}
+    columns["a"][0] = 1e160
+    values = 4 * columns["a"]
+    answers = Answers(values, values, None, 0, 0)
+    assert permutation_importance.importances(model, columns, answers, None, 0) == [0.25] * 4
+
+
 def test_rows_of_a_class_that_the_model_does_not_know_say_nothing() -> None:
     model = _Linear(4, (0, 1))
     columns: dict[str, NDArray[Any]] = {feature.name: np.ones(50) for feature in model.features}
