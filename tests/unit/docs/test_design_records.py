@@ -39,6 +39,10 @@ def test_a_record_begins_with_its_number_title_date_and_status(record: Path) -> 
     assert front(record)["number"] == record.name[:4]
 
 
+def test_no_two_records_have_one_number() -> None:
+    assert len({record.name[:4] for record in RECORDS}) == len(RECORDS)
+
+
 def test_both_sides_of_an_amendment_name_it() -> None:
     blocks = [front(record) for record in RECORDS]
     amends = {(block["number"], other) for block in blocks for other in numbers(block["amends"])}
