@@ -21,7 +21,7 @@ ALLOWED = {
     "collections": {"defaultdict"},
     "collections.abc": None,
     "cronsim": {"CronSim", "CronSimError"},
-    "dataclasses": {"dataclass", "field", "replace"},
+    "dataclasses": {"dataclass", "field", "fields", "replace"},
     "datetime": {"UTC", "datetime", "timedelta"},
     "enum": {"StrEnum"},
     "hashlib": None,
