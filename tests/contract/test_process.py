@@ -19,6 +19,7 @@ import aiohttp
 from steadfit.kube.resources import ARTIFACT_STORES, LEASES, SECRETS, TRAINING_JOBS
 
 from .fakeapi import FakeAPI, Fault
+from .store import Backup
 
 STORE = {"spec": {"uriPrefix": "s3://models/", "credentialsSecretName": "s3"}}
 
@@ -88,6 +89,16 @@ def free_ports() -> tuple[int, int]:
         one.bind(("", 0))
         other.bind(("", 0))
         return one.getsockname()[1], other.getsockname()[1]
+
+
+def renewed(fake: FakeAPI, backup: Backup) -> Callable[[], Awaitable[bool]]:
+    """Return whether the Lease is newer than in a backup."""
+    where = ("steadfit-system", "steadfit-operator")
+
+    async def condition() -> bool:
+        return bool(fake.store.get(LEASES, where) != backup.objects[LEASES][where])
+
+    return condition
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -162,6 +173,8 @@ def test_a_leader_exits_when_the_cluster_is_restored_and_the_next_one_follows_th
             for name in ("first", "second"):
                 fake.store.create(ARTIFACT_STORES, (None, name), STORE)
                 await until(accepted(fake, name))
+            # A Lease that is the same in the backup shows nothing: then it takes a full list, ten minutes later.
+            await until(renewed(fake, backup))
             fake.store.restore(backup)
             # It gets the name and a resourceVersion that this process has seen before.
             fake.store.create(ARTIFACT_STORES, (None, "second"), STORE)

@@ -21,9 +21,8 @@ def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
 
     A missing Service is created, never applied: a create cannot take over an object of another owner. An existing one
     moves to a new live revision once enough pods of that are ready, or at once if no pod behind the Service is, or they
-    were rolled back. While no
-    pod of the live one is ready, it selects the one that stands in (`failover.py`). The status decides when a candidate
-    joins the traffic; it leaves without delay.
+    were rolled back. While no pod of the live one is ready, it selects the one that stands in (`failover.py`). The
+    status decides when a candidate joins the traffic; it leaves without delay.
     """
     deployment, service, live = fleet.observed.deployment, fleet.observed.service, status.live
     if service is not None and (is_foreign(deployment, service) or "deletionTimestamp" in service["metadata"]):
