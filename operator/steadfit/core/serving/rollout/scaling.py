@@ -17,7 +17,7 @@ from steadfit.core.serving.fleet import Fleet, Workload
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import deployment_manifest, frozen_template
 from steadfit.core.serving.traffic import failover, partial_rollback, pod_shares, warm_standby
-from steadfit.core.serving.traffic.service import decided_at, taking_traffic
+from steadfit.core.serving.traffic.service import decided_at, selected_revision, taking_traffic
 from steadfit.core.types import Action, Apply, Create, Delete
 
 from . import canary_start
@@ -63,8 +63,9 @@ def _needed(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Seque
         [(status.live, partial_rollback.pods_of_live(status, fleet))] if status.live else []
     )
     if candidate is not None and not canary_start.must_recreate(candidate, fleet):
-        answers_alone = failover.stand_in(status, fleet) == candidate.revision
-        pods = fleet.desired_replicas if answers_alone else pod_shares.desired_pods(candidate, deployment)
+        # Until the Service has left it again, which takes more than the first ready pod of the live one.
+        alone = (failover.stand_in(status, fleet), selected_revision(deployment, fleet.observed.service))
+        pods = fleet.desired_replicas if candidate.revision in alone else pod_shares.desired_pods(candidate, deployment)
         needed.append((candidate, pods))
     standby = warm_standby.revision(status, fleet, now)
     if standby is not None and (candidate is None or standby.revision != candidate.revision):
