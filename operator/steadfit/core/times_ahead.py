@@ -15,6 +15,9 @@ from steadfit.api.base import Model, Object, Planned
 SKEW = timedelta(minutes=1)
 """How far two clocks may differ: a time that is ahead by less stands, and two times that are closer have no order."""
 
+_WITHOUT_TIMES = frozenset((str, int, float, bool))
+"""Types of most values: each pass looks at all of them."""
+
 Observed = TypeVar("Observed")
 
 
@@ -43,6 +46,8 @@ def is_after(at: datetime, other: datetime) -> bool:
 
 def _walk(value: Any, now: datetime, planned: Planned | None = None) -> Any:
     """Return a value whose times are corrected; the same object if none was."""
+    if value is None or type(value) in _WITHOUT_TIMES:
+        return value
     if isinstance(value, datetime):
         return now if _is_ahead(value, now, planned) else value
     if isinstance(value, Object):

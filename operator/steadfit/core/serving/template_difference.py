@@ -15,6 +15,9 @@ def first_difference(ours: Any, theirs: Any, path: str = "template") -> str | No
 
     In a list of objects an object may stand anywhere, and others may stand beside it.
     """
+    # Almost always, at once for most of the template: it is compared many times in each pass.
+    if ours == theirs:
+        return None
     if isinstance(ours, Mapping):
         for key, value in ours.items():
             found = first_difference(value, theirs.get(key) if isinstance(theirs, Mapping) else None, f"{path}.{key}")
@@ -28,7 +31,7 @@ def first_difference(ours: Any, theirs: Any, path: str = "template") -> str | No
             if found:
                 return found
         return None
-    return None if ours == theirs else path
+    return path
 
 
 def _nearest(item: Mapping[str, Any], others: list[Any], path: str) -> str | None:
