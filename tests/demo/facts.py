@@ -103,8 +103,12 @@ def missing(names: Sequence[str]) -> list[str]:
 
 
 def trainings(runs: Sequence[Manifest]) -> list[Manifest]:
-    """Return the runs that train, oldest first."""
-    found = [run for run in runs if run["spec"].get("purpose", "Train") == "Train"]
+    """Return the runs that train, oldest first; one that was skipped has found that a version has learned the same."""
+    found = [
+        run
+        for run in runs
+        if run["spec"].get("purpose", "Train") == "Train" and run.get("status", {}).get("phase") != "Skipped"
+    ]
     return sorted(found, key=lambda run: str(run["metadata"]["creationTimestamp"]))
 
 

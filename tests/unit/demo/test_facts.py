@@ -62,6 +62,12 @@ def test_a_run_that_evaluates_or_brought_nothing_is_no_training() -> None:
     assert [each["metadata"]["name"] for each in trainings(runs)] == ["a"]
 
 
+def test_a_run_that_was_skipped_is_no_training() -> None:
+    skipped = run("b", version=None)
+    skipped["status"] = {**skipped.get("status", {}), "phase": "Skipped"}
+    assert [each["metadata"]["name"] for each in trainings([run("a", version=None), skipped])] == ["a"]
+
+
 @pytest.mark.parametrize(
     ("drift", "told"), [((0.36, 100), ["drifted"]), ((0.35, 100), []), ((0.9, 99), []), (None, [])]
 )
