@@ -12,6 +12,7 @@ from typing import Any
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core import names
+from steadfit.core.serving.fleet import Workload
 from steadfit.core.serving.traffic import traffic_label
 from steadfit.core.serving.traffic.service import decided_at, selector
 
@@ -40,6 +41,14 @@ def render(deployment: ModelDeployment, rendering: Rendering, ref: RevisionRef, 
             "template": _template(rendering, ref),
         },
     }
+
+
+def change(found: Workload, spec: Mapping[str, Any], annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return fields to apply to an observed Deployment, with its uid and resourceVersion as preconditions."""
+    metadata = {key: found.manifest["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
+    if annotations is not None:
+        metadata["annotations"] = dict(annotations)
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": dict(spec)}
 
 
 def _template(rendering: Rendering, ref: RevisionRef) -> Mapping[str, Any]:

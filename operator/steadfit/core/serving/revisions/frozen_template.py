@@ -7,18 +7,21 @@ Deployment has that template, but a Deployment can be deleted. The ControllerRev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 from steadfit.core import names
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.traffic import traffic_label
 from steadfit.core.types import Action, Create, Delete, Manifest
 
 from .revision import Rendering, render
 
 KIND = "ControllerRevision"
+POD_TEMPLATE_LOST: Final = "PodTemplateLost"
+"""The live revision cannot be started again: nothing is left of its pod template."""
 
 
 def of_revision(ref: RevisionRef, fleet: Fleet) -> Rendering | Problem:
@@ -36,7 +39,7 @@ def of_revision(ref: RevisionRef, fleet: Fleet) -> Rendering | Problem:
     if isinstance(rendering, Problem):
         return rendering
     if rendering.revision != ref.revision:
-        return Problem("PodTemplateLost", "spec.server, its ArtifactStore or the default image has changed since")
+        return Problem(POD_TEMPLATE_LOST, "spec.server, its ArtifactStore or the default image has changed since")
     return rendering
 
 
@@ -112,7 +115,7 @@ def _of_deployment(ref: RevisionRef, fleet: Fleet) -> Mapping[str, Any] | None:
     template: Manifest | None = found.manifest.get("spec", {}).get("template") if found else None
     if template is None:
         return None
-    own = f"{names.TRAFFIC_PREFIX}{ref.revision}"
+    own = traffic_label.label(ref.revision)
     kept = {
         key: value
         for key, value in template["metadata"].get("labels", {}).items()

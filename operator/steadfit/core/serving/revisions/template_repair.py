@@ -15,6 +15,8 @@ from steadfit.api.rollout import RevisionRef, TemplateRepair
 from steadfit.core.serving.fleet import Fleet, Workload
 from steadfit.core.types import Action, Apply
 
+from . import deployment_manifest
+
 LIMIT = 3
 WINDOW = timedelta(minutes=10)
 MAX_ENTRIES = 32
@@ -43,9 +45,7 @@ def repair(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
         frozen = fleet.frozen_template(found.revision)
         if frozen is None or not _is_decided(found, status.template_repairs):
             continue
-        metadata = {key: found.manifest["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
-        spec = {"template": frozen["data"]["template"]}
-        actions.append(Apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}))
+        actions.append(Apply(deployment_manifest.change(found, {"template": frozen["data"]["template"]})))
     return actions
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
@@ -87,15 +86,5 @@ def _is_up_to_date(found: Workload, ref: RevisionRef, pods: int) -> bool:
 
 
 def _scale(found: Workload, replicas: int, annotations: Mapping[str, str]) -> Apply:
-    """Return the change of a Deployment's replicas only, with the observed uid and resourceVersion as preconditions."""
-    metadata: dict[str, Any] = {
-        **{key: found.manifest["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")},
-        "annotations": dict(annotations),
-    }
-    manifest = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata,
-        "spec": {"replicas": replicas},
-    }
-    return Apply(manifest, field_manager=SCALE_MANAGER)
+    """Return the change of a Deployment's replicas only."""
+    return Apply(deployment_manifest.change(found, {"replicas": replicas}, annotations), field_manager=SCALE_MANAGER)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
@@ -16,9 +15,6 @@ from steadfit.core.serving.revisions.lookup import reuse_revision, revision_of
 from steadfit.core.serving.revisions.revision import STORE_NOT_USABLE
 
 from . import abandoned, eligible_versions, not_rolled_out, pin, promote, served
-
-POD_TEMPLATE_LOST: Final = "PodTemplateLost"
-"""The live revision cannot be started again: nothing is left of its pod template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +124,7 @@ def _replace_lost(
 ) -> DesiredRevision:
     """Return the revision that replaces a live one that cannot be started again: the last good one, or the newest."""
     problem = Problem(
-        POD_TEMPLATE_LOST,
+        frozen_template.POD_TEMPLATE_LOST,
         f"version {live.number} cannot be started again, as its Deployment and its ControllerRevision were deleted and"
         f" {why.message}; correct that, or pin or train another version",
     )

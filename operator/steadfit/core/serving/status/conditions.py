@@ -21,9 +21,9 @@ from steadfit.core.serving.messages import describe
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
-from steadfit.core.serving.revisions import template_repair
+from steadfit.core.serving.revisions import frozen_template, template_repair
 from steadfit.core.serving.rollout import progress_deadline
-from steadfit.core.serving.selection.desired_revision import POD_TEMPLATE_LOST, DesiredRevision
+from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import failover, route_condition, service
 
 from . import canary_conditions, failover_condition, recovery_conditions
@@ -124,7 +124,7 @@ def _is_lost(live: RevisionRef, desired: DesiredRevision) -> bool:
     problem, revision = desired.problem, desired.revision
     return (
         problem is not None
-        and problem.reason == POD_TEMPLATE_LOST
+        and problem.reason == frozen_template.POD_TEMPLATE_LOST
         and revision is not None
         and revision.revision == live.revision
     )
