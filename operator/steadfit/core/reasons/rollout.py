@@ -81,7 +81,7 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
     "Pinned": Reason(
         "A person pinned the version that serves; no other one replaces it until `Unpin`.",
         "Create an `Unpin` action, or remove `spec.pin`, once newer versions are to serve.",
-        conditions=("ModelDeployment/Overridden", *_REJECTED),
+        conditions=("ModelDeployment/Overridden", *_PROGRESSING, *_REJECTED),
         normal=_DEPLOYMENT,
     ),
     "ProgressDeadlineExceeded": Reason(

@@ -21,6 +21,7 @@ VersionReason = Literal[
 ]
 
 _READY = ("ModelVersion/Ready",)
+_DEPLOYED = ("ModelDeployment/Progressing", "ModelDeployment/Ready")
 _VERSION = ("ModelVersion",)
 
 VERSIONS: Mapping[VersionReason, Reason] = {
@@ -38,8 +39,8 @@ VERSIONS: Mapping[VersionReason, Reason] = {
     "Held": Reason(
         "The gate could not compare the version, so it is not rolled out automatically.",
         "Look at its record by `kubectl describe mv`, then `Promote` or `Pin` it, or train another.",
-        conditions=(*_READY, "ModelDeployment/Progressing"),
-        warning=_VERSION,
+        conditions=(*_READY, *_DEPLOYED),
+        warning=(*_VERSION, "ModelDeployment"),
     ),
     "HeldVersionServing": Reason(
         "The gate could not compare the version, and it serves nevertheless: a person pinned or promoted it.",
@@ -54,13 +55,13 @@ VERSIONS: Mapping[VersionReason, Reason] = {
     "Quarantined": Reason(
         "The version, or a revision of it, is in quarantine and takes no traffic.",
         "The message says who put it there and why; a `Release` action ends it if that was a mistake.",
-        conditions=_READY,
+        conditions=(*_READY, *_DEPLOYED),
         warning=("ModelDeployment", "ModelVersion"),
     ),
     "Rejected": Reason(
         "The gate rejected the version: it is worse than a threshold, or than the version that serves.",
         "Compare the metrics in the message with those of the version that serves; look at the data or the recipe.",
-        conditions=_READY,
+        conditions=(*_READY, "ModelDeployment/Progressing"),
         warning=_VERSION,
     ),
     "Released": Reason(

@@ -23,6 +23,7 @@ from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import frozen_template, template_repair
 from steadfit.core.serving.rollout import progress_deadline
+from steadfit.core.serving.selection import newest_blocked
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import failover, route_condition, service
 
@@ -90,7 +91,8 @@ def _readiness(
         )
     if problem and problem.reason == "VersionNotFound" and job_deadline(status, fleet, now):
         return _awaiting_job(observed.deployment)
-    if problem and (desired.pinned or live is None or _is_lost(live, desired)):
+    nothing = live is None and desired.revision is None
+    if problem and (desired.pinned or nothing or _is_lost(live, desired)):
         return stalled(problem.reason, problem.message)
     if live is None:
         return _before_the_first(status, fleet, now)
@@ -119,11 +121,12 @@ def _readiness(
     return ready("Serving", f"version {behind.number} serves")
 
 
-def _is_lost(live: RevisionRef, desired: DesiredRevision) -> bool:
+def _is_lost(live: RevisionRef | None, desired: DesiredRevision) -> bool:
     """Return whether the live revision cannot be started again, and no other one replaces it."""
     problem, revision = desired.problem, desired.revision
     return (
-        problem is not None
+        live is not None
+        and problem is not None
         and problem.reason == frozen_template.POD_TEMPLATE_LOST
         and revision is not None
         and revision.revision == live.revision
@@ -149,15 +152,18 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     candidate = status.candidate
     if candidate and fleet.desired_replicas == 0:
         return ready("ScaledToZero", f"version {candidate.number} has no pods, as spec.server.replicas is 0")
+    blocked = None if candidate else newest_blocked.problem(status, fleet)
     if candidate:
         message = f"version {candidate.number} comes up: {candidate.message}"
+    elif blocked:
+        message = blocked.message
     else:
         rejected = sum(version.status.phase == "Rejected" for version in observed.versions)
-        held = sum(version.status.phase == "Held" for version in observed.versions)
         message = f"no version of TrainingJob {name} is verified yet" + (f"; {rejected} rejected" if rejected else "")
-        message += f"; {held} held until one is pinned or promoted" if held else ""
     if observed.deployment.spec.ready_policy == "Accepted":
         return ready("Accepted", message)
+    if blocked:
+        return stalled(blocked.reason, blocked.message)
     return reconciling("FirstRollout" if candidate else "AwaitingFirstModel", message)
 
 
@@ -219,7 +225,8 @@ def _progressing(
                 PROGRESSING, "True", "SwitchingTraffic", f"the Service is being pointed at version {live.number}"
             )
         ]
-    return []
+    blocked = newest_blocked.problem(status, fleet)
+    return [DesiredCondition(PROGRESSING, "False", blocked.reason, blocked.message)] if blocked else []
 
 
 def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:

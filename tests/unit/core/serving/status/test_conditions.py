@@ -242,11 +242,3 @@ def test_transition_times_stay_while_the_status_of_a_condition_stays() -> None:
     cluster.settle()
     after = {condition.type: condition.last_transition_time for condition in cluster.status.conditions}
     assert before["Ready"] == after["Ready"]
-
-
-def test_before_the_first_model_it_says_how_many_versions_wait_for_a_person() -> None:
-    cluster = ServingCluster()
-    cluster.add(1, "Rejected")
-    cluster.add(2, "Held")
-    cluster.settle()
-    assert cluster.message("Ready").endswith("is verified yet; 1 rejected; 1 held until one is pinned or promoted")
