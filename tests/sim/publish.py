@@ -64,7 +64,8 @@ def compared(config: Mapping[str, Any], script: Training, store: Store, namespac
     named = config.get("champion")
     if named is None:
         return {}
-    found: JSON = {"version": named["version"], "digest": named["artifact"]["digest"], "metric": "roc_auc"}
+    metric = config["evaluation"]["metrics"][0]["name"]
+    found: JSON = {"version": named["version"], "digest": named["artifact"]["digest"], "metric": metric}
     version = store.find(Ref("steadfit.dev/v1alpha1", "ModelVersion", namespace, named["version"]))
     if "problem" in named or version is None:
         return {"champion": {**found, "rows": 0, "method": "", "reason": named.get("problem", "its artifact is gone")}}

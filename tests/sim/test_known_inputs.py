@@ -127,3 +127,23 @@ def test_objects_that_are_created_again_from_git_train_nothing_and_serve() -> No
         assert cluster.objects("TrainingRun") == []
 
     play(scenario)
+
+
+def test_a_first_metric_that_changes_during_a_run_makes_one_comparison_by_it() -> None:
+    # The version of the run was compared by the former metric: it stayed `Held` for ever, as the metrics are no input.
+    async def scenario(cluster: SimulatedCluster) -> None:
+        await one_version_of_unchanged_data(cluster, params={"depth": 6})
+        set_param(cluster, "depth", 7)
+        await cluster.until(lambda: len(cluster.objects("TrainingRun")) == 2, say="the second run starts")
+        by_accuracy = [{"name": "accuracy", "goal": "Maximize"}]
+        cluster.edit("TrainingJob", NAME, lambda job: job["spec"]["evaluation"].update(metrics=by_accuracy))
+        await cluster.until(lambda: serves(cluster, 3), say="what was compared by the new metric serves")
+        await asyncio.sleep(7200)
+        assert (versions(cluster), trained(cluster)) == ([1, 2, 3], 3)
+        (bridging,) = [run for run in cluster.objects("TrainingRun") if "/accuracy" in run["spec"]["cause"]["key"]]
+        assert bridging["spec"]["cause"]["message"] == (
+            "the first metric is accuracy by now, and version 2 was compared by roc_auc"
+        )
+        await cluster.until(lambda: is_ready(cluster, "ModelDeployment"), say="it settles")
+
+    play(scenario)

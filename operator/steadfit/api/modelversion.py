@@ -89,6 +89,9 @@ class ChampionResult(Model):
     """Upper end of the 95 % interval of the difference."""
     rows: int = 0
     """Rows that both answered."""
+    shared_rows: int | None = None
+    """Rows of the holdout that were held out from the champion too, which alone count; absent if all were. They are
+    fewer in the first comparison after a change of the holdout."""
     method: Annotated[str, Field(max_length=64)] = ""
     """Method of the interval, for example paired bootstrap."""
     reason: Annotated[str, Field(max_length=1024)] = ""

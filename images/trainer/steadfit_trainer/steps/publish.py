@@ -96,7 +96,7 @@ def assess(
         (paths.staging / REFERENCE_NAME).write_bytes(described.dump())
     manifest = manifest_of(paths.staging)
     LOG.info("%s on %d rows: %s", manifest.digest, len(truth), values)
-    compared = champion.compare(config, paths, answers, resolved["holdout"].get("boundary"), connect, deadline)
+    compared = champion.compare(config, paths, answers, connect, deadline)
     return manifest, record.complete(
         config,
         artifact_uri(folder, manifest.digest),

@@ -19,14 +19,15 @@ from steadfit.core.versions import champion_comparison, gate, quarantine_state, 
 def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
     """Return the plan of a ModelVersion.
 
-    An edit of a threshold or of the margin gives a new verdict while the TrainingJob exists. The verdict decides over
-    new rollouts only: a live version keeps serving.
+    An edit of a threshold or of the margin gives a new verdict while the TrainingJob exists. One of the metrics does
+    not, as the version was not measured by them. The verdict decides over new rollouts only: a live version keeps
+    serving.
     """
     observed = corrected(observed, now)
     version, job = observed.version, _judging_job(observed)
     before = version.status
     status = quarantine_sync.follow(quarantine_state.recall(observed), observed, now)
-    if job is not None:
+    if job is not None and not gate.stands(version, job.spec.evaluation):
         evaluation = job.spec.evaluation
         judgements = gate.judge(version.spec.evaluation, evaluation)
         compared = champion_comparison.judge(version.spec.evaluation, evaluation)

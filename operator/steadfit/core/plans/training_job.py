@@ -97,7 +97,8 @@ def _decided(
         return status
     actions = retrain_action.admitted(records, actions)
     signals = [] if limit else _signals(status, observed, now)
-    merged = cause.due(job, status.input_hash, runs, actions, signals, schedules.due(scheduled, now), now)
+    times = schedules.due(scheduled, now)
+    merged = cause.due(job, status.input_hash, runs, observed.versions, actions, signals, times, now)
     if merged is None:
         return status
     active = cause.as_run(job, merged, runs)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from steadfit.api.modelversion import DataRecord, ModelVersion
 from steadfit.api.trainingrun import TrainingRun
+from steadfit.core import former_metric
 from steadfit.core.runs.runtime.pod_view import FETCH, RunPod
 
 from .champion import ComparedVersion
@@ -29,7 +30,8 @@ def candidates(
 
     A person who creates a Retrain action wants a training, so there is none then. A version that one of another recipe
     followed is none either, nor is one that is older than the version that serves: who changes the recipe back, or
-    mends the data, wants a version that is rolled out. The version that serves always is one.
+    mends the data, wants a version that is rolled out. The version that serves always is one. A version that was
+    compared by another metric than the run's first one is none: who changes the metric wants a comparison by it.
     """
     if run.spec.cause.type == "Action":
         return []
@@ -41,7 +43,10 @@ def candidates(
         for item in sorted(versions, key=lambda item: -item.spec.number)
         if item.spec.lineage.input_hash == run.spec.input_hash
         and item.metadata.deletion_timestamp is None
-        and (item.spec.number > followed or item is serving)
+        and (
+            item is serving
+            or (item.spec.number > followed and not former_metric.is_compared_by_it(item, run.spec.evaluation))
+        )
     ]
     return [(item.name, digest(item.spec.lineage.data)) for item in found[:MOST]]
 

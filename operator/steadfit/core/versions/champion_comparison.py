@@ -3,6 +3,9 @@
 A version passes when the whole 95 % interval of the difference lies above -margin, so noise alone neither passes nor
 counts as a win. A version that could not be compared has the verdict NoData, which is never a win; without any champion
 the verdict is Bootstrap.
+
+The first version after a change of the holdout is compared on the rows that were held out from both. They may be few,
+so an interval that leaves it open which one is better is NoData there.
 """
 
 from __future__ import annotations
@@ -23,8 +26,11 @@ def judge(result: EvaluationResult, evaluation: Evaluation) -> Gate:
     if missing:
         return _gate("NoData", evaluation, f"was not compared with {champion.version}: {missing}")
     value, lower = champion.value or 0.0, champion.lower if champion.lower is not None else float("-inf")
-    passed = lower > -evaluation.champion.margin.of(value)
-    return _gate("Pass" if passed else "Fail", evaluation, _message(champion, evaluation, passed), value)
+    margin = evaluation.champion.margin.of(value)
+    passed = lower > -margin
+    worse = not passed and (champion.shared_rows is None or (champion.upper or 0.0) <= -margin)
+    verdict: GateVerdict = "Pass" if passed else "Fail" if worse else "NoData"
+    return _gate(verdict, evaluation, _message(champion, evaluation, passed), value)
 
 
 def _missing(champion: ChampionResult, evaluation: Evaluation) -> str | None:
@@ -44,8 +50,9 @@ def _message(champion: ChampionResult, evaluation: Evaluation, passed: bool) -> 
     much, interval = difference_text(difference, champion.lower or 0.0, champion.upper or 0.0)
     own = value + difference if evaluation.metrics[0].goal == "Maximize" else value - difference
     how = "not worse" if passed else "not shown to be as good"
+    which = "" if champion.shared_rows is None else ", those of the holdout that were held out from both,"
     return (
-        f"{champion.metric} {own:.4g} against {value:.4g} of {champion.version} on the same {champion.rows} rows"
+        f"{champion.metric} {own:.4g} against {value:.4g} of {champion.version} on the same {champion.rows} rows{which}"
         f" is {how} by the margin {evaluation.champion.margin.text(value)}"
         f" ({much}, {interval}, {champion.method})"
     )

@@ -2,6 +2,8 @@
 
 The version must meet every threshold, and must not be worse than the one that served (`champion_comparison`). A version
 that could not be compared is held: it serves only if a person pins or promotes it.
+
+A change of the metrics judges no version anew that was not measured by them: its verdict stands.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from steadfit.api.data import Evaluation, Metric
-from steadfit.api.modelversion import EvaluationResult, Gate, Judgement, VersionPhase
+from steadfit.api.modelversion import EvaluationResult, Gate, Judgement, ModelVersion, VersionPhase
+from steadfit.core import former_metric
 
 
 def judge(result: EvaluationResult, evaluation: Evaluation) -> list[Judgement]:
@@ -25,6 +28,17 @@ def judge(result: EvaluationResult, evaluation: Evaluation) -> list[Judgement]:
         for metric in evaluation.metrics
         if metric.threshold is not None
     ]
+
+
+def stands(version: ModelVersion, evaluation: Evaluation) -> bool:
+    """Return whether the stored verdict of a version stands, because it was not measured by the recipe's metrics."""
+    if version.status.phase is None or version.status.gate is None:
+        return False
+    result = version.spec.evaluation
+    judgements = judge(result, evaluation)
+    unmeasured = {item.metric for item in judgements if item.value is None}
+    known = {item.metric for item in version.status.judgements}
+    return former_metric.is_compared_by_it(version, evaluation) or bool(unmeasured - known)
 
 
 def verdict(judgements: Iterable[Judgement], compared: Gate, evaluation: Evaluation) -> VersionPhase:

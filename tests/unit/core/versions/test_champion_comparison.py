@@ -182,6 +182,35 @@ def test_an_edit_of_the_margin_judges_again_both_ways() -> None:
     assert [event.reason for event in plan.events] == ["Rejected"]
 
 
+@pytest.mark.parametrize(
+    ("lower", "upper", "expected"), [(-0.004, 0.02, "Pass"), (-0.02, 0.02, "NoData"), (-0.02, -0.006, "Fail")]
+)
+def test_after_a_change_of_the_holdout_few_shared_rows_reject_only_what_is_shown_to_be_worse(
+    lower: float, upper: float, expected: str
+) -> None:
+    found, message = verdict(compared(lower=lower, upper=upper, rows=40, sharedRows=40))
+    assert found == expected
+    assert "on the same 40 rows, those of the holdout that were held out from both, is" in message
+
+
+def test_a_change_of_the_first_metric_lets_the_verdicts_stand() -> None:
+    # It said `Held` of all versions, also of the one that serves, and no run followed: nothing is an input of a run.
+    subject, _ = judged(measured(BETTER))
+    for recipe in ({"metric": "accuracy"}, {"metric": "brier_score", "goal": "Minimize"}):
+        again, plan = judged(subject, **recipe)
+        assert (again.status.phase, plan.events) == ("Verified", ())
+        assert again.status.gate == subject.status.gate
+    back, _ = judged(again, margin=0.0)
+    assert back.status.phase == "Rejected", "by the metric that it was compared by, it is judged again"
+
+
+def test_a_further_metric_with_a_threshold_rejects_no_version_that_was_made_before() -> None:
+    subject, _ = judged(measured(BETTER))
+    metrics = [*asked()["metrics"], {"name": "log_loss", "goal": "Minimize", "threshold": 0.5}]
+    assert judged(subject, metrics=metrics)[0].status.phase == "Verified"
+    assert judged(measured(BETTER), metrics=metrics)[0].status.phase == "Rejected", "its recipe had the metric"
+
+
 def test_a_training_job_that_was_made_again_judges_no_version_of_the_one_before() -> None:
     before = version(2, None, trainingJobRef={"name": "orders", "uid": "the-one-before"})
     unmeasured = {"metrics": [{"name": "roc_auc", "value": 0.5}]}

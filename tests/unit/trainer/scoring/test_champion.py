@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +15,18 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 from steadfit.api.record import Record
-from steadfit_artifact.model import load_model
+from steadfit_artifact.model import Prediction, load_model
 from steadfit_artifact.store import ObjectMissingError, Store, StoreUnavailableError
 from steadfit_artifact.transfer import download
 from steadfit_trainer.failures import StoreFailure
-from steadfit_trainer.scoring import champion, paired_comparison
+from steadfit_trainer.scoring import older_versions, paired_comparison, unseen_rows
 
 from tests.unit.trainer.flights import flights
 from tests.unit.trainer.run_pod import MODELS, RunPod, operator
 from tests.unit.trainer.training import train, trained, write
 
 JSON = dict[str, Any]
+NIGHT = datetime.fromisoformat("2026-01-06T00:00:00")
 
 
 def publish(pod: RunPod, folder: Path) -> JSON:
@@ -129,12 +133,16 @@ def reason(pod: RunPod, folder: Path, named: JSON) -> str:
     [
         ({"problem": "the ModelVersion flights-v1 is gone"}, "the ModelVersion flights-v1 is gone"),
         ({"store": None}, "the place of its artifact is not known"),
-        ({"by": "Hash"}, "its holdout was split off by Hash of 'time', this one by Time of 'time'"),
-        ({"column": "id"}, "its holdout was split off by Time of 'id', this one by Time of 'time'"),
-        ({"by": None, "column": None}, "split off by a way that is not recorded"),
-        ({"boundary": "2026-01-06T00:00:00.000001Z"}, "trained on rows before 2026-01-06T00:00:00.000001Z"),
-        ({"boundary": None}, "trained on rows before None"),
-        ({"boundary": "yesterday"}, "trained on rows before yesterday"),
+        (
+            {"by": "Hash", "fraction": 0.001},
+            "held out from it too (Hash of 'time', 0.001 of the rows), and 10 are needed",
+        ),
+        ({"column": "id"}, "its holdout begins at 2026-01-06T00:00:00Z, which is no value of 'id' in this data"),
+        ({"column": "account"}, "split off by 'account', which the data source 'flights' does not have"),
+        ({"by": None, "column": None}, "how its holdout was split off is not recorded"),
+        ({"boundary": "2027-01-06T00:00:00Z"}, "of the 120 rows of the holdout, 0 were held out from it too"),
+        ({"boundary": None}, "its holdout begins at None, which is no value of 'time'"),
+        ({"boundary": "yesterday"}, "its holdout begins at yesterday, which is no value of 'time'"),
         ({"artifact": {"uri": "s3://models/team/none/", "digest": "sha256:" + "0" * 64}}, "its artifact is gone"),
     ],
 )
@@ -150,46 +158,101 @@ def test_an_earlier_boundary_of_the_champion_is_fair(pod: RunPod, served: JSON, 
 
 
 @pytest.mark.parametrize(
-    ("kind", "one", "other", "expected"),
+    ("values", "boundary", "expected"),
     [
-        (pa.int64(), "99", "100", True),
-        (pa.int64(), "101", "100", False),
-        (pa.float64(), "1e3", "999.5", False),
-        (pa.string(), "99", "100", False),
-        (pa.string(), "a", "a", True),
-        (pa.timestamp("us"), "2026-01-06T00:00:00", "2026-01-06T00:00:00.5", True),
-        (pa.timestamp("us"), "2026-01-06T00:00:00.5", "2026-01-06T00:00:00", False),
-        (pa.timestamp("us"), "2026-01-06T00:00:00", "2026-01-06T00:00:00Z", False),
-        (pa.date32(), "2026-01-06", "2026-02-01", True),
-        (pa.int64(), "99", None, False),
+        (pa.array([99, 100, None]), "100", [False, True, False]),
+        (pa.array([99, 100, 101]), "99.5", [False, True, True]),
+        (pa.array([999.5, 1000.0]), "1e3", [False, True]),
+        (pa.array(["100", "99"]), "99", [False, True]),
+        (pa.array([Decimal("1.5"), Decimal("1.6")]), "1.6", [False, True]),
+        (pa.array([date(2026, 1, 6), date(2026, 2, 1)]), "2026-02-01", [False, True]),
+        (pa.array([NIGHT, NIGHT + timedelta(days=1)]), "2026-01-06T00:00:00.5", [False, True]),
+        (pa.array([NIGHT]), "2026-01-06T00:00:00Z", None),
+        (pa.array([NIGHT], pa.timestamp("ns", "UTC")), "2026-01-06T01:00:00+01:00", [True]),
+        (pa.array([NIGHT]), "yesterday", None),
+        (pa.array([99]), "yesterday", None),
+        (pa.array([99]), None, None),
     ],
 )
-def test_boundaries_are_compared_as_values_of_their_column(
-    kind: Any, one: str, other: str | None, expected: bool
+def test_a_recorded_boundary_is_read_as_a_value_of_its_column(
+    values: pa.Array, boundary: str | None, expected: list[bool] | None
 ) -> None:
-    assert champion._not_after(one, other, kind) is expected
+    found = unseen_rows._not_before(pa.chunked_array([values]), boundary)
+    assert (None if found is None else found.tolist()) == expected
 
 
-@pytest.mark.parametrize(
-    ("fraction", "words"),
-    [
-        (0.2, None),
-        (0.3, None),
-        (0.1, "0.1 of the rows were held out from it and 0.2 of them judge now"),
-        (None, "how much was held out from it is not recorded"),
-    ],
-)
-def test_by_hash_the_champion_must_have_held_out_as_much(
-    tmp_path: Path, fraction: float | None, words: str | None
+def hashed_below(values: list[Any], fraction: float) -> int:
+    """Return how many values a holdout by hash takes."""
+    return sum(
+        int.from_bytes(hashlib.sha256(str(one).encode()).digest()[:8], "big") < fraction * 2**64 for one in values
+    )
+
+
+def test_after_a_change_of_the_holdout_the_rows_held_out_from_both_are_compared_on(
+    pod: RunPod, served: JSON, tmp_path: Path
 ) -> None:
+    # Also of a holdout by time that begins earlier than that of the version that serves, as with a larger fraction.
+    both: dict[str, tuple[JSON, float | None]] = {
+        "hash": ({"by": "Hash", "column": "id", "fraction": 0.3, "boundary": None}, 0.3),
+        "later": ({"boundary": "2026-01-06T12:00:00Z"}, None),
+    }
+    ids = pod.held()["id"].to_pylist()
+    later = sum(moment.hour >= 12 or moment.day > 6 for moment in pod.held()["time"].to_pylist())
+    for name, (changes, fraction) in both.items():
+        found = compared(pod, tmp_path / name, against(served, **changes))
+        shared = later if fraction is None else hashed_below(ids, fraction)
+        assert found["reason"] == ""
+        assert 10 <= shared < 120
+        assert (found["rows"], found["sharedRows"]) == (shared, shared)
+
+
+def test_after_that_comparison_all_rows_count_again(pod: RunPod, served: JSON, tmp_path: Path) -> None:
+    pod.document["champion"] = against(served, by="Hash", column="id", fraction=0.3, boundary=None)
+    bridged = publish(pod, tmp_path / "bridged")
+    assert "sharedRows" in bridged["evaluation"]["champion"]
+    pod.document["run"]["uid"] = "uid-3"
+    again = compared(pod, tmp_path / "again", against(bridged))
+    assert (again["rows"], again["reason"], "sharedRows" in again) == (120, "", False)
+
+
+def test_by_hash_a_larger_holdout_is_compared_on_the_rows_of_the_smaller_one(tmp_path: Path) -> None:
     pod = RunPod(tmp_path / "steadfit")
     pod.document["evaluation"]["holdout"] = {"by": "Hash", "column": "id", "fraction": 0.2}
     pod.put("s3://lake/flights/part-0.parquet", flights())
     pod.fetch()
     train(pod)
     first = publish(pod, tmp_path / "first")
-    found = compared(pod, tmp_path / "second", against(first, fraction=fraction))
-    assert (words in found["reason"]) if words else found["reason"] == ""
+    ids, shared = pod.held()["id"].to_pylist(), {}
+    for fraction in (0.1, 0.2, 0.3):
+        found = compared(pod, tmp_path / str(fraction), against(first, fraction=fraction))
+        assert found["reason"] == ""
+        shared[fraction] = found.get("sharedRows")
+    assert shared == {0.1: hashed_below(ids, 0.1), 0.2: None, 0.3: None}
+    lost = compared(pod, tmp_path / "lost", {**against(first), "fraction": None})
+    assert "how much was held out from it is not recorded" in lost["reason"]
+
+
+def test_the_champion_is_asked_for_the_compared_metric_alone(
+    pod: RunPod, served: JSON, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod.document["evaluation"]["metrics"] = [{"name": "accuracy"}, {"name": "roc_auc"}]
+    load = older_versions.load
+    monkeypatch.setattr(older_versions, "load", lambda *each: _LabelsOnly(load(*each)))
+    assert compared(pod, tmp_path / "1", against(served))["reason"] == ""
+    pod.document["evaluation"]["metrics"].reverse()
+    assert "needs probabilities" in reason(pod, tmp_path / "2", against(served))
+
+
+class _LabelsOnly:
+    """A version that was trained when the recipe needed no probabilities."""
+
+    def __init__(self, model: Any) -> None:
+        self._model, self.format = model, model.format
+        self.features, self.classes = model.features, model.classes
+
+    def predict(self, columns: JSON) -> Prediction:
+        found = self._model.predict(columns)
+        return Prediction(found.labels, None, None)
 
 
 def test_an_artifact_that_was_changed_in_the_store_is_not_compared_with(

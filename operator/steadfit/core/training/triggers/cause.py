@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from steadfit.api.modelaction import ModelAction
+from steadfit.api.modelversion import ModelVersion
 from steadfit.api.run import FINISHED, Cause
 from steadfit.api.trainingjob import ActiveRun, TrainingJob, TriggerState
 from steadfit.api.trainingrun import TrainingRun
@@ -17,7 +18,7 @@ from steadfit.core import names
 from steadfit.core.input_hash import changed, input_hash
 from steadfit.core.text import cut, time_text
 
-from . import cron
+from . import cron, metric_change
 
 PURPOSE = "Train"
 
@@ -26,6 +27,7 @@ def due(
     job: TrainingJob,
     trained: str | None,
     runs: Sequence[TrainingRun],
+    versions: Sequence[ModelVersion],
     actions: Sequence[ModelAction],
     signals: Sequence[Cause],
     schedules: Sequence[TriggerState],
@@ -38,7 +40,7 @@ def due(
     """
     causes = [
         *[_action(action) for action in actions],
-        *_change(job, trained, runs),
+        *(_change(job, trained, runs) or metric_change.causes(job, runs, versions)),
         *signals,
         *[_time(job, state, now) for state in schedules],
     ]
