@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -63,11 +64,18 @@ def _is_partly_input(model: type[Model]) -> bool:
 def _inputs(part: Model, model: type[Model]) -> dict[str, Any]:
     """Return the inputs among the fields that `model` declares: `part` may be of a subclass that has more."""
     found = {}
-    for name, field in model.model_fields.items():
+    for name, field, default in _input_fields(model):
         value = getattr(part, name)
-        if NOT_AN_INPUT not in field.metadata and value != field.get_default():
+        if value != default:
             found[field.alias or name] = _ordered(_canonical(value), field)
     return found
+
+
+@cache
+def _input_fields(model: type[Model]) -> Sequence[tuple[str, FieldInfo, Any]]:
+    """Return name, declaration and default of each field that is an input: every pass of a job reads them."""
+    fields = model.model_fields.items()
+    return [(name, field, field.get_default()) for name, field in fields if NOT_AN_INPUT not in field.metadata]
 
 
 def _canonical(value: Any) -> Any:

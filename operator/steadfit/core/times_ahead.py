@@ -6,17 +6,16 @@ own status corrected, so the next write stores the correction, once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, get_args
 
 from steadfit.api.base import Model, Object, Planned
 
 SKEW = timedelta(minutes=1)
 """How far two clocks may differ: a time that is ahead by less stands, and two times that are closer have no order."""
-
-_WITHOUT_TIMES = frozenset((str, int, float, bool))
-"""Types of most values: each pass looks at all of them."""
 
 Observed = TypeVar("Observed")
 
@@ -46,8 +45,6 @@ def is_after(at: datetime, other: datetime) -> bool:
 
 def _walk(value: Any, now: datetime, planned: Planned | None = None) -> Any:
     """Return a value whose times are corrected; the same object if none was."""
-    if value is None or type(value) in _WITHOUT_TIMES:
-        return value
     if isinstance(value, datetime):
         return now if _is_ahead(value, now, planned) else value
     if isinstance(value, Object):
@@ -56,9 +53,8 @@ def _walk(value: Any, now: datetime, planned: Planned | None = None) -> Any:
         return value if new is status else value.model_copy(update={"status": new})
     if isinstance(value, Model):
         update = {}
-        for name, info in type(value).model_fields.items():
+        for name, mark in _times_of(type(value)):
             old = getattr(value, name)
-            mark = next((mark for mark in info.metadata if isinstance(mark, Planned)), None)
             new = _walk(old, now, mark)
             if new is not old:
                 update[name] = new
@@ -67,6 +63,24 @@ def _walk(value: Any, now: datetime, planned: Planned | None = None) -> Any:
         items = [_walk(item, now) for item in value]
         return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
     return value
+
+
+@cache
+def _times_of(model: type[Model]) -> Sequence[tuple[str, Planned | None]]:
+    """Return the fields that are or hold times, each with its mark: each pass looks at every status."""
+    marks = {
+        name: next((mark for mark in info.metadata if isinstance(mark, Planned)), None)
+        for name, info in model.model_fields.items()
+    }
+    return [(name, mark) for name, mark in marks.items() if _holds_times(model.model_fields[name].annotation)]
+
+
+def _holds_times(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, datetime):
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return bool(_times_of(annotation))
+    return any(_holds_times(part) for part in get_args(annotation))
 
 
 def _is_ahead(at: datetime, now: datetime, planned: Planned | None) -> bool:

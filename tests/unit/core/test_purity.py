@@ -24,6 +24,7 @@ ALLOWED = {
     "dataclasses": {"dataclass", "field", "fields", "replace"},
     "datetime": {"UTC", "datetime", "timedelta"},
     "enum": {"StrEnum"},
+    "functools": {"cache", "cached_property"},
     "hashlib": None,
     "json": None,
     "math": None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import Released, RevisionRef, ServedVersion
@@ -64,13 +65,13 @@ def _is_ready(pod: Manifest) -> bool:
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fleet:
     """Look-ups over the observed objects of one ModelDeployment."""
 
     observed: ObservedModelDeployment
 
-    @property
+    @cached_property
     def workloads(self) -> Sequence[Workload]:
         """The Deployments, by name."""
         manifests = sorted(self.observed.workloads, key=lambda manifest: str(manifest["metadata"]["name"]))
