@@ -37,8 +37,8 @@ test: ## All tests: check and bring up, then what needs no cluster and measures 
 
 # The longest tests come first: an idle worker takes tests from the end of another one's list, so no worker runs a long
 # test alone at the end.
-fast: environment ## All tests that need no cluster: unit, contract, simulation
-	$(PYTEST) tests/sim tests/contract tests/unit --numprocesses $(WORKERS) --dist worksteal
+fast: environment ## The tests that need no cluster, with a part of their random cases: unit, contract, simulation
+	EFFORT=sample $(PYTEST) tests/sim tests/contract tests/unit --numprocesses $(WORKERS) --dist worksteal
 
 disruptive: environment
 	eval "$$($(UP) env)"; $(PYTEST) tests/cluster tests/aftermath -m "disruptive or not cluster" $(addprefix --ignore=,$(NOT_LOCAL))

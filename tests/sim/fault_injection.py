@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+
+from tests.support import effort
 
 from .branching import Target, failures_of_hits
 from .client import Interruption
@@ -13,7 +14,7 @@ from .scenarios import Scenario
 
 
 def comes_through(story: Scenario, interruptions: Sequence[Interruption], *, sample: int, beginning: int) -> None:
-    """Hit a story at a sample of its writes; `CRASHES=all` hits every one.
+    """Hit a story at a sample of its writes; `EFFORT=all` hits every one.
 
     `beginning` says which part of the writes is left out, one in so many: up to the second version these stories are
     as those that are hit at every write.
@@ -22,10 +23,7 @@ def comes_through(story: Scenario, interruptions: Sequence[Interruption], *, sam
     hits: list[Target] = [
         (write, interruption) for write in range(writes // beginning, writes) for interruption in interruptions
     ]
-    # An odd step meets every kind of interruption.
-    step = 1 if os.environ.get("CRASHES") == "all" else max(1, len(hits) // sample) | 1
-
-    found = failures_of_hits(story, hits[::step])
+    found = failures_of_hits(story, effort.spread(hits, sample))
     assert not found, report(found)
 
 

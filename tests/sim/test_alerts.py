@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 
 import pytest
 from steadfit.core.training.limits import cooldown
+
+from tests.support import effort
 
 from .alerting import Alertmanagers
 from .behaviour import Training
@@ -23,7 +24,6 @@ from .starting_objects import NAME, installation, model_deployment, training_job
 
 TRIGGERS = [{"name": "drift", "alert": {"matchLabels": {"alertname": "ModelInputDrift"}}}]
 COOLDOWN = 600.0
-EVERYWHERE = os.environ.get("CRASHES") == "all"
 
 
 def automatic(cluster: SimulatedCluster) -> list[JSON]:
@@ -161,8 +161,8 @@ def test_the_story_of_alerts_comes_to_its_end(story: Scenario) -> None:
 def survives(interruption: Interruption, step: int) -> None:
     # To die before a write that finds the cluster as the one before has left it is to die after that one.
     trace = play(an_episode).trace
-    writes = [write.number for write in trace if interruption != "before" or EVERYWHERE or not write.at_once]
-    found = failures_of_hits(an_episode, [(number, interruption) for number in writes[::step]])
+    writes = [write.number for write in trace if interruption != "before" or effort.ALL or not write.at_once]
+    found = failures_of_hits(an_episode, [(number, interruption) for number in effort.every(writes[::step])])
     assert not found, report(found)
 
 
@@ -174,7 +174,7 @@ def test_an_operator_that_is_killed_at_any_write_starts_one_run_all_the_same(int
 
 @pytest.mark.timeout(900)
 def test_an_operator_that_is_frozen_at_a_write_and_thawed_beside_the_next_one_starts_one_run() -> None:
-    survives("frozen", 1 if EVERYWHERE else 5)
+    survives("frozen", 1 if effort.ALL else 5)
 
 
 @pytest.mark.timeout(900)

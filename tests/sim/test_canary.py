@@ -175,7 +175,7 @@ def test_a_canary_comes_to_its_end(story: Scenario) -> None:
 
 
 SAMPLE = 8
-"""How many interruptions a story gets by default; `CRASHES=all` hits every write."""
+"""How many interruptions a story gets by default; `EFFORT=all` hits every write."""
 INTERRUPTIONS: tuple[Interruption, ...] = ("before", "after", "frozen")
 HIT = (
     a_good_candidate_is_promoted,

@@ -2,16 +2,17 @@
 
 The two stories that pass every kind of write are hit at every write; what is left behind by a process that dies is in
 the cluster, so it is not killed before a write when nothing has changed there since it was killed after the one before.
-Of the other stories a sample is hit by default, spread evenly; `CRASHES=all` hits them all, everywhere (some minutes).
+Of the other stories a sample is hit by default, spread evenly; `EFFORT=all` hits them all, everywhere (some minutes).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
+
+from tests.support import effort
 
 from .branching import Target, failures_of_hits
 from .client import Interruption
@@ -44,7 +45,7 @@ def clean(scenario: Scenario) -> Outcome:
 
 def different(all_: list[Target], reference: Outcome) -> list[Target]:
     """Drop interruptions before a write if the one after the previous write finds the cluster in the same state."""
-    if os.environ.get("CRASHES") == "all":
+    if effort.ALL:
         return all_
     return [
         (number, interruption)
@@ -53,19 +54,11 @@ def different(all_: list[Target], reference: Outcome) -> list[Target]:
     ]
 
 
-def spread(all_: list[Target], count: int) -> list[Target]:
-    """Return so many targets, evenly spread. An odd step meets every kind of interruption."""
-    if os.environ.get("CRASHES") == "all":
-        return all_
-    step = max(1, len(all_) // count) | 1
-    return all_[::step]
-
-
 def survives(scenario: Scenario, interruptions: tuple[Interruption, ...], count: int | None) -> None:
     reference = clean(scenario)
-    every = list(targets(reference, interruptions))
+    all_ = list(targets(reference, interruptions))
 
-    hits = different(every, reference) if count is None else spread(every, count)
+    hits = effort.every(different(all_, reference)) if count is None else effort.spread(all_, count)
     found = failures_of_hits(scenario, hits, lambda outcome: "\n".join(differences(reference, outcome)))
     named = [((number, interruption, str(reference.trace[number - 1])), text) for (number, interruption), text in found]
     assert not found, report(named)

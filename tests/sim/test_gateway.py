@@ -81,7 +81,7 @@ STORIES: tuple[Scenario, ...] = (
 )
 INTERRUPTIONS: tuple[Interruption, ...] = ("before", "after", "frozen")
 SAMPLE = 6
-"""How many interruptions a story gets by default; `CRASHES=all` hits every write."""
+"""How many interruptions a story gets by default; `EFFORT=all` hits every write."""
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)

@@ -187,7 +187,7 @@ def test_what_is_held_back_stays_so(story: Scenario) -> None:
 
 
 SAMPLE = 8
-"""How many interruptions a story gets by default; `CRASHES=all` hits every write."""
+"""How many interruptions a story gets by default; `EFFORT=all` hits every write."""
 
 
 @pytest.mark.timeout(900)

@@ -16,6 +16,8 @@ from steadfit.core import names
 from steadfit.core.plans import model_deployment
 from steadfit.core.serving.quarantine import is_quarantined
 
+from tests.support import effort
+
 from . import serving_cluster_checks
 from .serving_cluster import ServingCluster
 from .serving_cluster_objects import digest, store
@@ -229,5 +231,5 @@ class Serving(RuleBasedStateMachine):
         assert len(cluster.workloads) <= 2
 
 
-Serving.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
+Serving.TestCase.settings = settings(max_examples=effort.cases(150), stateful_step_count=40)
 test_the_service_only_points_where_it_may_whatever_happens = Serving.TestCase

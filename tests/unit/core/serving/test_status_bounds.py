@@ -13,6 +13,7 @@ from steadfit.core.serving.recovery import rollback_limit
 from steadfit.core.serving.selection import served
 from steadfit.core.training.limits import automatic_runs
 
+from tests.support import effort
 from tests.unit.core.serving.canaries import STEPS
 from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 from tests.unit.core.serving.serving_cluster_objects import digest
@@ -166,7 +167,7 @@ def test_lists_that_limits_bound_are_as_long_as_the_limits() -> None:
     assert most(Limits, "max_runs_per_day") + most(Limits, "break_after") <= automatic_runs.MOST + 4
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=effort.cases(8), deadline=None)
 @given(st.lists(st.sampled_from(["Abort", "Fail", "Promote", "newer"]), min_size=5, max_size=18))
 def test_without_a_persons_word_a_version_number_is_tried_once(steps: list[str]) -> None:
     """Whatever ends candidates, in whatever order: a candidate is newer than every one that was tried before."""

@@ -13,6 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.support import effort
+
 from .builders import COMPLETE, FAILED, UNSCHEDULABLE, disruption, ended, running, waits
 from .training_cluster import FINISHED, TrainingCluster
 
@@ -199,5 +201,5 @@ class Training(RuleBasedStateMachine):
         )
 
 
-Training.TestCase.settings = settings(max_examples=30, stateful_step_count=25)
+Training.TestCase.settings = settings(max_examples=effort.cases(30), stateful_step_count=25)
 TestTraining = Training.TestCase

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from tests.support import effort
 from tests.unit.core.serving.serving_cluster import ServingCluster
 from tests.unit.core.serving.test_properties import Serving
 
@@ -100,5 +101,5 @@ class Canaries(Serving):
         self.cluster.settle()
 
 
-Canaries.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
+Canaries.TestCase.settings = settings(max_examples=effort.cases(40), stateful_step_count=40)
 test_nothing_unjudged_takes_over_whatever_happens = Canaries.TestCase

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from tests.support import effort
 from tests.unit.core.serving import serving_cluster_gateways
 from tests.unit.core.serving.rollout.test_canary_properties import Canaries
 from tests.unit.core.serving.serving_cluster import ServingCluster
@@ -90,5 +91,5 @@ class Routes(Canaries):
         assert cluster.condition("RouteReady") == ("True", "RouteAccepted")
 
 
-Routes.TestCase.settings = settings(max_examples=25, stateful_step_count=30)
+Routes.TestCase.settings = settings(max_examples=effort.cases(25), stateful_step_count=30)
 test_the_route_only_sends_requests_where_it_may_whatever_happens = Routes.TestCase

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.support import effort
 from tests.unit.core.training.builders import DRIFT
 from tests.unit.core.training.training_cluster import FINISHED, TrainingCluster
 
@@ -177,5 +178,5 @@ class Alerts(RuleBasedStateMachine):
         self.cluster.now = now
 
 
-Alerts.TestCase.settings = settings(max_examples=20, stateful_step_count=20)
+Alerts.TestCase.settings = settings(max_examples=effort.cases(20), stateful_step_count=20)
 TestAlerts = Alerts.TestCase

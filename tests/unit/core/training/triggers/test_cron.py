@@ -12,6 +12,7 @@ from steadfit.api.trainingjob import Schedule
 from steadfit.core.training.triggers import schedules
 from steadfit.core.training.triggers.cron import newest_until, next_after, problem
 
+from tests.support import effort
 from tests.unit.core.training.builders import NOW, training_job
 
 
@@ -91,7 +92,7 @@ MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.
 
 
 @given(LINES, ZONES, MOMENTS)
-@settings(max_examples=300)
+@settings(max_examples=effort.cases(300))
 def test_times_go_forward_and_looking_back_finds_the_same_ones(cron: str, zone: str, now: datetime) -> None:
     schedule = Schedule(cron=cron, time_zone=zone)
     following = next_after(schedule, now)
@@ -241,7 +242,7 @@ DISTANCES = (-121, -31, -1, 0, 1, 30, 59, 61, 119)
 
 
 def test_the_times_of_every_zone_whose_clocks_change_are_those_that_its_clocks_show() -> None:
-    for zone, all_changes in calendars().items():
+    for zone, all_changes in effort.every(list(calendars().items())):
         for change in all_changes:
             shown = readings(ZoneInfo(zone), change)
             for cron, hours, minutes in CLOCK_LINES:
@@ -259,7 +260,7 @@ def test_the_times_of_every_zone_whose_clocks_change_are_those_that_its_clocks_s
 
 
 @given(LINES, st.deferred(lambda: st.sampled_from(sorted(calendars()))), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort.cases(300), deadline=None)
 def test_the_next_time_is_after_now_whenever_a_schedule_is_looked_at(cron: str, zone: str, data: st.DataObject) -> None:
     change = data.draw(st.sampled_from(calendars()[zone]))
     now = change + timedelta(seconds=data.draw(st.integers(-100_000, 100_000)))
@@ -271,7 +272,7 @@ def test_the_next_time_is_after_now_whenever_a_schedule_is_looked_at(cron: str, 
 
 
 @given(LINES, ZONES, MOMENTS, st.lists(st.integers(0, 20_000), max_size=8))
-@settings(max_examples=150)
+@settings(max_examples=effort.cases(150))
 def test_a_schedule_never_piles_up(cron: str, zone: str, now: datetime, gaps: list[int]) -> None:
     line = {"cron": cron, "timeZone": zone}
     states = tracked(keep(line), now)
