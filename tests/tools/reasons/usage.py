@@ -28,6 +28,7 @@ _SINKS = {
     "reconciling": (0, "reason"),
     "stalled": (0, "reason"),
     "Problem": (0, "reason"),
+    "failure": (0, "failure_class"),
     "Hold": (0, "reason"),
     "NoAnswer": (0, "code"),
     "Signal": (3, "code"),
