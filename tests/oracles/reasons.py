@@ -9,7 +9,7 @@ from steadfit.core.reasons.catalogue import CATALOGUE
 from steadfit.core.reasons.condition_types import CONDITION_TYPES, ConditionType
 from steadfit.core.types import Event
 
-_SHOWN_AS_READY = ("Reconciling", "Stalled")
+_SHOWN_AS_READY = ("Finished", "Reconciling", "Stalled")
 
 
 def violations(kind: str, status: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,8 @@
 """Conditions as kstatus, Flux, Argo CD and `kubectl wait` read them.
 
 `Ready` is always present. `Reconciling` and `Stalled` are present only while true, never both, and never with
-`Ready=True`. Every condition has its observedGeneration.
+`Ready=True`. `Finished` is present once the work of an object has ended, whichever way: one `kubectl wait` returns
+then. Every condition has its observedGeneration.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .text import cut
 READY: Final = "Ready"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
+FINISHED: Final = "Finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ def reconciling(reason: ReasonWord, message: str) -> list[DesiredCondition]:
 def stalled(reason: ReasonWord, message: str) -> list[DesiredCondition]:
     """Return the conditions of an object that makes no progress until a person acts."""
     return [DesiredCondition(READY, "False", reason, message), DesiredCondition(STALLED, "True", reason, message)]
+
+
+def finished(end: list[DesiredCondition]) -> list[DesiredCondition]:
+    """Return the conditions of an object whose work has ended for good: `end`, which is ready or stalled."""
+    how = next(condition for condition in end if condition.type == READY)
+    return [*end, DesiredCondition(FINISHED, "True", how.reason, how.message)]
 
 
 def reason_of(condition: Condition) -> ReasonWord:

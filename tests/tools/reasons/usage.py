@@ -98,8 +98,8 @@ def _wrong(tree: ast.Module, catalogue: Mapping[str, Reason]) -> Iterator[tuple[
 
 
 def _types(call: ast.Call) -> Iterator[str]:
-    """Yield the type of a condition where it is written out; Reconciling and Stalled repeat the reason of Ready."""
-    shown_as_ready = {"READY": "Ready", "RECONCILING": "Ready", "STALLED": "Ready"}
+    """Yield the type of a condition where it is written out; those that repeat the reason of Ready count as Ready."""
+    shown_as_ready = dict.fromkeys(("READY", "RECONCILING", "STALLED", "FINISHED"), "Ready")
     for argument in [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "type")]:
         if isinstance(argument, ast.Name) and argument.id in shown_as_ready:
             yield shown_as_ready[argument.id]

@@ -7,7 +7,7 @@ from datetime import datetime
 from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.modelaction import ModelAction, ModelActionStatus
 from steadfit.core.action_acceptance import accept, expired
-from steadfit.core.conditions import READY, DesiredCondition, merge, ready, reconciling, stalled
+from steadfit.core.conditions import READY, DesiredCondition, finished, merge, ready, reconciling, stalled
 from steadfit.core.reasons.catalogue import ReasonWord, is_reason
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Action, Delete, Event, ObservedModelAction, Plan, reference
@@ -63,8 +63,9 @@ def _record(action: ModelAction, records: list[ActionRecord]) -> ActionRecord | 
 
 
 def _conditions(phase: ActionPhase, reason: ReasonWord, message: str) -> list[DesiredCondition]:
-    make = {"Pending": reconciling, "Succeeded": ready, "Rejected": stalled}[phase]
-    return make(reason, message)
+    if phase == "Pending":
+        return reconciling(reason, message)
+    return finished(ready(reason, message) if phase == "Succeeded" else stalled(reason, message))
 
 
 def _has_expired(action: ModelAction) -> bool:

@@ -11,6 +11,7 @@ from .general import KINDS
 ConditionType = Literal[
     "ConnectionDraining",
     "DryRun",
+    "Finished",
     "LastRunSucceeded",
     "MetricsAvailable",
     "Overridden",
@@ -59,6 +60,11 @@ CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
     ),
     "DryRun": TypeOfCondition(
         _DEPLOYMENT, "`True`: what monitors would have caused without `spec.dryRun`.", "while monitors fire"
+    ),
+    "Finished": TypeOfCondition(
+        ("ModelAction", "TrainingRun"),
+        "`True`: the work has ended, by success (`Ready`) or not (`Stalled`); for `kubectl wait`.",
+        "while it is `True`",
     ),
     "LastRunSucceeded": TypeOfCondition(
         _JOB, "How the newest run ended; `Unknown` when it was superseded.", "after the first run"

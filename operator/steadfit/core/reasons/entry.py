@@ -18,7 +18,8 @@ class Reason:
     next_step
         What an engineer on call does, in one sentence.
     conditions
-        The conditions that have it, as `Kind/Type`. Those of `Ready` count for `Reconciling` and `Stalled` too.
+        The conditions that have it, as `Kind/Type`. Those of `Ready` count for `Reconciling`, `Stalled` and
+        `Finished` too.
     normal, warning
         The kinds that have an Event of this reason and of that type.
     """

@@ -33,6 +33,7 @@ ServingReason = Literal[
     "TemplateContested",
     "TrafficSwitched",
     "TrainingJobNotFound",
+    "TrainingJobStalled",
 ]
 
 _READY = ("ModelDeployment/Ready",)
@@ -156,6 +157,12 @@ SERVING: Mapping[ServingReason, Reason] = {
     "TrainingJobNotFound": Reason(
         "The TrainingJob does not exist in this namespace, and there is no version of it.",
         "Apply the TrainingJob, or correct `spec.trainingJobRef`.",
+        conditions=_READY,
+        warning=_DEPLOYMENT,
+    ),
+    "TrainingJobStalled": Reason(
+        "No version serves yet, and the TrainingJob brings none by itself: its run failed, or its recipe is invalid.",
+        "Read the message, correct the cause, then create a `Retrain` action on the TrainingJob.",
         conditions=_READY,
         warning=_DEPLOYMENT,
     ),

@@ -1,9 +1,10 @@
-"""The conditions of a TrainingRun: Reconciling until it has ended, then Ready or Stalled for good."""
+"""The conditions of a TrainingRun: Reconciling until it has ended, then Finished, and Ready or Stalled, for good."""
 
 from __future__ import annotations
 
+from steadfit.api.run import FINISHED as FINISHED_PHASES
 from steadfit.api.trainingrun import Attempt, EvaluateInputs, TrainingRunStatus
-from steadfit.core.conditions import DesiredCondition, ready, reconciling, stalled
+from steadfit.core.conditions import DesiredCondition, finished, ready, reconciling, stalled
 from steadfit.core.reasons.catalogue import ReasonWord
 from steadfit.core.runs.runtime import job
 from steadfit.core.text import time_text
@@ -18,6 +19,12 @@ def conditions(
 
     `inputs` are those of an evaluation; `refusal` is why the API server refuses the version of the result.
     """
+    if status.phase not in FINISHED_PHASES:
+        return reconciling(*_in_progress(status, inputs is not None, refusal))
+    return finished(_end(status, inputs))
+
+
+def _end(status: TrainingRunStatus, inputs: EvaluateInputs | None) -> list[DesiredCondition]:
     failure = status.failure
     if status.phase == "Succeeded":
         if inputs is not None and status.evaluation is not None:
@@ -29,11 +36,7 @@ def conditions(
         return ready("InputsKnown", messages.known(status))
     if status.phase == "Cancelled":
         return stalled("Cancelled", status.cancelled)
-    if status.phase == "Failed":
-        return (
-            stalled(failure.failure_class, failure.message) if failure else stalled("Failed", "no failure is recorded")
-        )
-    return reconciling(*_in_progress(status, inputs is not None, refusal))
+    return stalled(failure.failure_class, failure.message) if failure else stalled("Failed", "no failure is recorded")
 
 
 def _in_progress(status: TrainingRunStatus, evaluates: bool, refusal: str) -> tuple[ReasonWord, str]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from steadfit.core import names
 
+from tests.oracles import kstatus
 from tests.unit.core.training.builders import (
     COMPLETE,
     FAILED,
@@ -48,6 +49,7 @@ def test_a_run_goes_from_its_job_to_a_verified_version() -> None:
     run = cluster.run
     assert (run.status.phase, run.status.version, run.status.version_number) == ("Succeeded", "orders-v1", 1)
     assert ready(cluster) == ("True", "Succeeded", "produced version orders-v1")
+    assert cluster.condition(RUN, run.name, "Finished") == ready(cluster)
     (version,) = cluster.versions()
     assert version.status.phase == "Verified"
     assert cluster.reasons(RUN) == ["AttemptStarted", "VersionCreated", "RunSucceeded"]
@@ -533,3 +535,38 @@ def test_a_refused_version_is_named_by_its_run_until_it_is_created() -> None:
     cluster.refusals.clear()
     cluster.settle()
     assert [item.name for item in cluster.versions()] == ["orders-v1"]
+
+
+def test_one_wait_returns_whichever_way_a_run_ends_and_kstatus_reads_a_failed_one_as_failed() -> None:
+    cluster = started()
+    cluster.fail(11, "s3://lake: connection refused", "fetch")
+    cluster.settle()
+    types = {condition.type for condition in cluster.run.status.conditions}
+    assert types == {"Ready", "Reconciling"}, "it is tried again"
+    cluster.run_until_due()
+    cluster.fail(1, "no such column: late", "train")
+    cluster.settle()
+    message = "train ended with exit code 1: no such column: late"
+    assert cluster.run.status.phase == "Failed"
+    assert cluster.condition(RUN, cluster.run.name, "Finished") == ("True", "UserError", message)
+    assert kstatus.compute(cluster.objects[RUN, cluster.run.name]).status == "Failed"
+
+
+def test_a_run_that_ended_before_the_condition_finished_existed_gets_it() -> None:
+    cluster = started()
+    cluster.train_runs()
+    cluster.settle()
+    cluster.publish()
+    stored = cluster.objects[RUN, cluster.run.name]["status"]
+    stored["conditions"] = [one for one in stored["conditions"] if one["type"] != "Finished"]
+    cluster.settle()
+    assert cluster.condition(RUN, cluster.run.name, "Finished")[:2] == ("True", "Succeeded")
+
+
+def test_one_wait_on_a_training_job_returns_when_its_run_has_ended_whichever_way() -> None:
+    cluster = started()
+    assert cluster.condition("TrainingJob", "orders", "Training")[0] == "True"
+    cluster.fail(1, "no such column: late", "train")
+    cluster.settle()
+    assert cluster.condition("TrainingJob", "orders", "Training")[0] == "False"
+    assert cluster.condition("TrainingJob", "orders", "LastRunSucceeded")[:2] == ("False", "UserError")

@@ -13,9 +13,11 @@ from typing import Final
 from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
-from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
+from steadfit.api.trainingjob import TrainingJob
+from steadfit.core.conditions import STALLED, DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.monitors import condition as monitors_condition
 from steadfit.core.monitors.evaluation import MonitorResult
+from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.messages import describe
 from steadfit.core.serving.ownership import is_foreign
@@ -152,7 +154,7 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     candidate = status.candidate
     if candidate and fleet.desired_replicas == 0:
         return ready("ScaledToZero", f"version {candidate.number} has no pods, as spec.server.replicas is 0")
-    blocked = None if candidate else newest_blocked.problem(status, fleet)
+    blocked = None if candidate else newest_blocked.problem(status, fleet) or _stalled_job(observed.job)
     if candidate:
         message = f"version {candidate.number} comes up: {candidate.message}"
     elif blocked:
@@ -165,6 +167,15 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     if blocked:
         return stalled(blocked.reason, blocked.message)
     return reconciling("FirstRollout" if candidate else "AwaitingFirstModel", message)
+
+
+def _stalled_job(job: TrainingJob | None) -> Problem | None:
+    """Return that no version comes by itself, as the TrainingJob needs a person; None if it does not."""
+    conditions = job.status.conditions if job else []
+    stall = next((condition for condition in conditions if condition.type == STALLED), None)
+    if job is None or stall is None or stall.observed_generation != job.metadata.generation:
+        return None
+    return Problem("TrainingJobStalled", f"TrainingJob {job.name} brings no version: {stall.message}")
 
 
 def _awaiting_job(deployment: ModelDeployment) -> list[DesiredCondition]:

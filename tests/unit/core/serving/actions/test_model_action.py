@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core import names
@@ -57,6 +58,21 @@ def target(**record: Any) -> ModelDeployment:
 def condition(status: dict[str, Any], kind: str) -> tuple[str, str] | None:
     found = [item for item in status["conditions"] if item["type"] == kind]
     return (found[0]["status"], found[0]["reason"]) if found else None
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "finished"),
+    [
+        ("Pending", None, None),
+        ("Succeeded", None, ("True", "Succeeded")),
+        ("Rejected", "NoCandidate", ("True", "NoCandidate")),
+    ],
+)
+def test_one_wait_returns_whether_an_action_was_executed_or_rejected(
+    phase: str, reason: str | None, finished: tuple[str, str] | None
+) -> None:
+    observed = ObservedModelAction(action(), target(phase=phase, message="", reason=reason), [])
+    assert condition(plan(observed, NOW).status, "Finished") == finished
 
 
 def test_an_action_waits_for_its_target() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from steadfit.core.conditions import READY, RECONCILING, STALLED
 
@@ -17,7 +19,7 @@ QUARANTINE = {
 }
 
 
-def with_quarantined(**spec: object) -> ServingCluster:
+def with_quarantined(**spec: Any) -> ServingCluster:
     """Return a cluster whose only version is in quarantine."""
     cluster = ServingCluster(**spec)
     cluster.add(1)

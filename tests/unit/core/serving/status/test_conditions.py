@@ -8,6 +8,7 @@ import pytest
 from steadfit.core.conditions import READY, RECONCILING, STALLED
 
 from tests.unit.core.serving.serving_cluster import START, ServingCluster, serving
+from tests.unit.core.serving.serving_cluster_objects import job
 
 
 def test_before_the_first_version_a_deployment_awaits_it() -> None:
@@ -242,3 +243,41 @@ def test_transition_times_stay_while_the_status_of_a_condition_stays() -> None:
     cluster.settle()
     after = {condition.type: condition.last_transition_time for condition in cluster.status.conditions}
     assert before["Ready"] == after["Ready"]
+
+
+def stalled_job(generation: int = 1, observed: int = 1) -> dict[str, object]:
+    """Return a TrainingJob whose only run has failed."""
+    stall = {
+        "type": "Stalled",
+        "status": "True",
+        "reason": "UserError",
+        "message": "run a failed: no such column: late",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+        "observedGeneration": observed,
+    }
+    made = job()
+    made["metadata"]["generation"] = generation
+    return {**made, "status": {"conditions": [stall], "observedGeneration": observed}}
+
+
+def test_a_run_that_failed_reaches_who_waits_for_the_deployment() -> None:
+    cluster = ServingCluster()
+    cluster.job = stalled_job()
+    cluster.settle()
+    assert cluster.condition(STALLED) == ("True", "TrainingJobStalled")
+    assert cluster.message(READY) == "TrainingJob flights brings no version: run a failed: no such column: late"
+    assert cluster.seen("TrainingJobStalled") == [cluster.message(READY)]
+    cluster.job = stalled_job(generation=2)
+    cluster.settle()
+    assert cluster.condition(RECONCILING) == ("True", "AwaitingFirstModel"), "the recipe was corrected since"
+
+
+def test_a_run_that_failed_does_not_touch_a_deployment_that_serves_or_need_not_wait() -> None:
+    cluster = serving(1)
+    cluster.job = stalled_job()
+    cluster.settle()
+    assert cluster.condition(READY) == ("True", "Serving")
+    cluster = ServingCluster(readyPolicy="Accepted")
+    cluster.job = stalled_job()
+    cluster.settle()
+    assert cluster.condition(READY) == ("True", "Accepted")
