@@ -9,6 +9,7 @@ from pydantic import Field
 from .base import (
     AGE,
     READY,
+    REASON,
     Definition,
     LabelMap,
     Model,
@@ -128,6 +129,7 @@ DEFINITION = Definition(
     rules=(name_rule("an ArtifactStore", "pods carry it in the names of volumes"),),
     columns=(
         READY,
+        REASON,
         PrinterColumn("Prefix", ".spec.uriPrefix"),
         PrinterColumn("Endpoint", ".spec.s3.endpoint"),
         AGE,

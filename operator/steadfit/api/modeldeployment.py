@@ -203,6 +203,16 @@ DEFINITION = Definition(
         PrinterColumn("Version", ".status.live.version", description="The live version"),
         PrinterColumn("Replicas", ".status.replicas", "integer", description="Ready pods of the live revision"),
         PrinterColumn("Candidate", ".status.candidate.version", description="The version that comes up"),
+        PrinterColumn(
+            "Rollout",
+            '.status.conditions[?(@.type=="Progressing")].reason',
+            description="How far the candidate is, or why the newest version does not serve",
+        ),
+        PrinterColumn(
+            "Frozen",
+            '.status.conditions[?(@.type=="RollbacksFrozen")].status',
+            description="Whether automatic rollbacks have stopped",
+        ),
         PrinterColumn("Revision", ".status.live.revision", priority=1, description="The live revision"),
         PrinterColumn("URL", ".status.url", priority=1, description="Address inside the cluster"),
         MESSAGE,

@@ -10,6 +10,7 @@ from pydantic import Field
 from .base import (
     AGE,
     IMMUTABLE,
+    REASON,
     Definition,
     Digest,
     Model,
@@ -337,6 +338,7 @@ DEFINITION = Definition(
     short_names=("mv",),
     columns=(
         PrinterColumn("Phase", ".status.phase", description="Verified, Rejected or Held"),
+        REASON,
         PrinterColumn("Metric", ".spec.evaluation.metrics[0].name", description="The main metric"),
         PrinterColumn("Value", ".spec.evaluation.metrics[0].value", "number", description="Its value"),
         PrinterColumn("Gate", ".status.gate.verdict", description="Result of the comparison with the champion"),

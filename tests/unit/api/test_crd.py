@@ -132,7 +132,7 @@ def test_every_column_shows_a_field_that_exists(definition: Definition) -> None:
         if path == "metadata.creationTimestamp":
             continue
         schema = root(definition)
-        for part in path.replace('[?(@.type=="Ready")]', "[]").replace("[0]", "[]").split("."):
+        for part in re.sub(r'\[\?\(@\.type=="[A-Za-z]+"\)\]', "[]", path).replace("[0]", "[]").split("."):
             schema = schema["properties"][part.removesuffix("[]")]
             schema = schema["items"] if part.endswith("[]") else schema
 
@@ -205,3 +205,21 @@ def test_check_names_a_stale_file_and_leaves_it_alone(
 def test_no_other_crd_lies_beside_the_generated_ones() -> None:
     present = {path.name for path in (generator.ROOT / "crds").glob("*.yaml")}
     assert present == {path.name for path in generator.files() if path.parent.name == "crds"}
+
+
+def shown(definition: Definition) -> dict[str, str]:
+    """Return the columns that `kubectl get` shows without `-o wide`, with their JSONPaths."""
+    columns = version(definition)["additionalPrinterColumns"]
+    return {one["name"]: one["jsonPath"] for one in columns if not one.get("priority")}
+
+
+@KINDS
+def test_kubectl_get_shows_the_reason_of_every_kind_without_wide(definition: Definition) -> None:
+    columns = shown(definition)
+    assert any(".conditions[" in path or name == "Message" for name, path in columns.items())
+
+
+def test_kubectl_get_shows_why_nothing_newer_serves_without_wide() -> None:
+    (deployment,) = (one for one in DEFINITIONS if one.kind == "ModelDeployment")
+    assert shown(deployment)["Rollout"] == '.status.conditions[?(@.type=="Progressing")].reason'
+    assert shown(deployment)["Frozen"] == '.status.conditions[?(@.type=="RollbacksFrozen")].status'

@@ -8,6 +8,7 @@ from typing import Literal
 from .entry import NOTHING, Reason
 
 RolloutReason = Literal[
+    "AwaitingSamples",
     "CanaryAnalysing",
     "CanaryFailed",
     "CanaryPaused",
@@ -37,6 +38,12 @@ _DEPLOYMENT = ("ModelDeployment",)
 _REJECTED = ("ModelAction/Ready",)
 
 ROLLOUT: Mapping[RolloutReason, Reason] = {
+    "AwaitingSamples": Reason(
+        "The candidate takes its share of the traffic, and a metric has fewer than `spec.analysis.minSamples` requests"
+        " or outcomes.",
+        "Wait; the message says if the traffic is too thin. `status.candidate.verdicts` has the numbers so far.",
+        conditions=_PROGRESSING,
+    ),
     "CanaryAnalysing": Reason(
         "The candidate takes its share of the traffic, and the analysis judges it.",
         "Wait, or create a `Promote` or `Abort` action.",

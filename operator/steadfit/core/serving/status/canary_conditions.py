@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.api.rollout import Candidate
+from steadfit.api.rollout import Candidate, Verdict
 from steadfit.core.conditions import DesiredCondition
 from steadfit.core.reasons.catalogue import ReasonWord
 from steadfit.core.serving.fleet import Fleet
@@ -27,8 +27,15 @@ def progress(candidate: Candidate, fleet: Fleet) -> tuple[ReasonWord, str]:
         by = f"by {candidate.promoted_by}" if candidate.promoted_by else "by the analysis"
         return failing or "Promoting", f"{version} was promoted {by} and gets all of its pods: {candidate.message}"
     reason: ReasonWord = "CanaryPaused" if candidate.phase == "Paused" else "CanaryAnalysing"
+    if candidate.phase == "Analysing" and any(map(_has_few_samples, candidate.verdicts)):
+        reason = "AwaitingSamples"
     position = f"{version} {canary_messages.position(candidate, fleet)}"
     return failing or reason, f"{position}; {candidate.message}" if candidate.message else position
+
+
+def _has_few_samples(verdict: Verdict) -> bool:
+    """Return whether a metric is measured on both arms and has no verdict for want of samples."""
+    return verdict.verdict == "NoData" and None not in (verdict.samples, verdict.champion_samples)
 
 
 def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:

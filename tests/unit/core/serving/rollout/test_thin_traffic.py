@@ -43,6 +43,15 @@ def test_the_status_says_what_the_traffic_allows_and_what_helps() -> None:
     assert "minSamples of 200 take about 20 days" in cluster.status.abandoned[0].reason
 
 
+def test_a_candidate_that_waits_for_samples_has_a_reason_of_its_own() -> None:
+    assert thin("Abandon").condition("Progressing") == ("True", "AwaitingSamples")
+    cluster = trying(strategy=ONE_STEP)
+    for found, reason in (("NoData", "CanaryAnalysing"), ("Inconclusive", "CanaryAnalysing")):
+        cluster.finds(found)
+        cluster.settle()
+        assert cluster.condition("Progressing") == ("True", reason), "the source does not answer, or the test goes on"
+
+
 def test_enough_traffic_is_not_spoken_of() -> None:
     cluster = trying(strategy=ONE_STEP)
     cluster.finds("NoData")
