@@ -31,10 +31,7 @@ QUALITY: JSON = {
 WORSE = {"rows": 4210, "live": 0.241, "lastGood": 0.198, "difference": 0.043, "lower": 0.03, "upper": 0.056}
 MOVED = {"rows": 4210, "live": 0.241, "lastGood": 0.243, "difference": -0.002, "lower": -0.01, "upper": 0.006}
 COOLDOWN = 600.0
-SENTENCE = (
-    "version 2 is worse: on 4,210 labelled rows of the last 30m brier_score is 0.241, version 1 scores 0.198 (margin"
-    " 0.005)"
-)
+SENTENCE = "version 2 is worse: on 4,210 labelled rows brier_score is 0.241, version 1 scores 0.198 (margin 0.005)"
 
 
 def measures(bad: Callable[[int], bool]) -> Callable[[int, str], Signal]:

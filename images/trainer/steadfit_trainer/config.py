@@ -1,5 +1,6 @@
 """The configuration of a step: the JSON of `STEADFIT_CONFIG`, validated before the step starts."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -144,6 +145,10 @@ class Evaluate(_Model):
         Below this number of rows there is no comparison.
     max_rows : int
         At most this number of rows is used: the newest.
+    until : datetime, optional
+        Outcomes that came later do not count; None = the newest one ends the window.
+    flush_seconds : float, default 0
+        Within this time servers write the rows that they captured.
     live : Version
         The version that serves.
     last_good : Version, optional
@@ -153,6 +158,8 @@ class Evaluate(_Model):
     metric: MetricName
     min_rows: Annotated[int, Field(ge=1)]
     max_rows: Annotated[int, Field(ge=1)]
+    until: datetime | None = None
+    flush_seconds: Annotated[float, Field(ge=0)] = 0.0
     live: Version
     last_good: Version | None = None
 

@@ -7,7 +7,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from .base import AGE, IMMUTABLE, Definition, Digest, Model, Object, Planned, PrinterColumn, Status, cel, validations
+from .base import (
+    AGE,
+    IMMUTABLE,
+    Definition,
+    Digest,
+    Duration,
+    Model,
+    Object,
+    Planned,
+    PrinterColumn,
+    Status,
+    cel,
+    validations,
+)
 from .margin import Margin, margin_schema
 from .run import Cause, FailureRecord, RunPhase
 from .runinputs import RunInputs
@@ -49,6 +62,11 @@ class EvaluateInputs(Model):
     """The version that serves."""
     last_good: EvaluatedVersion | None = None
     """The version that served before; absent if there is none to go back to."""
+    until: datetime | None = None
+    """End of the monitor's window: outcomes that came later do not count. Absent: the window ends at the newest one."""
+    flush_interval: Duration | None = None
+    """spec.capture.flushInterval of the ModelDeployment. Until this time after `until`, and five seconds, the run waits
+    for the rows to be written."""
     min_rows: int = 200
     """Below this number of rows there is no comparison."""
     max_rows: int = 20_000
@@ -127,6 +145,10 @@ class EvaluationOutcome(Model):
 
     rows: int = 0
     """Rows that were scored."""
+    first_outcome_at: datetime | None = None
+    """When the first outcome of these rows came."""
+    last_outcome_at: datetime | None = None
+    """When the last outcome of these rows came."""
     live: float | None = None
     """Value of the version that serves."""
     last_good: float | None = None

@@ -6,13 +6,15 @@ target, so that both are one column for the training.
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from steadfit_artifact import captures
 
 from steadfit_trainer.data import labels, tables
@@ -31,10 +33,13 @@ class Outcomes:
         Keys of the rows, each once.
     values : pa.Array
         Outcomes in the type of the target.
+    received : NDArray[np.int64]
+        When each came, in microseconds since 1970.
     """
 
     keys: pa.Array
     values: pa.Array
+    received: NDArray[np.int64]
 
 
 def keys_of(table: pa.Table) -> Any:
@@ -44,7 +49,12 @@ def keys_of(table: pa.Table) -> Any:
 
 
 def read(
-    files: dict[str, Path], name: str, target: str, kind: pa.DataType | None, window: timedelta | None = None
+    files: dict[str, Path],
+    name: str,
+    target: str,
+    kind: pa.DataType | None,
+    window: timedelta | None = None,
+    until: datetime | None = None,
 ) -> Outcomes:
     """Read the outcomes of all parts.
 
@@ -59,7 +69,9 @@ def read(
     kind : pa.DataType | None
         Type of the target in the run's other sources; None if there is none.
     window : timedelta, optional
-        Only outcomes within this time before the newest one count; None = all.
+        Only outcomes within this time before the end count; None = all.
+    until : datetime, optional
+        End of the window; None = the newest outcome.
 
     Raises
     ------
@@ -73,12 +85,17 @@ def read(
     table = pa.concat_tables(parts)
     if window is not None and len(table):
         received = table.column(captures.RECEIVED_AT)
-        table = table.filter(pc.greater(received, pc.subtract(pc.max(received), pa.scalar(window, pa.duration("us")))))
+        end = pc.max(received) if until is None else pa.scalar(until, captures.TIME)
+        begin = pc.subtract(end, pa.scalar(window, pa.duration("us")))
+        table = table.filter(pc.and_(pc.greater(received, begin), pc.less_equal(received, end)))
     table = table.append_column("key", keys_of(table)).sort_by(captures.RECEIVED_AT)
-    newest = table.group_by("key", use_threads=False).aggregate([(captures.OUTCOME, "last")])
+    newest = table.group_by("key", use_threads=False).aggregate(
+        [(captures.OUTCOME, "last"), (captures.RECEIVED_AT, "last")]
+    )
     encoded = newest.column(f"{captures.OUTCOME}_last").combine_chunks().dictionary_encode()
     values = _typed([json.loads(text) for text in encoded.dictionary.to_pylist()], name, target, kind)
-    return Outcomes(newest.column("key").combine_chunks(), values.take(encoded.indices))
+    received = newest.column(f"{captures.RECEIVED_AT}_last").cast(pa.int64()).to_numpy()
+    return Outcomes(newest.column("key").combine_chunks(), values.take(encoded.indices), received)
 
 
 def _typed(values: list[Any], name: str, target: str, kind: pa.DataType | None) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Evaluate: compares two versions on the newest labelled rows of production.
+"""Evaluate: compares two versions on the labelled rows of production by which a monitor fired.
 
 The result tells whether the model or the data causes a fall in quality. Both versions predict the same rows, so rows
 that are harder for both favour neither. A problem with the versions or the rows is a result too, with its reason; only
@@ -8,7 +8,8 @@ a store or an operator that does not answer fails the step.
 import json
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,10 @@ def outcome(config: Config, spec: Evaluate, paths: Paths, connect: Connect, dead
     try:
         if rows < spec.min_rows:
             raise NotComparableError(
-                f"{came} outcomes of captured rows came in the last {resolved['window']}, {rows} with their request,"
-                f" and {spec.min_rows} are needed"
+                f"{came} outcomes of captured rows came in {_window(spec, resolved['window'])}, {rows} with their"
+                f" request, and {spec.min_rows} are needed"
             )
-        return _compared(config, spec, paths, connect, deadline)
+        return _compared(config, spec, paths, resolved.get("received", {}), connect, deadline)
     except NotComparableError as error:
         reason = str(error)
     except UndefinedMetricError as error:
@@ -93,7 +94,19 @@ def outcome(config: Config, spec: Evaluate, paths: Paths, connect: Connect, dead
     return {"rows": rows, "reason": reason[:_LONGEST_REASON]}
 
 
-def _compared(config: Config, spec: Evaluate, paths: Paths, connect: Connect, deadline: Deadline) -> dict[str, Any]:
+def _window(spec: Evaluate, length: str) -> str:
+    """Return the window of the outcomes, for a sentence."""
+    return f"the {length} until " + ("the newest one" if spec.until is None else f"{spec.until:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _compared(
+    config: Config,
+    spec: Evaluate,
+    paths: Paths,
+    received: Mapping[str, Sequence[int]],
+    connect: Connect,
+    deadline: Deadline,
+) -> dict[str, Any]:
     evaluation = config.evaluation.model_copy(update={"metrics": (Metric(name=spec.metric),)})
     versions = [version for version in (spec.live, spec.last_good) if version is not None]
     folders = [paths.champion / str(index) for index in range(len(versions))]
@@ -118,7 +131,14 @@ def _compared(config: Config, spec: Evaluate, paths: Paths, connect: Connect, de
         "lower": found.lower,
         "upper": found.upper,
     }
-    return {"rows": rows, **{name: short(number) for name, number in numbers.items()}, "reason": ""}
+    scores = {name: short(number) for name, number in numbers.items()}
+    return {"rows": rows, **_span([received[file.name] for file in files]), **scores, "reason": ""}
+
+
+def _span(received: Sequence[Sequence[int]]) -> dict[str, str]:
+    """Return when the first and the last outcome came, from those of each file in microseconds since 1970."""
+    ends = {"firstOutcomeAt": min(first for first, _ in received), "lastOutcomeAt": max(last for _, last in received)}
+    return {name: f"{datetime.fromtimestamp(at // 10**6, UTC):%Y-%m-%dT%H:%M:%SZ}" for name, at in ends.items()}
 
 
 def _load(version: Version, folder: Path, connect: Connect, deadline: Deadline) -> Model:

@@ -1,6 +1,7 @@
-"""Fetches the newest labelled rows of production, answered by any version.
+"""Fetches the labelled rows of production by which a monitor fired, answered by any version.
 
-As in a quality monitor, the window is over the times at which outcomes were received, and ends with the newest one.
+As in a quality monitor, the window is over the times at which outcomes were received. It ends when the diagnosis was
+decided on, and servers write rows some time after they came; so the step waits for that time first.
 Their requests may be weeks older, so the parts of requests are searched from the newest hour backwards, until there are
 enough rows, every outcome has its request, or a day of requests has matched no further outcome.
 
@@ -12,9 +13,10 @@ import itertools
 import json
 import logging
 import shutil
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,8 @@ LOG = logging.getLogger(__name__)
 _HOUR = timedelta(hours=1)
 # The search ends after this time of requests without a match, but only once there are enough rows for a decision.
 _QUIET = timedelta(days=1)
+# Time to upload a part. A store that does not take it for longer does not answer the search either.
+_UPLOAD_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,15 @@ class CapturedPart:
 
 @dataclass
 class _Rows:
-    """Rows with the same columns (inputs and target), and the time of each answer."""
+    """Rows with the same columns (inputs and target), and the times of each answer and of its outcome."""
 
     table: pa.Table
     moments: NDArray[np.int64]
+    received: NDArray[np.int64]
 
 
 def fetch(config: Config, spec: Evaluate, paths: Paths, connect: Connect) -> None:
-    """Write the newest labelled rows as holdout, one file for each set of columns.
+    """Write the labelled rows of the window as holdout, one file for each set of columns.
 
     Raises
     ------
@@ -68,35 +73,54 @@ def fetch(config: Config, spec: Evaluate, paths: Paths, connect: Connect) -> Non
     """
     source, text = next((each, each.captured.window) for each in config.data if each.captured is not None)
     window = captured.length_of(text)
+    if spec.until is not None:
+        time.sleep(unwritten_seconds(spec.until, spec.flush_seconds, datetime.now(UTC)))
     store, target = connect(source.store), config.evaluation.target
     parts: dict[str, list[CapturedPart]] = {captures.REQUESTS: [], captures.OUTCOMES: []}
     for stored in store.list(source.uri):
         place = captures.parse_part_path(stored.path)
         if place is not None:
             parts[place.kind].append(CapturedPart(stored, place.hour))
-    known = _outcomes(store, source, parts[captures.OUTCOMES], window, target, paths.downloads)
-    newest = max((part.hour for part in parts[captures.OUTCOMES]), default=None)
+    known = _outcomes(store, source, parts[captures.OUTCOMES], window, spec.until, target, paths.downloads)
+    newest = spec.until or max((part.hour for part in parts[captures.OUTCOMES]), default=None)
     requests = [part for part in parts[captures.REQUESTS] if newest is not None and part.hour <= newest + _HOUR]
     found = _search(store, requests, known, source, target, spec, paths.downloads)
     kept = _newest(found, spec.max_rows)
     paths.holdout.mkdir(parents=True, exist_ok=True)
-    for index, table in enumerate(kept):
-        pq.write_table(table, paths.holdout / f"{source.name}-{index:03d}.parquet")
+    spans = {}
+    for index, each in enumerate(kept):
+        file = paths.holdout / f"{source.name}-{index:03d}.parquet"
+        pq.write_table(each.table, file)
+        spans[file.name] = [int(each.received.min()), int(each.received.max())]
     shutil.rmtree(paths.downloads, ignore_errors=True)
-    rows = sum(map(len, kept))
-    paths.resolved.write_text(json.dumps({"rows": rows, "outcomes": len(known.keys), "window": text}))
+    rows = sum(len(each.table) for each in kept)
+    paths.resolved.write_text(
+        json.dumps({"rows": rows, "outcomes": len(known.keys), "window": text, "received": spans})
+    )
     LOG.info("%d labelled rows of %d outcomes in %s", rows, len(known.keys), source.uri)
 
 
+def unwritten_seconds(until: datetime, flush_seconds: float, now: datetime) -> float:
+    """Return how long the rows that came until a time may not be written yet; bounded, whatever the clocks say."""
+    longest = flush_seconds + _UPLOAD_SECONDS
+    return min(max(0.0, longest - (now - until).total_seconds()), longest)
+
+
 def _outcomes(
-    store: Store, source: DataSource, parts: Sequence[CapturedPart], window: timedelta, target: str, folder: Path
+    store: Store,
+    source: DataSource,
+    parts: Sequence[CapturedPart],
+    window: timedelta,
+    until: datetime | None,
+    target: str,
+    folder: Path,
 ) -> Outcomes:
     """Return the newest outcome of each row in the window."""
-    newest = max((part.hour for part in parts), default=None)
-    recent = [part for part in parts if newest is not None and part.hour >= newest - window - _HOUR]
+    newest = until or max((part.hour for part in parts), default=None)
+    recent = [part for part in parts if newest is not None and newest - window - _HOUR <= part.hour <= newest]
     recent = sorted(recent, key=lambda part: part.hour)[-captured.MAX_PARTS :]
     files, _ = captured.download(store, [part.stored for part in recent], folder / "outcomes")
-    return outcomes.read(files, source.name, target, None, window)
+    return outcomes.read(files, source.name, target, None, window, until)
 
 
 def _search(
@@ -132,7 +156,11 @@ def _search(
         for file in files.values():
             file.unlink()
     return [
-        _Rows(pa.concat_tables([each.table for each in same]), np.concatenate([each.moments for each in same]))
+        _Rows(
+            pa.concat_tables([each.table for each in same]),
+            np.concatenate([each.moments for each in same]),
+            np.concatenate([each.received for each in same]),
+        )
         for same in found.values()
     ]
 
@@ -158,10 +186,11 @@ def _labelled(
                 f"'{source.name}': the model takes '{target}' as an input, but that column is the target."
             )
         columns[target] = known.values.take(pa.array(index))
-        yield _Rows(pa.table(columns), matched.column(captures.CAPTURED_AT).cast(pa.int64()).to_numpy())
+        moments = matched.column(captures.CAPTURED_AT).cast(pa.int64()).to_numpy()
+        yield _Rows(pa.table(columns), moments, known.received[index])
 
 
-def _newest(found: Sequence[_Rows], most: int) -> list[pa.Table]:
+def _newest(found: Sequence[_Rows], most: int) -> list[_Rows]:
     """Return the rows with the newest answers, at most `most` in all."""
     if not found:
         return []
@@ -169,5 +198,8 @@ def _newest(found: Sequence[_Rows], most: int) -> list[pa.Table]:
     keep = np.zeros(len(moments), np.bool_)
     keep[np.argsort(-moments, kind="stable")[:most]] = True
     masks = np.split(keep, np.cumsum([len(each.moments) for each in found])[:-1])
-    kept = [each.table.filter(pa.array(mask)) for each, mask in zip(found, masks, strict=True)]
-    return [table for table in kept if len(table)]
+    return [
+        _Rows(each.table.filter(pa.array(mask)), each.moments[mask], each.received[mask])
+        for each, mask in zip(found, masks, strict=True)
+        if mask.any()
+    ]

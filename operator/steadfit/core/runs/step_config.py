@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.base import parse_duration
 from steadfit.api.data import DataSource
 from steadfit.api.trainingrun import Attempt, EvaluateInputs, TrainingRun
 from steadfit.core import store_access, store_choice
+from steadfit.core.text import time_text
 from steadfit.core.types import Platform, Stores
 
 from .champion import ComparedVersion
@@ -78,12 +80,15 @@ def _compared(champion: ComparedVersion | None, stores: Stores) -> dict[str, Any
 
 def _evaluate(inputs: EvaluateInputs, evaluated: Sequence[ComparedVersion], stores: Stores) -> dict[str, Any]:
     """Return the versions that evaluate compares: the one that serves, and the last good one if there is one."""
+    flush = parse_duration(inputs.flush_interval) if inputs.flush_interval else None
     versions = zip(("live", "lastGood"), evaluated, strict=False)
     return {
         "evaluate": {
             "metric": inputs.metric,
             "minRows": inputs.min_rows,
             "maxRows": inputs.max_rows,
+            **({"until": time_text(inputs.until)} if inputs.until else {}),
+            **({"flushSeconds": flush.total_seconds()} if flush else {}),
             **{name: _located(version, stores) for name, version in versions},
         }
     }

@@ -305,10 +305,11 @@ def test_evaluate_alone_can_speak_to_the_operator_and_both_steps_hold_the_keys()
 
 def test_evaluate_is_told_where_both_artifacts_lie_and_how_many_rows_to_take() -> None:
     told = config(rendered())
+    window = {"until": "2026-01-31T09:00:00Z", "flushSeconds": 60.0}
     assert told["recordUrl"].endswith(f"/v1/namespaces/shop/trainingruns/{NAME}/evaluation")
     assert told["data"][0]["uri"] == "s3://models/shop/_captures/orders/"
     both = {name: told["evaluate"].pop(name) for name in ("live", "lastGood")}
-    assert told["evaluate"] == {"metric": "brier_score", "minRows": 200, "maxRows": 20000}
+    assert told["evaluate"] == {"metric": "brier_score", "minRows": 200, "maxRows": 20000, **window}
     for name, number in (("live", 2), ("lastGood", 1)):
         digest = f"{number:064x}"
         assert both[name]["version"] == f"orders-v{number}"

@@ -19,6 +19,8 @@ INPUTS: JSON = {
     "margin": 0.005,
     "live": LIVE,
     "lastGood": LAST_GOOD,
+    "until": "2026-01-31T09:00:00Z",
+    "flushInterval": "60s",
     "minRows": 200,
     "maxRows": 20000,
 }

@@ -112,6 +112,7 @@ def test_a_version_that_is_worse_than_the_one_before_is_found_out(tmp_path: Path
     assert found["difference"] == pytest.approx(found["live"] - found["lastGood"], abs=1e-5)
     assert 0 < found["lower"] < found["difference"] < found["upper"]
     assert (found["rows"], found["reason"]) == (ROWS, "")
+    assert found["firstOutcomeAt"] == found["lastOutcomeAt"] == "2026-01-31T09:00:00Z"
 
 
 def test_a_version_that_is_better_than_the_one_before_stands_though_both_fell(tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def reason(pod: RunPod, folder: Path) -> str:
 def test_too_few_rows_are_said(tmp_path: Path) -> None:
     pod = world_of(tmp_path, minRows=ROWS + 1)
     assert reason(pod, tmp_path) == (
-        "600 outcomes of captured rows came in the last 1h, 600 with their request, and 601 are needed"
+        "600 outcomes of captured rows came in the 1h until the newest one, 600 with their request, and 601 are needed"
     )
 
 
@@ -179,7 +180,7 @@ def test_no_rows_are_said(tmp_path: Path) -> None:
     pod = world_of(tmp_path)
     pod.buckets.pop("lake")
     assert reason(pod, tmp_path) == (
-        "0 outcomes of captured rows came in the last 1h, 0 with their request, and 200 are needed"
+        "0 outcomes of captured rows came in the 1h until the newest one, 0 with their request, and 200 are needed"
     )
 
 

@@ -1,7 +1,8 @@
 """The newest rows that production answered, as a run that evaluates fetches them."""
 
 import json
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from steadfit_artifact.captures import CapturedRequest, part_path
 from steadfit_artifact.store import Store, StoreUnavailableError
 from steadfit_trainer.data import captured
 from steadfit_trainer.failures import DataFailure, StoreFailure
+from steadfit_trainer.steps import recent_rows
 
 from tests.unit.trainer.capturing import NINE, PLACE, put_outcomes, put_requests, recorded, request
 from tests.unit.trainer.run_pod import RunPod
@@ -48,7 +50,12 @@ def test_every_labelled_row_of_the_window_judges_and_none_is_left_for_training(t
     put_requests(pod, request("unlabelled", NINE + MINUTE), part="more")
     assert fetched(pod) == [float(index) for index in range(10)]
     assert list(pod.paths.data.iterdir()) == []
-    assert json.loads(pod.paths.resolved.read_text()) == {"rows": 10, "outcomes": 10, "window": "1h"}
+    assert json.loads(pod.paths.resolved.read_text()) == {
+        "rows": 10,
+        "outcomes": 10,
+        "window": "1h",
+        "received": {"live-000.parquet": [int((NINE + minutes * MINUTE).timestamp() * 1e6) for minutes in (20, 29)]},
+    }
     assert not pod.paths.downloads.exists()
 
 
@@ -67,6 +74,37 @@ def test_the_window_holds_the_outcomes_that_came_in_it_however_old_their_request
     answered(pod, 3, NINE + 50 * MINUTE, NINE + HOUR)
     answered(pod, 4, NINE + 2 * HOUR, NINE - HOUR)
     assert fetched(pod) == [0, 1, 3]
+
+
+def test_the_window_is_the_one_that_fired_and_not_that_of_the_newest_outcome(tmp_path: Path) -> None:
+    # A day of outcomes came between the alert and the run; they had judged, as those "of the last 1h".
+    pod = world_of(tmp_path, "1h", least=2)
+    for index, minutes in enumerate((-61, -60, -59, 0, 1, 24 * 60)):
+        answered(pod, index, NINE - DAY, NINE + minutes * MINUTE)
+    pod.document["evaluate"]["until"] = "2026-01-31T09:00:00Z"
+    assert fetched(pod) == [2, 3]
+
+
+@pytest.mark.parametrize(("seconds_later", "expected"), [(-3600, 65), (0, 65), (10, 55), (64, 1), (65, 0), (90_000, 0)])
+def test_rows_are_waited_for_until_they_are_written_and_no_longer_whatever_the_clocks_say(
+    seconds_later: float, expected: float
+) -> None:
+    assert recent_rows.unwritten_seconds(NINE, 60, NINE + timedelta(seconds=seconds_later)) == expected
+
+
+def test_rows_that_are_written_after_the_decision_judge_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pod = world_of(tmp_path, "1h")
+    until = datetime.now(UTC)
+    pod.document["evaluate"] |= {"until": until.isoformat(), "flushSeconds": 60.0}
+    slept: list[float] = []
+
+    def flush(seconds: float) -> None:
+        slept.append(seconds)
+        answered(pod, 1, until - 2 * MINUTE, until - MINUTE)
+
+    monkeypatch.setattr(time, "sleep", flush)
+    assert fetched(pod) == [1]
+    assert 60 < slept[0] <= 65
 
 
 def test_of_too_many_rows_those_that_were_answered_last_are_taken(tmp_path: Path) -> None:

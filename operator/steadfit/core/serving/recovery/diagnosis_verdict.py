@@ -8,8 +8,11 @@ more rows will follow. ConceptDrift: the difference is smaller, so a rollback do
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from steadfit.api.rollout import DiagnosisVerdict
-from steadfit.api.trainingrun import TrainingRun
+from steadfit.api.trainingrun import EvaluationOutcome, TrainingRun
+from steadfit.core.text import time_text
 
 VerdictMessage = tuple[DiagnosisVerdict, str]
 """A verdict and its message."""
@@ -34,8 +37,7 @@ def of_run(run: TrainingRun) -> VerdictMessage | None:
     live, good, difference, lower = outcome.live, outcome.last_good, outcome.difference, outcome.lower
     if live is None or good is None or difference is None or lower is None:
         return "Inconclusive", f"inconclusive: run {run.name} has no comparison"
-    captured = run.spec.data[0].captured
-    rows = f"on {outcome.rows:,} labelled rows" + (f" of the last {captured.window}" if captured else "")
+    rows = f"on {outcome.rows:,} labelled rows{_span(outcome, run.status.finished_at)}"
     margin = inputs.margin.text(live)
     scores = f"{rows} {inputs.metric} is {live:.4g}, version {inputs.last_good.number} scores {good:.4g}"
     if difference < inputs.margin.of(live) or difference <= 0:
@@ -47,3 +49,13 @@ def of_run(run: TrainingRun) -> VerdictMessage | None:
             f"inconclusive: {scores}, which may be chance (the 95 % interval of the difference begins at {lower:.4g})",
         )
     return "ModelWorse", f"version {inputs.live.number} is worse: {scores} (margin {margin})"
+
+
+def _span(outcome: EvaluationOutcome, evaluated_at: datetime | None) -> str:
+    """Return when the outcomes of the rows came and how old they were, as the end of a noun phrase."""
+    first, last = outcome.first_outcome_at, outcome.last_outcome_at
+    if first is None or last is None:
+        return ""
+    seconds = max(0.0, (evaluated_at - last).total_seconds()) if evaluated_at else 0.0
+    age = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f" whose outcomes came from {time_text(first)} to {time_text(last)}, {age} before the end of the run,"

@@ -1,4 +1,6 @@
-"""The TrainingRun of purpose Evaluate: scores the live and the last good version on the newest captured rows.
+"""The TrainingRun of purpose Evaluate: scores the live and the last good version on the captured rows of a window.
+
+It is the monitor's window, which ends when the diagnosis was decided on: the rows by which the monitor fired.
 
 The TrainingJob owns it, as its spec defines the target and the store. The ModelDeployment finds it by a label.
 """
@@ -52,7 +54,7 @@ def render(
     platform: Platform,
 ) -> dict[str, Any]:
     """Return the run of a diagnosis."""
-    recipe = job.spec
+    recipe, capture = job.spec, deployment.spec.capture
     spec = TrainingRunSpec(
         training_job_ref=OwnerRef(name=job.name, uid=job.uid),
         purpose="Evaluate",
@@ -62,6 +64,8 @@ def render(
             margin=recipe.evaluation.champion.margin,
             live=_evaluated(live),
             last_good=_evaluated(last_good),
+            until=entry.decided_at,
+            flush_interval=capture.flush_interval if capture else None,
             min_rows=min_samples(monitor),
         ),
         cause=Cause(

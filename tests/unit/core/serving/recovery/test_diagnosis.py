@@ -150,16 +150,27 @@ def test_a_worse_model_goes_back_with_a_sentence_that_says_why() -> None:
         cluster.step()
         cluster.kubelet()
     measure(cluster, FINE)
-    sentence = (
-        "version 2 is worse: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 1 scores 0.198"
-        " (margin 0.005)"
-    )
+    sentence = "version 2 is worse: on 4,210 labelled rows brier_score is 0.241, version 1 scores 0.198 (margin 0.005)"
     assert [(one.number, one.by, one.reason) for one in cluster.status.quarantine] == [(2, "monitor quality", sentence)]
     assert entry(cluster).verdict == "ModelWorse"
     assert entry(cluster).message == f"{sentence}; rolled back"
     assert [one.number for one in cluster.status.rollbacks] == [2]
     assert cluster.seen("ModelWorse") == [f"monitor quality: {sentence}; rolled back"]
     assert asks_for_a_run(cluster) == []
+
+
+def test_the_run_judges_the_window_that_ends_when_the_monitor_fired() -> None:
+    cluster = watched(1, 2)
+    measure(cluster, FALLEN)
+    fired = entry(cluster)
+    (run,) = cluster.evaluations.values()
+    spec = TrainingRun.model_validate(run).spec
+    assert spec.evaluate is not None
+    assert spec.evaluate.until == fired.decided_at == fired.since
+    assert spec.evaluate.flush_interval == "60s"
+    (source,) = spec.data
+    assert source.captured is not None
+    assert source.captured.window == "1h"
 
 
 def test_a_worse_model_goes_back_after_its_bake_too() -> None:
@@ -177,7 +188,7 @@ def test_when_the_world_moved_nothing_goes_back_and_a_run_is_asked_for_with_the_
     end(cluster, MOVED)
     assert cluster.live() == 2
     sentence = (
-        "concept drift: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 1 scores 0.243,"
+        "concept drift: on 4,210 labelled rows brier_score is 0.241, version 1 scores 0.243,"
         " not better than 0.241 (margin 0.005); a retraining follows"
     )
     assert (entry(cluster).verdict, entry(cluster).message) == ("ConceptDrift", sentence)

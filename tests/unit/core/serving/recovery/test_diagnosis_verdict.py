@@ -104,31 +104,42 @@ def test_a_relative_margin_is_taken_of_the_value_of_what_serves(percentage: str,
     assert found[1].endswith(f"(margin {margin})")
 
 
+def test_the_sentence_names_when_the_outcomes_of_the_rows_came_and_how_old_they_were() -> None:
+    # It said "of the last 1h", whenever that hour was.
+    ends = {"firstOutcomeAt": "2026-01-31T08:00:03Z", "lastOutcomeAt": "2026-01-31T08:59:57Z"}
+    for finished, age in (("2026-01-31T09:01:00Z", "63 s"), ("2026-01-31T09:20:00Z", "20 min")):
+        found = of_run(run({**outcome(0.043, 0.031), **ends}, finishedAt=finished))
+        assert found is not None
+        assert found[1].startswith(
+            "version 5 is worse: on 4,210 labelled rows whose outcomes came from 2026-01-31T08:00:03Z to"
+            f" 2026-01-31T08:59:57Z, {age} before the end of the run, brier_score is 0.241, version 4 scores 0.198"
+        )
+
+
 @pytest.mark.parametrize(
     ("difference", "lower", "sentence"),
     [
         (
             0.043,
             0.031,
-            "version 5 is worse: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 scores 0.198"
-            " (margin 0.005)",
+            "version 5 is worse: on 4,210 labelled rows brier_score is 0.241, version 4 scores 0.198 (margin 0.005)",
         ),
         (
             -0.002,
             -0.004,
-            "concept drift: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 scores 0.243,"
+            "concept drift: on 4,210 labelled rows brier_score is 0.241, version 4 scores 0.243,"
             " not better than 0.241 (margin 0.005)",
         ),
         (
             0.003,
             0.001,
-            "concept drift: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 scores 0.238,"
+            "concept drift: on 4,210 labelled rows brier_score is 0.241, version 4 scores 0.238,"
             " not better beyond the margin (margin 0.005)",
         ),
         (
             0.011,
             -0.02,
-            "inconclusive: on 4,210 labelled rows of the last 1h brier_score is 0.241, version 4 scores 0.23, which"
+            "inconclusive: on 4,210 labelled rows brier_score is 0.241, version 4 scores 0.23, which"
             " may be chance (the 95 % interval of the difference begins at -0.02)",
         ),
     ],
