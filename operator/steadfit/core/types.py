@@ -89,12 +89,15 @@ class Plan:
         Events to emit if `status` was written in this pass.
     requeue_at
         When to reconcile again without any change in the cluster; None = only after a change.
+    marks
+        Annotations to write before `status`, because they follow from no decision. The pass ends with them.
     """
 
     status: dict[str, Any]
     actions: tuple[Action, ...] = ()
     events: tuple[Event, ...] = ()
     requeue_at: datetime | None = None
+    marks: tuple[Apply, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

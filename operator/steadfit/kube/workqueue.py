@@ -1,7 +1,8 @@
 """A work queue: each key is queued at most once and handled by at most one worker at a time.
 
 The rules are client-go's. A key that is added while it is handled is marked dirty and queued again when its worker is
-done, so no change is lost and no object is handled twice at once. All times are the event loop's.
+done, so no change is lost and no object is handled twice at once. An urgent key is handled before the others. All times
+are the event loop's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
 from typing import Generic, TypeVar
 
@@ -44,9 +46,12 @@ class WorkQueue(Generic[K]):
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
-        self._ready: asyncio.Queue[K] = asyncio.Queue()
-        # A dict from key to the time it was added: the keys to be handled (again).
+        # Counts the keys that are dirty and not handled by a worker.
+        self._ready = asyncio.Semaphore(0)
+        # A dict from key to the time it was added: the keys to be handled (again), in this order.
         self._dirty: dict[K, float] = {}
+        # Those of them that come first, in order.
+        self._urgent: dict[K, None] = {}
         self._processing: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
@@ -54,14 +59,16 @@ class WorkQueue(Generic[K]):
         self._retried = 0
         self._waited = 0.0
 
-    def add(self, key: K) -> None:
-        """Queue a key, unless it is queued already."""
+    def add(self, key: K, *, urgent: bool = False) -> None:
+        """Queue a key, unless it is queued already; an urgent one moves before all that are not."""
+        if urgent:
+            self._urgent.setdefault(key)
         if key in self._dirty:
             return
         self._dirty[key] = asyncio.get_running_loop().time()
         self._added += 1
         if key not in self._processing:
-            self._ready.put_nowait(key)
+            self._ready.release()
 
     def add_after(self, key: K, seconds: float) -> None:
         """Queue a key after a delay; the earliest of several delays counts."""
@@ -90,7 +97,9 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> K:
         """Wait for a key and take it. The caller must call `done` afterwards."""
-        key = await self._ready.get()
+        await self._ready.acquire()
+        key = next(key for key in chain(self._urgent, self._dirty) if key not in self._processing)
+        self._urgent.pop(key, None)
         self._waited += asyncio.get_running_loop().time() - self._dirty.pop(key)
         self._processing.add(key)
         return key
@@ -99,7 +108,7 @@ class WorkQueue(Generic[K]):
         """Finish a key; it is queued again if it was added in the meantime."""
         self._processing.discard(key)
         if key in self._dirty:
-            self._ready.put_nowait(key)
+            self._ready.release()
 
     def close(self) -> None:
         """Cancel all delays."""
@@ -110,7 +119,7 @@ class WorkQueue(Generic[K]):
     def statistics(self) -> QueueStatistics:
         """Return counts of the queue."""
         return QueueStatistics(
-            depth=self._ready.qsize(),
+            depth=sum(key not in self._processing for key in self._dirty),
             processing=len(self._processing),
             delayed=len(self._timers),
             failing=len(self._failures),

@@ -25,6 +25,35 @@ def test_a_key_waits_only_once() -> None:
     run(main())
 
 
+def test_an_urgent_key_comes_before_all_others_even_if_it_waits_already() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        for key in ("a", "b", "c", "d"):
+            queue.add(key)
+        queue.add("c", urgent=True)
+        queue.add("e", urgent=True)
+        queue.add("c")
+        assert [await queue.get() for _ in range(5)] == ["c", "e", "a", "b", "d"]
+
+    run(main())
+
+
+def test_an_urgent_key_that_is_being_handled_comes_next_when_its_worker_is_done() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        for key in ("a", "b", "c"):
+            queue.add(key)
+        assert await queue.get() == "a"
+        queue.add("a", urgent=True)
+        assert await queue.get() == "b", "no other worker takes a key that is being handled"
+        queue.done("a")
+        queue.add("b")
+        assert [await queue.get(), await queue.get()] == ["a", "c"]
+        assert queue.statistics().depth == 0
+
+    run(main())
+
+
 def test_a_key_added_while_it_is_handled_comes_again_and_never_to_two_workers() -> None:
     async def main() -> None:
         queue: WorkQueue[str] = WorkQueue(Random(1))

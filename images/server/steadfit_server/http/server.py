@@ -30,7 +30,7 @@ from steadfit_server.settings import Settings
 LOG = logging.getLogger(__name__)
 
 # Time between two reads of the drain file.
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.2
 
 
 class DrainingServer(uvicorn.Server):

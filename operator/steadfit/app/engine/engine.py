@@ -33,7 +33,7 @@ from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.signals import Signals
 
 from .affected_keys import keys_of
-from .indexes import INDEXES
+from .indexes import INDEXES, is_pending_action
 from .observe import Observer
 from .reconcile import Outcome, Planner, Reconciler, Result
 from .refusals import Refusals
@@ -213,12 +213,16 @@ class Engine:
             self._queue.add_rate_limited(key, at_least=result.after or 0.0)
             return
         self._queue.forget(key)
-        if result.after is not None:
+        if result.outcome == "written":
+            # What is decided is carried out before the next object is looked at.
+            self._queue.add(key, urgent=True)
+        elif result.after is not None:
             self._queue.add_after(key, result.after)
 
     def _enqueue_affected(self, obj: JSONObject) -> None:
+        urgent = is_pending_action(obj)
         for key in keys_of(self._cache, obj):
-            self._queue.add(key)
+            self._queue.add(key, urgent=urgent)
 
     def _is_wanted(self, resource: Resource) -> bool:
         """Return whether anything here asks for a resource that the cluster may lack."""

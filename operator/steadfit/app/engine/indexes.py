@@ -67,6 +67,12 @@ def training_job_of(obj: Mapping[str, Any]) -> str | None:
     return str(obj["metadata"]["name"]) if obj["kind"] == MODEL_DEPLOYMENTS.kind else None
 
 
+def is_pending_action(obj: JSONObject) -> bool:
+    """Return whether an object is a ModelAction that has not ended."""
+    phase = obj.get("status", {}).get("phase", "Pending")
+    return bool(obj["kind"] == MODEL_ACTIONS.kind and phase == "Pending")
+
+
 def _owner(obj: JSONObject) -> Iterator[Hashable]:
     controller = names.controller_of(obj)
     if controller is not None:

@@ -1,7 +1,8 @@
 """One pass over one object: observe, plan, and then write the status or act on it.
 
 A pass either writes status or acts, never both. So every effect follows from an intent that was stored first, and a
-crash at any point leaves nothing, or an intent that the next pass finishes.
+crash at any point leaves nothing, or an intent that the next pass finishes. Marks follow from no decision and are
+written before the status.
 """
 
 from __future__ import annotations
@@ -110,6 +111,10 @@ class Reconciler:
         now = self._clock.now()
         # Whole seconds, as in metav1.Time.
         plan = self._planners[key.resource](obj, now.replace(microsecond=0))
+        if plan.marks:
+            for mark in plan.marks:
+                await self._act(mark)
+            return Result("acted")
         stored = obj.get("status", {})
         if plan.status != stored:
             return await self._write_status(obj, stored, plan)
@@ -135,7 +140,7 @@ class Reconciler:
             # Events are best effort and end after an hour; the line with the decision's numbers stays.
             logger.info("%s", event.message, extra={"decision": event.reason, "type": event.type})
             self._recorder.record(reply, event)
-        return Result("written", after=0.0)
+        return Result("written")
 
     async def _act(self, action: Action) -> None:
         try:

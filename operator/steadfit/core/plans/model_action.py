@@ -17,7 +17,10 @@ KEPT = 20
 
 
 def plan(observed: ObservedModelAction, now: datetime) -> Plan:
-    """Return the plan of a ModelAction. The target's plan executes it; this one only reports the result."""
+    """Return the plan of a ModelAction. The target's plan executes it; this one marks it and reports the result.
+
+    The mark of a new action comes before its status, because the target waits for it.
+    """
     observed = corrected(observed, now)
     action, before = observed.action, observed.action.status
     phase, reason, message, completed_at = _outcome(observed, now)
@@ -30,7 +33,10 @@ def plan(observed: ObservedModelAction, now: datetime) -> Plan:
         conditions=merge(before.conditions, _conditions(phase, reason, message), generation, now),
     )
     events = (Event("Warning", "ActionRejected", message),) if phase == "Rejected" and before.phase == "Pending" else ()
-    return Plan(status=status.dump(), actions=(*accept(action), *_delete_old(observed)), events=events)
+    mark = tuple(accept(action))
+    if phase == "Pending":
+        return Plan(status=status.dump(), actions=_delete_old(observed), events=events, marks=mark)
+    return Plan(status=status.dump(), actions=(*mark, *_delete_old(observed)), events=events)
 
 
 def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[ActionPhase, ReasonWord, str, datetime | None]:

@@ -57,17 +57,19 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
         *automatic_rollback.changes_at(status, fleet, now),
     )
 
+    pointing = service_target.point(status, fleet)
     return Plan(
         status=status.dump(),
         actions=(
-            *service_target.point(status, fleet),
+            *pointing,
             *http_route.point(status, fleet, now),
+            # In the pass that moves the traffic, and before what its clients need not wait for.
+            *drain.annotate(service_target.after(pointing, fleet)),
             *frozen_template.keep(status, fleet),
             *template_repair.repair(status, fleet),
             *scaling.keep(status, fleet, now),
             *scaling.retire(status, fleet, now),
             *frozen_template.retire(status, fleet),
-            *drain.annotate(fleet),
             *diagnosis.runs(status, fleet),
         ),
         events=events(deployment.status, status, fleet),

@@ -38,15 +38,19 @@ def can_drain(workload: Workload) -> bool:
 
 
 def annotate(fleet: Fleet) -> Sequence[Action]:
-    """Return the changes that annotate pods without traffic, and remove the annotation from pods with traffic."""
+    """Return the changes that annotate pods without traffic, and remove the annotation from pods with traffic.
+
+    Those without come first: their clients are the ones that move.
+    """
     draining = {found.revision for found in fleet.workloads} - _keep_connections(fleet)
-    actions: list[Action] = []
+    leaving: list[Action] = []
+    returning: list[Action] = []
     for pod in sorted(fleet.observed.pods, key=lambda pod: str(pod["metadata"]["name"])):
         metadata = pod["metadata"]
         drains = metadata.get("labels", {}).get(names.REVISION) in draining
         if drains != _is_draining(pod) and _is_drainable(pod):
-            actions.append(_set_draining(pod, drains=drains))
-    return actions
+            (leaving if drains else returning).append(_set_draining(pod, drains=drains))
+    return [*leaving, *returning]
 
 
 def _keep_connections(fleet: Fleet) -> frozenset[str]:

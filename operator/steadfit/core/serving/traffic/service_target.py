@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
@@ -43,6 +44,16 @@ def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     if _is_up_to_date(service, labels, decided):
         return []
     return [Apply(render(deployment, labels, decided, service))]
+
+
+def after(pointing: Sequence[Action], fleet: Fleet) -> Fleet:
+    """Return the fleet as it is once the Service has changed: what comes next in the same pass may rely on it."""
+    observed = fleet.observed
+    for change in pointing:
+        if observed.service is not None:
+            spec = {**observed.service.get("spec", {}), **change.manifest["spec"]}
+            observed = replace(observed, service={**observed.service, "spec": spec})
+    return Fleet(observed)
 
 
 def _desired_selector(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
