@@ -55,7 +55,7 @@ class Verdict(Model):
     message: Annotated[str, Field(max_length=1024)] = ""
     """The verdict in a sentence."""
     at: datetime
-    """When this verdict was reached; the numbers are of that time."""
+    """When its numbers were measured. They are written with every change of the verdict, and else once a minute."""
 
 
 Verdicts = Annotated[list[Verdict], Field(max_length=16, json_schema_extra=list_map("name"))]

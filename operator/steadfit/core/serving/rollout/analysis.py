@@ -1,14 +1,14 @@
 """Analysis: the verdicts on a candidate that takes a share of the traffic, beside the champion.
 
-There are four verdicts. NoData decides nothing: the candidate is neither promoted nor rolled back. A verdict keeps the
-numbers that it was first found with, so that a count which only grows writes no status.
+There are four verdicts. NoData decides nothing: the candidate is neither promoted nor rolled back. The numbers of
+verdicts that stay are written once a minute: a count that grows with every measurement would write as often.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from steadfit.api.metrics import METRICS
@@ -30,6 +30,8 @@ SHARE_SCALE = 0.01
 candidate that fails half of the time must still be found."""
 SMALLEST_SCALE = 1e-6
 """The same for means, which need one above 0."""
+REFRESH = timedelta(minutes=1)
+"""Time between two writes of numbers that only move."""
 NOT_MEASURED = Compared(reason="not measured yet", code="NotMeasured")
 
 Outcome = Literal["Pass", "Fail", "Inconclusive"]
@@ -63,6 +65,8 @@ def judge(
     """Return the finding; `compared` lacks the metrics that this process has not measured yet."""
     analysis = deployment.spec.analysis
     before = {verdict.name: verdict for verdict in candidate.verdicts}
+    written = _written(candidate)
+    refresh = written is not None and now - written >= REFRESH
     verdicts, failed, waiting = [], [], []
     for metric in analysis.metrics:
         stored, answer = before.get(metric.name), compared.get(metric.name)
@@ -71,7 +75,7 @@ def judge(
             verdicts.append(stored)
             waiting.append(f"{metric.name}: {NOT_MEASURED.reason}")
             continue
-        verdict = _kept(stored, _verdict(analysis, metric, answer or NOT_MEASURED, now))
+        verdict = _kept(stored, _verdict(analysis, metric, answer or NOT_MEASURED, now), refresh=refresh)
         verdicts.append(verdict)
         if verdict.verdict == "Fail":
             failed.append(messages.message(verdict))
@@ -87,6 +91,19 @@ def judge(
         against = "; ".join(filter(None, (_against(metric, compared.get(metric.name)) for metric in analysis.metrics)))
         return Finding(verdicts, "Inconclusive", f"waits for {sentence}", against)
     return Finding(verdicts, "Pass", "; ".join(map(messages.message, verdicts)))
+
+
+def refresh_due(candidate: Candidate, compared: Mapping[str, Compared], now: datetime) -> datetime | None:
+    """Return when numbers that have moved are written next; None while there are none."""
+    written = _written(candidate)
+    if written is None or all(one.candidate is None and one.value is None for one in compared.values()):
+        return None
+    return (written if written + REFRESH > now else now) + REFRESH
+
+
+def _written(candidate: Candidate) -> datetime | None:
+    """Return when numbers of a candidate's verdicts were written last."""
+    return max((verdict.at for verdict in candidate.verdicts), default=None)
 
 
 def decision_key(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> tuple[str, str]:
@@ -213,13 +230,19 @@ def _maximized(metric: AnalysisMetric) -> bool:
     return metric.quality is not None and METRICS[metric.quality.metric].goal == "Maximize"
 
 
-def _kept(before: Verdict | None, now: Verdict) -> Verdict:
-    """Return the verdict with the numbers that it was first found with; a new reason for NoData replaces the old."""
+def _kept(before: Verdict | None, now: Verdict, *, refresh: bool) -> Verdict:
+    """Return the stored verdict while neither it nor the reason for NoData changes, and its numbers need no refresh."""
     if before is None or before.verdict != now.verdict:
+        return now
+    if refresh and _numbers(before) != _numbers(now):
         return now
     if now.verdict == "NoData" and before.message != now.message:
         return now.model_copy(update={"at": before.at})
     return before
+
+
+def _numbers(verdict: Verdict) -> tuple[float | None, ...]:
+    return verdict.value, verdict.champion_value, verdict.samples, verdict.champion_samples
 
 
 def _short(value: float | None) -> float | None:

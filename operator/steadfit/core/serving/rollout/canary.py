@@ -62,11 +62,13 @@ def advance(
 
 
 def due(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
-    """Return when a pause, or the time to get a verdict, ends; None if neither runs."""
+    """Return when a pause, or the time to get a verdict, ends, or moved numbers are written; None if none runs."""
     candidate = status.candidate
-    if candidate is None or candidate.phase not in ("Analysing", "Promoting"):
+    if candidate is None or candidate.phase == "Starting":
         return None
-    ends = [_deadline(candidate, fleet)]
+    ends = [analysis.refresh_due(candidate, fleet.observed.compared, now)]
+    if candidate.phase != "Paused":
+        ends.append(_deadline(candidate, fleet))
     spec = fleet.observed.deployment.spec.strategy
     steps = len(spec.canary.steps) if spec and spec.canary and candidate.phase == "Analysing" else 0
     if spec and spec.canary and candidate.step is not None and candidate.step < steps:

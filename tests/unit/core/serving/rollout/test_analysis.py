@@ -223,19 +223,24 @@ def test_nothing_follows_from_what_a_process_before_this_one_found(word: str) ->
     assert (one.verdicts, one.outcome, one.sentence) == ([before], "Inconclusive", "waits for errors: not measured yet")
 
 
-def test_a_verdict_keeps_the_numbers_and_the_time_it_began_with() -> None:
-    before = verdict(ERRORS, OPEN)
-    later = found(ERRORS, errors(10, 900, 27, 2700), before, at=NOW + timedelta(hours=1))
-    assert later.verdicts == [before]
-    changed = found(ERRORS, BAD, before, at=NOW + timedelta(hours=1))
-    assert changed.verdicts[0].at == NOW + timedelta(hours=1)
+def test_the_numbers_of_a_verdict_move_once_a_minute_and_no_more_often() -> None:
+    before, more = verdict(ERRORS, OPEN), errors(10, 900, 27, 2700)
+    assert found(ERRORS, more, before, at=NOW + timedelta(seconds=59)).verdicts == [before]
+    (later,) = found(ERRORS, more, before, at=NOW + timedelta(seconds=60)).verdicts
+    assert (later.verdict, later.samples, later.at) == (before.verdict, 900, NOW + timedelta(seconds=60))
+    assert later.message.startswith("candidate 1.11 % of 900")
+    assert found(ERRORS, OPEN, before, at=NOW + timedelta(hours=1)).verdicts == [before], "and only if they have moved"
+    changed = found(ERRORS, BAD, before, at=NOW + timedelta(seconds=1))
+    assert changed.verdicts[0].at == NOW + timedelta(seconds=1)
 
 
-def test_while_there_is_no_data_only_another_reason_is_written() -> None:
+def test_while_there_is_too_little_data_its_number_is_written_once_a_minute_and_another_reason_at_once() -> None:
     before = verdict(ERRORS, errors(0, 10, 0, 30))
-    later = NOW + timedelta(hours=1)
-    assert found(ERRORS, errors(0, 11, 0, 33), before, at=later).verdicts == [before]
-    (other,) = found(ERRORS, Compared(reason="MetricSource default: it did not answer"), before, at=later).verdicts
+    few = errors(0, 11, 0, 33)
+    assert found(ERRORS, few, before, at=NOW + timedelta(seconds=59)).verdicts == [before]
+    assert found(ERRORS, few, before, at=NOW + timedelta(seconds=60)).verdicts[0].samples == 11
+    down = Compared(reason="MetricSource default: it did not answer")
+    (other,) = found(ERRORS, down, before, at=NOW + timedelta(seconds=1)).verdicts
     assert (other.message, other.at) == ("MetricSource default: it did not answer", NOW)
 
 

@@ -82,9 +82,9 @@ def test_a_step_lasts_as_long_as_its_pause_though_every_metric_passes() -> None:
     cluster.settle()
     since = tried(cluster).step_since
     assert since is not None
+    cluster.now = since + timedelta(minutes=9, seconds=30)
     assert cluster.plan().requeue_at == since + timedelta(minutes=10)
     assert "the step's pause ends at 2026-01-01T00:1" in cluster.message("Progressing")
-    cluster.now = since + timedelta(minutes=9)
     cluster.settle()
     assert cluster.live() == 1
     cluster.now = since + timedelta(minutes=10)
@@ -400,12 +400,38 @@ def test_a_promoted_candidate_does_not_go_live_by_being_scaled_to_zero() -> None
         assert (cluster.live(), tried(cluster).phase) == (1, "Promoting")
 
 
-def test_numbers_that_only_move_write_nothing() -> None:
+@pytest.mark.parametrize("phase", ["Analysing", "Paused"])
+def test_numbers_that_only_move_are_written_once_a_minute_by_a_pass_on_a_timer(phase: str) -> None:
+    cluster = trying(analysis={"onInconclusive": "Pause", "maxDuration": "1m"} if phase == "Paused" else {})
+    cluster.finds("Inconclusive")
+    cluster.settle()
+    if phase == "Paused":
+        cluster.now += timedelta(minutes=1)
+        cluster.settle()
+    assert tried(cluster).phase == phase
+    start, writes, wakes = cluster.now, [], 0
+    while cluster.now - start < timedelta(minutes=10):
+        requests = 400 + (cluster.now - start).total_seconds()
+        moved = Compared(candidate=Arm(requests, 0.01, 1e-2), champion=Arm(2 * requests, 0.01, 1e-2))
+        cluster.compared = dict.fromkeys(cluster.compared, moved)
+        before = cluster.deployment["status"]
+        cluster.step()
+        if cluster.deployment["status"] != before:
+            writes.append(cluster.now)
+            samples = {verdict.samples for verdict in tried(cluster).verdicts}
+            assert samples == {round(requests)}, "of every metric in one write"
+        due = cluster.plan().requeue_at
+        wakes += due is not None and cluster.now < due <= cluster.now + timedelta(minutes=1)
+    assert 9 <= len(writes) <= 11
+    assert wakes >= 600, "whatever else happens, a pass is due within the minute"
+
+
+def test_numbers_that_stay_write_nothing() -> None:
     cluster = trying()
     cluster.finds("Inconclusive")
     cluster.settle()
     before = cluster.deployment["status"]
-    cluster.compared["latency"] = Compared(candidate=Arm(400, 0.02, 1e-2), champion=Arm(900, 0.01, 1e-2))
+    cluster.now += timedelta(minutes=5)
     cluster.settle()
     assert cluster.deployment["status"] == before
 
