@@ -61,6 +61,9 @@ class Verdict(Model):
 Verdicts = Annotated[list[Verdict], Field(max_length=16, json_schema_extra=list_map("name"))]
 
 
+ClockStop = Literal["ScaledToZero", "AnswersAlone"]
+
+
 class Candidate(RevisionRef):
     """The revision that comes up, or takes a share of the traffic as a canary."""
 
@@ -71,7 +74,7 @@ class Candidate(RevisionRef):
     waits for a Promote or an Abort. Promoting: it was promoted, all of its pods come up, and its metrics are still
     tested."""
     phase_since: datetime | None = None
-    """When its phase began; absent while spec.server.replicas is 0. Starting and Promoting end spec.progressDeadline
+    """When its phase began, put forward by the time at 0 replicas. Starting and Promoting end spec.progressDeadline
     later."""
     champion_revision: str | None = None
     """Revision of the champion that it is compared with, for a canary."""
@@ -82,7 +85,13 @@ class Candidate(RevisionRef):
     analysed_since: datetime | None = None
     """When it began to take traffic."""
     inconclusive_since: datetime | None = None
-    """Since when a metric has not passed; absent while every metric passes."""
+    """Since when a metric has not passed, put forward by the time that does not count; absent while every metric
+    passes."""
+    stopped_by: ClockStop | None = None
+    """Why no time counts against it. ScaledToZero: spec.server.replicas is 0. AnswersAlone: no pod of the live revision
+    is ready, so there is nothing to compare it with."""
+    stopped_since: datetime | None = None
+    """Since when no time counts against it."""
     weight: int | None = None
     """Percentage of the traffic in this step, as in the spec."""
     actual_weight: int | None = None

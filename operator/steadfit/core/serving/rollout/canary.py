@@ -78,9 +78,7 @@ def due(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime 
 
 def _answering_alone(status: ModelDeploymentStatus, candidate: Candidate, live: RevisionRef) -> ModelDeploymentStatus:
     """Return the status while no pod of the champion is ready and no verdict decides: the candidate stays."""
-    update: dict[str, object] = {"actual_weight": 100, "message": messages.answering_alone(candidate, live)}
-    if candidate.phase != "Paused":
-        update["inconclusive_since"] = None
+    update = {"actual_weight": 100, "message": messages.answering_alone(candidate, live)}
     return status.model_copy(update={"candidate": candidate.model_copy(update=update)})
 
 
@@ -185,6 +183,7 @@ def _pause_end(candidate: Candidate, steps: Canary) -> datetime | None:
 
 
 def _deadline(candidate: Candidate, fleet: Fleet) -> datetime | None:
-    """Return when the time to get a verdict ends; None while every metric passes."""
+    """Return when the time to get a verdict ends; None while every metric passes, and while no time counts."""
     longest = parse_duration(fleet.observed.deployment.spec.analysis.max_duration)
-    return candidate.inconclusive_since + longest if candidate.inconclusive_since else None
+    begun = None if candidate.stopped_by else candidate.inconclusive_since
+    return begun + longest if begun else None

@@ -25,13 +25,20 @@ BOUND = ("Starting", "Promoting")
 
 
 def enforce(
-    status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
+    before: Candidate | None,
+    status: ModelDeploymentStatus,
+    desired: DesiredRevision,
+    fleet: Fleet,
+    now: datetime,
 ) -> ModelDeploymentStatus:
-    """Return the status with the beginning of the candidate's phase, or without the candidate after its deadline."""
+    """Return the status with the beginning of the candidate's phase, or without the candidate after its deadline.
+
+    `before` is the candidate as it was before its next move.
+    """
     candidate = status.candidate
     if candidate is None:
         return status
-    candidate = candidate.model_copy(update={"phase_since": _phase_since(candidate, fleet, now)})
+    candidate = candidate.model_copy(update=_clocks(before, candidate, fleet, now))
     status = status.model_copy(update={"candidate": candidate})
     if not is_exceeded(candidate, fleet, now) or next_step(status, desired, fleet):
         return status
@@ -43,7 +50,7 @@ def enforce(
 
 def ends(candidate: Candidate, deployment: ModelDeployment) -> datetime | None:
     """Return when the pods of a candidate have to be ready; None while no pods are waited for."""
-    if candidate.phase not in BOUND or candidate.phase_since is None:
+    if candidate.phase not in BOUND or candidate.phase_since is None or candidate.stopped_by == "ScaledToZero":
         return None
     return candidate.phase_since + parse_duration(deployment.spec.progress_deadline)
 
@@ -88,10 +95,10 @@ def due(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime 
     return end if end and end > now else None
 
 
-def _phase_since(candidate: Candidate, fleet: Fleet, now: datetime) -> datetime | None:
-    """Return when the phase began, which the stored status says if the phase is the same."""
+def _clocks(before: Candidate | None, candidate: Candidate, fleet: Fleet, now: datetime) -> dict[str, object]:
+    """Return the candidate's clocks: those of before its move, a new one for a phase that is not the stored one."""
+    if before is None or before.revision != candidate.revision:
+        return {"phase_since": now}
     stored = fleet.observed.deployment.status.candidate
-    if fleet.desired_replicas == 0:
-        return None
-    same = stored is not None and (stored.revision, stored.phase) == (candidate.revision, candidate.phase)
-    return (stored.phase_since if stored and same else None) or now
+    begun = before.phase_since if stored is not None and stored.phase == candidate.phase else None
+    return {"phase_since": begun or now, "stopped_by": before.stopped_by, "stopped_since": before.stopped_since}

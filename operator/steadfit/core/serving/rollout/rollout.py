@@ -15,7 +15,7 @@ from steadfit.core.serving.selection import served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import pod_shares
 
-from . import canary, canary_start, progress_deadline
+from . import canary, canary_start, clocks, progress_deadline
 from .going_live import go_live, ref_fields
 
 
@@ -23,7 +23,8 @@ def advance(
     status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
     """Return the status after the next move towards the desired revision, within the progress deadline."""
-    after = progress_deadline.enforce(_advance(status, desired, fleet, now), desired, fleet, now)
+    status = clocks.stop_or_resume(status, fleet, now)
+    after = progress_deadline.enforce(status.candidate, _advance(status, desired, fleet, now), desired, fleet, now)
     return _taken_over(status, after, desired, now)
 
 

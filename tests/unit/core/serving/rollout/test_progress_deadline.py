@@ -184,13 +184,37 @@ def test_the_way_back_of_a_rollback_is_kept_and_says_what_helps() -> None:
     assert cluster.message("Progressing").endswith("correct spec.server, or name another version with a Rollback")
 
 
-def test_no_time_runs_while_there_are_no_pods() -> None:
+def scaled(cluster: ServingCluster, replicas: int, after: timedelta) -> None:
+    """Let time pass, then scale as an autoscaler does."""
+    cluster.now += after
+    cluster.settle()
+    cluster.edit(server={"replicas": replicas})
+    cluster.settle()
+
+
+def test_an_autoscaler_that_goes_to_0_and_back_neither_uses_up_a_deadline_nor_begins_it_anew() -> None:
     cluster = starting()
-    cluster.edit(server={"replicas": 0})
-    cluster.broken.clear()
-    cluster.step()
-    if cluster.candidate():
-        assert tried(cluster).phase_since is None
+    for _ in range(3):
+        scaled(cluster, 0, after=timedelta(minutes=19))
+        assert "is abandoned at" not in cluster.message("Progressing")
+        scaled(cluster, 2, after=30 * HOUR)
+    assert cluster.candidate() == 2
+    cluster.now += timedelta(minutes=4)
+    cluster.settle()
+    assert (cluster.candidate(), [entry.by for entry in cluster.status.abandoned]) == (None, ["progressDeadline"])
+
+
+def test_no_time_at_0_replicas_counts_against_a_candidate_that_lacks_a_verdict() -> None:
+    cluster = trying(strategy=ONE_STEP, analysis={"maxDuration": "2h"})
+    cluster.finds("NoData")
+    cluster.settle()
+    for _ in range(3):
+        scaled(cluster, 0, after=timedelta(minutes=39))
+        scaled(cluster, 2, after=100 * HOUR)
+    assert cluster.candidate() == 2
+    cluster.now += timedelta(minutes=4)
+    cluster.settle()
+    assert (cluster.candidate(), [entry.by for entry in cluster.status.abandoned]) == (None, ["analysis"])
 
 
 def test_a_candidate_of_a_status_without_the_beginning_of_its_phase_has_its_whole_deadline() -> None:

@@ -1,0 +1,45 @@
+"""The clocks of a candidate stand still while no time counts against it.
+
+At 0 replicas no pod can become ready and no metric gets a verdict. While the candidate answers alone, there is no
+champion to compare it with. A clock that began anew afterwards would never run out under an autoscaler that goes to 0
+and back.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import Candidate, ClockStop
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.traffic import failover
+
+
+def stop_or_resume(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status with the candidate's clocks stopped, or put forward by the time for which they stood still."""
+    candidate = status.candidate
+    if candidate is None:
+        return status
+    stop = _stop(status, candidate, fleet)
+    if stop == candidate.stopped_by:
+        return status
+    update = {**_resumed(candidate, now), "stopped_by": stop, "stopped_since": now if stop else None}
+    return status.model_copy(update={"candidate": candidate.model_copy(update=update)})
+
+
+def _stop(status: ModelDeploymentStatus, candidate: Candidate, fleet: Fleet) -> ClockStop | None:
+    if fleet.desired_replicas == 0:
+        return "ScaledToZero"
+    alone = candidate.analysed_since is not None and failover.stand_in(status, fleet) == candidate.revision
+    return "AnswersAlone" if alone else None
+
+
+def _resumed(candidate: Candidate, now: datetime) -> dict[str, datetime | None]:
+    """Return the beginnings of the clocks that stood still, later by that time."""
+    stopped, by = candidate.stopped_since, candidate.stopped_by
+    if stopped is None:
+        return {}
+    # The deadline of a phase also runs while the candidate answers alone: its own pods can become ready.
+    clocks = ("phase_since", "inconclusive_since") if by == "ScaledToZero" else ("inconclusive_since",)
+    begins = {clock: getattr(candidate, clock) for clock in clocks}
+    return {clock: begin + (now - max(begin, stopped)) for clock, begin in begins.items() if begin is not None}
