@@ -251,7 +251,13 @@ BAD = [
         SERVING,
         "spec.monitors",
         [{"name": "m", "quality": {"metric": "roc_auc"}}],
-        "a quality monitor needs a condition: set min or max",
+        "must validate one and only one schema (oneOf)",
+    ),
+    (
+        SERVING,
+        "spec.monitors",
+        [{"name": "m", "quality": {"metric": "roc_auc", "min": 0.7, "within": "5%"}}],
+        "must validate one and only one schema (oneOf)",
     ),
     (
         SERVING,

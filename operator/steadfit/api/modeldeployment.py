@@ -32,6 +32,7 @@ from .rollout import (
     AutomaticRollback,
     Candidate,
     Diagnosis,
+    LiveScores,
     Override,
     Promoted,
     QuarantineEntry,
@@ -172,6 +173,8 @@ class ModelDeploymentStatus(Status):
     """A pin by a ModelAction."""
     promoted: Promoted | None = None
     """A version that a ModelAction promoted. It serves until a newer one replaces it."""
+    live_scores: LiveScores | None = None
+    """The gate's scores of the live version; absent if no monitor has a level relative to them."""
     monitors: Annotated[list[MonitorState], Field(max_length=32, json_schema_extra=list_map("name"))] = []
     """States of the monitors with an action other than Alert."""
     actions: ActionRecords = []

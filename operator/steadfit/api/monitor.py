@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import Field, WithJsonSchema
 
 from .base import Duration, Label, Model, ObjectName, cel, list_map, validations
+from .margin import Margin, margin_schema
 from .metrics import MAXIMIZED, MONITORED, OneOf, words
 
 Action = Literal["Recover", "Retrain", "Rollback", "Alert"]
@@ -84,16 +85,23 @@ class Quality(MonitorKind):
     """Fires below this value."""
     max: float | None = None
     """Fires above this value."""
+    within: Annotated[Margin, margin_schema(exclusiveMinimum=0)] | None = None
+    """Fires when the value is worse than the gate's score of the live version by more than this: a number in the
+    metric's unit, or a percentage of the absolute value of that score, such as `5%`. Set min, max or within."""
 
     model_config = {
-        "json_schema_extra": validations(
-            cel("has(self.min) != has(self.max)", "a quality monitor needs a condition: set min or max"),
-            cel(
-                f"has(self.min) == (self.metric in {list(MAXIMIZED)})",
-                f"{words(_BETTER_WHEN_LARGER)} are better when larger (set min);"
-                " the others are better when smaller (set max)",
+        "json_schema_extra": {
+            **validations(
+                cel(
+                    f"has(self.min) ? self.metric in {list(MAXIMIZED)}"
+                    f" : !has(self.max) || !(self.metric in {list(MAXIMIZED)})",
+                    f"{words(_BETTER_WHEN_LARGER)} are better when larger (set min);"
+                    " the others are better when smaller (set max)",
+                ),
             ),
-        )
+            # CEL cannot see a margin, which has several types.
+            "oneOf": [{"required": ["min"]}, {"required": ["max"]}, {"required": ["within"]}],
+        }
     }
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Model, list_map
+from .modelversion import MetricValue
 
 VerdictWord = Literal["Pass", "Fail", "Inconclusive", "NoData"]
 CandidatePhase = Literal["Starting", "Analysing", "Paused", "Promoting"]
@@ -237,6 +238,17 @@ class Diagnosis(Model):
     Inconclusive: the evaluation failed, or its result may be chance. Absent while the run is in progress."""
     message: Annotated[str, Field(max_length=1024)] = ""
     """The verdict in a sentence, with rows, both scores and the margin."""
+
+
+class LiveScores(Model):
+    """The gate's scores of one version."""
+
+    number: int
+    """Number of the version."""
+    digest: str
+    """Digest of its artifact."""
+    metrics: Annotated[list[MetricValue], Field(max_length=16, json_schema_extra=list_map("name"))] = []
+    """Its values on the holdout; empty if its ModelVersion is gone."""
 
 
 class Override(Model):

@@ -55,7 +55,7 @@ def _walk(schema: Schema, defs: dict[str, Schema], path: str, stack: tuple[str, 
 
     result: Schema = {}
     for key, value in schema.items():
-        if key in _KEPT or key.startswith("x-kubernetes-") or key in ("anyOf", "allOf"):
+        if key in _KEPT or key.startswith("x-kubernetes-") or key in ("anyOf", "allOf", "oneOf"):
             result[key] = value
         elif key == "const":
             result["enum"] = [value]

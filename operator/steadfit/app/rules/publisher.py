@@ -102,9 +102,9 @@ class RulesPublisher:
         return RulesStatistics(self._file.rules, len(self._file.refused), self._writes, self._failures)
 
     def _render(self) -> bool:
-        """Render the rules if a spec has changed; return whether the rules have changed."""
+        """Render the rules if a spec or a level has changed; return whether the rules have changed."""
         deployments = [one for one in self._deployments() if one.metadata.deletion_timestamp is None]
-        seen = frozenset((one.uid, one.metadata.generation) for one in deployments)
+        seen = frozenset((one.uid, one.metadata.generation, _levels(one)) for one in deployments)
         if seen == self._seen:
             return False
         before, self._file = self._file, rule_file(rule_groups(deployments), self._interval_seconds, self._limit)
@@ -137,3 +137,12 @@ class RulesPublisher:
             "metadata": metadata,
             "spec": self._file.spec,
         }
+
+
+def _levels(deployment: ModelDeployment) -> tuple[object, ...] | None:
+    """Return what relative levels follow: the live version, by its digest, and its scores; None without such levels."""
+    live, known = deployment.status.live, deployment.status.live_scores
+    if known is None:
+        return None
+    scores = tuple((item.name, item.value) for item in known.metrics)
+    return known.number, known.digest, scores, live.digest if live else None

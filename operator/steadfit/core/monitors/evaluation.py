@@ -21,6 +21,7 @@ from steadfit.core.types import Signal
 from . import messages
 from .kind import Expression
 from .registry import measurement
+from .relative import absolute, is_relative, no_score
 from .thresholds import min_samples, thresholds
 
 NO_DATA = "NoData"
@@ -56,10 +57,11 @@ def monitors_with_action(deployment: ModelDeployment) -> list[Monitor]:
 def measured_monitors(deployment: ModelDeployment) -> list[Monitor]:
     """Return the monitors that the operator measures: those with an action, and every expression.
 
-    Prometheus cannot record a user's expression, so the alert of one reads the value that the operator exports.
+    Prometheus cannot record a user's expression, so the alert of one reads the value that the operator exports. A level
+    that is relative is that of the live version, if it has one.
     """
     return [
-        monitor
+        absolute(monitor, deployment.status) or monitor
         for monitor in deployment.spec.monitors
         if monitor.action != "Alert" or isinstance(measurement(monitor), Expression)
     ]
@@ -81,6 +83,8 @@ def require_samples(monitor: Monitor, signal: Signal) -> Signal:
 
 def decision_key(monitor: Monitor, signal: Signal) -> tuple[str, str]:
     """Return the part of a signal that decides. Two signals with the same key lead to the same phase."""
+    if is_relative(monitor):
+        return NO_DATA, "no level"
     signal = require_samples(monitor, signal)
     return (NO_DATA, signal.reason) if signal.value is None else (thresholds(monitor).side(signal.value), "")
 
@@ -102,24 +106,33 @@ def evaluate_all(
     results = []
     for monitor in monitors_with_action(deployment):
         signal = NOTHING_SERVES if live is None else signals.get(monitor.name) if same else None
-        results.append(evaluate(monitor, states.get(monitor.name), signal, now))
+        known = absolute(monitor, status)
+        if known is None and live is not None:
+            signal = no_score(monitor, status)
+        results.append(evaluate(known or monitor, states.get(monitor.name), signal, now))
     return results
 
 
-def evaluate_alert_queries(
-    deployment: ModelDeployment, signals: Mapping[str, Signal], now: datetime
+def evaluate_alerts(
+    deployment: ModelDeployment, status: ModelDeploymentStatus, signals: Mapping[str, Signal], now: datetime
 ) -> Sequence[MonitorResult]:
-    """Return the results of the measured queries of action Alert.
+    """Return the results of monitors of action Alert that the operator knows of: queries, and those without a level.
 
     No status keeps them, as their alerts are Prometheus's. The condition MetricsAvailable shows the errors of an
-    expression to its author.
+    expression to its author, and that there is no alert of a monitor without a level.
     """
     with_action = {monitor.name for monitor in monitors_with_action(deployment)}
-    return [
+    queries = [
         evaluate(monitor, None, signals[monitor.name], now)
         for monitor in measured_monitors(deployment)
         if monitor.name not in with_action and monitor.name in signals
     ]
+    without_level = [
+        evaluate(monitor, None, no_score(monitor, status), now)
+        for monitor in deployment.spec.monitors
+        if monitor.name not in with_action and status.live is not None and absolute(monitor, status) is None
+    ]
+    return [*queries, *without_level]
 
 
 def evaluate(monitor: Monitor, before: MonitorState | None, signal: Signal | None, now: datetime) -> MonitorResult:

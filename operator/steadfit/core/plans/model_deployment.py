@@ -6,6 +6,7 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.monitors import evaluation as monitor_evaluation
+from steadfit.core.monitors import relative
 from steadfit.core.serving import status_bounds
 from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
@@ -37,9 +38,11 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     status = status_bounds.keep(version_floor.store(dispatch.settle(status, fleet, now), fleet), fleet)
     status = template_repair.decide(status, fleet, now)
     status = _with_scale(status, fleet)
+    live = fleet.version_of(status.live) if status.live else None
+    status = status.model_copy(update={"live_scores": relative.live_scores(deployment, status, live)})
     # Again: the values of a version say nothing about one that has just replaced it.
     results = monitor_evaluation.evaluate_all(deployment, status, observed.signals, now)
-    measured = [*results, *monitor_evaluation.evaluate_alert_queries(deployment, observed.signals, now)]
+    measured = [*results, *monitor_evaluation.evaluate_alerts(deployment, status, observed.signals, now)]
     status = status.model_copy(update={"monitors": [result.state for result in results]})
     status = status.model_copy(
         update={

@@ -13,6 +13,7 @@ NoDataReason = Literal[
     "CredentialsMissing",
     "InvalidURL",
     "MetricUndefined",
+    "NoScore",
     "NoSeries",
     "NotANumber",
     "NotMeasured",
@@ -73,6 +74,13 @@ METRICS: Mapping[MetricsReason, Reason] = {
     "NoAnalysisData": Reason(
         "A metric of the canary analysis has no data, so the candidate is not judged.",
         "Read the message for the metric and why; a `Promote` or `Abort` action decides without it.",
+        conditions=_AVAILABLE,
+    ),
+    "NoScore": Reason(
+        "The level of a monitor is relative to the gate's score of the live version, and the gate has no score of it by"
+        " that metric, so the monitor is not judged.",
+        "Add the metric to `evaluation.metrics` of the TrainingJob and train, or set `min` or `max` instead of"
+        " `within`.",
         conditions=_AVAILABLE,
     ),
     "NoSeries": Reason(

@@ -14,6 +14,7 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.monitor import Monitor
 from steadfit.core.monitors.kind import AlertText, Expression, Recorded
 from steadfit.core.monitors.registry import kind_of, measurement
+from steadfit.core.monitors.relative import absolute, is_relative
 from steadfit.core.monitors.thresholds import Thresholds, min_samples, thresholds
 from steadfit.core.promql import MODEL, Rule, duration, number, one_of, string
 from steadfit.core.series import OperatorSeries, RecordedSeries
@@ -22,9 +23,11 @@ SEVERITY = "warning"
 
 
 def alerts(deployment: ModelDeployment) -> Iterator[Rule]:
-    """Return one alerting rule for each monitor."""
+    """Return one alerting rule for each monitor; none for a relative one while the live version has no score."""
     for monitor in deployment.spec.monitors:
-        yield _alert(deployment, monitor)
+        known, live = absolute(monitor, deployment.status), deployment.status.live
+        if known is not None:
+            yield _alert(deployment, known, live.number if is_relative(monitor) and live else None)
 
 
 def frozen() -> Rule:
@@ -45,9 +48,12 @@ def alert_name(monitor: Monitor) -> str:
     return kind_of(monitor).alert_name(monitor.kind_spec)
 
 
-def _alert(deployment: ModelDeployment, monitor: Monitor) -> Rule:
+def _alert(deployment: ModelDeployment, monitor: Monitor, version: int | None) -> Rule:
+    """Return the alerting rule of a monitor; with `version`, for that version alone, whose score its level follows."""
     name, found = alert_name(monitor), thresholds(monitor)
     of_model = f"namespace={string(deployment.metadata.namespace or '')}, model={string(deployment.name)}"
+    if version is not None:
+        of_model += f', version="{version}"'
     value = f"max by ({MODEL}) ({_value(monitor, of_model)})"
     firing = f'ALERTS{{alertname="{name}", alertstate="firing", {of_model}, monitor={string(monitor.name)}}}'
     sign = ">" if found.above else "<"

@@ -1,7 +1,8 @@
 """The groups of rules that Prometheus evaluates, from the ModelDeployments.
 
 Each declared window has one group of recording rules for all models; each ModelDeployment has one group of alerts.
-Both follow from the specs alone, so that a change of the live version changes no rule.
+Both follow from the specs alone, so that a change of the live version changes no rule. The exception is a monitor whose
+level is relative to the gate's score of the live version.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from steadfit.api.run import Cause
 from steadfit.core.monitors.evaluation import FIRING
 from steadfit.core.monitors.kind import Limit
 from steadfit.core.monitors.registry import RECOVER_KINDS, limit, recover_metric
+from steadfit.core.monitors.relative import absolute
 from steadfit.core.text import cut, time_text
 
 from .diagnosis import for_state
@@ -80,9 +81,10 @@ def causes(monitors: Iterable[FiringMonitor], now: datetime) -> list[Cause]:
 def _level(deployment: ModelDeployment, state: MonitorState) -> tuple[str, Limit] | tuple[None, None]:
     """Return the evaluation metric and the level of a monitor, if it has the metric of an evaluation."""
     monitor = next((item for item in deployment.spec.monitors if item.name == state.name), None)
-    if monitor is None or monitor.kind not in RECOVER_KINDS:
+    known = absolute(monitor, deployment.status) if monitor else None
+    if known is None or known.kind not in RECOVER_KINDS:
         return None, None
-    return recover_metric(monitor), limit(monitor)
+    return recover_metric(known), limit(known)
 
 
 def _reason(monitor: Monitor | None, state: MonitorState, status: ModelDeploymentStatus) -> str | None:
