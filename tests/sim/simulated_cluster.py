@@ -194,6 +194,10 @@ class SimulatedCluster:
         """Change an object as a user."""
         return self.store.edit(self.ref(kind, name), change, "kubectl-edit")
 
+    def lose_status(self, kind: str, name: str) -> None:
+        """Put an object back without its status, as a restore of a backup does."""
+        self.store.set_status(self.ref(kind, name), {}, "restore")
+
     def delete(self, kind: str, name: str) -> None:
         """Delete an object as a user."""
         self.store.delete(self.ref(kind, name), "kubectl-delete")

@@ -141,10 +141,18 @@ class Store:
         return self._update(ref, old, {**old, "status": clone(dict(status))}, manager, "status")
 
     def edit(self, ref: Ref, change: Callable[[JSON], object], manager: str) -> JSON:
-        """Read, change in place and write an object, as `kubectl edit` does."""
+        """Read, change in place and write an object, as `kubectl edit` does, which cannot write a status.
+
+        Raises
+        ------
+        ValueError
+            If the status is changed: the API server ignores that, and a test would prove nothing.
+        """
         old = self._stored(ref)
         new = clone(old)
         change(new)
+        if _has_status(ref) and new.get("status") != old.get("status"):
+            raise ValueError(f"an edit of {ref} cannot change its status")
         return self._update(ref, old, self._with_server_fields(ref, new, old), manager, "edit")
 
     def delete(

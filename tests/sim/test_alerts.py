@@ -95,7 +95,7 @@ async def a_status_that_is_lost_in_the_middle(cluster: SimulatedCluster) -> None
     await managers.fire(["3f2a9c1b44d05e77"])
     await cluster.until(lambda: "Running" in phases(cluster), say="the alert's run is running")
     for _ in range(3):
-        cluster.store.set_status(cluster.ref("TrainingJob", NAME), {"observedGeneration": -1}, "kubectl-edit")
+        cluster.lose_status("TrainingJob", NAME)
         await asyncio.sleep(60)
     await ends_with_one_run(cluster, managers)
 

@@ -148,6 +148,18 @@ def test_an_immutable_spec_cannot_be_changed() -> None:
     simulated(main)
 
 
+def test_a_status_is_lost_by_a_restore_and_not_by_an_edit() -> None:
+    async def main(cluster: SimulatedCluster) -> None:
+        cluster.create(training_job())
+        cluster.store.patch_status(stored(cluster), {"inputHash": "abc"}, "steadfit")
+        with pytest.raises(ValueError, match="cannot change its status"):
+            cluster.edit("TrainingJob", "flights", lambda job: job.pop("status"))
+        cluster.lose_status("TrainingJob", "flights")
+        assert "inputHash" not in stored(cluster)["status"]
+
+    simulated(main)
+
+
 def test_a_spec_change_raises_the_generation_and_labels_and_status_do_not() -> None:
     async def main(cluster: SimulatedCluster) -> None:
         cluster.create(training_job())
