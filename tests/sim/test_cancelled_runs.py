@@ -130,3 +130,25 @@ def test_a_suspension_says_that_the_run_in_flight_continues_and_what_ends_it() -
 def ready_message(cluster: SimulatedCluster) -> str:
     conditions = cluster.status("TrainingJob", NAME)["conditions"]
     return next(str(item["message"]) for item in conditions if item["type"] == "Ready")
+
+
+@pytest.mark.parametrize("later", [0.0, 0.2, 1.5])
+def test_a_cancel_ends_no_run_that_has_started_since(later: float) -> None:
+    async def scenario(cluster: SimulatedCluster) -> None:
+        name = await second_run_trains(cluster)
+        cluster.training = lambda run, attempt: Training(seconds=60)
+        cluster.create(action("stop", "Cancel"))
+        set_param(cluster, "depth", 8)
+        if later:
+            # The operator learns of the action only after it has started the next run.
+            cluster.stop()
+            await asyncio.sleep(later)
+            cluster.boot()
+        await cluster.until(lambda: serves(cluster, 2), say="the changed recipe is trained")
+        ended = cluster.status("TrainingRun", name)["phase"]
+        said = cluster.status("ModelAction", "stop")
+        assert sorted(phases(cluster)) == sorted(["Succeeded", "Succeeded", ended])
+        assert (ended, said["phase"]) in {("Superseded", "Rejected"), ("Cancelled", "Succeeded")}
+        assert name in said["message"]
+
+    play(scenario)

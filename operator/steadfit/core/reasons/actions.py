@@ -56,7 +56,7 @@ ACTIONS: Mapping[ActionReason, Reason] = {
         "No `Pin` action is in force.", "Remove `spec.pin` to end a pin of the spec.", conditions=_REJECTED
     ),
     "RunEnded": Reason(
-        "The run had a result, or had failed, before it could be cancelled.",
+        "The run had ended before it could be cancelled: by its result, by a failure, or by a change of the recipe.",
         "Look at its version by `kubectl get mv`; `Rollback` or `Pin` if it should not serve.",
         conditions=_REJECTED,
     ),

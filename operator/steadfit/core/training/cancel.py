@@ -1,6 +1,7 @@
-"""Cancel actions: each ends the run in flight, unless it has a result by then.
+"""Cancel actions: each ends the run that was in flight when it was requested, unless that has a result by then.
 
 The entry of the run in flight says who cancels it, and the run's own plan ends it. The action is Pending until it has.
+A run that has begun since, as after a change of the recipe at the same moment, is not the one that was meant.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from datetime import datetime
 
 from steadfit.api.actionrecord import ActionRecord
 from steadfit.api.modelaction import ModelAction
-from steadfit.api.trainingjob import LastRun, TrainingJobStatus
+from steadfit.api.trainingjob import ActiveRun, LastRun, TrainingJobStatus
 from steadfit.core.action_acceptance import is_accepted
 from steadfit.core.action_records import make_room, record_of
 from steadfit.core.text import cut
 from steadfit.core.types import ObservedTrainingJob
+
+from .limits.in_flight import named
 
 
 def carry_out(status: TrainingJobStatus, observed: ObservedTrainingJob, now: datetime) -> TrainingJobStatus:
@@ -25,6 +28,8 @@ def carry_out(status: TrainingJobStatus, observed: ObservedTrainingJob, now: dat
         active = status.active_run
         if active is None:
             record = record_of(action, "Rejected", "no run is in flight", now, reason="NoRunInFlight")
+        elif not _was_in_flight(active, action, status.last_run, observed):
+            record = _too_late(action, status.last_run, now)
         elif active.uid is None:
             record = record_of(action, "Succeeded", f"run {active.name} was cancelled before it was created", now)
             last = LastRun(name=active.name, phase="Cancelled", finished_at=now)
@@ -42,6 +47,33 @@ def settle(status: TrainingJobStatus, now: datetime) -> TrainingJobStatus:
     if status.active_run is not None and status.active_run.cancelled:
         return status
     return status.model_copy(update={"actions": [_settled(record, status, now) for record in status.actions]})
+
+
+def _was_in_flight(active: ActiveRun, action: ModelAction, last: LastRun | None, observed: ObservedTrainingJob) -> bool:
+    """Return whether the run in flight was it already when the action was created.
+
+    Both times are of the API server, in whole seconds. In the same second, and before the run is created, it was unless
+    another one has ended since.
+    """
+    run, requested = named(active.name, observed.runs), action.metadata.creation_timestamp
+    begun = run.metadata.creation_timestamp if run else None
+    if requested is None:
+        return True
+    if begun is not None and begun != requested:
+        return begun < requested
+    return last is None or last.finished_at is None or last.finished_at < requested
+
+
+def _too_late(action: ModelAction, last: LastRun | None, now: datetime) -> ActionRecord:
+    """Return the record of a Cancel of a run that has ended since."""
+    requested = action.metadata.creation_timestamp
+    if last is None or last.finished_at is None or requested is None or last.finished_at < requested:
+        return record_of(action, "Rejected", "no run was in flight then", now, reason="NoRunInFlight")
+    return record_of(action, "Rejected", _ended(last), now, reason="RunEnded")
+
+
+def _ended(last: LastRun) -> str:
+    return f"run {last.name} had ended before: {last.phase}"
 
 
 def _new(observed: ObservedTrainingJob) -> list[ModelAction]:
@@ -64,5 +96,4 @@ def _settled(record: ActionRecord, status: TrainingJobStatus, now: datetime) -> 
         return record
     if last.phase == "Cancelled":
         return record.model_copy(update={"phase": "Succeeded", "message": f"run {last.name} was cancelled", "at": now})
-    message = f"run {last.name} had ended before: {last.phase}"
-    return record.model_copy(update={"phase": "Rejected", "reason": "RunEnded", "message": message, "at": now})
+    return record.model_copy(update={"phase": "Rejected", "reason": "RunEnded", "message": _ended(last), "at": now})
