@@ -165,6 +165,23 @@ def test_a_leader_that_loses_its_lease_exits(tmp_path: Path) -> None:
     play(story)
 
 
+def test_a_deleted_lease_heals_by_the_exit_of_its_leader_and_the_next_process_makes_it_anew(tmp_path: Path) -> None:
+    async def story(fake: FakeAPI) -> None:
+        where = ("steadfit-system", "steadfit-operator")
+        async with replica(fake, tmp_path, "one") as one:
+            await until(one.leads)
+            fake.store.delete(LEASES, where)
+            # 10 s with the default settings, 4 s with those of this test.
+            async with asyncio.timeout(60):
+                assert await one.process.wait() == 1
+            assert "not renewed for 4 s" in one.log[-1]["message"]
+        async with replica(fake, tmp_path, "two") as two:
+            await until(two.leads)
+            assert fake.store.get(LEASES, where)["spec"]["holderIdentity"].startswith("two_")
+
+    play(story)
+
+
 def test_a_leader_exits_when_the_cluster_is_restored_and_the_next_one_follows_the_older_state(tmp_path: Path) -> None:
     async def story(fake: FakeAPI) -> None:
         async with replica(fake, tmp_path, "one") as one:

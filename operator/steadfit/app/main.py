@@ -23,6 +23,7 @@ from steadfit.api.metricsource import MetricSourceSpec
 from steadfit.app.alerts.auth import Reviews, TokenFile
 from steadfit.app.alerts.handler import AlertIntake
 from steadfit.app.alerts.listeners import ListenerCache
+from steadfit.app.alerts.reachability import Reachability
 from steadfit.app.alerts.writer import AlertWriter
 from steadfit.app.engine.engine import Engine, EngineSettings
 from steadfit.app.engine.plan_table import planners
@@ -103,6 +104,12 @@ class Operator:
             interval_seconds=settings.rules_interval_seconds,
         )
         self._ca = CAPublisher(self._client, lambda: self._certificate.ca_bundle, settings.ca_namespaces)
+        self._reachability = Reachability(
+            lambda: self._certificate.statistics().handshake_failures["distrust"],
+            lambda: sum(self._alerts.statistics().answers.values()),
+            clock,
+            self._engine.report_refused_alerts,
+        )
         self._supervisor = Supervisor(
             partial(kopf_adapter.watch, configuration, settings.watch_namespaces, self._deliverer()),
             rng,
@@ -141,7 +148,14 @@ class Operator:
 
     async def _work(self) -> None:
         await self._engine.prime()
-        await _together(self._engine.run, self._supervisor.run, self._poller.run, self._rules.run, self._ca.run)
+        await _together(
+            self._engine.run,
+            self._supervisor.run,
+            self._poller.run,
+            self._rules.run,
+            self._ca.run,
+            self._reachability.run,
+        )
 
     def _deliverer(self) -> kopf_adapter.Deliver:
         # kopf runs in another thread: events are handed over to this loop, in order.

@@ -234,6 +234,8 @@ class ObservedTrainingJob:
     """The ModelDeployments that serve this TrainingJob's versions."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Why the API server refused TrainingRuns of the namespace, by their names."""
+    alerts_refused_since: datetime | None = None
+    """Since when senders of alerts refuse the certificate of the operator's endpoint and no alert arrives."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,39 @@ def test_a_leader_stops_within_seconds_when_its_lease_goes_back() -> None:
     play(story)
 
 
+def test_a_deleted_lease_ends_the_reign_and_is_made_anew_within_a_minute() -> None:
+    async def story(api: MemoryAPI) -> None:
+        first = Reign(candidate(api, "a"))
+        leading = asyncio.create_task(first.run())
+        await asyncio.sleep(30)
+        api.remove(KEY)
+        await leading
+        assert first.ended is not None
+        assert first.ended <= 40, "the process exits"
+        await candidate(api, "a, started again").acquire()
+        assert now() == first.ended
+
+    play(story)
+
+
+def test_a_deleted_lease_that_another_candidate_makes_anew_ends_the_reign_by_its_next_renewal() -> None:
+    async def story(api: MemoryAPI) -> None:
+        reigns = [Reign(candidate(api, name)) for name in "ab"]
+        tasks = [asyncio.create_task(reign.run()) for reign in reigns]
+        await asyncio.sleep(30.5)
+        api.remove(KEY)
+        await asyncio.sleep(10)
+        first, second = reigns
+        assert first.ended is not None
+        assert second.began is not None
+        assert first.ended <= second.began + 2
+        assert second.ended is None
+        for task in tasks:
+            task.cancel()
+
+    play(story)
+
+
 def test_a_released_lease_is_taken_without_waiting() -> None:
     async def story(api: MemoryAPI) -> None:
         first = candidate(api, "a")

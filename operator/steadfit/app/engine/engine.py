@@ -10,6 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -24,7 +25,16 @@ from steadfit.kube.client import KubeClient
 from steadfit.kube.clock import Clock
 from steadfit.kube.events import Recorder, RecorderStatistics
 from steadfit.kube.key import Key
-from steadfit.kube.resources import CHILDREN, HTTP_ROUTES, MODEL_DEPLOYMENTS, OPTIONAL, OWN, WATCHED, Resource
+from steadfit.kube.resources import (
+    CHILDREN,
+    HTTP_ROUTES,
+    MODEL_DEPLOYMENTS,
+    OPTIONAL,
+    OWN,
+    TRAINING_JOBS,
+    WATCHED,
+    Resource,
+)
 from steadfit.kube.restored import Restored
 from steadfit.kube.resync import ListScope, Resync, ResyncStatistics
 from steadfit.kube.workqueue import QueueStatistics, WorkQueue
@@ -127,6 +137,13 @@ class Engine:
             self._observer.platform = platform
             # Pods in flight get a new CA.
             self._enqueue_all()
+
+    def report_refused_alerts(self, since: datetime | None) -> None:
+        """Store since when senders of alerts refuse the certificate and no alert arrives; None if they do not."""
+        if since != self._observer.alerts_refused_since:
+            self._observer.alerts_refused_since = since
+            for obj in self._cache.all(TRAINING_JOBS):
+                self._queue.add(Key(TRAINING_JOBS, obj["metadata"].get("namespace"), obj["metadata"]["name"]))
 
     def sources(self) -> list[MetricSource]:
         """Return all MetricSources."""

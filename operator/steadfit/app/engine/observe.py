@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TypeVar, cast
 
 from pydantic import ValidationError
@@ -74,6 +75,8 @@ class Observer:
         self._signals = signals or Signals()
         self._refusals = refusals
         self.platform = platform
+        self.alerts_refused_since: datetime | None = None
+        """Since when senders of alerts refuse the certificate of the intake and no alert arrives."""
         self._parsed: OrderedDict[str, tuple[str, Object]] = OrderedDict()
 
     def training_job(self, obj: JSONObject) -> ObservedTrainingJob:
@@ -89,6 +92,7 @@ class Observer:
             stores=self._stores(namespace, job.name),
             deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, job.name)),
             refusals=self.refused(namespace, TRAINING_RUNS),
+            alerts_refused_since=self.alerts_refused_since,
         )
 
     def training_run(self, obj: JSONObject) -> ObservedTrainingRun:

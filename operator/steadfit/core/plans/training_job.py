@@ -55,7 +55,9 @@ def plan(observed: ObservedTrainingJob, now: datetime) -> Plan:
     held = blocked.of_every_cause(status, problem, job)
     status = _with_wait(status, held or limit, observed, now)
     generation = job.metadata.generation
-    desired = job_conditions.conditions(status, problem, job, runs, versions, paused, observed.refusals)
+    desired = job_conditions.conditions(
+        status, problem, job, runs, versions, paused, observed.refusals, observed.alerts_refused_since
+    )
     status = status.model_copy(
         update={
             "next_run_at": min((state.next_scheduled_at for state in status.triggers), default=None),

@@ -9,6 +9,7 @@ from typing import Literal
 from .general import KINDS
 
 ConditionType = Literal[
+    "AlertsReachable",
     "ConnectionDraining",
     "DryRun",
     "Finished",
@@ -53,6 +54,11 @@ _DEPLOYMENT = ("ModelDeployment",)
 _JOB = ("TrainingJob",)
 
 CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
+    "AlertsReachable": TypeOfCondition(
+        _JOB,
+        "`False`: senders refuse the operator's certificate, and no alert arrives for the triggers.",
+        "while it is `False`",
+    ),
     "ConnectionDraining": TypeOfCondition(
         _DEPLOYMENT,
         "`False`: clients may stay connected to pods that the traffic has left.",

@@ -10,6 +10,7 @@ from steadfit.api.trainingjob import WaitReason
 from .entry import NOTHING, Reason
 
 _OwnReason = Literal[
+    "CertificateNotTrusted",
     "Idle",
     "InputsTooLarge",
     "InvalidParams",
@@ -36,6 +37,11 @@ _JOB = ("TrainingJob",)
 _BOTH = ("TrainingJob", "TrainingRun")
 
 TRAINING: Mapping[TrainingReason, Reason] = {
+    "CertificateNotTrusted": Reason(
+        "Clients refuse the certificate of the operator's endpoint, and no alert has arrived for five minutes.",
+        "Give Alertmanager the present CA certificate: `STEADFIT_CA_NAMESPACES` publishes it, or copy it again.",
+        conditions=("TrainingJob/AlertsReachable",),
+    ),
     "CircuitBreakerOpen": Reason(
         "So many automatic runs in a row produced no better version that the pause between them grows"
         " (`spec.limits.breakAfter`).",

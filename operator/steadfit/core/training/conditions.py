@@ -8,6 +8,7 @@ true: runs by alerts and monitors had no better version and are delayed for long
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from steadfit.api.modelversion import ModelVersion
@@ -16,6 +17,7 @@ from steadfit.api.trainingjob import LastRun, TrainingJob, TrainingJobStatus
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core.conditions import READY, DesiredCondition, ready, reconciling, stalled
 from steadfit.core.problem import Problem
+from steadfit.core.text import time_text
 from steadfit.core.training.limits.blocked import Hold
 from steadfit.core.training.limits.in_flight import named
 from steadfit.core.training.limits.waiting import wait_message
@@ -23,6 +25,7 @@ from steadfit.core.training.limits.waiting import wait_message
 TRAINING: Final = "Training"
 LAST_RUN_SUCCEEDED: Final = "LastRunSucceeded"
 RETRAINING_PAUSED: Final = "RetrainingPaused"
+ALERTS_REACHABLE: Final = "AlertsReachable"
 
 
 def conditions(
@@ -33,6 +36,7 @@ def conditions(
     versions: Sequence[ModelVersion],
     breaker: Hold | None,
     refusals: Mapping[str, str],
+    alerts_refused_since: datetime | None = None,
 ) -> list[DesiredCondition]:
     """Return the conditions; `refusals` are those of the API server, by the name of the TrainingRun."""
     run = named(status.active_run.name, runs) if status.active_run else None
@@ -41,7 +45,21 @@ def conditions(
         _training(status, run, refusals),
         *_last_run(status, run),
         *([DesiredCondition(RETRAINING_PAUSED, "True", breaker.reason, breaker.message)] if breaker else []),
+        *_alerts_reachable(job, alerts_refused_since),
     ]
+
+
+def _alerts_reachable(job: TrainingJob, refused_since: datetime | None) -> list[DesiredCondition]:
+    """Return that alerts do not arrive, for a TrainingJob with a trigger that waits for them."""
+    triggers = [trigger.name for trigger in job.spec.triggers if trigger.alert]
+    if refused_since is None or not triggers:
+        return []
+    message = (
+        f"clients refuse the certificate of the operator's endpoint since {time_text(refused_since)}, and no alert has"
+        f" arrived since, so trigger {', '.join(triggers)} may miss one; give Alertmanager the operator's present CA"
+        " certificate (STEADFIT_CA_NAMESPACES publishes it)"
+    )
+    return [DesiredCondition(ALERTS_REACHABLE, "False", "CertificateNotTrusted", message)]
 
 
 def _ready(

@@ -130,6 +130,21 @@ def test_status_is_written_before_the_action_it_announces() -> None:
     assert fixture.api.objects[JOB]["status"] == {"child": "flights-child"}
 
 
+def test_a_report_of_refused_alerts_brings_a_pass_to_each_training_job_and_only_if_it_changes() -> None:
+    fixture = Fixture(idle)
+
+    async def story(fixture: Fixture) -> None:
+        fixture.api.add(training_job())
+        await asyncio.sleep(1)
+        before = len(fixture.seen)
+        for since, passes in ((fixture.clock.now(), 1), (None, 2), (None, 2)):
+            fixture.engine.report_refused_alerts(since)
+            await asyncio.sleep(1)
+            assert len(fixture.seen) - before == passes
+
+    fixture.play(story)
+
+
 def test_nothing_is_written_when_nothing_changed() -> None:
     def only_once(obj: dict[str, Any], now: datetime) -> Plan:
         plan = wants_a_child(obj, now)

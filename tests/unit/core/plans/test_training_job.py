@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -419,3 +420,16 @@ def test_nothing_is_looked_at_again_while_nothing_can_start() -> None:
     assert cluster.requeue[JOB] is None, "the run in flight wakes it"
     cluster.run_well()
     assert cluster.requeue[JOB] == NOW + timedelta(hours=1)
+
+
+def test_senders_that_refuse_the_certificate_are_a_condition_of_jobs_that_wait_for_alerts() -> None:
+    alert = {"name": "drift", "alert": {"matchLabels": {"alertname": "ModelInputDrift"}}}
+    for triggers, expected in (([alert], ["False"]), ([], [])):
+        observed = observed_job(recipe(triggers=triggers))
+        observed = replace(observed, alerts_refused_since=datetime(2026, 1, 1, tzinfo=UTC))
+        conditions = training_job.plan(observed, NOW).status["conditions"]
+        found = [one for one in conditions if one["type"] == "AlertsReachable"]
+        assert [one["status"] for one in found] == expected
+        for one in found:
+            assert one["reason"] == "CertificateNotTrusted"
+            assert "since 2026-01-01T00:00:00Z, and no alert has arrived since, so trigger drift" in one["message"]
