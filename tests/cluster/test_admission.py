@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -514,3 +515,27 @@ def test_kinds_answer_to_their_short_names_and_their_category(namespace: Kubectl
 def test_every_field_can_be_explained(cluster: Kubectl) -> None:
     text = cluster.run("explain", "trainingjob.spec.triggers.schedule.timeZone")
     assert "IANA time zone the cron line is read in." in text
+
+
+def warnings(kubectl: Kubectl, spec: dict[str, Any]) -> str:
+    """Return what `kubectl create` writes to standard error about a ModelDeployment that is admitted."""
+    command = ["kubectl", "--namespace", str(kubectl.namespace), "create", "--dry-run=server", "-f", "-"]
+    text = json.dumps(obj("ModelDeployment", spec, "warned"))
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stderr
+
+
+@pytest.mark.parametrize(
+    ("analysis", "needed"),
+    [
+        ({}, "about 2000 requests a day"),
+        ({"minSamples": 50, "maxDuration": "168h"}, "about 71 requests a day"),
+        ({"onInconclusive": "Promote"}, ""),
+    ],
+)
+def test_a_canary_is_admitted_with_a_warning_of_the_traffic_that_it_needs(
+    shared_namespace: Kubectl, analysis: dict[str, Any], needed: str
+) -> None:
+    canary = {"canary": {"steps": [{"weight": 10}, {"weight": 50}]}}
+    told = warnings(shared_namespace, {"strategy": canary, "analysis": analysis})
+    assert needed in told if needed else "requests a day" not in told
+    assert "requests a day" not in warnings(shared_namespace, {"analysis": analysis})

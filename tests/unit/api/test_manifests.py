@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from steadfit.api.kinds import DEFINITIONS
+from steadfit.api.strategy import Analysis
 from steadfit.app.alerts.auth import PATH
 from steadfit.app.settings import Settings
 from steadfit.kube.resources import OWN, SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS, WATCHED, Resource
@@ -119,3 +120,13 @@ def test_kustomize_installs_every_crd() -> None:
     assert sorted(kustomization["resources"]) == sorted(
         f"steadfit.dev_{definition.plural}.yaml" for definition in DEFINITIONS
     )
+
+
+def test_the_warning_of_a_canary_knows_the_defaults_of_the_analysis_and_refuses_nothing() -> None:
+    policy, binding = load("base/analysis-policy.yaml")
+    assert binding["spec"]["validationActions"] == ["Warn"]
+    assert (policy["spec"]["failurePolicy"], binding["spec"]["policyName"]) == ("Ignore", policy["metadata"]["name"])
+    variables = {one["name"]: one["expression"] for one in policy["spec"]["variables"]}
+    assert variables["samples"].endswith(f": {Analysis().min_samples}")
+    assert variables["longest"].endswith(f": '{Analysis().max_duration}'")
+    assert "analysis-policy.yaml" in load("base/kustomization.yaml")[0]["resources"]
