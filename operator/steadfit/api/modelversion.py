@@ -317,8 +317,9 @@ class ModelVersionStatus(Status):
     """Quarantines at further ModelDeployments."""
     releases: Annotated[list[Release], Field(max_length=16, json_schema_extra=list_map("deployment"))] = []
     """Quarantines that were ended."""
-    served: Annotated[list[ServingRecord], Field(max_length=16)] = []
-    """Which ModelDeployments it has served, oldest first."""
+    served: Annotated[list[ServingRecord], Field(max_length=64)] = []
+    """Which ModelDeployments it has served, oldest first: the newest 16 records, and of each ModelDeployment the last
+    one that lets it through. A record that makes room is an Event and a line of the operator's log."""
     note_failure: NoteFailure | None = None
     """Why the note in the store is not up to date; absent if it is."""
 

@@ -44,7 +44,7 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
     return Plan(
         status=status.dump(),
         actions=quarantine_sync.act(status, observed, now),
-        events=_events(before, status),
+        events=(*_events(before, status), *serving_history.events(before, observed, now)),
         requeue_at=quarantine_sync.due(status, now),
     )
 

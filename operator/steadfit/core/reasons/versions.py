@@ -16,6 +16,7 @@ VersionReason = Literal[
     "Quarantined",
     "Rejected",
     "Released",
+    "ServingRecordDropped",
     "Verified",
     "WriteFailed",
 ]
@@ -68,6 +69,11 @@ VERSIONS: Mapping[VersionReason, Reason] = {
         "The quarantine of the version has ended.",
         "`Promote` or `Pin` the version if it is to serve.",
         normal=("ModelDeployment", "ModelVersion"),
+    ),
+    "ServingRecordDropped": Reason(
+        "`status.served` of the version is full, and its oldest record that no decision needs is dropped.",
+        "Nothing to do; the operator's log keeps the message, which has all that the record said.",
+        normal=_VERSION,
     ),
     "Verified": Reason(
         "The version passed its gate and may be rolled out.", NOTHING, conditions=_READY, normal=_VERSION
