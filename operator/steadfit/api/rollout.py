@@ -28,9 +28,14 @@ class RevisionRef(Model):
     """Digest of its artifact."""
     template_digest: str
     """Digest of the rendered pod template without the artifact. It shows whether the model or the server differs."""
+    inputs_digest: str | None = None
+    """Digest of what users have chosen for the pods: spec.server, spec.capture and the ArtifactStore. The version is
+    rendered again only when they change, and not by an upgrade of the operator."""
+    asked_inputs_digest: str | None = None
+    """Digest of what was chosen when this older revision was reused instead. The version is rendered again only when
+    the choice changes once more."""
     asked_template_digest: str | None = None
-    """Digest of the template that the spec rendered to when this older revision was reused instead. The version is
-    rendered again only when the spec changes to yet another template."""
+    """The same as a digest of the rendered template, as operators without inputsDigest wrote it."""
     since: datetime
     """When it was chosen; for the live revision, when it took all of the traffic."""
 

@@ -35,6 +35,8 @@ NOTE_ANNOTATION = "steadfit.dev/quarantine-note"
 ACCEPTED_ANNOTATION = "steadfit.dev/accepted-uid"
 """On a ModelAction: the uid under which the operator accepted it. A copy, or what a backup restores, has another."""
 TEMPLATE_ANNOTATION = "steadfit.dev/pod-template-digest"
+INPUTS_ANNOTATION = "steadfit.dev/inputs-digest"
+"""On the Deployment and the ControllerRevision of a revision: the digest of what users had chosen for its pods."""
 GIT_REVISION_ANNOTATION = "steadfit.dev/git-revision"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 

@@ -11,7 +11,13 @@ from steadfit.core.serving import status_bounds
 from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis
-from steadfit.core.serving.revisions import frozen_template, quarantine_recovery, status_recovery, template_repair
+from steadfit.core.serving.revisions import (
+    frozen_template,
+    inputs_recovery,
+    quarantine_recovery,
+    status_recovery,
+    template_repair,
+)
 from steadfit.core.serving.rollout import canary, progress_deadline, rollout, scaling
 from steadfit.core.serving.selection import desired_revision, served, version_floor
 from steadfit.core.serving.status import conditions as serving_conditions
@@ -28,6 +34,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     deployment = observed.deployment
 
     status = status_recovery.live(served.recall(deployment.status, fleet, now), fleet)
+    status = inputs_recovery.recall(status, fleet)
     status = quarantine_recovery.learn(status, fleet, now)
     status = dispatch.carry_out(status, fleet, now)
     status = automatic_rollback.act(

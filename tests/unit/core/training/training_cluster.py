@@ -66,6 +66,7 @@ class TrainingCluster:
         self.events: list[tuple[str, str, str]] = []
         self.requeue: dict[tuple[str, str], datetime | None] = {}
         self.made = 0
+        self.platform = PLATFORM
         self.refusals: dict[str, str] = {}
         self.reader = Reader()
         self._add("TrainingJob", {"metadata": {"name": "orders"}, "spec": {**clone(SPEC), **spec}})
@@ -362,7 +363,7 @@ def _plan_run(cluster: TrainingCluster, obj: JSON) -> Plan:
             workloads=jobs,
             pods=[item for item in cluster.every("Pod") if item["metadata"]["ownerReferences"][0]["uid"] in uids],
             stores=cluster.known_stores(),
-            platform=PLATFORM,
+            platform=cluster.platform,
             refusals=cluster.refusals,
         ),
         cluster.now,

@@ -11,7 +11,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving import quarantine
 from steadfit.core.serving.action_result import author
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.revisions.lookup import desired_template, reuse_revision, revision_of
+from steadfit.core.serving.revisions.lookup import desired_inputs, reuse_revision, revision_of
 from steadfit.core.serving.rollout.rollout import full_candidate
 from steadfit.core.serving.selection import eligible_versions, pin, served
 
@@ -92,7 +92,7 @@ def _replacement(
         and not quarantine.is_quarantined(last_good, status, fleet)
     ):
         if fleet.is_kept(last_good.revision):
-            return reuse_revision(last_good, desired_template(live), now)
+            return reuse_revision(last_good, desired_inputs(live), now)
         version = fleet.version_of(last_good)
         rendered = revision_of(version, status, fleet, now) if version else None
         if isinstance(rendered, RevisionRef) and rendered.revision != live.revision:

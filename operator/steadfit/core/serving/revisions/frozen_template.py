@@ -31,7 +31,7 @@ def of_revision(ref: RevisionRef, fleet: Fleet) -> Rendering | Problem:
     """
     frozen = fleet.frozen_template(ref.revision)
     if frozen is not None:
-        return Rendering(frozen["data"]["template"], ref.template_digest, ref.revision)
+        return Rendering(frozen["data"]["template"], ref.template_digest, ref.revision, ref.inputs_digest)
     version = fleet.version_of(ref)
     if version is None:
         return Problem("VersionNotFound", f"ModelVersion {ref.version} was deleted as well")
@@ -39,7 +39,7 @@ def of_revision(ref: RevisionRef, fleet: Fleet) -> Rendering | Problem:
     if isinstance(rendering, Problem):
         return rendering
     if rendering.revision != ref.revision:
-        return Problem(POD_TEMPLATE_LOST, "spec.server, its ArtifactStore or the default image has changed since")
+        return Problem(POD_TEMPLATE_LOST, "spec.server, its ArtifactStore or the operator has changed since")
     return rendering
 
 
@@ -94,7 +94,8 @@ def labels_of(deployment: ModelDeployment, ref: RevisionRef) -> dict[str, str]:
 
 def annotations_of(ref: RevisionRef) -> dict[str, str]:
     """Return the annotations that identify a revision after the status was lost."""
-    return {names.DIGEST_ANNOTATION: ref.digest, names.TEMPLATE_ANNOTATION: ref.template_digest}
+    inputs = {names.INPUTS_ANNOTATION: ref.inputs_digest} if ref.inputs_digest else {}
+    return {names.DIGEST_ANNOTATION: ref.digest, names.TEMPLATE_ANNOTATION: ref.template_digest, **inputs}
 
 
 def _in_use(status: ModelDeploymentStatus) -> Iterator[RevisionRef]:

@@ -11,18 +11,19 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 
+from . import pod_inputs
 from .revision import as_ref, render
 
 
-def desired_template(ref: RevisionRef) -> str:
-    """Return the digest of the template that the spec rendered to when this revision was chosen."""
-    return ref.asked_template_digest or ref.template_digest
+def desired_inputs(ref: RevisionRef) -> str | None:
+    """Return the digest of the inputs for which this revision was chosen; None if it is not known."""
+    return ref.asked_inputs_digest or ref.inputs_digest
 
 
-def reuse_revision(ref: RevisionRef, desired: str, now: datetime) -> RevisionRef:
-    """Return an older revision, with the digest of the template that the spec renders to if that is another one."""
+def reuse_revision(ref: RevisionRef, desired: str | None, now: datetime) -> RevisionRef:
+    """Return an older revision, with the digest of the present inputs if its own ones are others."""
     return ref.model_copy(
-        update={"asked_template_digest": desired if desired != ref.template_digest else None, "since": now}
+        update={"asked_inputs_digest": desired if desired != ref.inputs_digest else None, "since": now}
     )
 
 
@@ -31,9 +32,9 @@ def revision_of(
 ) -> RevisionRef | Problem:
     """Return the revision that serves a version, or why there is none.
 
-    The live revision and the candidate stay until the spec renders to another template than when they were chosen, also
-    for a duplicate of their version.
-    The last good revision is reused unless the spec has changed since. A template that was rolled back is not used
+    The live revision and the candidate stay until the inputs are neither those of their pods nor those for which they
+    were chosen, also for a duplicate of their version. An upgrade of the operator changes no inputs.
+    The last good revision is reused unless the inputs have changed since. A template that was rolled back is not used
     again: an older revision of the version serves then.
     """
 
@@ -49,13 +50,16 @@ def revision_of(
         return ref is not None and ref.version == version.name and serves(ref)
 
     live, last_good = status.live, status.last_good
-    rendering = render(version, fleet)
-    desired = None if isinstance(rendering, Problem) else rendering.template_digest
+    store = pod_inputs.store_of(version, fleet)
+    desired = None if isinstance(store, Problem) else pod_inputs.digest(fleet.observed.deployment, store)
     for ref in (live, status.candidate):
-        if ref and serves(ref) and desired in (None, desired_template(ref)):
+        if ref and serves(ref) and desired in (None, desired_inputs(ref)):
             return ref
-    if last_good and live and of_version(last_good) and desired in (None, desired_template(live)):
-        return reuse_revision(last_good, desired_template(live), now)
+        if ref and serves(ref) and desired == ref.inputs_digest:
+            return reuse_revision(ref, desired, ref.since)
+    if last_good and live and of_version(last_good) and desired in (None, desired_inputs(live)):
+        return reuse_revision(last_good, desired_inputs(live), now)
+    rendering = render(version, fleet)
     if isinstance(rendering, Problem):
         return rendering
     new = as_ref(version, rendering, now)
@@ -63,7 +67,7 @@ def revision_of(
         return new
     for ref, fits in ((live, serves), (last_good, of_version)):
         if ref and fits(ref):
-            return reuse_revision(ref, new.template_digest, now)
+            return reuse_revision(ref, new.inputs_digest, now)
     return Problem(
         "RevisionQuarantined",
         f"version {new.number} with the current spec.server is revision {new.revision}, which was rolled back;"

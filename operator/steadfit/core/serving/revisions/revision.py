@@ -7,19 +7,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
+from steadfit.api.artifactstore import ArtifactStore
+from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import RevisionRef
 from steadfit.core import names
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.store_access import settings
-from steadfit.core.store_choice import by_name
+from steadfit.core.types import Platform
 
-from . import pod_template
-
-STORE_NOT_USABLE: Final = "StoreNotUsable"
+from . import pod_inputs, pod_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +34,35 @@ class Rendering:
         Digest of the pod template without the fields that differ between versions.
     revision
         Hash of the artifact's digest and the template's digest.
+    inputs_digest
+        Digest of what users have chosen for the pods; None if it is not known.
     """
 
     template: Mapping[str, Any]
     template_digest: str
     revision: str
+    inputs_digest: str | None = None
 
 
 def render(version: ModelVersion, fleet: Fleet) -> Rendering | Problem:
     """Return a version rendered with the current spec, or why that cannot be done.
 
-    The revision stays the same until spec.server, the default image or the version's store changes. The new revision
-    then needs a rollout like any other.
+    An operator that renders other pods gives another revision, which needs a rollout like any other. It is chosen when
+    the version or the inputs change; an upgrade alone rolls nothing (`lookup.py`).
     """
-    observed = fleet.observed
-    store = by_name(version.spec.store_ref.name, observed.stores)
-    if isinstance(store, str):
-        return Problem(STORE_NOT_USABLE, f"version {version.spec.number} cannot be fetched: {store}")
-    base = pod_template.template(observed.deployment, store, observed.platform)
-    template_digest = _digest([base, settings(store)])
-    revision = revision_name(version, template_digest)
-    return Rendering(pod_template.complete(base, version, revision, store), template_digest, revision)
+    deployment, store = fleet.observed.deployment, pod_inputs.store_of(version, fleet)
+    if isinstance(store, Problem):
+        return store
+    base = pod_template.template(deployment, store, fleet.observed.platform)
+    digest = _digest([base, settings(store)])
+    revision = revision_name(version, digest)
+    template = pod_template.complete(base, version, revision, store)
+    return Rendering(template, digest, revision, pod_inputs.digest(deployment, store))
+
+
+def template_digest(deployment: ModelDeployment, store: ArtifactStore, platform: Platform) -> str:
+    """Return the digest of the pod template that an operator with these settings renders."""
+    return _digest([pod_template.template(deployment, store, platform), settings(store)])
 
 
 def revision_name(version: ModelVersion, template_digest: str) -> str:
@@ -75,6 +83,7 @@ def as_ref(version: ModelVersion, rendering: Rendering, now: datetime) -> Revisi
         number=version.spec.number,
         digest=version.spec.artifact.digest,
         template_digest=rendering.template_digest,
+        inputs_digest=rendering.inputs_digest,
         since=now,
     )
 

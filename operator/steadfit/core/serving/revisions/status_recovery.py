@@ -58,5 +58,6 @@ def _read(revision: str, fleet: Fleet) -> RevisionRef | None:
         number=version.spec.number,
         digest=version.spec.artifact.digest,
         template_digest=template,
+        inputs_digest=annotations.get(names.INPUTS_ANNOTATION),
         since=since,
     )

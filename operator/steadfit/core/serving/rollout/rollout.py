@@ -40,7 +40,8 @@ def _advance(
     if ref is None:
         return status.model_copy(update={"candidate": None})
     if live and ref.revision == live.revision:
-        kept = live.model_copy(update={"asked_template_digest": ref.asked_template_digest})
+        digests = {"inputs_digest": ref.inputs_digest, "asked_inputs_digest": ref.asked_inputs_digest}
+        kept = live.model_copy(update=digests)
         return status.model_copy(update={"candidate": None, "live": kept})
     steps = canary.strategy(status, desired, fleet)
     if steps is not None:

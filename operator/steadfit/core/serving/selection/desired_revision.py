@@ -12,7 +12,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import frozen_template
 from steadfit.core.serving.revisions.lookup import reuse_revision, revision_of
-from steadfit.core.serving.revisions.revision import STORE_NOT_USABLE
+from steadfit.core.serving.revisions.pod_inputs import STORE_NOT_USABLE
 
 from . import abandoned, eligible_versions, not_rolled_out, pin, promote, served
 
@@ -97,7 +97,7 @@ def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desir
 
 
 def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
-    """Return the live version with the pod template of the current spec."""
+    """Return the live version with the pod template that it has, or that of changed inputs."""
     live = status.live
     if live is None:
         return DesiredRevision(None)
@@ -116,7 +116,7 @@ def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> De
     if entry is None or revision.revision == live.revision:
         return DesiredRevision(revision)
     # The live version keeps its pods until spec.server changes again.
-    return DesiredRevision(reuse_revision(live, revision.template_digest, live.since), abandoned.problem(entry))
+    return DesiredRevision(reuse_revision(live, revision.inputs_digest, live.since), abandoned.problem(entry))
 
 
 def _replace_lost(

@@ -115,14 +115,14 @@ def _abandoned_template(
     update = {
         "candidate": candidate,
         # The live revision is not served instead of that template any more.
-        "live": live.model_copy(update={"asked_template_digest": None}),
+        "live": live.model_copy(update={"asked_inputs_digest": None}),
         "abandoned": [item for item in status.abandoned if item.revision != ref.revision],
     }
     return ActionResult(status.model_copy(update=update), _message(live.number))
 
 
 def _is_abandoned(rendering: Rendering, live: RevisionRef, status: ModelDeploymentStatus) -> bool:
-    kept_instead = rendering.template_digest == live.asked_template_digest
+    kept_instead = rendering.inputs_digest == live.asked_inputs_digest
     return kept_instead or any(item.revision == rendering.revision for item in status.abandoned)
 
 

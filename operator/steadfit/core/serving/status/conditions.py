@@ -219,7 +219,7 @@ def _progressing(
         return [DesiredCondition(PROGRESSING, "True", reason, message)]
     if desired.problem:
         return [DesiredCondition(PROGRESSING, "False", desired.problem.reason, desired.problem.message)]
-    if live and live.asked_template_digest:
+    if live and live.asked_inputs_digest:
         return [
             DesiredCondition(
                 PROGRESSING,

@@ -54,7 +54,7 @@ def test_the_bad_revision_answers_until_the_good_one_can() -> None:
 def test_a_rollback_takes_up_the_frozen_deployment_though_the_spec_asks_for_other_pods_by_now() -> None:
     cluster = serving(1)
     good = cluster.selected()
-    cluster.platform = replace(cluster.platform, server_image="steadfit/server:2")
+    cluster.edit(server={"replicas": 2, "image": "mine:2"})
     cluster.add(2)
     cluster.settle()
     cluster.act("Rollback")
@@ -62,7 +62,7 @@ def test_a_rollback_takes_up_the_frozen_deployment_though_the_spec_asks_for_othe
     assert cluster.selected() == good
     assert cluster.condition("Ready") == ("True", "Serving")
     assert cluster.condition("Progressing") == ("False", "OlderPodTemplate")
-    cluster.platform = replace(cluster.platform, server_image="steadfit/server:3")
+    cluster.edit(server={"replicas": 2, "image": "mine:3"})
     cluster.settle()
     assert cluster.live() == 1
     assert cluster.selected() != good
@@ -215,14 +215,11 @@ def test_what_was_compared_with_the_version_that_was_rolled_back_does_not_follow
     assert cluster.condition("Progressing") is None
 
 
-def test_a_rollback_whose_deployment_was_deleted_renders_the_good_version_anew() -> None:
+def test_a_rollback_whose_pod_template_was_deleted_renders_the_good_version_anew() -> None:
     cluster = serving(1, 2)
     cluster.platform = replace(cluster.platform, server_image="steadfit/server:2")
-    cluster.stores, stores = [], cluster.stores
-    cluster.settle()
-    for name in [name for name in cluster.workloads if cluster.moves[0] in name]:
-        del cluster.workloads[name]
-    cluster.stores = stores
+    del cluster.workloads[f"flights-{cluster.moves[0]}"]
+    del cluster.frozen_templates[f"flights-{cluster.moves[0]}"]
     cluster.act("Rollback")
     cluster.settle()
     assert cluster.live() == 1
