@@ -19,7 +19,7 @@ from steadfit.api.monitor import Monitor, MonitorState
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.monitors.evaluation import FIRING, MonitorResult
 from steadfit.core.problem import Problem
-from steadfit.core.serving import bake
+from steadfit.core.serving import bake, permitted
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import pin, version_floor
@@ -93,9 +93,7 @@ def is_restored(status: ModelDeploymentStatus, live: RevisionRef, fleet: Fleet) 
 
     A monitor goes one step back: if it continues to fire, the version is not the cause. A person may go further.
     """
-    good = status.last_good
-    kept = good is not None and not is_quarantined(good, status, fleet)
-    return not kept and live.number < version_floor.current(status, fleet)
+    return permitted.last_good(status, fleet) is None and live.number < version_floor.current(status, fleet)
 
 
 def changes_at(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[datetime]:

@@ -16,6 +16,7 @@ from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
 from steadfit.api.rollout import Diagnosis, RevisionRef
 from steadfit.core.monitors.evaluation import FIRING, MonitorResult
+from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.text import cut
@@ -92,7 +93,7 @@ def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     actions: list[Action] = []
     for entry in running(status, fleet):
         monitor = next((item for item in recover_monitors(observed.deployment) if item.name == entry.monitor), None)
-        good, live = status.last_good, status.live
+        good, live = permitted.last_good(status, fleet), status.live
         versions = [fleet.version_of(ref) if ref else None for ref in (live, good)]
         if entry.run in existing or monitor is None or observed.job is None:
             continue
@@ -165,8 +166,8 @@ def _is_current(
 
 
 def _last_good(status: ModelDeploymentStatus, fleet: Fleet) -> int | None:
-    good = status.last_good
-    return good.number if good and not is_quarantined(good, status, fleet) else None
+    good = permitted.last_good(status, fleet)
+    return good.number if good else None
 
 
 def _is_of(entry: Diagnosis, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
@@ -181,8 +182,8 @@ def _is_of_version(entry: Diagnosis, live: RevisionRef) -> bool:
 
 def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> VerdictMessage | None:
     """Return the verdict if no evaluation is needed or possible; None if it needs one."""
-    observed, good = fleet.observed, status.last_good
-    if good is None or is_quarantined(good, status, fleet):
+    observed, good = fleet.observed, permitted.last_good(status, fleet)
+    if good is None:
         return (
             "ConceptDrift",
             f"concept drift: no good version before version {live.number} is left to roll back to",
@@ -196,9 +197,8 @@ def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet)
         )
     if observed.deployment.spec.capture is None:
         return "Inconclusive", "inconclusive: spec.capture is not set, so there are no rows to compare versions on"
-    for ref in (live, good):
-        if fleet.version_of(ref) is None:
-            return "Inconclusive", f"inconclusive: ModelVersion {ref.version} is gone, so its model cannot be evaluated"
+    if fleet.version_of(live) is None:
+        return "Inconclusive", f"inconclusive: ModelVersion {live.version} is gone, so its model cannot be evaluated"
     return None
 
 

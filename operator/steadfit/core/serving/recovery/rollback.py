@@ -8,12 +8,12 @@ from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
-from steadfit.core.serving import quarantine
+from steadfit.core.serving import permitted, quarantine
 from steadfit.core.serving.action_result import author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.revisions.lookup import desired_inputs, reuse_revision, revision_of
 from steadfit.core.serving.rollout.rollout import full_candidate
-from steadfit.core.serving.selection import eligible_versions, pin, served
+from steadfit.core.serving.selection import pin, served
 
 
 def roll_back(
@@ -62,12 +62,12 @@ def restore(
 
 
 def _served_before(status: ModelDeploymentStatus, live: RevisionRef, fleet: Fleet, now: datetime) -> RevisionRef | None:
-    """Return the revision of the verified version that served last, apart from the live artifact; None if none is left.
+    """Return the revision of the version that served last, apart from the live artifact; None if none is left.
 
     Any number of versions may be in quarantine or deleted since.
     """
     for version in served.last_first(status, fleet):
-        if version.spec.artifact.digest != live.digest and eligible_versions.may_roll_out(version, status, fleet):
+        if version.spec.artifact.digest != live.digest and permitted.may_return(version, status, fleet):
             revision = revision_of(version, status, fleet, now)
             if isinstance(revision, RevisionRef):
                 return revision
@@ -83,14 +83,8 @@ def _replacement(
     now: datetime,
 ) -> RevisionRef | Problem:
     """Return the revision that replaces the live one: the last good one, one before it, or the named one."""
-    last_good = status.last_good
-    kept = last_good is not None and last_good.digest != barred
-    if (
-        last_good
-        and kept
-        and number in (None, last_good.number)
-        and not quarantine.is_quarantined(last_good, status, fleet)
-    ):
+    last_good = permitted.last_good(status, fleet)
+    if last_good and last_good.digest != barred and number in (None, last_good.number):
         if fleet.is_kept(last_good.revision):
             return reuse_revision(last_good, desired_inputs(live), now)
         version = fleet.version_of(last_good)

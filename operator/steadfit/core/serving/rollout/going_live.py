@@ -6,16 +6,19 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
+from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_quarantined
 
 
 def go_live(status: ModelDeploymentStatus, desired: RevisionRef, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return the status with the desired revision live; the previous one is the last good one if not rolled back."""
+    """Return the status with the desired revision live.
+
+    The previous one is the last good one, unless it was rolled back, or was pinned and not let through.
+    """
     previous = [
         ref
         for ref in (status.live, status.last_good)
-        if ref and ref.revision != desired.revision and not is_quarantined(ref, status, fleet)
+        if ref and ref.revision != desired.revision and permitted.may_stand_in(ref, status, fleet)
     ]
     live = RevisionRef(**ref_fields(desired) | {"since": now})
     return status.model_copy(update={"live": live, "last_good": previous[0] if previous else None, "candidate": None})

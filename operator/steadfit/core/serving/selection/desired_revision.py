@@ -8,6 +8,7 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
+from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import frozen_template
@@ -128,13 +129,14 @@ def _replace_lost(
         f"version {live.number} cannot be started again, as its Deployment and its ControllerRevision were deleted and"
         f" {why.message}; correct that, or pin or train another version",
     )
-    last_good = status.last_good
-    if last_good and fleet.is_kept(last_good.revision) and not is_quarantined(last_good, status, fleet):
+    last_good = permitted.last_good(status, fleet)
+    if last_good and fleet.is_kept(last_good.revision):
         return DesiredRevision(last_good, problem)
+    before = [one for one in served.last_first(status, fleet) if permitted.may_return(one, status, fleet)]
     newest = sorted(fleet.observed.versions, key=lambda version: -version.spec.number)
-    for version in [*served.last_first(status, fleet), *newest]:
-        may = eligible_versions.may_roll_out(version, status, fleet)
-        revision = revision_of(version, status, fleet, now) if may else None
+    verified = [one for one in newest if eligible_versions.may_roll_out(one, status, fleet)]
+    for version in [*before, *verified]:
+        revision = revision_of(version, status, fleet, now)
         if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
             return DesiredRevision(revision, problem)
     return DesiredRevision(live, problem)
@@ -145,26 +147,32 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
 
     It is the revision that the rollback has chosen, and a newer version does not replace it. If its Deployment is gone,
     its version is rendered again. Without its store that is impossible; the revision stays the desired one then, or
-    the choice would be lost. If the choice is gone or in quarantine itself, a version that served before it replaces
-    it, or else the newest eligible one. The canary candidate of the bad revision is not used, as it has no verdict.
+    the choice would be lost. If its version was deleted, or is in quarantine itself, a version that served before it
+    replaces it, or else the newest eligible one; where none is left, a deleted one is better than a bad one. The canary
+    candidate of the bad revision is not used, as it has no verdict.
     """
     candidate = status.candidate
-    for ref in (None if candidate and candidate.champion_revision else candidate, status.last_good):
-        if ref is None or is_quarantined(ref, status, fleet):
+    chosen = None if candidate and candidate.champion_revision else candidate
+    for ref in (chosen, permitted.last_good(status, fleet)):
+        version = fleet.version_of(ref) if ref else None
+        if ref is None or version is None or not permitted.may_serve(version, status, fleet):
+            continue
+        if is_quarantined(ref, status, fleet):
             continue
         if fleet.is_kept(ref.revision):
             return DesiredRevision(ref)
-        version = fleet.version_of(ref)
-        revision = revision_of(version, status, fleet, now) if version else None
+        revision = revision_of(version, status, fleet, now)
         if isinstance(revision, RevisionRef):
             return DesiredRevision(revision)
         if isinstance(revision, Problem) and revision.reason == STORE_NOT_USABLE:
             return DesiredRevision(ref, revision)
-    before = [one for one in served.last_first(status, fleet) if eligible_versions.may_roll_out(one, status, fleet)]
+    before = [one for one in served.last_first(status, fleet) if permitted.may_return(one, status, fleet)]
     for other in [*before, *eligible_versions.newest_first(status, fleet)]:
         revision = revision_of(other, status, fleet, now)
         if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
             return DesiredRevision(revision)
+    if chosen and fleet.is_kept(chosen.revision) and not is_quarantined(chosen, status, fleet):
+        return DesiredRevision(chosen)
     return DesiredRevision(
         None,
         Problem(

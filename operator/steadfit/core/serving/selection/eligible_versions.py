@@ -9,19 +9,15 @@ from __future__ import annotations
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.permitted import may_return, may_serve
 from steadfit.core.serving.quarantine import is_quarantined, is_version_quarantined
 
-from . import served, version_floor
+from . import version_floor
 
 
 def may_roll_out(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether a version is verified, exists, and is not in quarantine here."""
     return version.status.phase == "Verified" and may_serve(version, status, fleet)
-
-
-def may_serve(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether a version is neither being deleted nor in quarantine here."""
-    return version.metadata.deletion_timestamp is None and not is_version_quarantined(version, status, fleet)
 
 
 def newest_first(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
@@ -71,10 +67,16 @@ def _is_artifact_quarantined(digest: str, status: ModelDeploymentStatus, fleet: 
 
 
 def served_before(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
-    """Return the version that served last without a pin, in a list; empty if the live one did, or if none is left."""
-    for version in served.last_first(status, fleet):
-        if status.live is not None and version.spec.artifact.digest == status.live.digest:
+    """Return the version that served last without a pin, in a list; empty if the live one did, or if none is left.
+
+    While none is live, as after a ModelDeployment was deleted and applied again, it goes on serving: its gate has let
+    it through, and an edit of that decides over new rollouts only.
+    """
+    live, may = status.live, may_return if status.live else may_serve
+    for entry in reversed(status.served):
+        if live is not None and entry.digest == live.digest:
             return []
-        if may_roll_out(version, status, fleet):
+        version = fleet.version_of(entry)
+        if version is not None and may(version, status, fleet):
             return [version]
     return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.core.problem import Problem
+from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
 
 from . import abandoned, eligible_versions, version_floor
@@ -23,7 +24,7 @@ def problem(chosen: ModelVersion | None, status: ModelDeploymentStatus, fleet: F
 
 
 def _reason(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
-    if version.status.phase == "Held" and status.live and eligible_versions.may_serve(version, status, fleet):
+    if version.status.phase == "Held" and status.live and permitted.may_serve(version, status, fleet):
         number, gate = version.spec.number, version.status.gate
         why = f": {gate.message}" if gate else ""
         return Problem("Held", f"version {number} is held{why}; a Promote of version {number} serves it")

@@ -353,9 +353,17 @@ def test_an_evaluation_whose_training_job_is_deleted_is_not_waited_for() -> None
 
 def test_a_version_object_that_is_gone_cannot_be_evaluated() -> None:
     cluster = watched(1, 2)
-    del cluster.versions[1]
+    del cluster.versions[2]
     measure(cluster, FALLEN)
-    assert entry(cluster).message == "inconclusive: ModelVersion flights-v1 is gone, so its model cannot be evaluated"
+    assert entry(cluster).message == "inconclusive: ModelVersion flights-v2 is gone, so its model cannot be evaluated"
+
+
+def test_a_version_that_may_not_come_back_is_not_compared() -> None:
+    cluster = watched(1, 2)
+    cluster.judge(1, "Rejected")
+    measure(cluster, FALLEN)
+    assert "no good version before version 2 is left to roll back to" in entry(cluster).message
+    assert cluster.evaluations == {}
 
 
 def test_a_diagnosis_whose_versions_are_gone_before_its_run_was_made_is_forgotten() -> None:

@@ -96,6 +96,7 @@ def test_a_rollback_does_not_render_the_version_that_took_the_name_of_the_last_g
     cluster.make_the_job_again()
     cluster.add(1, "Rejected")
     cluster.workloads = {name: item for name, item in cluster.workloads.items() if item["spec"]["replicas"]}
-    cluster.act("Rollback")
+    back = cluster.act("Rollback")
     cluster.settle()
-    assert live_digest(cluster) == digest(1)
+    assert cluster.record(back)[0] == "Rejected"
+    assert live_digest(cluster) == digest(2)
