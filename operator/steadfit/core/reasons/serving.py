@@ -54,7 +54,7 @@ SERVING: Mapping[ServingReason, Reason] = {
         conditions=("ModelDeployment/ConnectionDraining",),
     ),
     "FailedOver": Reason(
-        "No pod of the live version is ready; another version with ready pods answers until one is.",
+        "No pod of the live version is ready; another version answers until enough of them are.",
         "Read the message for the pods of the live version; a `Promote` or `Rollback` action makes the other one live.",
         conditions=(*_READY, *_SERVING),
         warning=_DEPLOYMENT,

@@ -105,7 +105,8 @@ def _readiness(
         if problem:
             return stalled(problem.reason, problem.message)
         coming = f"; {_coming_back(status.candidate, fleet)}" if status.candidate else ""
-        return reconciling("RollingBack", f"version {live.number} was rolled back and still answers{coming}")
+        answers = _answers_meanwhile(live, status, fleet)
+        return reconciling("RollingBack", f"version {live.number} was rolled back and {answers}{coming}")
     if failover.answering(status, fleet):
         return failover_condition.readiness(live, status, fleet)
     behind = revision_behind_service(status, fleet)
@@ -133,6 +134,13 @@ def _is_lost(live: RevisionRef | None, desired: DesiredRevision) -> bool:
         and revision is not None
         and revision.revision == live.revision
     )
+
+
+def _answers_meanwhile(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str:
+    """Return what answers until a version that was rolled back is replaced."""
+    if failover.answering(status, fleet):
+        return f"version {failover_condition.answering_number(status, fleet)} answers"
+    return "still answers" if fleet.ready_pods(live.revision) else "has no ready pod"
 
 
 def _coming_back(candidate: Candidate, fleet: Fleet) -> str:
@@ -229,8 +237,7 @@ def _progressing(
                 " current spec.server; the next change of spec.server is rolled out",
             )
         ]
-    observed = fleet.observed
-    if live and service.selected_revision(observed.deployment, observed.service) != live.revision:
+    if live and _is_switching(live, status, fleet):
         return [
             DesiredCondition(
                 PROGRESSING, "True", "SwitchingTraffic", f"the Service is being pointed at version {live.number}"
@@ -238,6 +245,14 @@ def _progressing(
         ]
     blocked = newest_blocked.problem(status, fleet)
     return [DesiredCondition(PROGRESSING, "False", blocked.reason, blocked.message)] if blocked else []
+
+
+def _is_switching(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether the operator is about to point the Service at the live revision."""
+    deployment, found = fleet.observed.deployment, fleet.observed.service
+    if is_foreign(deployment, found) or failover.answering(status, fleet):
+        return False
+    return service.selected_revision(deployment, found) != live.revision
 
 
 def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:

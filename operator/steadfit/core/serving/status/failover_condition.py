@@ -8,6 +8,7 @@ from steadfit.core import names
 from steadfit.core.conditions import DesiredCondition, ready, reconciling
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.traffic import failover
 
 
@@ -19,13 +20,27 @@ def readiness(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) ->
 
 
 def message(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str:
-    """Return why which version answers, and what makes it live."""
-    revision, candidate = failover.answering(status, fleet), status.candidate
-    found = fleet.workload(revision) if revision else None
-    number = found.manifest["metadata"]["labels"][names.VERSION] if found else "unknown"
-    pods = of_revision(live.revision, fleet)
+    """Return why which version answers, and what takes the traffic from it."""
+    ready_pods, pods = fleet.ready_pods(live.revision), of_revision(live.revision, fleet)
+    count = f"{ready_pods} of {fleet.desired_replicas} pods" if ready_pods else "no pod"
+    verb = "are" if ready_pods else "is"
     why = f" ({pods.text})" if pods else ""
-    then = f"a Promote of version {number} makes it live"
-    if candidate is None or candidate.revision != revision:
-        then = f"version {live.number} takes the traffic again with its pods"
-    return f"no pod of version {live.number} is ready{why}, and version {number} answers every request; {then}"
+    number, then = answering_number(status, fleet), _then(live, status, fleet)
+    return f"{count} of version {live.number} {verb} ready{why}, and version {number} answers every request{then}"
+
+
+def answering_number(status: ModelDeploymentStatus, fleet: Fleet) -> str:
+    """Return the number of the version that answers in place of the live one."""
+    revision = failover.answering(status, fleet)
+    found = fleet.workload(revision) if revision else None
+    return found.manifest["metadata"]["labels"][names.VERSION] if found else "unknown"
+
+
+def _then(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str:
+    """Return what takes the traffic from the version that answers: a person, the live version, or its replacement."""
+    candidate = status.candidate
+    if is_quarantined(live, status, fleet):
+        return f"; version {candidate.number} replaces it" if candidate else ""
+    if candidate is not None and candidate.revision == failover.answering(status, fleet):
+        return f"; a Promote of version {candidate.number} makes it live"
+    return f"; version {live.number} takes the traffic again with {fleet.enough_pods} ready pods"

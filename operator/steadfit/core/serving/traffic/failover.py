@@ -7,6 +7,7 @@ can.
 from __future__ import annotations
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import RevisionRef
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 
@@ -34,9 +35,18 @@ def stand_in(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
 
 
 def answering(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
-    """Return the revision that the Service selects in place of the live one, which has no ready pod; None without."""
+    """Return the revision that the Service selects in place of the live one, which has no or too few ready pods."""
     selected = service.selected_revision(fleet.observed.deployment, fleet.observed.service)
     live = status.live
     if live is None or selected is None or selected == live.revision or fleet.desired_replicas == 0:
         return None
-    return selected if fleet.ready_pods(live.revision) == 0 and fleet.ready_pods(selected) > 0 else None
+    if fleet.ready_pods(live.revision) > 0:
+        return selected if stays(selected, live, status, fleet) else None
+    return selected if fleet.ready_pods(selected) > 0 else None
+
+
+def stays(selected: str | None, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether the Service stays at another revision with ready pods until the live one has enough of them."""
+    if selected == live.revision or fleet.ready_pods(selected) == 0 or fleet.has_enough(live.revision):
+        return False
+    return all(entry.revision != selected for entry in status.quarantine)

@@ -36,9 +36,7 @@ def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     if service is None:
         return [Create(render(deployment, selector(deployment, instead or live.revision), decided, None))]
     selected = selected_revision(deployment, service)
-    stays = selected != live.revision and fleet.ready_pods(selected) > 0 and not fleet.has_enough(live.revision)
-    stays = stays and all(entry.revision != selected for entry in status.quarantine)
-    if instead is None and stays:
+    if instead is None and failover.stays(selected, live, status, fleet):
         return []
     labels = selector(deployment, instead) if instead else _desired_selector(live, status, fleet)
     if _is_up_to_date(service, labels, decided):

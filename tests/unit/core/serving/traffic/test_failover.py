@@ -121,6 +121,94 @@ def test_a_candidate_that_comes_up_without_a_canary_answers_while_no_pod_of_the_
     assert (cluster.live(), cluster.answering()) == (1, {2})
 
 
+def test_a_failover_that_lasts_is_no_switch_of_the_traffic() -> None:
+    cluster = serving(1, 2, drains=True)
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    cluster.now += timedelta(days=1)
+    cluster.settle()
+    assert cluster.condition("Progressing") is None
+    assert cluster.message("Serving").endswith(
+        "and version 1 answers every request; version 2 takes the traffic again with 2 ready pods"
+    )
+
+
+def test_while_too_few_pods_of_the_live_version_are_back_the_status_names_them_and_what_answers() -> None:
+    cluster = serving(1, 2, replicas=4, drains=True)
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    cluster.broken.clear()
+    live = cluster.status.live
+    assert live is not None
+    cluster.most_ready[live.revision] = 1
+    cluster.settle()
+    assert cluster.answering() == {1}
+    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Ready") == ("True", "FailedOver")
+    assert "1 of 4 pods of version 2 are ready" in cluster.message("Ready")
+    assert cluster.message("Ready").endswith("version 2 takes the traffic again with 3 ready pods")
+    del cluster.most_ready[live.revision]
+    cluster.settle()
+    assert (cluster.answering(), cluster.condition("Ready")) == ({2}, ("True", "Serving"))
+
+
+def test_a_candidate_that_answers_until_enough_pods_of_its_champion_are_back_is_named() -> None:
+    cluster = lonely(replicas=4)
+    cluster.broken.clear()
+    live = cluster.status.live
+    assert live is not None
+    cluster.most_ready[live.revision] = 1
+    cluster.settle()
+    assert cluster.answering() == {2}
+    assert cluster.condition("Ready") == ("False", "FailedOver")
+    assert cluster.condition("Serving") == ("True", "FailedOver")
+    assert "and version 2 answers every request" in cluster.message("Ready")
+
+
+def test_a_rollback_while_another_version_answers_names_the_one_that_does() -> None:
+    cluster = serving(1, 2, 3, drains=True)
+    live = cluster.status.live
+    assert live is not None
+    cluster.broken.add(live.revision)
+    cluster.settle()
+    assert cluster.answering() == {2}
+    cluster.act("Rollback", 1)
+    cluster.step()
+    candidate = cluster.status.candidate
+    assert candidate is not None
+    cluster.broken.add(candidate.revision)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (1, {2})
+    assert cluster.condition("Ready") == ("False", "RollingBack")
+    assert cluster.message("Ready").startswith("version 3 was rolled back and version 2 answers; version 1 replaces it")
+    assert cluster.message("Serving").endswith("and version 2 answers every request; version 1 replaces it")
+
+
+def test_a_version_that_was_rolled_back_and_has_no_ready_pod_does_not_answer() -> None:
+    cluster = serving(1, 2)
+    live = cluster.status.live
+    assert live is not None
+    cluster.broken.add(live.revision)
+    cluster.settle()
+    cluster.act("Rollback")
+    cluster.step()
+    candidate = cluster.status.candidate
+    assert candidate is not None
+    cluster.broken.add(candidate.revision)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (1, set())
+    assert cluster.message("Ready").startswith("version 2 was rolled back and has no ready pod; version 1 replaces it")
+
+
+def test_behind_a_service_of_somebody_else_no_traffic_is_being_switched() -> None:
+    cluster = serving(1)
+    assert cluster.service is not None
+    cluster.service["metadata"]["ownerReferences"] = []
+    cluster.settle()
+    assert cluster.condition("Ready") == ("False", "ServiceNotOwned")
+    assert cluster.condition("Progressing") is None
+
+
 def test_a_candidate_that_is_not_judged_yet_answers_nothing() -> None:
     cluster = serving(1, strategy=ONE_STEP)
     cluster.add(2)
