@@ -216,6 +216,11 @@ DEFINITION = Definition(
             '.status.conditions[?(@.type=="RollbacksFrozen")].status',
             description="Whether automatic rollbacks have stopped",
         ),
+        PrinterColumn(
+            "Current",
+            '.status.conditions[?(@.type=="UpToDate")].status',
+            description="Whether the live pods are those that the installed operator renders",
+        ),
         PrinterColumn("Revision", ".status.live.revision", priority=1, description="The live revision"),
         PrinterColumn("URL", ".status.url", priority=1, description="Address inside the cluster"),
         MESSAGE,

@@ -30,6 +30,7 @@ from steadfit.app.engine.plan_table import planners
 from steadfit.app.probes import metrics
 from steadfit.app.probes.frozen_rollbacks import FrozenRollbacks
 from steadfit.app.probes.health import Health, Vital
+from steadfit.app.probes.outdated import OutdatedModels
 from steadfit.app.probes.servers import listening, probes
 from steadfit.app.results.handler import Intake
 from steadfit.app.rules.publisher import RulesPublisher
@@ -197,6 +198,7 @@ class Operator:
             self._rules,
             self._ca,
             FrozenRollbacks(self._engine.model_deployments),
+            OutdatedModels(self._engine.model_deployments),
         )
         return metrics.exposition(*(part.statistics() for part in parts))
 

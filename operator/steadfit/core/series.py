@@ -114,3 +114,4 @@ class OperatorSeries(StrEnum):
     EVENTS_DROPPED = "steadfit_operator_events_dropped_total"
     CACHE_OBJECTS = "steadfit_operator_cache_objects"
     ROLLBACKS_FROZEN = "steadfit_operator_rollbacks_frozen"
+    MODELS_OUTDATED = "steadfit_operator_models_outdated"

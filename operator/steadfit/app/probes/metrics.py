@@ -26,6 +26,7 @@ from steadfit.kube.lease import LeaseStatistics
 from steadfit.prometheus.poller import PollerStatistics
 
 from .frozen_rollbacks import FrozenStatistics
+from .outdated import OutdatedStatistics
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -41,6 +42,7 @@ Statistics = (
     | PollerStatistics
     | RulesStatistics
     | FrozenStatistics
+    | OutdatedStatistics
 )
 
 
@@ -123,6 +125,12 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
             for of_model, is_frozen in part.frozen.items():
                 frozen.add_metric(of_model, float(is_frozen))
             yield frozen
+        case OutdatedStatistics():
+            text = "ModelDeployments whose live pods are not those that this operator renders."
+            outdated = GaugeMetricFamily(OperatorSeries.MODELS_OUTDATED, text, labels=("namespace",))
+            for namespace, number in part.outdated.items():
+                outdated.add_metric((namespace,), number)
+            yield outdated
 
 
 def _engine(part: EngineStatistics) -> Iterator[Metric]:

@@ -28,6 +28,7 @@ ConditionType = Literal[
     "Serving",
     "Stalled",
     "Training",
+    "UpToDate",
 ]
 
 
@@ -113,4 +114,9 @@ CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
     "Serving": TypeOfCondition(_DEPLOYMENT, "Which version answers requests.", "always"),
     "Stalled": TypeOfCondition(KINDS, "`True`: a person is needed; `Ready` is `False`.", "while it is `True`"),
     "Training": TypeOfCondition(_JOB, "Whether a run is in flight, and what the next one waits for.", "always"),
+    "UpToDate": TypeOfCondition(
+        _DEPLOYMENT,
+        "Whether the pods of the live version are those that the installed operator and the spec ask for.",
+        "while a version is live",
+    ),
 }

@@ -15,6 +15,7 @@ ServingReason = Literal[
     "GatewayAPINotInstalled",
     "NoReadyPods",
     "NotServing",
+    "OlderPlatform",
     "OlderPodTemplate",
     "PodTemplateLost",
     "PodsNotReady",
@@ -34,6 +35,7 @@ ServingReason = Literal[
     "TrafficSwitched",
     "TrainingJobNotFound",
     "TrainingJobStalled",
+    "UpToDate",
 ]
 
 _READY = ("ModelDeployment/Ready",)
@@ -79,10 +81,16 @@ SERVING: Mapping[ServingReason, Reason] = {
         "Read the condition `Ready` for what it waits for.",
         conditions=(*_SERVING, "ModelDeployment/MetricsAvailable", "ModelAction/Ready"),
     ),
+    "OlderPlatform": Reason(
+        "The live version keeps the server image and the pod template of an earlier operator, or of another spelling of"
+        " its ArtifactStore: an upgrade rolls nothing.",
+        "Nothing to do: the next version brings the present ones, and so does a change of `spec.server`.",
+        conditions=("ModelDeployment/UpToDate",),
+    ),
     "OlderPodTemplate": Reason(
         "The version is served by the pods it was proven with, not by those that `spec.server` asks for.",
         "Nothing to do, or change `spec.server`: the next change is rolled out.",
-        conditions=_PROGRESSING,
+        conditions=(*_PROGRESSING, "ModelDeployment/UpToDate"),
     ),
     "PodTemplateLost": Reason(
         "The live version cannot be started again: its Deployment and its ControllerRevision were deleted, and its pods"
@@ -165,5 +173,10 @@ SERVING: Mapping[ServingReason, Reason] = {
         "Read the message, correct the cause, then create a `Retrain` action on the TrainingJob.",
         conditions=_READY,
         warning=_DEPLOYMENT,
+    ),
+    "UpToDate": Reason(
+        "The live version has the server image and the pod template of the installed operator.",
+        NOTHING,
+        conditions=("ModelDeployment/UpToDate",),
     ),
 }

@@ -8,6 +8,7 @@ from steadfit.app.alerts.handler import AlertStatistics
 from steadfit.app.engine.engine import EngineStatistics
 from steadfit.app.probes.frozen_rollbacks import FrozenRollbacks
 from steadfit.app.probes.metrics import exposition
+from steadfit.app.probes.outdated import OutdatedModels
 from steadfit.app.results.handler import IntakeStatistics
 from steadfit.app.tls.certificate import CertificateStatistics
 from steadfit.app.watch.kopf_supervisor import SupervisorStatistics
@@ -110,6 +111,19 @@ def test_each_model_says_whether_its_rollbacks_are_frozen() -> None:
     assert found == {
         "steadfit_operator_rollbacks_frozen{model=frozen,namespace=ns}": 1,
         "steadfit_operator_rollbacks_frozen{model=free,namespace=ns}": 0,
+    }
+
+
+def test_the_models_that_keep_the_pods_of_an_earlier_operator_are_counted_by_namespace() -> None:
+    condition = {"type": "UpToDate", "reason": "OlderPlatform", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    old = samples_of.model_deployment("old")
+    old["status"] = {"conditions": [{**condition, "status": "False"}]}
+    elsewhere = samples_of.model_deployment("elsewhere")
+    elsewhere["metadata"]["namespace"] = "other"
+    models = [ModelDeployment.model_validate(one) for one in (old, samples_of.model_deployment("new"), elsewhere)]
+    assert samples(exposition(OutdatedModels(lambda: models).statistics())) == {
+        "steadfit_operator_models_outdated{namespace=ns}": 1,
+        "steadfit_operator_models_outdated{namespace=other}": 0,
     }
 
 

@@ -29,7 +29,7 @@ from steadfit.core.serving.selection import newest_blocked
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import failover, route_condition, service
 
-from . import canary_conditions, failover_condition, recovery_conditions
+from . import canary_conditions, failover_condition, recovery_conditions, up_to_date
 
 SERVING: Final = "Serving"
 PROGRESSING: Final = "Progressing"
@@ -55,6 +55,7 @@ def conditions(
         *canary_conditions.conditions(status, fleet),
         *route_condition.conditions(fleet),
         *_pods_ready(status, fleet),
+        *up_to_date.conditions(status, fleet),
         *_overridden(status),
         *monitors_condition.conditions(results, deployment.status.conditions, status.candidate),
         *recovery_conditions.conditions(status, fleet, now),

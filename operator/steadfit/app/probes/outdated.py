@@ -1,0 +1,35 @@
+"""How many ModelDeployments keep the pods of an earlier operator, by namespace.
+
+Read from their conditions at every scrape. Only the leader has a cache, so only the leader exports them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.core.serving.status.up_to_date import UP_TO_DATE
+
+
+@dataclass(frozen=True, slots=True)
+class OutdatedStatistics:
+    """Number of ModelDeployments that are not up to date, by namespace; 0 where all are."""
+
+    outdated: Mapping[str, int]
+
+
+class OutdatedModels:
+    """Reads the conditions of all ModelDeployments."""
+
+    def __init__(self, deployments: Callable[[], Iterable[ModelDeployment]]) -> None:
+        self._deployments = deployments
+
+    def statistics(self) -> OutdatedStatistics:
+        """Return how many ModelDeployments have the condition `UpToDate` with the status `False`."""
+        counts: Counter[str] = Counter()
+        for found in self._deployments():
+            lags = any((one.type, one.status) == (UP_TO_DATE, "False") for one in found.status.conditions)
+            counts[found.metadata.namespace or ""] += lags
+        return OutdatedStatistics(counts)
