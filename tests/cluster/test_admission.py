@@ -346,7 +346,7 @@ BAD = [
     (PIN, "spec.version", GONE, "Pin needs the version to serve"),
     (edited(PIN, "spec.verb", "Quarantine"), "spec.version", GONE, "Quarantine and Release need the version"),
     (edited(PIN, "spec.verb", "Release"), "spec.version", GONE, "Quarantine and Release need the version"),
-    (PIN, "spec.verb", "Unpin", "Retrain, Cancel, Unpin and Abort take no version"),
+    (PIN, "spec.verb", "Unpin", "Retrain, Cancel, Unpin, Abort and Refresh take no version"),
     (PIN, "spec.verb", "Explode", 'supported values: "Retrain", "Rollback", "Promote", "Abort", "Pin", "Unpin"'),
     (PIN, "spec.target.kind", "TrainingJob", "the target of all other verbs is a ModelDeployment"),
     (PIN, "spec.reason", "", "spec.reason in body should be at least 1 chars long"),

@@ -17,9 +17,10 @@ PROMOTE = {"verb": "Promote", "target": {"kind": "ModelDeployment", "name": "fli
 ABORT = {"verb": "Abort", "target": {"kind": "ModelDeployment", "name": "flights"}}
 QUARANTINE = {"verb": "Quarantine", "target": {"kind": "ModelDeployment", "name": "flights"}, "version": 7}
 RELEASE = {"verb": "Release", "target": {"kind": "ModelDeployment", "name": "flights"}, "version": 7}
+REFRESH = {"verb": "Refresh", "target": {"kind": "ModelDeployment", "name": "flights"}}
 ACTIONS = pytest.mark.parametrize(
     "spec",
-    [ROLLBACK, RETRAIN, CANCEL, PIN, UNPIN, PROMOTE, ABORT, QUARANTINE, RELEASE],
+    [ROLLBACK, RETRAIN, CANCEL, PIN, UNPIN, PROMOTE, ABORT, QUARANTINE, RELEASE, REFRESH],
     ids=lambda spec: spec["verb"],
 )
 
@@ -139,7 +140,7 @@ def test_the_right_to_release_is_given_on_one_model_alone(namespace: Kubectl) ->
     [
         ({**QUARANTINE, "version": None}, "Quarantine and Release need the version"),
         ({**RELEASE, "version": None}, "Quarantine and Release need the version"),
-        ({**ABORT, "version": 7}, "Retrain, Cancel, Unpin and Abort take no version"),
+        ({**ABORT, "version": 7}, "Retrain, Cancel, Unpin, Abort and Refresh take no version"),
         ({**PROMOTE, "target": {"kind": "TrainingJob", "name": "flights"}}, "all other verbs is a ModelDeployment"),
     ],
     ids=["Quarantine", "Release", "Abort", "Promote"],

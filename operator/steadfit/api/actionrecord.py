@@ -9,7 +9,7 @@ from pydantic import Field
 
 from .base import Model, list_map
 
-Verb = Literal["Retrain", "Rollback", "Promote", "Abort", "Pin", "Unpin", "Quarantine", "Release", "Cancel"]
+Verb = Literal["Retrain", "Rollback", "Promote", "Abort", "Pin", "Unpin", "Quarantine", "Release", "Cancel", "Refresh"]
 ActionPhase = Literal["Pending", "Succeeded", "Rejected"]
 
 

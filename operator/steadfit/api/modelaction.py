@@ -37,7 +37,8 @@ class ModelActionSpec(Model):
     verb: Verb
     """Retrain starts a run, Cancel ends the one in flight. Rollback restores the last good version. Promote rolls out
     the candidate, or the version, without a verdict; Abort abandons the candidate. Pin serves one version until Unpin.
-    Quarantine takes all traffic from a version until Release."""
+    Quarantine takes all traffic from a version until Release. Refresh rolls out the live version with the pod template
+    of the installed operator."""
     target: ActionTarget
     """The object that the action is executed on."""
     version: Annotated[int, Field(ge=1)] | None = None
@@ -64,8 +65,8 @@ class ModelActionSpec(Model):
                 "Quarantine and Release need the version",
             ),
             cel(
-                "!(self.verb in ['Retrain', 'Cancel', 'Unpin', 'Abort']) || !has(self.version)",
-                "Retrain, Cancel, Unpin and Abort take no version",
+                "!(self.verb in ['Retrain', 'Cancel', 'Unpin', 'Abort', 'Refresh']) || !has(self.version)",
+                "Retrain, Cancel, Unpin, Abort and Refresh take no version",
             ),
         )
     }

@@ -36,6 +36,7 @@ from .rollout import (
     Override,
     Promoted,
     QuarantineEntry,
+    Refresh,
     Released,
     RevisionRef,
     ServedVersion,
@@ -175,6 +176,8 @@ class ModelDeploymentStatus(Status):
     """A version that a ModelAction promoted. It serves until a newer one replaces it."""
     live_scores: LiveScores | None = None
     """The gate's scores of the live version; absent if no monitor has a level relative to them."""
+    refresh: Refresh | None = None
+    """A Refresh in progress."""
     monitors: Annotated[list[MonitorState], Field(max_length=32, json_schema_extra=list_map("name"))] = []
     """States of the monitors with an action other than Alert."""
     actions: ActionRecords = []

@@ -210,6 +210,21 @@ class Promoted(Model):
     """When."""
 
 
+class Refresh(Model):
+    """A rollout of the live version with the pod template of the installed operator."""
+
+    revision: str
+    """The revision that comes up."""
+    replaces: str
+    """The live revision that it replaces."""
+    action: str
+    """Name of the ModelAction."""
+    by: str
+    """Who asked."""
+    at: datetime
+    """When."""
+
+
 class AutomaticRollback(Model):
     """A rollback by a monitor."""
 

@@ -17,6 +17,7 @@ ActionReason = Literal[
     "NoCandidate",
     "NoRunInFlight",
     "NotPinned",
+    "RefreshFailed",
     "RunEnded",
     "TargetNotFound",
     "TooManyAbandoned",
@@ -54,6 +55,12 @@ ACTIONS: Mapping[ActionReason, Reason] = {
     "NoRunInFlight": Reason("No run of the TrainingJob is in flight.", NOTHING, conditions=_REJECTED),
     "NotPinned": Reason(
         "No `Pin` action is in force.", "Remove `spec.pin` to end a pin of the spec.", conditions=_REJECTED
+    ),
+    "RefreshFailed": Reason(
+        "The live version keeps the pods that it has: with the pod template of the installed operator it did not become"
+        " live.",
+        "Read the message; correct the cause, then create another `Refresh` action.",
+        conditions=_REJECTED,
     ),
     "RunEnded": Reason(
         "The run had ended before it could be cancelled: by its result, by a failure, or by a change of the recipe.",

@@ -84,13 +84,13 @@ SERVING: Mapping[ServingReason, Reason] = {
     "OlderPlatform": Reason(
         "The live version keeps the server image and the pod template of an earlier operator, or of another spelling of"
         " its ArtifactStore: an upgrade rolls nothing.",
-        "Nothing to do: the next version brings the present ones, and so does a change of `spec.server`.",
+        "Nothing to do: the next version brings the present ones. A `Refresh` action brings them now.",
         conditions=("ModelDeployment/UpToDate",),
     ),
     "OlderPodTemplate": Reason(
         "The version is served by the pods it was proven with, not by those that `spec.server` asks for.",
         "Nothing to do, or change `spec.server`: the next change is rolled out.",
-        conditions=(*_PROGRESSING, "ModelDeployment/UpToDate"),
+        conditions=(*_PROGRESSING, "ModelDeployment/UpToDate", "ModelAction/Ready"),
     ),
     "PodTemplateLost": Reason(
         "The live version cannot be started again: its Deployment and its ControllerRevision were deleted, and its pods"
@@ -129,7 +129,7 @@ SERVING: Mapping[ServingReason, Reason] = {
     "ScaledToZero": Reason(
         "`spec.server.replicas` is 0, so no pod serves and no candidate starts.",
         "Raise the replicas to serve again.",
-        conditions=_READY,
+        conditions=(*_READY, "ModelAction/Ready"),
     ),
     "ServiceNotOwned": Reason(
         "A Service of the name exists and does not belong to this ModelDeployment.",

@@ -103,7 +103,7 @@ TRAINING: Mapping[TrainingReason, Reason] = {
     "RolloutInProgress": Reason(
         "The newest version is not judged yet, or a ModelDeployment still rolls it out.",
         "Wait for the rollout; a `Promote` or `Abort` action ends one that takes too long.",
-        conditions=_TRAINING,
+        conditions=(*_TRAINING, "ModelAction/Ready"),
     ),
     "RunCancelled": Reason(
         "A run was ended by a `Cancel` action, or its TrainingRun was deleted.",

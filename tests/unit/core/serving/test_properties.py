@@ -56,7 +56,7 @@ class Serving(RuleBasedStateMachine):
             self.heal()
         self.cluster.make_the_job_again(with_versions=with_versions)
 
-    @rule(verb=st.sampled_from(["Rollback", "Unpin"]))
+    @rule(verb=st.sampled_from(["Rollback", "Unpin", "Refresh"]))
     def an_action_without_a_version(self, verb: str) -> None:
         self.cluster.act(verb)
 

@@ -10,6 +10,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.revisions import refresh
 from steadfit.core.serving.selection import abandoned, pin
 from steadfit.core.serving.status_bounds import MAX_ABANDONED
 
@@ -19,7 +20,7 @@ def abort(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now:
     candidate, live = status.candidate, status.live
     if candidate is None:
         return Problem("NoCandidate", "there is no candidate to abort")
-    if pin.effective_pin(status, fleet) is not None:
+    if pin.effective_pin(status, fleet) is not None and not refresh.brings(candidate.revision, status):
         return Problem("Pinned", f"version {candidate.number} comes up because of a pin; Unpin it, or remove spec.pin")
     if live is not None and is_quarantined(live, status, fleet):
         return Problem(

@@ -19,7 +19,7 @@ from steadfit.core.serving.recovery.rollback import roll_back
 from steadfit.core.serving.selection import pin, promote
 from steadfit.core.serving.traffic.service import selected_revision
 
-from . import abort, quarantine, release
+from . import abort, quarantine, refresh, release
 
 Verb = Callable[[ModelDeploymentStatus, ModelAction, Fleet, datetime], ActionResult | Problem]
 
@@ -59,6 +59,7 @@ _VERBS: Mapping[str, Verb] = {
     "Unpin": _unpin,
     "Quarantine": quarantine.quarantine,
     "Release": release.release,
+    "Refresh": refresh.refresh,
 }
 
 
@@ -97,8 +98,8 @@ def carry_out(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Mod
 
 
 def settle(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return the status with the records of Rollbacks and Releases updated."""
-    status = promote.settle(status, fleet)
+    """Return the status with the records of Rollbacks, Releases and Refreshes updated."""
+    status = refresh.settle(promote.settle(status, fleet))
     updated = [_settled(record, status, fleet, now) for record in status.actions]
     return status.model_copy(update={"actions": updated})
 
@@ -106,7 +107,13 @@ def settle(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelD
 def _settled(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ActionRecord:
     if record.phase != "Pending":
         return record
-    change = _rolled_back(status, fleet) if record.verb == "Rollback" else _released(record, status, fleet)
+    match record.verb:
+        case "Rollback":
+            change = _rolled_back(status, fleet)
+        case "Refresh":
+            change = refresh.outcome(record.name, status, fleet.observed.deployment.status.refresh)
+        case _:
+            change = _released(record, status, fleet)
     return record.model_copy(update={**change, "at": now} if "phase" in change else change)
 
 

@@ -11,7 +11,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 
-from . import pod_inputs
+from . import pod_inputs, refresh
 from .revision import as_ref, render
 
 
@@ -35,7 +35,7 @@ def revision_of(
     The live revision and the candidate stay until the inputs are neither those of their pods nor those for which they
     were chosen, also for a duplicate of their version. An upgrade of the operator changes no inputs.
     The last good revision is reused unless the inputs have changed since. A template that was rolled back is not used
-    again: an older revision of the version serves then.
+    again: an older revision of the version serves then. A Refresh asks for the present template of the live version.
     """
 
     def serves(ref: RevisionRef | None) -> bool:
@@ -52,12 +52,13 @@ def revision_of(
     live, last_good = status.live, status.last_good
     store = pod_inputs.store_of(version, fleet)
     desired = None if isinstance(store, Problem) else pod_inputs.digest(fleet.observed.deployment, store)
-    for ref in (live, status.candidate):
+    refreshed = refresh.of_digest(version.spec.artifact.digest, status) is not None
+    for ref in (None if refreshed else live, status.candidate):
         if ref and serves(ref) and desired in (None, desired_inputs(ref)):
             return ref
         if ref and serves(ref) and desired == ref.inputs_digest:
             return reuse_revision(ref, desired, ref.since)
-    if last_good and live and of_version(last_good) and desired in (None, desired_inputs(live)):
+    if last_good and live and not refreshed and of_version(last_good) and desired in (None, desired_inputs(live)):
         return reuse_revision(last_good, desired_inputs(live), now)
     rendering = render(version, fleet)
     if isinstance(rendering, Problem):

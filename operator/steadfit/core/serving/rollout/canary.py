@@ -18,6 +18,7 @@ from steadfit.api.strategy import Canary
 from steadfit.core.serving import quarantine
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.revisions import refresh
 from steadfit.core.serving.selection import abandoned
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import failover, pod_shares
@@ -34,12 +35,15 @@ def strategy(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fle
     """Return the canary that the desired revision has to pass; None if it takes over without one.
 
     Pinned and promoted revisions need none, nor does the last good one, nor the successor of one that was rolled back.
+    A Refresh of a pinned version needs one: the pin has chosen the model, and not these pods.
     A champion without ready pods is no exception: only a person can replace it without a verdict.
     """
     spec, live, ref = fleet.observed.deployment.spec.strategy, status.live, desired.revision
     if spec is None or spec.canary is None or ref is None or live is None:
         return None
-    if desired.pinned or desired.promoted_by or is_quarantined(live, status, fleet):
+    if desired.promoted_by or is_quarantined(live, status, fleet):
+        return None
+    if desired.pinned and not refresh.brings(ref.revision, status):
         return None
     if status.last_good and ref.revision == status.last_good.revision:
         return None

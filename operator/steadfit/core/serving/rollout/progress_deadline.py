@@ -14,6 +14,7 @@ from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import Candidate
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.revisions import refresh
 from steadfit.core.serving.selection import abandoned
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import failover, pod_shares
@@ -64,13 +65,13 @@ def is_exceeded(candidate: Candidate, fleet: Fleet, now: datetime) -> bool:
 
 def next_step(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet) -> str:
     """Return what a person does about a candidate that is kept after its deadline; empty for one that is abandoned."""
-    if desired.pinned:
+    candidate = status.candidate
+    if desired.pinned and not (candidate and refresh.brings(candidate.revision, status)):
         return "correct spec.server or the model, or unpin the version"
     if status.live is None:
         return "correct spec.server or the model"
     if is_quarantined(status.live, status, fleet):
         return "correct spec.server, or name another version with a Rollback"
-    candidate = status.candidate
     if candidate is not None and failover.stand_in(status, fleet) == candidate.revision:
         return f"correct the pods of version {status.live.number}, or Promote version {candidate.number}"
     return ""
