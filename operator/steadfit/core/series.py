@@ -65,6 +65,13 @@ class RecordedSeries(StrEnum):
     QUALITY_BRIER_SCORE = "steadfit:quality_brier_score"
     QUALITY_MAE = "steadfit:quality_mae"
     QUALITY_RMSE = "steadfit:quality_rmse"
+    # The ends of their 95 % intervals on the good side.
+    QUALITY_ACCURACY_UPPER = "steadfit:quality_accuracy:upper"
+    QUALITY_BALANCED_ACCURACY_UPPER = "steadfit:quality_balanced_accuracy:upper"
+    QUALITY_F1_UPPER = "steadfit:quality_f1:upper"
+    QUALITY_ROC_AUC_UPPER = "steadfit:quality_roc_auc:upper"
+    QUALITY_BRIER_SCORE_LOWER = "steadfit:quality_brier_score:lower"
+    QUALITY_MAE_LOWER = "steadfit:quality_mae:lower"
 
     ERROR_RATIO = "steadfit:error_ratio"
     LATENCY = "steadfit:latency_seconds"

@@ -138,6 +138,8 @@ class Signal:
         The monitored value over the window; None = no data.
     samples
         Number of samples behind the value; None where it is not known (a query).
+    bound
+        End of the 95 % interval of the value on the good side; None = the value alone decides.
     reason
         Why there is no value, in a sentence; empty when there is one.
     code
@@ -146,6 +148,7 @@ class Signal:
 
     value: float | None = None
     samples: float | None = None
+    bound: float | None = None
     reason: str = ""
     code: NoDataReason = "NotMeasured"
 

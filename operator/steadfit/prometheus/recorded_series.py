@@ -39,9 +39,10 @@ class RecordedQuery:
 
 def series_of(recorded: Recorded) -> tuple[str, ...]:
     """Return the series that a measurement reads: the value's first, the samples' last."""
+    bound = (recorded.bound,) if recorded.bound else ()
     selection = recorded.selection
     any_value = (selection.any_value,) if selection and selection.any_value else ()
-    return (recorded.series, *any_value, recorded.samples)
+    return (recorded.series, *bound, *any_value, recorded.samples)
 
 
 def queries(monitors: Iterable[tuple[Monitor, Recorded]], fresh_seconds: float) -> list[RecordedQuery]:
@@ -123,12 +124,15 @@ def signal(
             return _undefined(recorded, live, monitor)
         return _no_series(recorded.series, live, monitor)
     found = [value for value in values.values() if value is not None]
-    if not all(map(math.isfinite, found)):
+    bound = at(recorded.bound) if recorded.bound else None
+    if recorded.bound and bound is None:
+        return _no_series(recorded.bound, live, monitor)
+    if not all(map(math.isfinite, [*found, *([] if bound is None else [bound])])):
         return Signal(
             reason=f"{recorded.series} of version {live.version} is no finite number over {monitor.window}",
             code="NotANumber",
         )
-    return Signal(max(found), samples)
+    return Signal(max(found), samples, bound)
 
 
 def _unknown(names: Sequence[str], selection: Selection, live: LiveModel) -> Signal:

@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 import yaml
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from steadfit.api.base import parse_duration
 from steadfit.api.margin import Margin
 from steadfit.api.modeldeployment import ModelDeployment
@@ -157,7 +158,9 @@ class Loop:
         counted = month & self._requests_of(self._live)
         limits = thresholds.thresholds(self._quality)
         if counted.sum() >= thresholds.min_samples(self._quality):
-            side = limits.side(float(self._live.right[counted].mean()))
+            right = self._live.right[counted]
+            upper = binomtest(int(right.sum()), len(right)).proportion_ci(0.95, "wilson").high
+            side = limits.side(float(right.mean()), float(upper))
             self._firing = side == "Breached" or (self._firing and side == "Between")
         if self._firing and not self._moved and self._evaluated_at is None:
             self._evaluated_at = now + (self.pace.evaluation / SECONDS if self._last is not None else 0)

@@ -79,7 +79,7 @@ def test_1500_models_cost_a_handful_of_queries() -> None:
 
     async def story() -> None:
         await fixture.round()
-        assert len(fixture.recordings.asked) == 4
+        assert len(fixture.recordings.asked) == 5
         assert set(fixture.recordings.series().values()) == {1}
         for one in lives:
             assert fixture.of(one) == Signal(0.3, 1000)
@@ -196,7 +196,7 @@ def test_no_more_queries_are_under_way_than_allowed(number: int) -> None:
 
     async def story() -> None:
         await fixture.round()
-        assert len(fixture.recordings.asked) == 24
+        assert len(fixture.recordings.asked) == 25
         assert fixture.recordings.most == number
 
     play(story)

@@ -40,7 +40,11 @@ def test_outcomes_without_a_metric_are_no_data_and_the_reason_names_the_models_t
     )
     # With the number in it every new outcome would be another reason, and a write of the status.
     assert read(live(f1), {"steadfit:feedback_count": 2000.0}) == found
-    assert read(live(f1), {"steadfit:quality_f1": 0.4, "steadfit:feedback_count": 1000.0}).value == 0.4
+    measured: dict[str, Any] = {"steadfit:quality_f1": 0.4, "steadfit:feedback_count": 1000.0}
+    found = read(live(f1), measured)
+    assert (found.value, found.code) == (None, "NoSeries"), "without its interval a fall may be chance"
+    assert "there is no steadfit:quality_f1:upper" in found.reason
+    assert read(live(f1), {**measured, "steadfit:quality_f1:upper": 0.45}) == Signal(0.4, 1000.0, 0.45)
 
 
 def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
@@ -60,6 +64,7 @@ def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
         "steadfit:prediction_drift_psi",
         "steadfit:predictions_count",
         "steadfit:quality_roc_auc",
+        "steadfit:quality_roc_auc:upper",
     ]
     assert found["steadfit:drift_psi:weighted"] == (
         'max by (namespace, model, version, window) (steadfit:drift_psi:weighted{window=~"1h|30m"}'
@@ -94,7 +99,11 @@ def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
             {"steadfit:prediction_drift_js": 0.3, "steadfit:predictions_count": 1000.0},
             0.3,
         ),
-        (AUC, {"steadfit:quality_roc_auc": 0.6, "steadfit:feedback_count": 1000.0}, 0.6),
+        (
+            {"name": "rmse", "quality": {"metric": "rmse", "max": 5}},
+            {"steadfit:quality_rmse": 6.0, "steadfit:feedback_count": 1000.0},
+            6.0,
+        ),
         (ERRORS, {"steadfit:error_ratio": 0.02, "steadfit:requests_count": 1000.0}, 0.02),
         (LATE, {"steadfit:latency_seconds": {"0.95": 0.3, "0.99": 0.9}, "steadfit:requests_count": 1000.0}, 0.9),
     ],

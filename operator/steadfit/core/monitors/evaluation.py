@@ -22,7 +22,7 @@ from . import messages
 from .kind import Expression
 from .registry import measurement
 from .relative import absolute, is_relative, no_score
-from .thresholds import min_samples, thresholds
+from .thresholds import Side, min_samples, thresholds
 
 NO_DATA = "NoData"
 FIRING = "Firing"
@@ -86,7 +86,9 @@ def decision_key(monitor: Monitor, signal: Signal) -> tuple[str, str]:
     if is_relative(monitor):
         return NO_DATA, "no level"
     signal = require_samples(monitor, signal)
-    return (NO_DATA, signal.reason) if signal.value is None else (thresholds(monitor).side(signal.value), "")
+    return (
+        (NO_DATA, signal.reason) if signal.value is None else (thresholds(monitor).side(signal.value, signal.bound), "")
+    )
 
 
 def evaluate_all(
@@ -145,7 +147,7 @@ def evaluate(monitor: Monitor, before: MonitorState | None, signal: Signal | Non
     signal = require_samples(monitor, signal)
     if signal.value is None:
         return MonitorResult(_no_data(monitor, before, signal, now), signal.code)
-    phase = _phase(monitor, before, signal.value, now)
+    phase = _phase(monitor, before, thresholds(monitor).side(signal.value, signal.bound), now)
     if before is None or before.phase != phase:
         before = MonitorState(
             name=monitor.name,
@@ -165,9 +167,8 @@ def _no_data(monitor: Monitor, before: MonitorState | None, signal: Signal, now:
 
 
 def _phase(
-    monitor: Monitor, before: MonitorState | None, value: float, now: datetime
+    monitor: Monitor, before: MonitorState | None, side: Side, now: datetime
 ) -> Literal["OK", "Pending", "Firing"]:
-    side = thresholds(monitor).side(value)
     if before is not None and before.phase == FIRING:
         return "OK" if side == "Clear" else "Firing"
     if side != "Breached":

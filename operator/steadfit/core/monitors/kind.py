@@ -69,6 +69,9 @@ class Recorded:
         Series of the number of samples behind it.
     selection
         Which of the series' values count; None = there is one a model, version and window.
+    bound
+        Series of the end of the value's 95 % interval on the good side, which must lie beyond the limit too; empty =
+        there is none, and the value alone decides.
     undefined
         Why samples may give no value, as the end of a sentence; empty = they always give one.
     """
@@ -76,6 +79,7 @@ class Recorded:
     series: str
     samples: str
     selection: Selection | None = None
+    bound: str = ""
     undefined: str = ""
 
 

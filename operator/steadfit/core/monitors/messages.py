@@ -17,4 +17,5 @@ def measured(monitor: Monitor, signal: Signal) -> str:
     samples = "" if signal.samples is None else f" from {signal.samples:.0f} samples"
     window = f" over {monitor.window}" if isinstance(measurement(monitor), Recorded) else ""
     side = "above" if found.above else "below"
-    return f"{subject} is {signal.value:.4g}{window}{samples}; it fires {side} {found.limit:g}"
+    interval = "" if signal.bound is None else f" (95 % interval {'from' if found.above else 'to'} {signal.bound:.4g})"
+    return f"{subject} is {signal.value:.4g}{interval}{window}{samples}; it fires {side} {found.limit:g}"

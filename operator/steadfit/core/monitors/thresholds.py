@@ -10,8 +10,8 @@ from steadfit.api.monitor import Monitor
 from .registry import kind_of, limit
 
 Side = Literal["Breached", "Between", "Clear"]
-"""Between: no longer beyond the limit, but not yet at the clearing value. A monitor that fires goes on firing there,
-and one that does not fire does not begin."""
+"""Between: not, or not for certain, beyond the limit, but not at the clearing value either. A monitor that fires goes
+on firing there, and one that does not fire does not begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,10 @@ class Thresholds:
     above: bool
     clear: float
 
-    def side(self, value: float) -> Side:
-        """Return where a value lies."""
-        if value > self.limit if self.above else value < self.limit:
+    def side(self, value: float, bound: float | None = None) -> Side:
+        """Return where a value lies; it is beyond the limit only if `bound`, the good end of its interval, is too."""
+        decisive = value if bound is None else bound
+        if decisive > self.limit if self.above else decisive < self.limit:
             return "Breached"
         return "Clear" if (value <= self.clear if self.above else value >= self.clear) else "Between"
 

@@ -57,8 +57,11 @@ def _alert(deployment: ModelDeployment, monitor: Monitor, version: int | None) -
     value = f"max by ({MODEL}) ({_value(monitor, of_model)})"
     firing = f'ALERTS{{alertname="{name}", alertstate="firing", {of_model}, monitor={string(monitor.name)}}}'
     sign = ">" if found.above else "<"
+    beyond = f"{value} {sign} {number(found.limit)}"
+    if bound := _bound(monitor, of_model):
+        beyond = f"{value} and on ({MODEL}) {bound} {sign} {number(found.limit)}"
     parts = [
-        f"({value} {sign} {number(found.limit)} or {value} {sign} {number(found.clear)} and on ({MODEL}) {firing})",
+        f"({beyond} or {value} {sign} {number(found.clear)} and on ({MODEL}) {firing})",
         *_enough_samples(monitor, of_model),
         f"on ({MODEL}) {RecordedSeries.TAKES_TRAFFIC}{{{of_model}}}",
     ]
@@ -84,6 +87,14 @@ def _value(monitor: Monitor, of_model: str) -> str:
             return f"{OperatorSeries.MONITOR_VALUE}{{{of_model}, monitor={string(monitor.name)}}}"
         case _:
             assert_never(source)
+
+
+def _bound(monitor: Monitor, of_model: str) -> str:
+    """Return the selector of the good end of the value's interval; empty if there is none."""
+    source = measurement(monitor)
+    if not isinstance(source, Recorded) or not source.bound:
+        return ""
+    return f"{source.bound}{{{of_model}, {_window(monitor)}}}"
 
 
 def _enough_samples(monitor: Monitor, of_model: str) -> Iterator[str]:

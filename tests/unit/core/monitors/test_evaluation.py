@@ -59,6 +59,32 @@ def test_values_lead_to_phases(spec: dict[str, Any], values: list[float | None],
 
 
 @pytest.mark.parametrize(
+    ("quality", "value", "bound", "phase"),
+    [
+        ({"metric": "roc_auc", "min": 0.7}, 0.66, 0.71, "OK"),
+        ({"metric": "roc_auc", "min": 0.7}, 0.66, 0.7, "OK"),
+        ({"metric": "roc_auc", "min": 0.7}, 0.66, 0.69, "Firing"),
+        ({"metric": "mae", "max": 5}, 5.5, 4.9, "OK"),
+        ({"metric": "mae", "max": 5}, 5.5, 5.1, "Firing"),
+        ({"metric": "rmse", "max": 5}, 5.5, None, "Firing"),
+    ],
+)
+def test_a_fall_in_quality_fires_only_when_its_whole_interval_lies_beyond_the_level(
+    quality: dict[str, Any], value: float, bound: float | None, phase: str
+) -> None:
+    spec = Monitor.model_validate({**AUC, "quality": quality})
+    (state,) = after(spec, Signal(value, 4000, bound))
+    assert state.phase == phase
+    assert decision_key(spec, Signal(value, 4000, bound))[0] == ("Breached" if phase == "Firing" else "Between")
+
+
+def test_what_fires_goes_on_while_its_interval_reaches_the_level_and_names_the_interval() -> None:
+    states = after(Monitor.model_validate(AUC), *[Signal(value, 4000, value + 0.03) for value in (0.66, 0.69, 0.77)])
+    assert [state.phase for state in states] == ["Firing", "Firing", "OK"]
+    assert states[0].message == "roc_auc is 0.66 (95 % interval to 0.69) over 1h from 4000 samples; it fires below 0.7"
+
+
+@pytest.mark.parametrize(
     ("spec", "samples", "phase"),
     [
         (DRIFT, 499, "NoData"),

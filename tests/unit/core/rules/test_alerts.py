@@ -227,6 +227,7 @@ def _accuracy(a: Scene) -> None:
 def _mae(a: Scene) -> None:
     a.scrape("steadfit_feedback_total", {**LABELS, "bin": "value", "outcome": "observed"}, paced((30, 30)))
     a.scrape("steadfit_feedback_absolute_error_total", LABELS, paced((30, 180)))
+    a.scrape("steadfit_feedback_squared_error_total", LABELS, paced((30, 1200)))
 
 
 def _slow(a: Scene) -> None:
@@ -289,4 +290,19 @@ def test_an_alert_of_drift_says_how_far_the_inputs_have_moved(tmp_path: Path) ->
         f"PSI is {psi(MOVED, EVEN):.4g} over 10m, at most 0.2 is expected."
     )
     a.alerts("ModelInputDrift", 25, fires("drift"), summary=text)
+    a.play()
+
+
+@pytest.mark.parametrize(("rows_a_minute", "alerts"), [(8, False), (80, True)])
+def test_an_accuracy_below_its_level_fires_only_when_its_interval_is_below_it_too(
+    tmp_path: Path, rows_a_minute: float, alerts: bool
+) -> None:
+    quality = {"name": "m", "quality": {"metric": "accuracy", "min": 0.5}, "minSamples": 50}
+    a = scene(tmp_path, deployment(quality))
+    a.scrape("steadfit_model_info", LABELS, [1.0] * 60)
+    for outcome, share in (("correct", 0.45), ("wrong", 0.55)):
+        labels = {**LABELS, "bin": "setosa", "outcome": outcome}
+        a.scrape("steadfit_feedback_total", labels, paced((30, share * rows_a_minute)))
+    a.expect("steadfit:quality_accuracy", 25, 0.45)
+    a.alerts("ModelQualityLow", 25, *([fires("m")] if alerts else []))
     a.play()

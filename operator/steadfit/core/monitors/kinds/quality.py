@@ -8,6 +8,7 @@ from steadfit.api.metrics import METRICS, models
 from steadfit.api.monitor import Quality
 from steadfit.core.monitors.kind import AlertText, Limit, Recorded, one_of_two
 from steadfit.core.monitors.recording import quality as rules
+from steadfit.core.monitors.recording.quality_intervals import BOUNDS, quality_intervals
 from steadfit.core.promql import Rule
 from steadfit.core.series import RecordedSeries
 
@@ -25,6 +26,7 @@ def measurement(quality: Quality) -> Recorded:
     return Recorded(
         RecordedSeries[f"QUALITY_{metric.name.upper()}"],
         RecordedSeries.FEEDBACK,
+        bound=BOUNDS.get(metric.name, ""),
         undefined=f"it is recorded for models of {models(metric.monitored)}, and not while a class that it needs has"
         " no outcome",
     )
@@ -47,8 +49,9 @@ def summary(quality: Quality, text: AlertText) -> str:
 
 
 def recording_rules(_: Sequence[Quality], window: str, period: str) -> Iterator[Rule]:
-    """Return the rules for the outcomes and all metrics."""
-    return rules.quality(window, period)
+    """Return the rules for the outcomes, all metrics and their intervals."""
+    yield from rules.quality(window, period)
+    yield from quality_intervals(window, period)
 
 
 def recover_metric(quality: Quality) -> str:

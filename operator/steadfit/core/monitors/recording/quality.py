@@ -17,7 +17,7 @@ BINS = 20
 """Bins of a score, from 0 to 1."""
 
 _LABELLED = "positive|negative"
-_UPPER, _LOWER = 'bin=~"1[0-9]"', 'bin=~"[0-9]"'
+UPPER, LOWER = 'bin=~"1[0-9]"', 'bin=~"[0-9]"'
 """Bins whose label is positive, and negative."""
 
 
@@ -28,20 +28,20 @@ def quality(window: str, period: str) -> Iterator[Rule]:
         f"sum by ({MODEL}, bin, outcome) (increase({ServerSeries.FEEDBACK}[{period}]))",
         window=window,
     )
-    yield record(RecordedSeries.FEEDBACK, _sum(window), window=window)
+    yield record(RecordedSeries.FEEDBACK, outcomes_sum(window), window=window)
 
-    decided = _sum(window, f'outcome=~"{_LABELLED}|correct|wrong"')
+    decided = outcomes_sum(window, f'outcome=~"{_LABELLED}|correct|wrong"')
     right = " or ".join(
         (
-            _outcomes(window, f'outcome="positive", {_UPPER}'),
-            _outcomes(window, f'outcome="negative", {_LOWER}'),
-            _outcomes(window, 'outcome="correct"'),
+            outcomes(window, f'outcome="positive", {UPPER}'),
+            outcomes(window, f'outcome="negative", {LOWER}'),
+            outcomes(window, 'outcome="correct"'),
         )
     )
     yield record(RecordedSeries.QUALITY_ACCURACY, f"sum by ({MODEL}) ({right}) / ({decided} > 0)", window=window)
 
-    binary = _sum(window, f'outcome=~"{_LABELLED}"')
-    positives, negatives = _sum(window, 'outcome="positive"'), _sum(window, 'outcome="negative"')
+    binary = outcomes_sum(window, f'outcome=~"{_LABELLED}"')
+    positives, negatives = outcomes_sum(window, 'outcome="positive"'), outcomes_sum(window, 'outcome="negative"')
     yield record(RecordedSeries.QUALITY_F1, _f1(window), window=window)
     yield record(RecordedSeries.QUALITY_BALANCED_ACCURACY, _balanced_accuracy(window), window=window)
     yield record(
@@ -56,7 +56,7 @@ def quality(window: str, period: str) -> Iterator[Rule]:
     )
     squared = f"sum by ({MODEL}) (increase({ServerSeries.FEEDBACK_SQUARED_ERROR}[{period}]))"
     absolute = f"sum by ({MODEL}) (increase({ServerSeries.FEEDBACK_ABSOLUTE_ERROR}[{period}]))"
-    observed = _sum(window, 'outcome="observed"')
+    observed = outcomes_sum(window, 'outcome="observed"')
     yield record(RecordedSeries.QUALITY_BRIER_SCORE, f"{squared} / ({binary} > 0)", window=window)
     yield record(RecordedSeries.QUALITY_MAE, f"{absolute} / ({observed} > 0)", window=window)
     yield record(RecordedSeries.QUALITY_RMSE, f"sqrt({squared} / ({observed} > 0))", window=window)
@@ -64,20 +64,20 @@ def quality(window: str, period: str) -> Iterator[Rule]:
 
 def _f1(window: str) -> str:
     """Return 2 TP / (2 TP + FP + FN), as long as there are positives. Terms are joined as in `_pairs`."""
-    hits, misses = (_outcomes(window, f'outcome="positive", {bins}') for bins in (_UPPER, _LOWER))
-    false_alarms = _outcomes(window, f'outcome="negative", {_UPPER}')
+    hits, misses = (outcomes(window, f'outcome="positive", {bins}') for bins in (UPPER, LOWER))
+    false_alarms = outcomes(window, f'outcome="negative", {UPPER}')
     part = f"sum by ({MODEL}) (2 * {hits} or 0 * {misses})"
     whole = f"sum by ({MODEL}) (2 * {hits} or {misses} or {false_alarms})"
-    positives = _sum(window, 'outcome="positive"')
+    positives = outcomes_sum(window, 'outcome="positive"')
     return f"{part} / {whole} and {positives} > 0"
 
 
 def _balanced_accuracy(window: str) -> str:
     """Return the mean of both recalls, as long as there are rows of both classes."""
     recalls = []
-    for matcher, right, wrong in (('outcome="positive"', _UPPER, _LOWER), ('outcome="negative"', _LOWER, _UPPER)):
-        hits, misses = (_outcomes(window, f"{matcher}, {bins}") for bins in (right, wrong))
-        recalls.append(f"sum by ({MODEL}) ({hits} or 0 * {misses}) / ({_sum(window, matcher)} > 0)")
+    for matcher, right, wrong in (('outcome="positive"', UPPER, LOWER), ('outcome="negative"', LOWER, UPPER)):
+        hits, misses = (outcomes(window, f"{matcher}, {bins}") for bins in (right, wrong))
+        recalls.append(f"sum by ({MODEL}) ({hits} or 0 * {misses}) / ({outcomes_sum(window, matcher)} > 0)")
     return f"0.5 * ({' + '.join(recalls)})"
 
 
@@ -89,8 +89,8 @@ def _pairs(window: str) -> str:
     terms = []
     for index in range(BINS):
         here = _by_bin(window, f'outcome="positive", bin="{index}"')
-        below = _sum(window, f'outcome="negative", bin=~"{_up_to(index - 1)}"')
-        upto = _sum(window, f'outcome="negative", bin=~"{_up_to(index)}"')
+        below = outcomes_sum(window, f'outcome="negative", bin=~"{_up_to(index - 1)}"')
+        upto = outcomes_sum(window, f'outcome="negative", bin=~"{_up_to(index)}"')
         negatives = f"0.5 * ({below} + {upto})" if index else f"0.5 * {upto}"
         terms.append(f"{here} * on ({MODEL}) group_left () ({negatives})")
     return " or ".join(terms)
@@ -111,13 +111,15 @@ def _up_to(index: int) -> str:
     return "|".join(str(number) for number in range(index + 1))
 
 
-def _outcomes(window: str, matchers: str = "") -> str:
+def outcomes(window: str, matchers: str = "") -> str:
+    """Return the selector of the outcomes of a window."""
     return f'{RecordedSeries.FEEDBACK_INCREASE}{{window="{window}"{", " if matchers else ""}{matchers}}}'
 
 
 def _by_bin(window: str, matchers: str) -> str:
-    return f"sum by ({MODEL}, bin) ({_outcomes(window, matchers)})"
+    return f"sum by ({MODEL}, bin) ({outcomes(window, matchers)})"
 
 
-def _sum(window: str, matchers: str = "") -> str:
-    return f"sum by ({MODEL}) ({_outcomes(window, matchers)})"
+def outcomes_sum(window: str, matchers: str = "") -> str:
+    """Return their number."""
+    return f"sum by ({MODEL}) ({outcomes(window, matchers)})"
