@@ -144,6 +144,8 @@ def _stop_faults(conditions: Conditions) -> None:
 def _check_rest(cluster: SimulatedCluster) -> None:
     if strays := cluster.properties.strays():
         raise Violated(f"at rest, {strays} are still at work\n{cluster.tell()}")
+    if wrong := cluster.properties.mislabelled():
+        raise Violated(f"at rest, the label of pods that serve is wrong on {wrong}\n{cluster.tell()}")
     for process in cluster.processes:
         for (kind, outcome), count in process.engine.statistics().passes.items():
             if outcome in ("refused", "unstored", "failed"):

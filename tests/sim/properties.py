@@ -151,6 +151,23 @@ class Properties:
             if job["metadata"]["uid"] in self.stray and not _job_ended(job)
         ]
 
+    def mislabelled(self) -> list[str]:
+        """Return the pods whose label says that they serve and that do not, or that serve without it."""
+        wrong = []
+        for pod in self._store.peek("Pod"):
+            labels = pod["metadata"].get("labels", {})
+            name, revision = labels.get(names.MODEL_DEPLOYMENT), labels.get(names.REVISION)
+            if name is None or "deletionTimestamp" in pod["metadata"]:
+                continue
+            namespace = pod["metadata"]["namespace"]
+            owner = self._store.find(Ref(GROUP, "ModelDeployment", namespace, name))
+            service = self._store.find(Ref("v1", "Service", namespace, name))
+            live = ((owner or {}).get("status", {}).get("live") or {}).get("revision")
+            selected = ((service or {}).get("spec", {}).get("selector") or {}).get(names.REVISION)
+            if owner is not None and (labels.get(names.SERVING) == "live") != (revision in (live, selected)):
+                wrong.append(pod["metadata"]["name"])
+        return wrong
+
     def _final_phases_are_final(self, change: Change) -> Iterator[str]:
         if change.ref.kind != "TrainingRun" or change.type == "DELETED":
             return

@@ -41,8 +41,9 @@ from .rollout import (
     RevisionRef,
     ServedVersion,
     TemplateRepair,
+    WarmRelease,
 )
-from .strategy import Analysis, RolloutLimits, Strategy, Traffic
+from .strategy import Analysis, RolloutLimits, Strategy, Traffic, Warm
 
 
 class Server(Model):
@@ -111,8 +112,10 @@ class ModelDeploymentSpec(Model):
     that it is abandoned, and the live version keeps serving. It is kept where no good version is live, or it is
     pinned."""
     bake_duration: Duration = "24h"
-    """How long after its promotion a version can be rolled back by a monitor of action Rollback. Meanwhile the last
-    good version keeps its pods."""
+    """How long after its promotion a version can be rolled back by a monitor of action Rollback."""
+    warm: Warm = Warm()
+    """Pods of the last good version. They yield to those of the live version and of a candidate: when one of these
+    finds no node, or is refused because a quota is full, all warm pods end."""
     limits: RolloutLimits = RolloutLimits()
     """Limits of automatic actions."""
     dry_run: bool = False
@@ -149,6 +152,9 @@ class ModelDeploymentStatus(Status):
     """The revision that takes the traffic. The Service follows this entry."""
     last_good: RevisionRef | None = None
     """The previous live revision, if it was not rolled back."""
+    warm_release: WarmRelease | None = None
+    """Why the last good revision has no warm pods; removed when they would have ended, or with the next live
+    revision."""
     candidate: Candidate | None = None
     """The revision that comes up. Its Deployment is created from this entry."""
     abandoned: Annotated[list[Abandoned], Field(max_length=16, json_schema_extra=list_map("revision"))] = []

@@ -180,6 +180,17 @@ class ServedVersion(Model):
     """When it took all of the traffic last, or was chosen for it by a rollback."""
 
 
+class WarmRelease(Model):
+    """Warm pods that have ended because pods of the live revision or of a candidate had no room."""
+
+    revision: str
+    """The revision whose pods were warm."""
+    reason: Annotated[str, Field(max_length=1024)]
+    """Which pods had no room, and why, in a sentence."""
+    at: datetime
+    """When it was decided."""
+
+
 class TemplateRepair(Model):
     """A pod template that someone else has changed and the operator puts right."""
 

@@ -165,6 +165,15 @@ class Analysis(Model):
     the margin, and each query holds; else it is abandoned."""
 
 
+class Warm(Model):
+    """The pods that the last good version keeps, so that a rollback need not start any."""
+
+    replicas: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Number of pods, at most server.replicas; as many as that when absent. With fewer, a rollback starts the rest."""
+    for_: Duration | None = Field(default=None, alias="for")
+    """How long they stay after the live version has taken over; bakeDuration when absent."""
+
+
 class RolloutLimits(Model):
     """Limits of automatic rollbacks."""
 

@@ -22,7 +22,7 @@ from steadfit.core.serving.rollout import canary, progress_deadline, rollout, sc
 from steadfit.core.serving.selection import desired_revision, served, version_floor
 from steadfit.core.serving.status import conditions as serving_conditions
 from steadfit.core.serving.status.events import events
-from steadfit.core.serving.traffic import drain, http_route, service, service_target, warm_standby
+from steadfit.core.serving.traffic import drain, http_route, service, service_target, serving_label, warm_standby
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import ObservedModelDeployment, Plan
 
@@ -43,7 +43,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     desired = desired_revision.choose(status, fleet, now)
     status = rollout.advance(status, desired, fleet, now)
     status = status_bounds.keep(version_floor.store(dispatch.settle(status, fleet, now), fleet), fleet)
-    status = template_repair.decide(status, fleet, now)
+    status = warm_standby.release(template_repair.decide(status, fleet, now), fleet, now)
     status = _with_scale(status, fleet)
     live = fleet.version_of(status.live) if status.live else None
     status = status.model_copy(update={"live_scores": relative.live_scores(deployment, status, live)})
@@ -68,13 +68,15 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     )
 
     pointing = service_target.point(status, fleet)
+    pointed = service_target.after(pointing, fleet)
     return Plan(
         status=status.dump(),
         actions=(
             *pointing,
             *http_route.point(status, fleet, now),
             # In the pass that moves the traffic, and before what its clients need not wait for.
-            *drain.annotate(service_target.after(pointing, fleet)),
+            *drain.annotate(pointed),
+            *serving_label.keep(status, pointed),
             *frozen_template.keep(status, fleet),
             *template_repair.repair(status, fleet),
             *scaling.keep(status, fleet, now),

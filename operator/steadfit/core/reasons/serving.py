@@ -33,6 +33,7 @@ ServingReason = Literal[
     "TemplateChanged",
     "TemplateContested",
     "TrafficSwitched",
+    "WarmPodsReleased",
     "TrainingJobNotFound",
     "TrainingJobStalled",
     "UpToDate",
@@ -162,6 +163,13 @@ SERVING: Mapping[ServingReason, Reason] = {
         warning=_DEPLOYMENT,
     ),
     "TrafficSwitched": Reason("The Service selects another version now.", NOTHING, normal=_DEPLOYMENT),
+    "WarmPodsReleased": Reason(
+        "A pod of the live version or of a candidate found no node, or a quota was full; the warm pods of the last good"
+        " version end, and a rollback to it starts its pods first.",
+        "Add nodes or raise the quota that the message names, or set `spec.warm` to what has room beside the live"
+        " version.",
+        warning=_DEPLOYMENT,
+    ),
     "TrainingJobNotFound": Reason(
         "The TrainingJob does not exist in this namespace, and there is no version of it.",
         "Apply the TrainingJob, or correct `spec.trainingJobRef`.",

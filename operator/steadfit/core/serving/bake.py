@@ -1,7 +1,4 @@
-"""The bake of a new version: how long monitors can roll it back after it took all of the traffic.
-
-Meanwhile the last good version keeps its pods, so that a rollback is fast.
-"""
+"""The bake of a new version: how long monitors can roll it back after it took all of the traffic."""
 
 from __future__ import annotations
 

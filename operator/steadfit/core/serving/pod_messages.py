@@ -17,6 +17,8 @@ from .fleet import Fleet
 
 _PULLING = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
 _LONGEST = 512
+_QUOTA = "exceeded quota: "
+"""Part of the API server's message about a pod that a ResourceQuota does not allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def _of_pod(pod: Manifest) -> PodMessage | None:
             return message
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return PodMessage(f"the pod cannot be scheduled: {condition.get('message', '')}"[:_LONGEST], True)
+            return _unscheduled(condition)
     if status.get("phase") == "Failed":
         why = ": ".join(part for part in (status.get("reason"), status.get("message")) if part)
         return PodMessage(f"the pod failed: {why}"[:_LONGEST], True)
@@ -107,6 +109,23 @@ def worst_message(workload: Manifest | None, pods: Iterable[Manifest]) -> PodMes
     """Return a message about the pods that are not ready, a failure first; None if all are ready."""
     messages = [message for message in (_of_workload(workload), *map(_of_pod, pods)) if message]
     return min(messages, key=lambda message: (not message.failing, message.text), default=None)
+
+
+def lacks_room(revision: str, fleet: Fleet) -> str | None:
+    """Return why a pod of a revision has no room, in a sentence: no node, or a full quota; None if all have."""
+    found = fleet.workload(revision)
+    message = _of_workload(found.manifest) if found else None
+    if message is not None and _QUOTA in message.text:
+        return message.text
+    for pod in fleet.pods(revision):
+        for condition in pod.get("status", {}).get("conditions", []):
+            if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+                return _unscheduled(condition).text
+    return None
+
+
+def _unscheduled(condition: Mapping[str, Any]) -> PodMessage:
+    return PodMessage(f"the pod cannot be scheduled: {condition.get('message', '')}"[:_LONGEST], True)
 
 
 def of_revision(revision: str, fleet: Fleet) -> PodMessage | None:

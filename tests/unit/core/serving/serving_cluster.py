@@ -97,6 +97,12 @@ class ServingCluster:
         """Pods on their way out."""
         self.told: set[str] = set()
         """Pods that were told to drain."""
+        self.labelled: set[str] = set()
+        """Pods that have the label of those that serve."""
+        self.unschedulable: set[str] = set()
+        """Revisions whose pods find no node unless they are ready."""
+        self.refused: dict[str, str] = {}
+        """Why a pod of a revision is refused, by revision."""
         self.compared: dict[str, Compared] = {}
         """What was measured of the candidate, by the metric of the analysis."""
         self._compared_of: tuple[str, object] | None = None
@@ -223,10 +229,14 @@ class ServingCluster:
                 "replicas": replicas,
                 "readyReplicas": ready,
             }
+            if revision in self.refused:
+                failure = {"type": "ReplicaFailure", "status": "True", "message": self.refused[revision]}
+                workload["status"] |= {"replicas": ready, "conditions": [failure]}
             self._touch(workload)
         left = {pod["metadata"]["name"] for pod in self._running()}
         gone = [pod for name, pod in before.items() if name not in left]
         self.told -= {pod["metadata"]["name"] for pod in gone}
+        self.labelled -= {pod["metadata"]["name"] for pod in gone}
         self.ending = [
             {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": self.now.isoformat()}} for pod in gone
         ]
@@ -242,13 +252,17 @@ class ServingCluster:
                 is_ready = index < status.get("readyReplicas", 0)
                 crashed = {"terminated": {"exitCode": 3, "message": "the digest does not match"}}
                 name = f"{workload['metadata']['name']}-{index}"
+                serving = {names.SERVING: "live"} if name in self.labelled else {}
+                if not is_ready and workload["metadata"]["labels"][names.REVISION] in self.unschedulable:
+                    pods.append(_unscheduled(name, template["metadata"]["labels"] | serving))
+                    continue
                 pods.append(
                     {
                         "metadata": {
                             "name": name,
                             "namespace": NAMESPACE,
                             "uid": f"uid-{name}",
-                            "labels": dict(template["metadata"]["labels"]),
+                            "labels": template["metadata"]["labels"] | serving,
                             "annotations": {names.DRAIN_ANNOTATION: "true"} if name in self.told else {},
                         },
                         "spec": {"containers": [], "volumes": clone(template["spec"]["volumes"])},
@@ -403,7 +417,10 @@ class ServingCluster:
         if kind == "ControllerRevision":
             return self._carry_out_child(action, manifest, self.frozen_templates)
         if kind == "Pod":
-            told = manifest["metadata"]["annotations"].get(names.DRAIN_ANNOTATION) == "true"
+            if "labels" in metadata:
+                (self.labelled.add if metadata["labels"] else self.labelled.discard)(metadata["name"])
+                return True
+            told = metadata["annotations"].get(names.DRAIN_ANNOTATION) == "true"
             (self.told.add if told else self.told.discard)(metadata["name"])
             return True
         if kind == "HTTPRoute" or (kind == "Service" and metadata["name"] != "flights"):
@@ -465,6 +482,16 @@ class ServingCluster:
                 ("shared-" if names.REVISION not in chosen else "") + str(serving_cluster_checks.champion(chosen))
             )
         self.service = manifest
+
+
+def _unscheduled(name: str, labels: dict[str, str]) -> dict[str, Any]:
+    """Return a pod that no node has room for."""
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    return {
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", "labels": labels, "annotations": {}},
+        "spec": {"containers": [], "volumes": []},
+        "status": {"phase": "Pending", "conditions": [{**condition, "message": "0/3 nodes are available"}]},
+    }
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:

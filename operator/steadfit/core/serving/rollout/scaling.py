@@ -1,7 +1,7 @@
 """Scaling of the revisions' Deployments.
 
 The live revision has spec.server.replicas pods, the candidate those of its share of the traffic or all of them while it
-answers in place of the live one, a warm standby as many as the live one, and all others none.
+answers in place of the live one, a warm standby those of spec.warm, and all others none.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _needed(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Seque
         needed.append((candidate, pods))
     standby = warm_standby.revision(status, fleet, now)
     if standby is not None and (candidate is None or standby.revision != candidate.revision):
-        needed.append((standby, fleet.desired_replicas))
+        needed.append((standby, warm_standby.pods(fleet)))
     return needed
 
 

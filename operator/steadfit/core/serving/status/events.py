@@ -26,6 +26,7 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *_live(before, after, fleet),
         *_failover(before, after),
         *_repairs(before, after),
+        *_warm(before, after),
         *_stalled(before, after),
         *_monitors(before, after),
         *recovery_events.events(before, after),
@@ -74,6 +75,19 @@ def _repairs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> lis
         Event("Warning", "TemplateChanged", f"{entry.field} of revision {entry.revision} was changed and is put right")
         for entry in after.template_repairs
         if entry not in before.template_repairs
+    ]
+
+
+def _warm(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    release, good = after.warm_release, after.last_good
+    if release is None or good is None or release == before.warm_release:
+        return []
+    return [
+        Event(
+            "Warning",
+            "WarmPodsReleased",
+            f"the warm pods of {describe(good)} end, because other pods need their room: {release.reason}",
+        )
     ]
 
 
