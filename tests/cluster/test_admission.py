@@ -342,6 +342,8 @@ BAD = [
     (SERVING, "spec.analysis.minSamples", 10, "minSamples in body should be greater than or equal to 50"),
     (SERVING, "spec.analysis.onInconclusive", "Wait", 'supported values: "Pause", "Abandon", "Promote"'),
     (SERVING, "spec.bakeDuration", "1d", "must be a length of time above zero"),
+    (SERVING, "spec.warm", {"replicas": -1}, "should be greater than or equal to 0"),
+    (SERVING, "spec.warm", {"for": "1d"}, "must be a length of time above zero"),
     (SERVING, "spec.limits.maxRollbacksPerDay", -1, "should be greater than or equal to 0"),
     (PIN, "spec.version", GONE, "Pin needs the version to serve"),
     (edited(PIN, "spec.verb", "Quarantine"), "spec.version", GONE, "Quarantine and Release need the version"),

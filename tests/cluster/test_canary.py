@@ -134,10 +134,13 @@ def test_an_identical_candidate_is_promoted_and_no_request_fails(
         if {record.revision for record in records[-QUIET_REQUESTS:]} == {share["revision"]}:
             break
     warm = namespace.list("pods", f"steadfit.dev/revision={before}")
+    serving = namespace.list("pods", "steadfit.dev/serving=live")
     report = clients.stop()
     assert [record.error for record in records if record.error] == [], report
     assert {record.revision for record in records[-QUIET_REQUESTS:]} == {share["revision"]}, report
     assert [pod["metadata"]["annotations"].get("steadfit.dev/drain") for pod in warm] == ["true"]
+    # What a PodDisruptionBudget counts.
+    assert {pod["metadata"]["labels"]["steadfit.dev/revision"] for pod in serving} == {share["revision"]}
 
 
 def test_of_two_candidates_at_once_the_newer_one_takes_the_place_of_the_older(

@@ -14,7 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core import names
 from steadfit.core.plans import model_deployment
+from steadfit.core.serving import pod_messages
 from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.traffic import failover, service, warm_standby
 
 from tests.support import effort
 
@@ -28,9 +30,10 @@ numbers = st.integers(min_value=1, max_value=8)
 class Serving(RuleBasedStateMachine):
     """A ModelDeployment under everything that can happen to it."""
 
-    @initialize(replicas=st.integers(min_value=0, max_value=3))
-    def start(self, replicas: int) -> None:
-        self.cluster = ServingCluster(replicas=replicas)
+    @initialize(replicas=st.integers(min_value=0, max_value=3), warm=st.sampled_from([None, None, {}, {"replicas": 1}]))
+    def start(self, replicas: int, warm: dict[str, int] | None) -> None:
+        """Create the ModelDeployment, with or without warm pods."""
+        self.cluster = ServingCluster(replicas=replicas, drains=warm is not None, warm=warm or {})
 
     @rule(
         phase=st.sampled_from(["Verified", "Verified", "Verified", "Rejected", "Held", None]),
@@ -101,8 +104,17 @@ class Serving(RuleBasedStateMachine):
         names = sorted(self.cluster.workloads)
         self.cluster.most_ready[data.draw(st.sampled_from(names)).removeprefix("flights-")] = ready
 
+    @precondition(lambda self: self.cluster.workloads)
+    @rule(data=st.data())
+    def a_pod_finds_no_node(self, data: st.DataObject) -> None:
+        names = sorted(self.cluster.workloads)
+        revision = data.draw(st.sampled_from(names)).removeprefix("flights-")
+        self.cluster.unschedulable.add(revision)
+        self.cluster.half.add(revision)
+
     @rule()
     def pods_heal(self) -> None:
+        self.cluster.unschedulable.clear()
         self.cluster.broken.clear()
         self.cluster.half.clear()
         self.cluster.most_ready.clear()
@@ -182,6 +194,21 @@ class Serving(RuleBasedStateMachine):
             return
         assert plan.requeue_at is not None, f"{candidate.phase} has no end"
 
+    @invariant()
+    def warm_pods_leave_room_to_what_serves(self) -> None:
+        """Once the status says nothing new, no warm pod stays beside a pod without room, unless it answers."""
+        if not hasattr(self, "cluster"):
+            return
+        cluster, status = self.cluster, self.cluster.status
+        warm = warm_standby.revision(status, cluster.fleet, cluster.now)
+        if warm is None or status.live is None or self.cluster.plan().status != cluster.deployment["status"]:
+            return
+        crowded = pod_messages.lacks_room(status.live.revision, cluster.fleet)
+        if crowded and not is_quarantined(status.live, status, cluster.fleet) and cluster.replicas().get(warm.number):
+            answering = service.taking_traffic(cluster.fleet) | {failover.stand_in(status, cluster.fleet)}
+            found = cluster.fleet.workload(warm.revision)
+            assert warm.revision in answering or found is None or not found.replicas, crowded
+
     @rule()
     def the_operator_comes_to_rest_while_the_pods_stay_as_they_are(self) -> None:
         """Then something answers if any pod may: of the live version, the last good one or a judged candidate."""
@@ -202,6 +229,7 @@ class Serving(RuleBasedStateMachine):
     def heal(self) -> None:
         """Take the causes of trouble away, and wait."""
         cluster = self.cluster
+        cluster.unschedulable.clear()
         cluster.broken.clear()
         cluster.half.clear()
         cluster.most_ready.clear()
@@ -227,7 +255,13 @@ class Serving(RuleBasedStateMachine):
         assert cluster.selected() == status.live.revision
         assert cluster.condition("Ready") == ("True", "Serving"), status.conditions
         asked = {w.revision: w.replicas for w in cluster.fleet.workloads if w.replicas}
-        assert asked == {status.live.revision: target}
+        assert asked.pop(status.live.revision) == target
+        warm = warm_standby.revision(status, cluster.fleet, cluster.now)
+        assert asked == ({warm.revision: warm_standby.pods(cluster.fleet)} if warm else {})
+        for pod in cluster.pods():
+            labels = pod["metadata"]["labels"]
+            serves = labels[names.REVISION] == status.live.revision
+            assert (labels.get(names.SERVING) == "live") == serves, "the label is on the pods that serve alone"
         assert len(cluster.workloads) <= 2
 
 
