@@ -109,7 +109,7 @@ def test_a_cancel_without_a_run_in_flight_is_rejected() -> None:
         await first_version_serves(cluster)
         cluster.create(action("stop", "Cancel"))
         await cluster.until(lambda: cluster.status("ModelAction", "stop").get("phase") == "Rejected", say="rejected")
-        assert cluster.status("ModelAction", "stop")["message"] == "no run is in flight"
+        assert cluster.status("ModelAction", "stop")["message"] == "no run was in flight"
 
     play(scenario)
 

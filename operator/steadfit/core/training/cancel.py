@@ -26,9 +26,7 @@ def carry_out(status: TrainingJobStatus, observed: ObservedTrainingJob, now: dat
         if room is None:
             return status
         active = status.active_run
-        if active is None:
-            record = record_of(action, "Rejected", "no run is in flight", now, reason="NoRunInFlight")
-        elif not _was_in_flight(active, action, status.last_run, observed):
+        if active is None or not _was_in_flight(active, action, status.last_run, observed):
             record = _too_late(action, status.last_run, now)
         elif active.uid is None:
             record = record_of(action, "Succeeded", f"run {active.name} was cancelled before it was created", now)
@@ -68,7 +66,7 @@ def _too_late(action: ModelAction, last: LastRun | None, now: datetime) -> Actio
     """Return the record of a Cancel of a run that has ended since."""
     requested = action.metadata.creation_timestamp
     if last is None or last.finished_at is None or requested is None or last.finished_at < requested:
-        return record_of(action, "Rejected", "no run was in flight then", now, reason="NoRunInFlight")
+        return record_of(action, "Rejected", "no run was in flight", now, reason="NoRunInFlight")
     return record_of(action, "Rejected", _ended(last), now, reason="RunEnded")
 
 
