@@ -19,7 +19,7 @@ from .objects import JSON
 from .observations import condition, is_idle, live, serves
 from .scenarios import LIMITS, Scenario, set_param
 from .simulated_cluster import SimulatedCluster
-from .starting_objects import NAME, installation, model_deployment, training_job
+from .starting_objects import NAME, action, installation, model_deployment, training_job
 
 ERRORS: JSON = {"name": "errors", "errorRate": {"max": 0.05}, "window": "5m", "action": "Rollback"}
 QUALITY: JSON = {
@@ -28,6 +28,7 @@ QUALITY: JSON = {
     "window": "30m",
     "action": "Recover",
 }
+FUEL_PRICE: JSON = {"name": "price", "query": {"promQL": "fuel_price", "max": 1}, "action": "Retrain"}
 WORSE = {"rows": 4210, "live": 0.241, "lastGood": 0.198, "difference": 0.043, "lower": 0.03, "upper": 0.056}
 MOVED = {"rows": 4210, "live": 0.241, "lastGood": 0.243, "difference": -0.002, "lower": -0.01, "upper": 0.006}
 COOLDOWN = 600.0
@@ -162,6 +163,33 @@ async def at_the_limit_what_serves_goes_on(cluster: SimulatedCluster) -> None:
     assert condition(status(cluster), "RollbacksFrozen") == "True"
 
 
+async def what_serves_is_of_another_training_job_and_trains_nothing_until_a_promotion(
+    cluster: SimulatedCluster,
+) -> None:
+    def waits() -> bool:
+        return bool(cluster.status("TrainingJob", "other").get("waiting", {}).get("reason") == "ChampionNotComparable")
+
+    installation(cluster)
+    limits = {**LIMITS, "cooldown": f"{COOLDOWN:.0f}s"}
+    cluster.create(training_job(limits=limits))
+    cluster.create(training_job("other", limits=limits, params={"x": 1}))
+    cluster.create(model_deployment(monitors=[FUEL_PRICE]))
+    prometheus = Prometheus(cluster, lambda version, monitor: Signal(0.1, 1000))
+    await cluster.until(lambda: serves(cluster, 1) and is_idle(cluster), say="version 1 of flights serves")
+    await cluster.until(
+        lambda: "phase" in cluster.status("ModelVersion", "other-v1"), say="version 1 of other is there"
+    )
+    cluster.edit("ModelDeployment", NAME, lambda obj: obj["spec"].update(trainingJobRef={"name": "other"}))
+    prometheus.answer = lambda version, monitor: Signal(5.0, 1000)
+    await cluster.until(waits, say="other says why it does not train")
+    await asyncio.sleep(3 * 3600)
+    assert status(cluster)["live"]["version"] == "flights-v1"
+    assert (by_monitors(cluster), waits()) == ([], True)
+    cluster.create(action("promote", "Promote", 1))
+    await cluster.until(lambda: status(cluster)["live"]["version"] == "other-v1", say="version 1 of other serves")
+    await cluster.until(lambda: bool(by_monitors(cluster)), say="its drift is trained for")
+
+
 HEALED = (
     errors_while_it_bakes_put_the_last_good_version_back,
     a_worse_model_is_found_out_and_goes_back,
@@ -169,7 +197,11 @@ HEALED = (
     a_source_that_goes_away_in_the_middle_changes_nothing,
 )
 INTERRUPTIONS: tuple[Interruption, ...] = ("before", "after")
-HELD = (a_dry_run_only_tells, at_the_limit_what_serves_goes_on)
+HELD = (
+    a_dry_run_only_tells,
+    at_the_limit_what_serves_goes_on,
+    what_serves_is_of_another_training_job_and_trains_nothing_until_a_promotion,
+)
 """These end while a monitor fires: an operator that starts anew measures it anew."""
 
 

@@ -205,6 +205,7 @@ WaitReason = Literal[
     "CircuitBreakerOpen",
     "DataUnchanged",
     "LevelUnreachable",
+    "ChampionNotComparable",
 ]
 RunOutcome = Literal["Open", "Better", "NotBetter", "Failed", "Skipped"]
 

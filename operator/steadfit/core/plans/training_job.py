@@ -21,6 +21,7 @@ from steadfit.core.training.limits import (
     automatic_runs,
     blocked,
     budget,
+    champion,
     circuit_breaker,
     cooldown,
     in_flight,
@@ -79,10 +80,12 @@ def _limits(status: TrainingJobStatus, observed: ObservedTrainingJob, now: datet
     begun = cooldown.start(status, observed.deployments)
     unsuccessful = automatic_runs.without_improvement(status.automatic_runs, observed.versions)
     paused = circuit_breaker.hold(unsuccessful, begun, limits, now)
-    rollout = open_rollout.hold(observed.job.name, observed.versions, observed.deployments, now)
+    compared = open_rollout.compared(observed.job.name, observed.deployments)
+    person = champion.hold(observed.job.name, [compared] if compared else [], observed.versions)
+    untimed = person or open_rollout.hold(observed.job.name, observed.versions, observed.deployments, now)
     spent = budget.hold(status.automatic_runs, limits, now)
-    timed = [paused, cooldown.hold(begun, limits, now), spent, unchanged.hold(status, now), rollout]
-    return blocked.shown(timed, rollout), paused
+    timed = [paused, cooldown.hold(begun, limits, now), spent, unchanged.hold(status, now), untimed]
+    return blocked.shown(timed, untimed), paused
 
 
 def _decided(
@@ -126,8 +129,9 @@ def _signals(status: TrainingJobStatus, observed: ObservedTrainingJob, now: date
 
 
 def _monitors(observed: ObservedTrainingJob) -> tuple[list[FiringMonitor], Sequence[ModelVersion], str]:
-    """Return the monitors that fire, and the versions and the recipe by which their levels are judged."""
-    return retrain_causes.firing(observed.deployments), observed.versions, input_hash(observed.job.spec)
+    """Return the monitors that fire where a run can be compared, and by what their levels are judged."""
+    comparable = (one for one in observed.deployments if champion.is_comparable(one, observed.versions))
+    return retrain_causes.firing(comparable), observed.versions, input_hash(observed.job.spec)
 
 
 def _with_wait(
@@ -136,8 +140,10 @@ def _with_wait(
     """Return the status with what the alerts and monitors wait for whose requests are not served."""
     alerts = alert_triggers.firing(observed.job, status.alerts, now)
     requests = waiting.requests(alerts, level.reachable(*_monitors(observed)))
-    if not requests and (missed := level.hold(*_monitors(observed))) is not None:
-        requests, held = waiting.requests([], retrain_causes.firing(observed.deployments)), missed
+    if not requests:
+        no_run = champion.hold(observed.job.name, observed.deployments, observed.versions)
+        held = level.hold(*_monitors(observed)) or no_run
+        requests = waiting.requests([], retrain_causes.firing(observed.deployments)) if held else []
     before = status.waiting
     after = waiting.wait(before, waiting.unserved(requests, status.active_run, observed.runs), held, now)
     return status.model_copy(

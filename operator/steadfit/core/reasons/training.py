@@ -42,6 +42,13 @@ TRAINING: Mapping[TrainingReason, Reason] = {
         "Give Alertmanager the present CA certificate: `STEADFIT_CA_NAMESPACES` publishes it, or copy it again.",
         conditions=("TrainingJob/AlertsReachable",),
     ),
+    "ChampionNotComparable": Reason(
+        "What serves is no version of this TrainingJob that exists, as after a change of `spec.trainingJobRef`: the"
+        " result of a run could not be compared with it and would be held, so alerts and monitors start none.",
+        "`Promote` a version of this TrainingJob on the ModelDeployment in the message; a `Retrain` action, a change of"
+        " the recipe or a schedule trains one.",
+        conditions=_TRAINING,
+    ),
     "CircuitBreakerOpen": Reason(
         "So many automatic runs in a row produced no better version that the pause between them grows"
         " (`spec.limits.breakAfter`).",

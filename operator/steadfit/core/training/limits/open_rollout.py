@@ -25,7 +25,7 @@ def hold(
     newest = max(versions, key=lambda version: version.spec.number, default=None)
     if newest is not None and newest.status.phase is None and newest.metadata.deletion_timestamp is None:
         return Hold("RolloutInProgress", f"waits until version {newest.name} is judged")
-    deployment = _compared(job, deployments)
+    deployment = compared(job, deployments)
     candidate = deployment.status.candidate if deployment else None
     if deployment is None or candidate is None or candidate.phase == "Paused":
         return None
@@ -39,7 +39,7 @@ def hold(
     )
 
 
-def _compared(job: str, deployments: Iterable[ModelDeployment]) -> ModelDeployment | None:
+def compared(job: str, deployments: Iterable[ModelDeployment]) -> ModelDeployment | None:
     """Return the ModelDeployment whose live version runs compare with: that of the job's name, else the first by name.
 
     One that serves goes before one that does not.

@@ -10,15 +10,16 @@ from tests.unit.core.training.builders import at, record
 from tests.unit.core.training.training_cluster import TrainingCluster
 
 JOB = ("TrainingJob", "orders")
-LIVE = {"revision": "r", "digest": "d", "templateDigest": "t", "since": at(minutes=1)}
+LIVE = {"revision": "r", "templateDigest": "t", "since": at(minutes=1)}
 
 
 def served(cluster: TrainingCluster, number: int, minimum: float = 0.9) -> None:
     """Let a version serve whose monitor of quality fires below a level."""
     since = cluster.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     state = {"name": "quality", "phase": "Firing", "since": since, "message": "roc_auc is 0.7; it fires below 0.9"}
+    version = next(one for one in cluster.versions() if one.spec.number == number)
     deployment = cluster.serve(
-        live={**LIVE, "version": f"orders-v{number}", "number": number, "digest": f"sha256:{number:064x}"},
+        live={**LIVE, "version": version.name, "number": number, "digest": version.spec.artifact.digest},
         monitors=[state],
     )
     deployment["spec"]["monitors"] = [

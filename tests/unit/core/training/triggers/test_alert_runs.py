@@ -73,7 +73,7 @@ def test_a_monitor_that_fires_starts_a_run_that_says_why() -> None:
 def test_a_world_that_moved_is_learned_within_the_cooldown_and_says_why() -> None:
     cluster = TrainingCluster(triggers=[])
     cluster.run_well()
-    live = revision(1, at())
+    live = {**revision(1, at()), "digest": cluster.versions()[0].spec.artifact.digest}
     entry = {
         "monitor": "quality",
         "since": at(),
@@ -146,7 +146,8 @@ def test_an_alert_that_is_resolved_in_the_cooldown_starts_nothing() -> None:
 
 def test_the_cooldown_begins_anew_when_the_version_takes_over() -> None:
     cluster = trained()
-    cluster.serve(live=revision(1, "2026-01-05T12:45:00Z"))
+    digest = cluster.versions()[0].spec.artifact.digest
+    cluster.serve(live={**revision(1, "2026-01-05T12:45:00Z"), "digest": digest})
     cluster.tell()
     cluster.settle()
     assert reason(cluster) == "Cooldown"
