@@ -160,6 +160,10 @@ def scale(cluster: ServingCluster, existing: dict[str, Any], replicas: int) -> N
     if revision == cluster.selected():
         target = cluster.deployment["spec"]["server"]["replicas"]
         assert replicas >= min(target, existing["spec"]["replicas"]), "what serves was scaled down"
+    bad, good = {entry.revision for entry in cluster.status.quarantine}, cluster.status.candidate
+    if existing["spec"]["replicas"] == 0 and revision in bad:
+        replaced = good is not None and good.champion_revision is None and good.revision not in bad
+        assert replicas == 0 or not replaced, "what was rolled back gets pods again beside what replaces it"
     grows = replicas > existing["spec"]["replicas"]
     if grows and cluster.service and matched_by(cluster.service["spec"]["selector"], [existing["spec"]["template"]]):
         may = _allowed(cluster) | {cluster.selected()}

@@ -59,7 +59,7 @@ def advance(
         return status
     candidate = canary_start.update_candidate(status.candidate, desired, live, steps)
     if candidate.analysed_since is None:
-        return _with_candidate(status, canary_start.begin_analysis(candidate, live, fleet, now), fleet)
+        return _with_candidate(status, canary_start.begin_analysis(candidate, live, status, fleet, now), fleet)
     if candidate.step_since is None and pod_shares.all_ready(candidate, fleet):
         candidate = candidate.model_copy(update={"step_since": now})
     return _analyse(status, candidate, live, steps, fleet, now)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.api.strategy import Canary
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
-from steadfit.core.serving.traffic import pod_shares, route_condition, service, traffic_label
+from steadfit.core.serving.traffic import failover, pod_shares, route_condition, service, traffic_label
 
 NO_REPLICAS = "it starts once there are pods; spec.server.replicas is 0"
 
@@ -33,9 +34,11 @@ def update_candidate(stored: Candidate | None, desired: RevisionRef, live: Revis
     return stored.model_copy(update=fields)
 
 
-def begin_analysis(candidate: Candidate, live: RevisionRef, fleet: Fleet, now: datetime) -> Candidate:
+def begin_analysis(
+    candidate: Candidate, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
+) -> Candidate:
     """Return the candidate with what it waits for, or in phase Analysing if it waits for nothing."""
-    hindrance = _hindrance(candidate, live, fleet)
+    hindrance = _hindrance(candidate, live, status, fleet)
     if hindrance:
         return candidate.model_copy(update={"phase": "Starting", "message": hindrance})
     since = dict.fromkeys(("step_since", "analysed_since", "inconclusive_since"), now)
@@ -55,16 +58,19 @@ def must_recreate(candidate: Candidate | None, fleet: Fleet) -> bool:
     return candidate.revision not in service.taking_traffic(fleet)
 
 
-def _hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:
+def _hindrance(candidate: Candidate, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str:
     """Return what a candidate waits for before it takes traffic; empty if nothing."""
     deployment = fleet.observed.deployment
     if fleet.desired_replicas == 0:
         return NO_REPLICAS
     if must_recreate(candidate, fleet):
         return f"its pods are recreated, so that they can share the traffic of version {live.number}"
-    if not pod_shares.all_ready(candidate, fleet):
+    alone = failover.successor(status, fleet) == candidate.revision
+    if alone and not fleet.has_enough(candidate.revision):
+        return f"{fleet.ready_pods(candidate.revision)} of {fleet.desired_replicas} pods are ready; {_replaces(fleet)}"
+    if not alone and not pod_shares.all_ready(candidate, fleet):
         return progress(candidate, fleet)
-    if not pod_shares.by_gateway(deployment):
+    if not alone and not pod_shares.by_gateway(deployment):
         others = traffic_label.other_revisions(live.revision, candidate.revision, fleet)
         if others:
             listed = ", ".join(sorted(others))
@@ -72,6 +78,10 @@ def _hindrance(candidate: Candidate, live: RevisionRef, fleet: Fleet) -> str:
     if not service.is_prepared(live, candidate, fleet):
         return "its pods are ready; the Service is being prepared"
     return route_condition.hindrance(candidate, live, fleet) if pod_shares.by_gateway(deployment) else ""
+
+
+def _replaces(fleet: Fleet) -> str:
+    return f"with {fleet.enough_pods} of them it answers, as no pod of the live version is ready"
 
 
 def progress(candidate: Candidate, fleet: Fleet) -> str:

@@ -63,7 +63,11 @@ def _needed(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Seque
     )
     if candidate is not None and not canary_start.must_recreate(candidate, fleet):
         # Until the Service has left it again, which takes more than the first ready pod of the live one.
-        alone = (failover.stand_in(status, fleet), selected_revision(deployment, fleet.observed.service))
+        alone = (
+            failover.stand_in(status, fleet),
+            failover.successor(status, fleet),
+            selected_revision(deployment, fleet.observed.service),
+        )
         pods = fleet.desired_replicas if candidate.revision in alone else pod_shares.desired_pods(candidate, deployment)
         needed.append((candidate, pods))
     standby = warm_standby.revision(status, fleet, now)

@@ -14,6 +14,7 @@ from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import frozen_template
 from steadfit.core.serving.revisions.lookup import reuse_revision, revision_of
 from steadfit.core.serving.revisions.pod_inputs import STORE_NOT_USABLE
+from steadfit.core.serving.traffic import failover
 
 from . import abandoned, eligible_versions, not_rolled_out, pin, promote, served
 
@@ -59,18 +60,24 @@ def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desire
         return DesiredRevision(promoted, promoted_by=status.promoted.by)
     if isinstance(promoted, Problem):
         return DesiredRevision(_keep_live(status, fleet, now).revision, promoted)
-    candidate = _promoted_candidate(status, fleet, now)
+    candidate = _kept_candidate(status, fleet, now)
     if candidate is not None and status.candidate:
         return DesiredRevision(candidate, promoted_by=status.candidate.promoted_by)
     return _newest(status, fleet, now)
 
 
-def _promoted_candidate(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | None:
-    """Return the candidate that a person promoted beside the live revision: a newer version does not replace it."""
+def _kept_candidate(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | None:
+    """Return the candidate beside the live revision that a newer version does not replace.
+
+    A person has promoted it, or it answers alone while no pod of the live revision is ready.
+    """
     candidate, live = status.candidate, status.live
     if candidate is None or live is None or candidate.champion_revision != live.revision:
         return None
-    if candidate.phase != "Promoting" or candidate.promoted_by is None or is_quarantined(candidate, status, fleet):
+    promoted = candidate.phase == "Promoting" and candidate.promoted_by is not None
+    if not promoted and failover.stand_in(status, fleet) != candidate.revision:
+        return None
+    if is_quarantined(candidate, status, fleet):
         return None
     version = fleet.version_of(candidate)
     revision = revision_of(version, status, fleet, now) if version else None

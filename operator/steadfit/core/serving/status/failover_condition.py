@@ -43,4 +43,7 @@ def _then(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str
         return f"; version {candidate.number} replaces it" if candidate else ""
     if candidate is not None and candidate.revision == failover.answering(status, fleet):
         return f"; a Promote of version {candidate.number} makes it live"
-    return f"; version {live.number} takes the traffic again with {fleet.enough_pods} ready pods"
+    then = f"; version {live.number} takes the traffic again with {fleet.enough_pods} ready pods"
+    if candidate is not None and failover.successor(status, fleet) == candidate.revision:
+        then += f", or version {candidate.number} with as many"
+    return then

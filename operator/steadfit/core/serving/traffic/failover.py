@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
+from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 
@@ -17,21 +18,42 @@ from . import service
 def stand_in(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
     """Return the revision that answers in place of the live one; None while a pod of that is ready, or no other is.
 
-    The first that applies: one that takes traffic already, the last good one, the candidate. A candidate of a canary
-    has to take traffic already, as it is not judged before. Nothing in quarantine gets traffic; what has it, and
-    answers alone, keeps it.
+    The first that applies: one that takes traffic already and may, the last good one, the candidate. A candidate of a
+    canary has to take traffic already, as it is not judged before. What else has the traffic and answers alone (in
+    quarantine, abandoned, replaced by a newer candidate) keeps it until its successor has enough pods.
     """
     live = status.live
     if live is None or fleet.desired_replicas == 0 or fleet.ready_pods(live.revision) > 0:
         return None
-    candidate = status.candidate
-    if candidate and candidate.champion_revision and candidate.analysed_since is None:
-        candidate = None
-    taking = sorted(service.taking_traffic(fleet) - {live.revision})
-    known = [ref for ref in (status.last_good, candidate) if ref and not is_quarantined(ref, status, fleet)]
-    allowed = [ref.revision for ref in known]
+    taking, allowed = sorted(service.taking_traffic(fleet) - {live.revision}), _allowed(status, fleet)
     order = [*[one for one in taking if one in allowed], *allowed, *taking]
     return next((revision for revision in order if fleet.ready_pods(revision) > 0), None)
+
+
+def successor(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
+    """Return the candidate that replaces a revision that answers alone and may not, before its canary; None without.
+
+    Nothing can be compared then, and its gate has verified it. It gets all of its pods, and takes over with enough.
+    """
+    found = stand_in(status, fleet)
+    return None if found in (None, *_allowed(status, fleet)) else _unjudged(status, fleet)
+
+
+def _allowed(status: ModelDeploymentStatus, fleet: Fleet) -> list[str]:
+    """Return the revisions that may answer: the last good one, and a candidate unless its canary has yet to start."""
+    good, candidate = status.last_good, status.candidate
+    found = [good.revision] if good and permitted.may_stand_in(good, status, fleet) else []
+    if candidate is None or is_quarantined(candidate, status, fleet) or _unjudged(status, fleet):
+        return found
+    return [*found, candidate.revision]
+
+
+def _unjudged(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
+    """Return the candidate whose canary has yet to start; None without one."""
+    candidate = status.candidate
+    if candidate is None or candidate.champion_revision is None or candidate.analysed_since is not None:
+        return None
+    return None if is_quarantined(candidate, status, fleet) else candidate.revision
 
 
 def answering(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:

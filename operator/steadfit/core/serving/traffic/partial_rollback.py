@@ -39,7 +39,13 @@ def sharing(status: ModelDeploymentStatus, fleet: Fleet) -> Candidate | None:
 
 
 def pods_of_live(status: ModelDeploymentStatus, fleet: Fleet) -> int:
-    """Return the number of pods of the live revision: all, less those that the good one has ready beside it."""
+    """Return the number of pods of the live revision: all, less those that the good one has ready beside it.
+
+    One that was rolled back at 0 replicas answers nothing, and gets no pods again beside one that replaces it.
+    """
+    found = fleet.workload(status.live.revision) if status.live else None
+    if returning(status, fleet) is not None and (found is None or found.replicas == 0):
+        return 0
     good = sharing(status, fleet)
     return max(1, fleet.desired_replicas - fleet.ready_pods(good.revision)) if good else fleet.desired_replicas
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef, WarmRelease
+from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import lacks_room
 from steadfit.core.serving.quarantine import is_quarantined
@@ -25,7 +26,7 @@ from . import drain, failover, service, traffic_label
 def revision(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | None:
     """Return the last good revision while it keeps warm pods; else None."""
     live, last_good, release = status.live, status.last_good, status.warm_release
-    if live is None or last_good is None or is_quarantined(last_good, status, fleet):
+    if live is None or last_good is None or not permitted.may_stand_in(last_good, status, fleet):
         return None
     if fleet.observed.deployment.spec.warm.replicas == 0 or (release and release.revision == last_good.revision):
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from steadfit.core import names
+
 from tests.unit.core.serving import serving_cluster_gateways
 from tests.unit.core.serving.canaries import champion, tried, trying
 from tests.unit.core.serving.serving_cluster import ServingCluster, serving
@@ -267,3 +269,139 @@ def test_gateways_send_everything_to_a_candidate_whose_champion_has_no_pods() ->
     cluster.broken.clear()
     cluster.settle()
     assert shares(cluster) == {1: 90, 2: 10}
+
+
+def quarantined_alone(**spec: Any) -> ServingCluster:
+    """Return a cluster in which version 2 is in quarantine and answers alone, as version 1 has lost all of its pods."""
+    cluster = lonely(**spec)
+    cluster.act("Quarantine", 2)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (None, {2})
+    return cluster
+
+
+def test_a_newer_version_with_enough_pods_answers_instead_of_one_in_quarantine() -> None:
+    cluster = quarantined_alone(replicas=4)
+    cluster.add(3)
+    for _ in range(60):
+        cluster.step()
+        cluster.kubelet()
+        assert cluster.answering() in ({2}, {3})
+        if cluster.answering() == {3}:
+            ready = [item["status"]["readyReplicas"] for item in cluster.workloads.values() if "3" in version_of(item)]
+            assert ready[0] >= 3
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate(), cluster.answering()) == (1, 3, {3})
+    assert cluster.replicas() == {1: 4, 3: 4}
+    assert cluster.message("Ready").endswith("a Promote of version 3 makes it live")
+    cluster.now += timedelta(days=3)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering(), cluster.status.abandoned) == (3, {3}, [])
+
+
+def version_of(workload: dict[str, Any]) -> str:
+    return str(workload["metadata"]["labels"][names.VERSION])
+
+
+def test_a_newer_version_that_lacks_pods_leaves_the_traffic_and_is_abandoned() -> None:
+    cluster = quarantined_alone(replicas=4)
+    cluster.add(3)
+    cluster.step()
+    candidate = cluster.status.candidate
+    assert candidate is not None
+    cluster.most_ready[candidate.revision] = 2
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (3, {2})
+    assert "2 of 4 pods are ready; with 3 of them it answers" in tried(cluster).message
+    assert cluster.message("Ready").endswith("with 3 ready pods, or version 3 with as many")
+    cluster.now += timedelta(hours=2)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (None, {2})
+
+
+def test_a_newer_version_that_answers_alone_begins_its_canary_when_the_champion_is_back() -> None:
+    cluster = quarantined_alone(replicas=4)
+    cluster.add(3)
+    cluster.settle()
+    cluster.broken.clear()
+    cluster.settle()
+    assert (cluster.live(), tried(cluster).phase, cluster.answering()) == (1, "Analysing", {1, 3})
+
+
+def test_a_newer_version_answers_instead_of_one_that_a_person_aborted() -> None:
+    cluster = lonely()
+    cluster.act("Abort")
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (None, {2})
+    cluster.add(3)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (3, {3})
+
+
+def test_by_weights_a_newer_version_answers_instead_of_one_in_quarantine() -> None:
+    cluster = behind_a_gateway(1, 2, strategy=ONE_STEP)
+    cluster.broken.add(champion(cluster))
+    cluster.finds("NoData")
+    cluster.settle()
+    cluster.act("Quarantine", 2)
+    cluster.settle()
+    assert shares(cluster)[2] == 100
+    cluster.add(3)
+    cluster.settle()
+    assert (cluster.candidate(), shares(cluster)[3]) == (3, 100)
+
+
+def test_a_newer_version_does_not_replace_a_candidate_that_answers_alone() -> None:
+    cluster = lonely()
+    cluster.add(3)
+    cluster.now += timedelta(days=3)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering(), cluster.status.abandoned) == (2, {2}, [])
+    cluster.broken.clear()
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (1, 3)
+
+
+def test_a_promoted_newer_version_replaces_a_candidate_that_answers_alone() -> None:
+    cluster = lonely()
+    cluster.add(3)
+    cluster.settle()
+    cluster.act("Promote", 3)
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (3, {3})
+
+
+def test_a_revision_that_was_rolled_back_at_0_replicas_gets_no_pods_again() -> None:
+    cluster = serving(1, 2, 3, drains=True)
+    bad = champion(cluster)
+    cluster.edit(server={"replicas": 0})
+    cluster.settle()
+    cluster.act("Rollback", 1)
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (3, 1)
+    cluster.edit(server={"replicas": 2})
+    for _ in range(40):
+        cluster.step()
+        cluster.kubelet()
+        assert 3 not in cluster.answering()
+        assert cluster.workloads.get(f"flights-{bad}", {"spec": {"replicas": 0}})["spec"]["replicas"] == 0
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (1, {1})
+
+
+def test_scaled_up_during_a_rollback_the_last_good_version_answers_until_the_named_one_can() -> None:
+    cluster = serving(1, 2, 3, drains=True)
+    cluster.edit(server={"replicas": 0})
+    cluster.settle()
+    cluster.act("Rollback", 1)
+    cluster.settle()
+    candidate = cluster.status.candidate
+    assert candidate is not None
+    cluster.broken.add(candidate.revision)
+    cluster.edit(server={"replicas": 2})
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate(), cluster.answering()) == (3, 1, {2})
+    assert "version 3 was rolled back and version 2 answers; version 1 replaces it" in cluster.message("Ready")
+    cluster.broken.clear()
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (1, {1})
