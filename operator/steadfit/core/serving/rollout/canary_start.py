@@ -45,6 +45,16 @@ def begin_analysis(
     return candidate.model_copy(update={"phase": "Analysing", "message": "the traffic is being moved", **since})
 
 
+def waits_for_champion(status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether the candidate could begin its canary, and no pod of its champion is ready: it would answer all."""
+    candidate, live = status.candidate, status.live
+    if candidate is None or live is None or candidate.phase != "Starting" or candidate.champion_revision is None:
+        return False
+    if fleet.desired_replicas == 0 or fleet.ready_pods(live.revision) > 0:
+        return False
+    return pod_shares.all_ready(candidate, fleet) and failover.successor(status, fleet) != candidate.revision
+
+
 def must_recreate(candidate: Candidate | None, fleet: Fleet) -> bool:
     """Return whether the Deployment of a candidate lacks the champion's traffic label, and must be recreated.
 
@@ -70,6 +80,8 @@ def _hindrance(candidate: Candidate, live: RevisionRef, status: ModelDeploymentS
         return f"{fleet.ready_pods(candidate.revision)} of {fleet.desired_replicas} pods are ready; {_replaces(fleet)}"
     if not alone and not pod_shares.all_ready(candidate, fleet):
         return progress(candidate, fleet)
+    if not alone and fleet.ready_pods(live.revision) == 0:
+        return f"its pods are ready; it takes no traffic while no pod of version {live.number} is ready"
     if not alone and not pod_shares.by_gateway(deployment):
         others = traffic_label.other_revisions(live.revision, candidate.revision, fleet)
         if others:

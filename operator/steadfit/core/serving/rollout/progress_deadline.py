@@ -2,7 +2,8 @@
 
 A candidate that misses it is abandoned, so that it neither keeps half of the traffic nor holds back runs for ever. It
 is kept where nothing better serves (the first version, the replacement of a rollback, one that answers in place of a
-live revision without ready pods) or where a person has decided (a pin); the status then names the next step.
+live revision without ready pods, or waits for them) or where a person has decided (a pin); the status then names the
+next step.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from steadfit.core.serving.selection import abandoned
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import failover, pod_shares
 from steadfit.core.text import time_text
+
+from . import canary_start
 
 BY = "progressDeadline"
 BOUND = ("Starting", "Promoting")
@@ -72,7 +75,9 @@ def next_step(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fl
         return "correct spec.server or the model"
     if is_quarantined(status.live, status, fleet):
         return "correct spec.server, or name another version with a Rollback"
-    if candidate is not None and failover.stand_in(status, fleet) == candidate.revision:
+    if candidate is None:
+        return ""
+    if canary_start.waits_for_champion(status, fleet) or failover.stand_in(status, fleet) == candidate.revision:
         return f"correct the pods of version {status.live.number}, or Promote version {candidate.number}"
     return ""
 
@@ -84,6 +89,8 @@ def message(
     end, help_ = ends(candidate, fleet.observed.deployment), next_step(status, desired, fleet)
     if end is None or (candidate.phase == "Promoting" and pod_shares.all_ready(candidate, fleet)):
         return ""
+    if canary_start.waits_for_champion(status, fleet):
+        return help_
     if not help_:
         return f"it is abandoned at {time_text(end)}"
     longest = fleet.observed.deployment.spec.progress_deadline

@@ -221,6 +221,60 @@ def test_a_candidate_that_is_not_judged_yet_answers_nothing() -> None:
     assert (tried(cluster).phase, cluster.answering()) == ("Starting", set())
 
 
+def test_a_canary_does_not_begin_while_no_pod_of_its_champion_is_ready_and_a_person_can_promote_it() -> None:
+    cluster = serving(1, strategy=ONE_STEP)
+    cluster.broken.add(champion(cluster))
+    cluster.add(2)
+    cluster.settle()
+    assert (tried(cluster).phase, cluster.answering()) == ("Starting", set())
+    assert cluster.condition("Progressing") == ("True", "CandidateStarting")
+    message = cluster.message("Progressing")
+    assert "it takes no traffic while no pod of version 1 is ready" in message
+    assert message.endswith("correct the pods of version 1, or Promote version 2")
+    cluster.now += timedelta(days=3)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering(), cluster.status.abandoned) == (2, set(), [])
+    assert cluster.condition("Progressing") == ("False", "ProgressDeadlineExceeded")
+    assert "were not ready" not in cluster.message("Progressing")
+    cluster.act("Promote")
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (2, {2})
+
+
+def test_a_canary_begins_once_a_pod_of_its_champion_is_ready_again() -> None:
+    cluster = serving(1, strategy=ONE_STEP)
+    cluster.broken.add(champion(cluster))
+    cluster.add(2)
+    cluster.settle()
+    cluster.now += timedelta(days=3)
+    cluster.broken.clear()
+    cluster.settle()
+    assert (tried(cluster).phase, cluster.answering()) == ("Analysing", {1, 2})
+
+
+def test_a_candidate_whose_pods_do_not_come_beside_a_dead_champion_is_abandoned() -> None:
+    cluster = serving(1, strategy=ONE_STEP)
+    cluster.broken.add(champion(cluster))
+    cluster.add(2)
+    cluster.step()
+    cluster.broken.add(tried(cluster).revision)
+    cluster.settle()
+    cluster.now += timedelta(hours=2)
+    cluster.settle()
+    assert (cluster.candidate(), [entry.number for entry in cluster.status.abandoned]) == (None, [2])
+
+
+def test_while_the_last_good_version_answers_a_canary_beside_the_dead_live_one_does_not_begin() -> None:
+    cluster = serving(1, 2, drains=True)
+    cluster.edit(strategy=ONE_STEP)
+    cluster.settle()
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    cluster.add(3)
+    cluster.settle()
+    assert (cluster.candidate(), cluster.answering()) == (3, {1})
+
+
 def test_what_is_in_quarantine_does_not_stand_in() -> None:
     cluster = serving(1, 2, drains=True)
     cluster.act("Quarantine", 1)
@@ -236,6 +290,14 @@ def test_without_replicas_nothing_stands_in() -> None:
     cluster.step()
     cluster.step()
     assert cluster.selected() == champion(cluster)
+
+
+def test_gateways_send_nothing_to_a_candidate_whose_champion_had_no_ready_pod_before_it_began() -> None:
+    cluster = behind_a_gateway(1, strategy={"canary": {"steps": [{"weight": 10}]}})
+    cluster.broken.add(champion(cluster))
+    cluster.add(2)
+    cluster.settle()
+    assert (tried(cluster).phase, shares(cluster)[2]) == ("Starting", 0)
 
 
 def behind_a_gateway(*numbers: int, **spec: Any) -> ServingCluster:
