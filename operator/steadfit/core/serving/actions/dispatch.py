@@ -126,7 +126,11 @@ def _rolled_back(status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
     selected = selected_revision(observed.deployment, observed.service)
     if live is not None and selected == live.revision and not is_quarantined(live, status, fleet):
         return {"phase": "Succeeded", "message": f"version {live.number} serves"}
-    return {"message": f"rolling back to version {candidate.number}" if candidate else "the traffic is being moved"}
+    if candidate:
+        return {"message": f"rolling back to version {candidate.number}"}
+    if live is not None and is_quarantined(live, status, fleet):
+        return {"message": f"no good version is left to replace version {live.number}; train or pin another one"}
+    return {"message": "the traffic is being moved"}
 
 
 def _released(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:

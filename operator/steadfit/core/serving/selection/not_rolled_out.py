@@ -35,21 +35,29 @@ def _reason(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) 
 
 
 def _abandoned(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
-    """Return that the newest version above the live one was abandoned."""
+    """Return that a version was abandoned: since the live one serves, of any number, or before that a newer one.
+
+    Of several the last one counts. That of a promotion may be older than the live version, or of an earlier job.
+    """
     live = status.live
     present = fleet.version_of(live) if live else None
     counts = live is not None and (present is None or version_floor.is_of_job(present, status, fleet))
     above = live.number if live and counts else 0
-    known = {
-        (version.name, digest)
+    promotable = {
+        (version.name, digest): version
         for version in fleet.observed.versions
-        if version_floor.is_of_job(version, status, fleet) and eligible_versions.may_roll_out(version, status, fleet)
+        if version.status.phase in ("Verified", "Held") and permitted.may_serve(version, status, fleet)
         # An entry of an older commit has no digest.
         for digest in (version.spec.artifact.digest, None)
     }
-    found = [entry for entry in status.abandoned if entry.number > above and (entry.version, entry.digest) in known]
-    newest = max(found, key=lambda entry: entry.number, default=None)
-    return abandoned.problem(newest) if newest else None
+    found = []
+    for entry in status.abandoned:
+        version = promotable.get((entry.version, entry.digest))
+        newer = version is not None and entry.number > above and version_floor.is_of_job(version, status, fleet)
+        if newer or (version is not None and live is not None and entry.at > live.since):
+            found.append(entry)
+    last = max(found, key=lambda entry: entry.at, default=None)
+    return abandoned.problem(last) if last else None
 
 
 def _of_replaced_job(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:

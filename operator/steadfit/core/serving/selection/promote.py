@@ -65,7 +65,7 @@ def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet)
     if is_quarantined(candidate, status, fleet):
         return Problem("RevisionQuarantined", f"version {candidate.number} is in quarantine; Release it first")
     promoted = candidate.model_copy(update={"phase": "Promoting", "promoted_by": author(action)})
-    return ActionResult(status.model_copy(update={"candidate": promoted}), _message(candidate.number))
+    return ActionResult(status.model_copy(update={"candidate": promoted}), _message(candidate.number, fleet))
 
 
 def _named(
@@ -95,7 +95,7 @@ def _named(
         "promoted": promoted,
         "abandoned": [item for item in status.abandoned if item.revision != resolved.revision],
     }
-    return ActionResult(status.model_copy(update=update), _message(resolved.number))
+    return ActionResult(status.model_copy(update=update), _message(resolved.number, fleet))
 
 
 def _abandoned_template(
@@ -118,7 +118,7 @@ def _abandoned_template(
         "live": live.model_copy(update={"asked_inputs_digest": None}),
         "abandoned": [item for item in status.abandoned if item.revision != ref.revision],
     }
-    return ActionResult(status.model_copy(update=update), _message(live.number))
+    return ActionResult(status.model_copy(update=update), _message(live.number, fleet))
 
 
 def _is_abandoned(rendering: Rendering, live: RevisionRef, status: ModelDeploymentStatus) -> bool:
@@ -126,5 +126,10 @@ def _is_abandoned(rendering: Rendering, live: RevisionRef, status: ModelDeployme
     return kept_instead or any(item.revision == rendering.revision for item in status.abandoned)
 
 
-def _message(number: int) -> str:
-    return f"version {number} is promoted without a verdict; it takes all traffic once its pods are ready"
+def _message(number: int, fleet: Fleet) -> str:
+    """Return what a promotion has begun; how it ends is shown by the ModelDeployment."""
+    longest = fleet.observed.deployment.spec.progress_deadline
+    return (
+        f"version {number} is promoted without a verdict; it takes all traffic once its pods are ready, and is"
+        f" abandoned if they are not within {longest}; the condition Progressing shows which"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -25,7 +26,8 @@ def test_promote_lets_the_candidate_of_a_canary_through(phase: str, number: int 
     assert (after.candidate.phase, after.candidate.promoted_by) == ("Promoting", "alice (action-1)")
     assert outcome(after) == (
         "Succeeded",
-        "version 2 is promoted without a verdict; it takes all traffic once its pods are ready",
+        "version 2 is promoted without a verdict; it takes all traffic once its pods are ready, and is abandoned if"
+        " they are not within 1h; the condition Progressing shows which",
     )
 
 
@@ -240,3 +242,60 @@ def test_a_pinned_candidate_is_unpinned_and_not_aborted() -> None:
         "Rejected",
         "version 1 comes up because of a pin; Unpin it, or remove spec.pin",
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "phase"), [(1, "Verified"), (2, "Held"), (4, "Held"), (4, "Verified")], ids=lambda one: str(one)
+)
+@pytest.mark.parametrize("canary", [False, True], ids=["blue-green", "canary"])
+def test_a_promotion_that_was_given_up_is_named_in_progressing(number: int, phase: str, canary: bool) -> None:
+    """Whatever its number: that its action has ended says only that the promotion began."""
+    cluster = serving(1, 2, 3)
+    if canary:
+        cluster.edit(strategy={"canary": {"steps": [{"weight": 50}]}})
+    if number == 4:
+        cluster.add(4, phase)
+    cluster.judge(number, phase)
+    cluster.broken.add(revision_of_version(cluster, number))
+    cluster.act("Promote", number)
+    cluster.settle()
+    assert cluster.candidate() == number
+    cluster.now += timedelta(hours=2)
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (3, None)
+    phase, message = cluster.record("action-1")
+    assert phase == "Succeeded"
+    assert "is abandoned if they are not within 1h" in message
+    assert cluster.condition("Progressing") == ("False", "CandidateAbandoned")
+    assert f"version {number} " in cluster.message("Progressing")
+    assert "its pods were not ready within 1h: 0 of 2 pods are ready" in cluster.message("Progressing")
+    assert cluster.message("Progressing").endswith(f"a Promote of version {number} serves it")
+    cluster.edit(strategy=None)
+    cluster.add(5)
+    cluster.settle()
+    assert (cluster.live(), cluster.condition("Progressing")) == (5, None)
+
+
+def test_a_promotion_of_the_former_training_job_that_was_given_up_is_named_in_progressing() -> None:
+    cluster = serving(1, 2)
+    cluster.make_the_job_again(with_versions=False)
+    cluster.broken.add(revision_of_version(cluster, 1))
+    cluster.act("Promote", 1)
+    cluster.settle()
+    cluster.now += timedelta(hours=2)
+    cluster.settle()
+    assert cluster.condition("Progressing") == ("False", "CandidateAbandoned")
+    assert cluster.message("Progressing").endswith("a Promote of version 1 serves it")
+
+
+def test_a_version_that_was_abandoned_before_the_live_one_came_is_not_named_any_more() -> None:
+    cluster = serving(1, 2)
+    cluster.broken.add(revision_of_version(cluster, 1))
+    cluster.act("Promote", 1)
+    cluster.settle()
+    cluster.act("Abort")
+    cluster.settle()
+    assert cluster.condition("Progressing") == ("False", "CandidateAbandoned")
+    cluster.add(3)
+    cluster.settle()
+    assert (cluster.live(), cluster.condition("Progressing")) == (3, None)

@@ -212,3 +212,18 @@ def test_a_second_release_of_a_version_takes_the_first_ones_place() -> None:
     cluster.settle()
     assert cluster.record(first) == ("Succeeded", "a later Release of the same version replaced this one")
     assert cluster.record(second)[0] == "Pending"
+
+
+def test_a_rollback_whose_last_target_goes_into_quarantine_says_that_none_is_left() -> None:
+    cluster = serving(1, 2)
+    back = cluster.act("Rollback")
+    cluster.step()
+    assert cluster.candidate() == 1
+    cluster.act("Quarantine", 1)
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (2, None)
+    message = "no good version is left to replace version 2; train or pin another one"
+    assert cluster.record(back) == ("Pending", message)
+    cluster.add(3, against=None)
+    cluster.settle()
+    assert cluster.record(back) == ("Succeeded", "version 3 serves")
