@@ -18,6 +18,7 @@ ActionReason = Literal[
     "NoRunInFlight",
     "NotPinned",
     "RefreshFailed",
+    "RollbackEnded",
     "RunEnded",
     "TargetNotFound",
     "TooManyAbandoned",
@@ -60,6 +61,11 @@ ACTIONS: Mapping[ActionReason, Reason] = {
         "The live version keeps the pods that it has: with the pod template of the installed operator it did not become"
         " live.",
         "Read the message; correct the cause, then create another `Refresh` action.",
+        conditions=_REJECTED,
+    ),
+    "RollbackEnded": Reason(
+        "The version that was rolled back was released before another one had replaced it, so it continues to serve.",
+        "`Rollback` again if it should not serve.",
         conditions=_REJECTED,
     ),
     "RunEnded": Reason(

@@ -93,7 +93,10 @@ def carry_out(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Mod
         reason = outcome.reason if isinstance(outcome, Problem) else None
         record = record_of(action, phase, outcome.message, now, reason=reason)
         base = status if isinstance(outcome, Problem) else outcome.status
-        status = base.model_copy(update={"actions": [*records, record]})
+        # A Release may have ended a Rollback.
+        kept = {one.uid for one in records}
+        others = [one for one in base.actions if one.uid in kept]
+        status = base.model_copy(update={"actions": [*others, record]})
     return status
 
 
@@ -140,4 +143,6 @@ def _released(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet)
         return {"phase": "Succeeded", "message": "a later Release of the same version replaced this one"}
     if not is_removed(item, fleet):
         return {}
-    return {"phase": "Succeeded", "message": f"version {item.number} is released; Promote or Pin serves it"}
+    serves = status.live is not None and status.live.digest == item.digest
+    step = "it continues to serve" if serves else "Promote or Pin serves it"
+    return {"phase": "Succeeded", "message": f"version {item.number} is released; {step}"}

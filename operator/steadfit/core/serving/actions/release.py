@@ -1,6 +1,7 @@
 """Release: ends the quarantine of a version here, in its own status, and in the note beside its artifact.
 
-It rolls nothing out, as a released version is older than the live one. Promote or Pin serves it.
+It rolls nothing out, as a released version is older than the live one. Promote or Pin serves it. One that was rolled
+back and still serves, because its replacement is not ready yet, continues to serve: the rollback is over.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from steadfit.api.rollout import QuarantineEntry, Released
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.selection import served
 
 
 def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
@@ -42,13 +45,37 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
         "quarantine": [entry for entry in status.quarantine if entry not in entries],
         "released": [*others, released],
     }
-    after = status.model_copy(update=update)
+    after = _without_rollback(status.model_copy(update=update), released, fleet, now)
     if version is None:
         return ActionResult(
             after, f"version {number} is released; its ModelVersion is gone, so the note beside its artifact stays"
         )
     return ActionResult(
         after, f"version {number} is released; the note beside its artifact is being deleted", done=False
+    )
+
+
+def _without_rollback(
+    status: ModelDeploymentStatus, released: Released, fleet: Fleet, now: datetime
+) -> ModelDeploymentStatus:
+    """Return the status in which no Rollback of the released version is in progress.
+
+    It is the last one that was let through again; the replacement, which never served, had taken that place.
+    """
+    live = status.live
+    if live is None or live.digest != released.digest or is_quarantined(live, status, fleet):
+        return status
+    if served.is_let_through(live, status):
+        status = served.enter(status, live, now)
+    message = f"version {live.number} was released by {released.by} before another version had replaced it"
+    ended = {"phase": "Rejected", "reason": "RollbackEnded", "message": message, "at": now}
+    return status.model_copy(
+        update={
+            "actions": [
+                record.model_copy(update=ended) if (record.verb, record.phase) == ("Rollback", "Pending") else record
+                for record in status.actions
+            ]
+        }
     )
 
 
