@@ -286,6 +286,21 @@ class ServingRecord(Model):
     such version."""
 
 
+class PastAbandonment(Model):
+    """A decision of a ModelDeployment not to roll the version out by itself."""
+
+    deployment: Annotated[str, Field(max_length=63)]
+    """Name of the ModelDeployment that abandoned it."""
+    revision: Annotated[str, Field(max_length=63)]
+    """Revision that was abandoned."""
+    reason: Annotated[str, Field(max_length=1024)]
+    """Why, in a sentence."""
+    by: Annotated[str, Field(max_length=1024)]
+    """Who or what decided it."""
+    at: datetime
+    """When."""
+
+
 class NoteFailure(Model):
     """Failure to write the quarantine note beside the artifact."""
 
@@ -320,6 +335,11 @@ class ModelVersionStatus(Status):
     served: Annotated[list[ServingRecord], Field(max_length=64)] = []
     """Which ModelDeployments it has served, oldest first: the newest 16 records, and of each ModelDeployment the last
     one that lets it through. A record that makes room is an Event and a line of the operator's log."""
+    abandoned: Annotated[list[PastAbandonment], Field(max_length=16)] = []
+    """Where it was abandoned, oldest first. A Promote removes the entry."""
+    below_floor_of: Annotated[list[str], Field(max_length=64)] = []
+    """Names of the ModelDeployments whose version floor has reached its number: they do not roll it out by themselves,
+    nor does one that is created again under such a name."""
     note_failure: NoteFailure | None = None
     """Why the note in the store is not up to date; absent if it is."""
 

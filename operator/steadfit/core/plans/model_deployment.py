@@ -18,8 +18,8 @@ from steadfit.core.serving.revisions import (
     status_recovery,
     template_repair,
 )
-from steadfit.core.serving.rollout import canary, progress_deadline, rollout, scaling
-from steadfit.core.serving.selection import desired_revision, served, version_floor
+from steadfit.core.serving.rollout import canary, found_worse, progress_deadline, rollout, scaling
+from steadfit.core.serving.selection import abandoned, desired_revision, served, version_floor
 from steadfit.core.serving.status import conditions as serving_conditions
 from steadfit.core.serving.status.events import events
 from steadfit.core.serving.traffic import drain, http_route, service, service_target, serving_label, warm_standby
@@ -33,13 +33,15 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     fleet = Fleet(observed)
     deployment = observed.deployment
 
-    status = status_recovery.live(served.recall(deployment.status, fleet, now), fleet)
+    status = abandoned.recall(served.recall(deployment.status, fleet, now), fleet)
+    status = status_recovery.live(version_floor.recall(status, fleet), fleet)
     status = inputs_recovery.recall(status, fleet)
     status = quarantine_recovery.learn(status, fleet, now)
     status = dispatch.carry_out(status, fleet, now)
     status = automatic_rollback.act(
         status, monitor_evaluation.evaluate_all(deployment, status, observed.signals, now), fleet, now
     )
+    status = found_worse.end(status, fleet, now)
     desired = desired_revision.choose(status, fleet, now)
     status = rollout.advance(status, desired, fleet, now)
     status = status_bounds.keep(version_floor.store(dispatch.settle(status, fleet, now), fleet), fleet)

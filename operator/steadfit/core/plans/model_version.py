@@ -13,7 +13,14 @@ from steadfit.api.trainingjob import TrainingJob
 from steadfit.core.conditions import DesiredCondition, merge, ready, reconciling, stalled
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Event, ObservedModelVersion, Plan
-from steadfit.core.versions import champion_comparison, gate, quarantine_state, quarantine_sync, serving_history
+from steadfit.core.versions import (
+    champion_comparison,
+    gate,
+    quarantine_state,
+    quarantine_sync,
+    rollout_memory,
+    serving_history,
+)
 
 
 def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
@@ -33,7 +40,7 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
         compared = champion_comparison.judge(version.spec.evaluation, evaluation)
         phase = gate.verdict(judgements, compared, evaluation)
         status = status.model_copy(update={"phase": phase, "judgements": judgements, "gate": compared})
-    status = serving_history.follow(status, observed, now)
+    status = rollout_memory.follow(serving_history.follow(status, observed, now), observed)
     generation = version.metadata.generation
     status = status.model_copy(
         update={

@@ -11,6 +11,7 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned, RevisionRef
 from steadfit.core.problem import Problem
+from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.messages import describe
 from steadfit.core.text import cut
 
@@ -30,6 +31,32 @@ def enter(
     )
     others = [one for one in status.abandoned if one.revision != candidate.revision]
     return status.model_copy(update={"abandoned": [*others, entry], "candidate": None})
+
+
+def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return a status that was lost, or is new, with what the versions know of a ModelDeployment of this name.
+
+    A version that was let through is left out: its present pod template may be the only one that is left of it.
+    """
+    if status.observed_generation >= 0:
+        return status
+    name = fleet.observed.deployment.name
+    entries = [
+        Abandoned(
+            revision=item.revision,
+            version=version.name,
+            number=version.spec.number,
+            digest=version.spec.artifact.digest,
+            reason=item.reason,
+            by=item.by,
+            at=item.at,
+        )
+        for version in fleet.observed.versions
+        if not any(entry.digest == version.spec.artifact.digest for entry in status.served)
+        for item in version.status.abandoned
+        if item.deployment == name
+    ]
+    return status.model_copy(update={"abandoned": sorted(entries, key=lambda entry: (entry.at, entry.revision))})
 
 
 def problem(entry: Abandoned) -> Problem:

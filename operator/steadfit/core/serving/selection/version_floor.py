@@ -22,6 +22,23 @@ def training_job_uid(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
     return job.uid if job is not None else status.version_floor_uid
 
 
+def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return a status that was lost, or is new, with the floor that the versions know of the ModelDeployment's name."""
+    if status.observed_generation >= 0:
+        return status
+    name = fleet.observed.deployment.name
+    known = [
+        version
+        for version in fleet.observed.versions
+        if name in version.status.below_floor_of and is_of_job(version, status, fleet)
+    ]
+    highest = max(known, key=lambda version: version.spec.number, default=None)
+    uid = training_job_uid(status, fleet) or (highest.spec.training_job_ref.uid if highest else None)
+    if highest is None or uid is None:
+        return status
+    return status.model_copy(update={"version_floor": highest.spec.number, "version_floor_uid": uid})
+
+
 def is_of_job(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether a version is one of that TrainingJob, and not of an earlier one of the same name."""
     uid = training_job_uid(status, fleet)
