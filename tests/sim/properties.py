@@ -58,6 +58,7 @@ class Properties:
             self._only_verified_versions_go_live,
             self._nothing_replaces_what_serves_that_was_not_compared_with_it,
             self._nothing_is_let_through_without_a_verdict,
+            self._a_pin_lets_nothing_through,
             self._traffic_goes_where_it_may,
             self._what_serves_keeps_its_pods,
             self._actions_are_done_once,
@@ -262,7 +263,10 @@ class Properties:
         ):
             return
         word = "pin" in spec or "override" in status or "promoted" in status or "promotedBy" in tried
-        back = before.get("lastGood", {}).get("revision") == live["revision"]
+        through = {entry["digest"] for entry in before.get("served", ())}
+        back = live["digest"] in through and (
+            before.get("lastGood", {}).get("revision") == live["revision"] or old["digest"] not in through
+        )
         if word or back or old["revision"] in _quarantined(change.new) or self._is_lost(change, old):
             return
         beside = (tried.get("revision"), tried.get("phase"), tried.get("championRevision"))
@@ -271,6 +275,21 @@ class Properties:
         words = {verdict["verdict"] for verdict in tried.get("verdicts", ())}
         if words != {"Pass"}:
             yield f"{live['version']} replaces {old['version']} with the verdicts {sorted(words)}"
+
+    def _a_pin_lets_nothing_through(self, change: Change) -> Iterator[str]:
+        """Judge what counts as let through although it was live before: by a pin."""
+        if change.ref.kind != "ModelDeployment" or change.operation != "status" or change.old is None:
+            return
+        spec, status, before = change.new["spec"], change.new["status"], change.old.get("status", {})
+        live, old = status.get("live"), before.get("live")
+        through = {entry["digest"] for entry in before.get("served", ())}
+        if "canary" not in spec.get("strategy", {}) or not through or live is None or old is None:
+            return
+        known = {entry["uid"] for entry in before.get("actions", ())}
+        promoted = any(one["verb"] == "Promote" and one["uid"] not in known for one in status.get("actions", ()))
+        now = {entry["digest"] for entry in status.get("served", ())}
+        if live["revision"] == old["revision"] and live["digest"] in now - through and not promoted:
+            yield f"{live['version']} was let through by its pin"
 
     def _traffic_goes_where_it_may(self, change: Change) -> Iterator[str]:
         if change.ref.kind == "Deployment" and change.type != "DELETED":

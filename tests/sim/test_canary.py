@@ -114,6 +114,8 @@ async def a_lost_status_in_the_middle_lets_nothing_through(cluster: SimulatedClu
     compared = await a_candidate_is_tried(cluster, fails(2))
     compared.away = True
     before = status(cluster)["live"]["revision"]
+    # What was under way by the old status has gone out by then.
+    await asyncio.sleep(30)
     cluster.lose_status("ModelDeployment", NAME)
     assert "live" not in status(cluster)
     await cluster.until(

@@ -19,7 +19,7 @@ from steadfit.core.serving import quarantine
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import refresh
-from steadfit.core.serving.selection import abandoned
+from steadfit.core.serving.selection import abandoned, served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import failover, pod_shares
 
@@ -34,8 +34,9 @@ BY = "analysis"
 def strategy(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet) -> Canary | None:
     """Return the canary that the desired revision has to pass; None if it takes over without one.
 
-    Pinned and promoted revisions need none, nor does the last good one, nor the successor of one that was rolled back.
-    A Refresh of a pinned version needs one: the pin has chosen the model, and not these pods.
+    Pinned and promoted revisions need none, nor does the last good one, nor the successor of one that was rolled back,
+    nor what was let through beside one that was only pinned. A Refresh of a pinned version needs one: the pin has
+    chosen the model, and not these pods.
     A champion without ready pods is no exception: only a person can replace it without a verdict.
     """
     spec, live, ref = fleet.observed.deployment.spec.strategy, status.live, desired.revision
@@ -45,8 +46,10 @@ def strategy(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fle
         return None
     if desired.pinned and not refresh.brings(ref.revision, status):
         return None
-    if status.last_good and ref.revision == status.last_good.revision:
-        return None
+    if served.is_let_through(ref, status):
+        last_good = status.last_good is not None and ref.revision == status.last_good.revision
+        if last_good or not served.is_let_through(live, status):
+            return None
     return spec.canary
 
 

@@ -79,6 +79,8 @@ def _taken_over(
     live, old = after.live, before.live
     if desired.pinned or live is None or desired.revision is None or live.revision != desired.revision.revision:
         return after
+    if desired.kept and not served.is_let_through(live, after):
+        return after
     after = served.enter(after, live, now)
     replaced = old is not None and old.digest != live.digest and desired.promoted_by is None
     return after.model_copy(update={"promoted": None}) if replaced else after

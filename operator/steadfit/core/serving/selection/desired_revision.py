@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving import permitted
@@ -33,12 +34,15 @@ class DesiredRevision:
         Whether a pin is in force, even one that cannot be served.
     promoted_by
         Author of the Promote; such a revision needs no verdict to take over.
+    kept
+        Whether it is the live version, which stays because nothing replaces it: no verdict let it through by that.
     """
 
     revision: RevisionRef | None
     problem: Problem | None = None
     pinned: bool = False
     promoted_by: str | None = None
+    kept: bool = False
 
 
 def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
@@ -59,7 +63,7 @@ def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desire
     if isinstance(promoted, RevisionRef) and status.promoted:
         return DesiredRevision(promoted, promoted_by=status.promoted.by)
     if isinstance(promoted, Problem):
-        return DesiredRevision(_keep_live(status, fleet, now).revision, promoted)
+        return replace(_keep_live(status, fleet, now), problem=promoted)
     candidate = _kept_candidate(status, fleet, now)
     if candidate is not None and status.candidate:
         return DesiredRevision(candidate, promoted_by=status.candidate.promoted_by)
@@ -86,6 +90,9 @@ def _kept_candidate(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) 
 
 def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
     """Return the newest eligible version that was not abandoned, or else the live one."""
+    let_through = eligible_versions.after_pin(status, fleet)
+    if let_through is not None:
+        return _after_pin(let_through, status, fleet, now)
     problem: Problem | None = None
     newest, before = eligible_versions.newest_first(status, fleet), eligible_versions.served_before(status, fleet)
     # While none serves, what was let through comes first: a newer one has not been judged yet.
@@ -95,13 +102,28 @@ def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desir
             return DesiredRevision(kept.revision, not_rolled_out.problem(version, status, fleet) or kept.problem)
         revision = revision_of(version, status, fleet, now)
         if isinstance(revision, Problem):
-            return DesiredRevision(_keep_live(status, fleet, now).revision, revision)
+            return replace(_keep_live(status, fleet, now), problem=revision)
         entry = abandoned.entry_of(revision, status)
         if entry is None:
             return DesiredRevision(revision, not_rolled_out.problem(version, status, fleet) or problem)
         problem = problem or abandoned.problem(entry)
     kept = _keep_live(status, fleet, now)
-    return DesiredRevision(kept.revision, not_rolled_out.problem(None, status, fleet) or problem or kept.problem)
+    return replace(kept, problem=not_rolled_out.problem(None, status, fleet) or problem or kept.problem)
+
+
+def _after_pin(before: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
+    """Return what serves after the end of a pin of a version that was not let through.
+
+    That version becomes live again by a rollout, like every candidate. Until then the one that was let through serves.
+    """
+    kept, version = _keep_live(status, fleet, now), fleet.version_of(status.live) if status.live else None
+    if version is not None and eligible_versions.stays(version, before, status, fleet):
+        return DesiredRevision(kept.revision, kept.problem)
+    revision = revision_of(before, status, fleet, now)
+    if isinstance(revision, Problem):
+        return replace(kept, problem=revision)
+    entry = abandoned.entry_of(revision, status)
+    return replace(kept, problem=abandoned.problem(entry)) if entry else DesiredRevision(revision)
 
 
 def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
@@ -118,13 +140,14 @@ def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> De
         return (
             _replace_lost(live, lost, status, fleet, now)
             if isinstance(lost, Problem)
-            else DesiredRevision(live, revision)
+            else DesiredRevision(live, revision, kept=True)
         )
     entry = abandoned.entry_of(revision, status)
     if entry is None or revision.revision == live.revision:
-        return DesiredRevision(revision)
+        return DesiredRevision(revision, kept=True)
     # The live version keeps its pods until spec.server changes again.
-    return DesiredRevision(reuse_revision(live, revision.inputs_digest, live.since), abandoned.problem(entry))
+    reused = reuse_revision(live, revision.inputs_digest, live.since)
+    return DesiredRevision(reused, abandoned.problem(entry), kept=True)
 
 
 def _replace_lost(

@@ -12,7 +12,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.permitted import may_return, may_serve
 from steadfit.core.serving.quarantine import is_quarantined, is_version_quarantined
 
-from . import version_floor
+from . import served, version_floor
 
 
 def may_roll_out(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
@@ -80,3 +80,25 @@ def served_before(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVers
         if version is not None and may(version, status, fleet):
             return [version]
     return []
+
+
+def after_pin(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
+    """Return the version that replaces a live one that only a removed pin has made live.
+
+    None if the live version was let through, or if there is no other one: what answers stays then.
+    """
+    if status.live is None or served.is_let_through(status.live, status):
+        return None
+    return next(iter(served_before(status, fleet)), None)
+
+
+def stays(live: ModelVersion, before: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether a version that was only pinned may take all of the traffic without its pin.
+
+    A canary would have to judge it; without one its gate does, by a comparison with the version that is let through.
+    """
+    strategy, champion = fleet.observed.deployment.spec.strategy, live.spec.evaluation.champion
+    if strategy is not None and strategy.canary is not None:
+        return False
+    compared = champion is not None and champion.digest == before.spec.artifact.digest
+    return compared and may_roll_out(live, status, fleet) and live in newer(status, fleet)

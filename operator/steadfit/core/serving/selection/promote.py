@@ -16,7 +16,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions.revision import Rendering, as_ref, render
 
-from . import pin, version_floor
+from . import pin, served, version_floor
 
 
 def promote(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
@@ -79,6 +79,8 @@ def _named(
     if candidate is not None and candidate.digest == resolved.digest and candidate.champion_revision is not None:
         return _candidate(status, action, fleet)
     if live is not None and live.digest == resolved.digest and not is_quarantined(live, status, fleet):
+        if not served.is_let_through(live, status):
+            return ActionResult(served.enter(status, live, now), f"version {number} serves already, and is promoted")
         return _abandoned_template(live, status, action, fleet, now)
     versions = fleet.observed.versions
     known = [item.spec.number for item in versions if version_floor.is_of_job(item, status, fleet)]

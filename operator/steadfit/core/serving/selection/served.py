@@ -1,4 +1,7 @@
-"""Versions that served here without a pin: what a removed pin and a rollback go back to."""
+"""Versions that were let through: they served here without a pin. A removed pin and a rollback go back to them.
+
+A pin shows what a person wants now. It is no verdict: what served only by a pin was not let through.
+"""
 
 from __future__ import annotations
 
@@ -62,6 +65,11 @@ def last_first(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[ModelVer
         version = fleet.version_of(entry)
         if version is not None:
             yield version
+
+
+def is_let_through(ref: RevisionRef, status: ModelDeploymentStatus) -> bool:
+    """Return whether the artifact of a revision has served here without a pin."""
+    return any(entry.digest == ref.digest for entry in status.served)
 
 
 def _is_of(entry: ServedVersion, ref: RevisionRef) -> bool:
