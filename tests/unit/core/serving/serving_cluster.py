@@ -34,7 +34,7 @@ from steadfit.core.types import (
     Signal,
     Stores,
 )
-from steadfit.core.versions import serving_history
+from steadfit.core.versions import rollout_memory, serving_history
 
 from tests.oracles import reasons
 from tests.sim.objects import clone
@@ -137,13 +137,14 @@ class ServingCluster:
         return digest(number + 100 * (self.jobs - 1))
 
     def versions_notice(self) -> None:
-        """Do what the plan of ModelVersion does: write which ModelDeployment a version serves."""
+        """Do what the plan of ModelVersion does: write what ModelDeployments have decided, and which one it serves."""
         deployment = self.reader.read(ModelDeployment, self.deployment)
         for number in self.versions:
             version = self.version(number)
             observed = ObservedModelVersion(version, None, [deployment])
-            after = serving_history.follow(version.status, observed, self.now)
-            self.versions[number]["status"]["served"] = after.dump().get("served", [])
+            after = rollout_memory.follow(serving_history.follow(version.status, observed, self.now), observed).dump()
+            known = {key: after.get(key, []) for key in ("served", "abandoned", "belowFloorOf")}
+            self.versions[number]["status"].update(known)
 
     def make_the_deployment_again(self) -> None:
         """Delete the ModelDeployment with everything that it owns, and apply it again under the same name."""
