@@ -110,6 +110,25 @@ def test_a_candidate_that_fails_requests_goes_back_and_no_re_apply_brings_it_aga
     assert [record.error for record in records if record.error and record.at > moved + 8] == [], report
 
 
+def test_a_candidate_whose_server_ends_again_and_again_goes_back_without_a_metric(
+    namespace: Kubectl, store: str, images: dict[str, str]
+) -> None:
+    trained(namespace, images["flights-train"], store, 1.0)
+    analysis = {"minSamples": 100_000, "maxDuration": "30m"}
+    namespace.apply(canary(analysis=analysis))
+    good = live(namespace, 1)["status"]["live"]["revision"]
+    ends = {**faulty(images), "env": [{"name": "EXIT_AFTER_SECONDS", "value": "30"}]}
+    namespace.apply(canary(server=ends, analysis=analysis))
+    # Three lives of half a minute, and the kubelet's back-off between them.
+    after = namespace.wait_for(
+        "modeldeployment", "model", lambda d: d["status"].get("quarantine"), timeout=420, what="the candidate goes back"
+    )
+    (entry,) = after["status"]["quarantine"]
+    assert (entry["by"], after["status"]["live"]["revision"]) == ("stability", good)
+    assert "3 restarts of 1 pod" in entry["reason"], entry
+    assert "last Error (exit code 1); version 1 had none" in entry["reason"], entry
+
+
 def test_an_identical_candidate_is_promoted_and_no_request_fails(
     namespace: Kubectl, store: str, images: dict[str, str]
 ) -> None:

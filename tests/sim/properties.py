@@ -15,6 +15,7 @@ from tests.oracles import status as status_oracles
 
 from .client import MANAGER
 from .objects import JSON, Ref, clone
+from .staying_up import StayingUp
 from .store import Change, Store
 
 GROUP = "steadfit.dev/v1alpha1"
@@ -62,6 +63,7 @@ class Properties:
             self._traffic_goes_where_it_may,
             self._what_serves_keeps_its_pods,
             self._actions_are_done_once,
+            StayingUp().nothing_goes_live_whose_servers_do_not_stay,
         )
         store.listeners.append(self.on_change)
 

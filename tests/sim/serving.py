@@ -69,6 +69,7 @@ class ServingNodes:
             for pod in self._store.peek("Pod", ref.namespace)
             if pod["metadata"].get("ownerReferences", [{}])[0].get("uid") == uid
             and "deletionTimestamp" not in pod["metadata"]
+            and pod.get("status", {}).get("phase") != "Failed"
         ]
         wanted = deployment["spec"]["replicas"]
         others = [

@@ -34,6 +34,7 @@ from .rollout import (
     Diagnosis,
     LiveScores,
     Override,
+    PodFailure,
     Promoted,
     QuarantineEntry,
     Refresh,
@@ -176,6 +177,9 @@ class ModelDeploymentStatus(Status):
     """Versions that were released from quarantine."""
     template_repairs: Annotated[list[TemplateRepair], Field(max_length=32)] = []
     """Pod templates that someone else has changed in the last ten minutes, oldest first."""
+    pod_failures: Annotated[list[PodFailure], Field(max_length=36)] = []
+    """Exits and losses of readiness of the servers of the live, the last good and the candidate revision in the last
+    24 h, oldest first, at most 12 a revision."""
     override: Override | None = None
     """A pin by a ModelAction."""
     promoted: Promoted | None = None

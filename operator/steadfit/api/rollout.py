@@ -204,6 +204,25 @@ class TemplateRepair(Model):
     """When it was decided."""
 
 
+class PodFailure(Model):
+    """A server that ended by itself, or that lost its readiness, after its pod had been ready."""
+
+    revision: str
+    """The revision."""
+    pod: str
+    """Name of the pod."""
+    container: str
+    """ID of the container that ended or lost its readiness."""
+    reason: str
+    """Why it ended, such as OOMKilled or Error; NotReady while it runs."""
+    exit_code: int | None = None
+    """Exit code; absent while it runs."""
+    at: datetime
+    """When it ended, or lost its readiness."""
+    until: datetime | None = None
+    """When it was ready again, or its pod gone; absent after an exit, and while it is not ready."""
+
+
 class Promoted(Model):
     """A version that a ModelAction promoted without a verdict."""
 

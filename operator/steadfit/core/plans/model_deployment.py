@@ -20,6 +20,7 @@ from steadfit.core.serving.revisions import (
 )
 from steadfit.core.serving.rollout import canary, found_worse, progress_deadline, rollout, scaling
 from steadfit.core.serving.selection import abandoned, desired_revision, served, version_floor
+from steadfit.core.serving.stability import instability, pod_failures
 from steadfit.core.serving.status import conditions as serving_conditions
 from steadfit.core.serving.status.events import events
 from steadfit.core.serving.traffic import drain, http_route, service, service_target, serving_label, warm_standby
@@ -37,7 +38,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     status = status_recovery.live(version_floor.recall(status, fleet), fleet)
     status = inputs_recovery.recall(status, fleet)
     status = quarantine_recovery.learn(status, fleet, now)
-    status = dispatch.carry_out(status, fleet, now)
+    status = pod_failures.record(dispatch.carry_out(status, fleet, now), fleet, now)
     status = automatic_rollback.act(
         status, monitor_evaluation.evaluate_all(deployment, status, observed.signals, now), fleet, now
     )
@@ -67,6 +68,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
         template_repair.next_try(status, fleet),
         *(result.due for result in results),
         *automatic_rollback.changes_at(status, fleet, now),
+        *instability.changes_at(status, desired, fleet, now),
     )
 
     pointing = service_target.point(status, fleet)

@@ -36,8 +36,9 @@ RECOVERY: Mapping[RecoveryReason, Reason] = {
         conditions=("ModelDeployment/DryRun",),
     ),
     "AutomaticRollback": Reason(
-        "A monitor rolled back the version that served; the last good one takes its place.",
-        "Find out by the monitor in the message why the version failed, before the next one is trained the same way.",
+        "A monitor, or the failures of its servers, rolled back the version that served; the last good one takes its"
+        " place.",
+        "Find out by the message why the version failed, before the next one is trained the same way.",
         warning=_DEPLOYMENT,
     ),
     "ConceptDrift": Reason(

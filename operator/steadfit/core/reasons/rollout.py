@@ -28,6 +28,7 @@ RolloutReason = Literal[
     "RolloutSuperseded",
     "TrainingJobReplaced",
     "Unpinned",
+    "Unstable",
     "VersionNotFound",
     "VersionNotVerified",
 ]
@@ -50,8 +51,9 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         conditions=_PROGRESSING,
     ),
     "CanaryFailed": Reason(
-        "The analysis found the candidate worse than the champion; it takes no traffic and is in quarantine.",
-        "Compare the two versions by the metrics in the message; the champion continues to serve.",
+        "The analysis found the candidate worse than the champion, or its servers unstable; it takes no traffic and is"
+        " in quarantine.",
+        "Compare the two versions by what the message names; the champion continues to serve.",
         warning=_DEPLOYMENT,
     ),
     "CanaryPaused": Reason(
@@ -118,6 +120,14 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         conditions=_PROGRESSING,
     ),
     "Unpinned": Reason("The pin has ended; newer versions are rolled out again.", NOTHING, normal=_DEPLOYMENT),
+    "Unstable": Reason(
+        "Servers of the candidate end, or lose their readiness, after they were ready. It is held, and rolled back at"
+        " three such failures within an hour if the live version has none.",
+        "Read the message for what to do: raise `spec.server.resources.limits.memory`, or read the log of the pod that"
+        " it names.",
+        conditions=_PROGRESSING,
+        warning=_DEPLOYMENT,
+    ),
     "VersionNotFound": Reason(
         "The version does not exist.",
         "Correct the number or the digest: `kubectl get mv` lists what there is.",

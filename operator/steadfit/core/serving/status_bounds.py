@@ -4,7 +4,8 @@
 pod template that it was not exchanged for. `quarantine` drops first an entry that its ModelVersions remember, or one of
 a pod template alone, which only an edit of the spec asks for again. `released` drops first an entry whose note beside
 the artifact is deleted: nothing is left to be released. `served` is bounded in `selection/served.py`, `rollbacks` by
-the limit of a day, `actions` in `core/action_records.py`.
+the limit of a day, `actions` in `core/action_records.py`. `podFailures` drops those of revisions that are neither live
+nor last good nor the candidate: what they led to is stored. Its other bounds are those of `stability/pod_failures.py`.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ T = TypeVar("T")
 
 def keep(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
     """Return the status with its lists within their bounds."""
+    present = {ref.revision for ref in (status.live, status.candidate, status.last_good) if ref}
     return status.model_copy(
         update={
             "abandoned": _bounded(status.abandoned, MAX_ABANDONED, lambda entry: True),
             "quarantine": _bounded(status.quarantine, MAX_QUARANTINE, lambda entry: _is_remembered(entry, fleet)),
+            "pod_failures": [one for one in status.pod_failures if one.revision in present],
             "released": _bounded(status.released, MAX_RELEASED, lambda entry: is_removed(entry, fleet)),
         }
     )

@@ -1,9 +1,15 @@
-"""The model server, but every tenth inference fails as a mistake in the code would make it fail: with a 500."""
+"""The model server, but every tenth inference fails as a mistake in the code would make it fail: with a 500.
+
+With EXIT_AFTER_SECONDS no inference fails, and the process ends so long after its start, as one that is killed for
+memory does.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 import runpy
+import threading
 from typing import Any
 
 from steadfit_server.inference.predictor import Predictor
@@ -21,5 +27,10 @@ async def _sometimes(self: Predictor, body: bytes) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    Predictor.infer = _sometimes  # type: ignore[method-assign]
+    if seconds := os.environ.get("EXIT_AFTER_SECONDS"):
+        timer = threading.Timer(float(seconds), os._exit, [1])
+        timer.daemon = True
+        timer.start()
+    else:
+        Predictor.infer = _sometimes  # type: ignore[method-assign]
     runpy.run_module("steadfit_server", run_name="__main__")

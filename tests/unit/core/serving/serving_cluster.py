@@ -37,7 +37,7 @@ from steadfit.core.types import (
 from steadfit.core.versions import rollout_memory, serving_history
 
 from tests.oracles import reasons
-from tests.sim.objects import clone
+from tests.sim.objects import clone, merge
 from tests.support.reading import Reader
 
 from . import serving_cluster_checks, serving_cluster_gateways
@@ -116,6 +116,8 @@ class ServingCluster:
         """Revisions of which one pod does not become ready."""
         self.most_ready: dict[str, int] = {}
         """How many pods become ready, of revisions of which not all do."""
+        self.befallen: dict[str, dict[str, Any]] = {}
+        """What befell pods after they were ready, by name: a patch of the pod, of `failing_pods`."""
         self.events: list[Event] = []
         self.moves: list[str] = []
         """Revisions that the Service was pointed at, in order."""
@@ -238,6 +240,7 @@ class ServingCluster:
         gone = [pod for name, pod in before.items() if name not in left]
         self.told -= {pod["metadata"]["name"] for pod in gone}
         self.labelled -= {pod["metadata"]["name"] for pod in gone}
+        self.befallen = {name: patch for name, patch in self.befallen.items() if name in left}
         self.ending = [
             {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": self.now.isoformat()}} for pod in gone
         ]
@@ -281,7 +284,10 @@ class ServingCluster:
                         },
                     }
                 )
-        return pods
+        return [
+            merge(pod, self.befallen[name]) if (name := pod["metadata"]["name"]) in self.befallen else pod
+            for pod in pods
+        ]
 
     # What is seen
 
@@ -496,7 +502,7 @@ def _unscheduled(name: str, labels: dict[str, str]) -> dict[str, Any]:
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:
-    return any(item == {"type": "Ready", "status": "True"} for item in pod["status"]["conditions"])
+    return any((item["type"], item["status"]) == ("Ready", "True") for item in pod["status"]["conditions"])
 
 
 def serving(*numbers: int, **spec: Any) -> ServingCluster:

@@ -5,6 +5,7 @@ What must never happen is asserted by the cluster itself at every write; see `se
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,7 +21,7 @@ from steadfit.core.serving.traffic import failover, service, warm_standby
 
 from tests.support import effort
 
-from . import serving_cluster_checks
+from . import failing_pods, serving_cluster_checks
 from .serving_cluster import ServingCluster
 from .serving_cluster_objects import digest, store
 
@@ -118,6 +119,19 @@ class Serving(RuleBasedStateMachine):
         self.cluster.broken.clear()
         self.cluster.half.clear()
         self.cluster.most_ready.clear()
+
+    @precondition(lambda self: self._numbers_with_pods())
+    @rule(data=st.data(), fault=st.sampled_from([failing_pods.end, failing_pods.lose_readiness, failing_pods.evict]))
+    def something_befalls_a_server(self, data: st.DataObject, fault: Callable[[ServingCluster, int], None]) -> None:
+        fault(self.cluster, data.draw(st.sampled_from(self._numbers_with_pods())))
+
+    @rule()
+    def servers_are_ready_again(self) -> None:
+        for number in self._numbers_with_pods():
+            failing_pods.regain(self.cluster, number)
+
+    def _numbers_with_pods(self) -> list[int]:
+        return [number for number in sorted(self.cluster.versions) if failing_pods.pods_of(self.cluster, number)]
 
     @precondition(lambda self: self._replaceable())
     @rule(data=st.data())
@@ -233,8 +247,12 @@ class Serving(RuleBasedStateMachine):
         cluster.broken.clear()
         cluster.half.clear()
         cluster.most_ready.clear()
+        cluster.befallen.clear()
         cluster.stores = [store()]
         cluster.edit(pin=None)
+        cluster.settle()
+        # A candidate is held for ten minutes after the last failure of its servers.
+        cluster.now += timedelta(minutes=10)
         cluster.settle()
         if cluster.fleet.desired_replicas == 0:
             assert cluster.status.live is None or cluster.condition("Ready") == ("True", "ScaledToZero")

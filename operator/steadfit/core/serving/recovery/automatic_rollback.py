@@ -1,8 +1,9 @@
-"""Automatic rollback of the live version by a monitor.
+"""Automatic rollback of the live version by a monitor, or by the failures of its servers.
 
-A monitor of action Rollback rolls back a version while it bakes. A monitor of action Recover does so at any time, but
-only after a diagnosis has found the last good version better on the same rows. The quarantine and the choice of the
-replacement are one write, and count against a limit. Without data, and in a dry run, nothing is rolled back.
+A monitor of action Rollback rolls back a version while it bakes, and so do servers that do not stay up. A monitor of
+action Recover does so at any time, but only after a diagnosis has found the last good version better on the same rows.
+The quarantine and the choice of the replacement are one write, and count against a limit. Without data, and in a dry
+run, nothing is rolled back.
 
 A candidate that fails its analysis is ended by `rollout/canary.py` before it is live.
 """
@@ -23,6 +24,7 @@ from steadfit.core.serving import bake, permitted
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import pin, version_floor
+from steadfit.core.serving.stability import instability
 
 from . import diagnosis, rollback_limit
 from .rollback import restore
@@ -33,17 +35,17 @@ BY = "monitor "
 
 @dataclass(frozen=True, slots=True)
 class RollbackRequest:
-    """A rollback that a monitor requests.
+    """A rollback that a monitor requests, or that the failures of servers do.
 
     Attributes
     ----------
-    monitor
-        Name of the monitor.
+    by
+        `monitor` with its name, or `stability`.
     reason
-        Message of the monitor or of its diagnosis.
+        Message of the monitor or of its diagnosis, or the failures.
     """
 
-    monitor: str
+    by: str
     reason: str
 
 
@@ -59,16 +61,20 @@ def act(
         return status
     if is_restored(status, live, fleet):
         return status
-    outcome = restore(status, fleet, number=None, reason=request.reason, by=f"{BY}{request.monitor}", now=now)
+    outcome = restore(status, fleet, number=None, reason=request.reason, by=request.by, now=now)
     if isinstance(outcome, Problem):
         return status
-    return diagnosis.rolled_back(rollback_limit.count(outcome, live.number, request.reason, now), request.monitor)
+    after = rollback_limit.count(outcome, live.number, request.reason, now)
+    return diagnosis.rolled_back(after, request.by.removeprefix(BY)) if request.by.startswith(BY) else after
 
 
 def rollback_request(
     status: ModelDeploymentStatus, states: Sequence[MonitorState], fleet: Fleet, now: datetime
 ) -> RollbackRequest | None:
-    """Return the first rollback that the monitors request, in the spec's order, even if it is impossible."""
+    """Return the first rollback that is requested, even if it is impossible.
+
+    Monitors come first, in the spec's order, and then the failures of the live servers.
+    """
     live = status.live
     if live is None or is_quarantined(live, status, fleet):
         return None
@@ -81,11 +87,17 @@ def rollback_request(
         if monitor is None or state.phase != FIRING:
             continue
         if monitor.action == "Rollback" and _is_about_live(monitor, status, fleet, now):
-            return RollbackRequest(state.name, state.message)
+            return RollbackRequest(f"{BY}{state.name}", state.message)
         found = diagnosis.for_state(status, state) if monitor.action == "Recover" else None
         if found is not None and found.verdict == "ModelWorse":
-            return RollbackRequest(state.name, found.message)
-    return None
+            return RollbackRequest(f"{BY}{state.name}", found.message)
+    unstable = instability.of_live(status, fleet, now)
+    return RollbackRequest(instability.BY, unstable.reason) if unstable and unstable.fails else None
+
+
+def is_automatic(by: str) -> bool:
+    """Return whether the author of a quarantine is an automatic rollback of what was live."""
+    return by == instability.BY or by.startswith(BY)
 
 
 def is_restored(status: ModelDeploymentStatus, live: RevisionRef, fleet: Fleet) -> bool:

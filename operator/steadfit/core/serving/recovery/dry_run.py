@@ -29,7 +29,7 @@ def messages(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list
         rollback = f"version {live.number} would be rolled back" + (f" to version {good.number}" if good else "")
         if limit:
             rollback = f"version {live.number} would not be rolled back ({limit.message})"
-        clauses.append(f"{rollback} by monitor {request.monitor}: {request.reason}")
+        clauses.append(f"{rollback} by {request.by}: {request.reason}")
     clauses += [
         f"TrainingJob {deployment.training_job} would start a run by monitor {state.name}: {reason}"
         for state, reason in retrain_causes.retraining(deployment, status)

@@ -7,7 +7,7 @@ verdicts that stay are written once a minute: a count that grows with every meas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -15,6 +15,7 @@ from steadfit.api.metrics import METRICS
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.rollout import Candidate, Verdict
 from steadfit.api.strategy import Analysis, AnalysisMetric
+from steadfit.core.serving.stability.instability import Instability
 from steadfit.core.text import cut
 from steadfit.core.types import Arm, Compared
 
@@ -104,6 +105,17 @@ def refresh_due(candidate: Candidate, compared: Mapping[str, Compared], now: dat
 def _written(candidate: Candidate) -> datetime | None:
     """Return when numbers of a candidate's verdicts were written last."""
     return max((verdict.at for verdict in candidate.verdicts), default=None)
+
+
+def with_stability(finding: Finding, unstable: Instability | None) -> Finding:
+    """Return the finding with what the failures of the candidate's servers say, which needs no data of metrics."""
+    if unstable is None or not unstable.blocks or finding.outcome == "Fail":
+        return finding
+    if unstable.fails:
+        return replace(finding, outcome="Fail", sentence=unstable.reason)
+    sentence = f"{finding.sentence}; {unstable.hold}" if finding.outcome == "Inconclusive" else unstable.hold
+    against = "; ".join(filter(None, (finding.against, unstable.reason)))
+    return replace(finding, outcome="Inconclusive", sentence=sentence, against=against)
 
 
 def decision_key(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import refresh
 from steadfit.core.serving.selection import abandoned, served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
+from steadfit.core.serving.stability.instability import Instability
 from steadfit.core.serving.traffic import failover, pod_shares
 
 from . import analysis, canary_start
@@ -54,18 +55,28 @@ def strategy(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fle
 
 
 def advance(
-    status: ModelDeploymentStatus, desired: RevisionRef, steps: Canary, fleet: Fleet, now: datetime
+    status: ModelDeploymentStatus,
+    desired: RevisionRef,
+    steps: Canary,
+    unstable: Instability | None,
+    fleet: Fleet,
+    now: datetime,
 ) -> ModelDeploymentStatus:
-    """Return the status after the next move of the desired revision through its canary beside the live one."""
+    """Return the status after the next move of the desired revision through its canary beside the live one.
+
+    `unstable` is what its servers' failures say; what they fail has ended before, except in a dry run.
+    """
     live = status.live
     if live is None:
         return status
     candidate = canary_start.update_candidate(status.candidate, desired, live, steps)
     if candidate.analysed_since is None:
-        return _with_candidate(status, canary_start.begin_analysis(candidate, live, status, fleet, now), fleet)
+        candidate = canary_start.begin_analysis(candidate, live, status, unstable, fleet, now)
+        return _with_candidate(status, candidate, fleet)
     if candidate.step_since is None and pod_shares.all_ready(candidate, fleet):
         candidate = candidate.model_copy(update={"step_since": now})
-    return _analyse(status, candidate, live, steps, fleet, now)
+    finding = analysis.judge(fleet.observed.deployment, candidate, fleet.observed.compared, now)
+    return _analyse(status, candidate, live, steps, analysis.with_stability(finding, unstable), fleet, now)
 
 
 def due(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime | None:
@@ -94,12 +105,12 @@ def _analyse(
     candidate: Candidate,
     live: RevisionRef,
     steps: Canary,
+    finding: Finding,
     fleet: Fleet,
     now: datetime,
 ) -> ModelDeploymentStatus:
     """Return the status after the analysis of a candidate that takes traffic."""
     spec = fleet.observed.deployment.spec
-    finding = analysis.judge(fleet.observed.deployment, candidate, fleet.observed.compared, now)
     candidate = candidate.model_copy(update={"verdicts": finding.verdicts})
     if finding.outcome == "Fail" and not spec.dry_run:
         reason = messages.failed(candidate, live, finding, fleet)

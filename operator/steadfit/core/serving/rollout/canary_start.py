@@ -9,6 +9,7 @@ from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.api.strategy import Canary
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
+from steadfit.core.serving.stability.instability import Instability
 from steadfit.core.serving.traffic import failover, pod_shares, route_condition, service, traffic_label
 
 NO_REPLICAS = "it starts once there are pods; spec.server.replicas is 0"
@@ -35,10 +36,17 @@ def update_candidate(stored: Candidate | None, desired: RevisionRef, live: Revis
 
 
 def begin_analysis(
-    candidate: Candidate, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
+    candidate: Candidate,
+    live: RevisionRef,
+    status: ModelDeploymentStatus,
+    unstable: Instability | None,
+    fleet: Fleet,
+    now: datetime,
 ) -> Candidate:
     """Return the candidate with what it waits for, or in phase Analysing if it waits for nothing."""
     hindrance = _hindrance(candidate, live, status, fleet)
+    if not hindrance and unstable and unstable.blocks:
+        hindrance = unstable.hold
     if hindrance:
         return candidate.model_copy(update={"phase": "Starting", "message": hindrance})
     since = dict.fromkeys(("step_since", "analysed_since", "inconclusive_since"), now)

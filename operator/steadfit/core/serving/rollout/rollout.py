@@ -9,10 +9,12 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
+from steadfit.core.serving import quarantine
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
+from steadfit.core.serving.stability import instability
 from steadfit.core.serving.traffic import pod_shares
 
 from . import canary, canary_start, clocks, progress_deadline
@@ -43,12 +45,19 @@ def _advance(
         digests = {"inputs_digest": ref.inputs_digest, "asked_inputs_digest": ref.asked_inputs_digest}
         kept = live.model_copy(update=digests)
         return status.model_copy(update={"candidate": None, "live": kept})
+    unstable = instability.of_candidate(ref, status, desired, fleet, now)
+    if live and unstable and unstable.fails and not fleet.observed.deployment.spec.dry_run:
+        after = quarantine.enter(status, ref, live, reason=unstable.reason, by=instability.BY, now=now)
+        return after.model_copy(update={"candidate": None})
     steps = canary.strategy(status, desired, fleet)
     if steps is not None:
-        return canary.advance(status, ref, steps, fleet, now)
-    if _may_go_live(ref, status, fleet, now):
+        return canary.advance(status, ref, steps, unstable, fleet, now)
+    held = unstable is not None and unstable.blocks
+    if not held and _may_go_live(ref, status, fleet, now):
         return go_live(status, ref, fleet, now)
     candidate = full_candidate(status.candidate, ref, fleet)
+    if unstable and held:
+        candidate = candidate.model_copy(update={"message": f"{candidate.message}; {unstable.hold}"})
     return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": desired.promoted_by})})
 
 

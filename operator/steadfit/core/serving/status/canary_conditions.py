@@ -16,10 +16,10 @@ from steadfit.core.serving.traffic import drain, pod_shares
 CONNECTION_DRAINING: Final = "ConnectionDraining"
 
 
-def progress(candidate: Candidate, fleet: Fleet) -> tuple[ReasonWord, str]:
-    """Return reason and message of a candidate's progress."""
+def progress(candidate: Candidate, fleet: Fleet, *, held: bool) -> tuple[ReasonWord, str]:
+    """Return reason and message of a candidate's progress; `held` is whether the failures of its servers hold it."""
     pods = of_revision(candidate.revision, fleet)
-    failing: ReasonWord | None = "CandidateFailing" if pods and pods.failing else None
+    failing: ReasonWord | None = "Unstable" if held else "CandidateFailing" if pods and pods.failing else None
     version = f"version {candidate.number}"
     if candidate.phase == "Starting":
         return failing or "CandidateStarting", f"{version} comes up: {candidate.message}"

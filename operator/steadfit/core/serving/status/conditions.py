@@ -27,6 +27,7 @@ from steadfit.core.serving.revisions import frozen_template, template_repair
 from steadfit.core.serving.rollout import progress_deadline
 from steadfit.core.serving.selection import newest_blocked
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
+from steadfit.core.serving.stability import instability
 from steadfit.core.serving.traffic import failover, route_condition, service
 
 from . import canary_conditions, failover_condition, recovery_conditions, up_to_date
@@ -220,7 +221,9 @@ def _progressing(
 ) -> list[DesiredCondition]:
     live, candidate = status.live, status.candidate
     if candidate:
-        reason, message = canary_conditions.progress(candidate, fleet)
+        unstable = instability.of_candidate(candidate, status, desired, fleet, now)
+        held = unstable is not None and unstable.blocks
+        reason, message = canary_conditions.progress(candidate, fleet, held=held)
         if then := progress_deadline.message(candidate, status, desired, fleet, now):
             message = f"{message}; {then}"
         if progress_deadline.is_exceeded(candidate, fleet, now):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.conditions import STALLED, reason_of
@@ -24,7 +26,8 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *_candidate(before, after, fleet),
         *canary_events.events(before, after, fleet),
         *_live(before, after, fleet),
-        *_failover(before, after),
+        *_begun(before, after, "Serving", "FailedOver"),
+        *_begun(before, after, "Progressing", "Unstable"),
         *_repairs(before, after),
         *_warm(before, after),
         *_stalled(before, after),
@@ -127,14 +130,19 @@ def _live(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fl
     return [Event("Normal", "TrafficSwitched", f"traffic moves to {describe(new)}")]
 
 
-def _failover(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
-    """Return the Event of the moment at which another version begins to answer in place of the live one."""
+def _begun(
+    before: ModelDeploymentStatus,
+    after: ModelDeploymentStatus,
+    kind: Literal["Serving", "Progressing"],
+    reason: Literal["FailedOver", "Unstable"],
+) -> list[Event]:
+    """Return the Event of the moment at which a condition gets a reason, with its message."""
 
     def message(status: ModelDeploymentStatus) -> str:
-        found = (one for one in status.conditions if one.type == "Serving" and one.reason == "FailedOver")
+        found = (one for one in status.conditions if (one.type, one.reason) == (kind, reason))
         return next((one.message for one in found), "")
 
-    return [Event("Warning", "FailedOver", message(after))] if message(after) and not message(before) else []
+    return [Event("Warning", reason, message(after))] if message(after) and not message(before) else []
 
 
 def _stalled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:

@@ -28,7 +28,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
         return []
     entry = next((entry for entry in reversed(status.quarantine) if entry.revision == live.revision), None)
     if is_quarantined(live, status, fleet):
-        if entry is None or not entry.by.startswith(automatic_rollback.BY):
+        if entry is None or not automatic_rollback.is_automatic(entry.by):
             return []
         coming = f"; version {status.candidate.number} replaces it" if status.candidate else ""
         message = f"version {live.number} was rolled back by {entry.by}: {entry.reason}{coming}"
@@ -39,8 +39,8 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
         # A possible rollback was made earlier in this pass.
         left = f"no good version that served before version {live.number} is left to roll back to"
         if automatic_rollback.is_restored(status, live, fleet):
-            left = f"version {live.number} is the one that came back, and a monitor goes no further; a Rollback does"
-        message = f"monitor {request.monitor}: {request.reason}; {left}"
+            left = f"version {live.number} is the one that came back, and only a Rollback goes further"
+        message = f"{request.by}: {request.reason}; {left}"
         return [DesiredCondition(RECOVERING, "False", "NoRollbackTarget", message)]
     running = diagnosis.running(status, fleet)
     if running:
@@ -70,7 +70,7 @@ def _limit(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[D
         return []
     live, blocked = status.live, ""
     if request and live:
-        blocked = f"; not rolled back: version {live.number}, monitor {request.monitor}: {request.reason}"
+        blocked = f"; not rolled back: version {live.number}, {request.by}: {request.reason}"
     return [
         DesiredCondition(rollback_limit.ROLLBACKS_FROZEN, "True", "RollbackLimitReached", f"{problem.message}{blocked}")
     ]

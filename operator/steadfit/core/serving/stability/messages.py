@@ -1,0 +1,53 @@
+"""Messages about the failures of a revision's servers. They stay the same until another failure comes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+from steadfit.api.rollout import PodFailure, RevisionRef
+from steadfit.core.text import time_text
+
+_MINUTE = 60
+
+
+def reason(own: Sequence[PodFailure], others: Sequence[PodFailure], champion: RevisionRef | None) -> str:
+    """Return what has failed, beside what, and what a person does about it."""
+    last = own[-1]
+    what = "last " + (last.reason if last.exit_code is None else f"{last.reason} (exit code {last.exit_code})")
+    beside = f"; version {champion.number} had {_counts(others) or 'none'}" if champion else ""
+    return f"unstable: {_counts(own)} of {_pods(own)}{_span(own)}, {what}{beside}; {_next_step(last)}"
+
+
+def hold(reason: str, ends: datetime | None, fails_at: int) -> str:
+    """Return how long a candidate is held, and by how many failures it is rolled back."""
+    until = f"until {time_text(ends)}" if ends else "until its pods are ready"
+    return f"{reason}; it is held {until}, and rolled back at {fails_at} within an hour"
+
+
+def _counts(failures: Sequence[PodFailure]) -> str:
+    exits = sum(one.exit_code is not None for one in failures)
+    losses = len(failures) - exits
+    parts = [f"{exits} restart{'s' * (exits != 1)}"] if exits else []
+    parts += [f"{losses} loss{'es' * (losses != 1)} of readiness"] if losses else []
+    return " and ".join(parts)
+
+
+def _pods(failures: Sequence[PodFailure]) -> str:
+    pods = len({one.pod for one in failures})
+    return f"{pods} pod{'s' * (pods != 1)}"
+
+
+def _span(failures: Sequence[PodFailure]) -> str:
+    if len(failures) == 1:
+        return ""
+    seconds = (failures[-1].at - failures[0].at).total_seconds()
+    return f" in {max(1, math.ceil(seconds / _MINUTE))} min"
+
+
+def _next_step(last: PodFailure) -> str:
+    if last.reason == "OOMKilled":
+        return "raise spec.server.resources.limits.memory"
+    previous = "" if last.exit_code is None else "--previous "
+    return f"read `kubectl logs {previous}{last.pod}`"
