@@ -17,6 +17,7 @@ from steadfit.core import names
 from steadfit.core.plans import model_deployment
 from steadfit.core.serving import pod_messages
 from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.rollout import canary_start
 from steadfit.core.serving.traffic import failover, service, warm_standby
 
 from tests.support import effort
@@ -205,6 +206,9 @@ class Serving(RuleBasedStateMachine):
         if cluster.fleet.desired_replicas == 0 or status.live is None or a_person_decides or rolling_back:
             return
         if answers_alone:
+            return
+        if canary_start.waits_for_champion(status, cluster.fleet):
+            assert f"or Promote version {candidate.number}" in cluster.message("Progressing")
             return
         assert plan.requeue_at is not None, f"{candidate.phase} has no end"
 

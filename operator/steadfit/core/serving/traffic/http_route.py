@@ -119,9 +119,11 @@ def _update_route(status: ModelDeploymentStatus, revisions: Sequence[str], fleet
         return _rolling_back(live, status, services, fleet)
     if instead not in services and (live.revision not in services or _must_wait(live, status, fleet)):
         return []
-    desired = _redistributed(route_weights.desired(live, status, fleet), live, services)
+    desired: Mapping[str, int]
     if instead in services:
         desired = {instead: WHOLE}
+    else:
+        desired = _redistributed(route_weights.desired(live, status, fleet), live, services)
     weights = {revision: desired.get(revision, 0) for revision in revisions if revision in services}
     decided = decision(live, status.candidate)
     if route is None:

@@ -319,6 +319,15 @@ def test_gateways_fail_over_to_the_warm_version_too() -> None:
     assert shares(cluster) == {1: 0, 2: 100}
 
 
+def test_gateways_fail_over_although_somebody_deleted_the_service_of_the_live_revision() -> None:
+    cluster = behind_a_gateway(1, 2, drains=True)
+    cluster.broken.add(champion(cluster))
+    cluster.kubelet()
+    del cluster.services[f"flights-{champion(cluster)}"]
+    cluster.settle()
+    assert shares(cluster) == {1: 100, 2: 0}
+
+
 def test_gateways_send_everything_to_a_candidate_whose_champion_has_no_pods() -> None:
     cluster = behind_a_gateway(1, 2, strategy={"canary": {"steps": [{"weight": 10}]}})
     assert shares(cluster) == {1: 90, 2: 10}
