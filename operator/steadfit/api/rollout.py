@@ -76,9 +76,9 @@ class Candidate(RevisionRef):
     message: str = ""
     """What it waits for, from its pods or the analysis."""
     phase: CandidatePhase = "Starting"
-    """Starting: its pods come up. Analysing: it takes traffic, and its metrics are tested. Paused: it takes traffic and
-    waits for a Promote or an Abort. Promoting: it was promoted, all of its pods come up, and its metrics are still
-    tested."""
+    """Starting: its pods come up. Analysing: it takes traffic, and its metrics are tested. Paused: it keeps its
+    share, without a verdict until a Promote or an Abort, in a dry run while a metric fails. Promoting: it was promoted,
+    all of its pods come up, and its metrics are still tested."""
     phase_since: datetime | None = None
     """When its phase began, put forward by the time at 0 replicas. Starting and Promoting end spec.progressDeadline
     later."""

@@ -57,7 +57,8 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         warning=_DEPLOYMENT,
     ),
     "CanaryPaused": Reason(
-        "The analysis had no verdict in time; the candidate keeps its share until a person decides.",
+        "The analysis had no verdict in time, and the candidate keeps its share until a person decides; or it failed in"
+        " a dry run, and keeps its share while the metric fails.",
         "Restore the data that the message names, or create a `Promote` or `Abort` action.",
         conditions=_PROGRESSING,
         warning=_DEPLOYMENT,

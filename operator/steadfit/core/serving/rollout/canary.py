@@ -2,9 +2,10 @@
 
 Starting: the pods of the first step come up. Analysing: it takes traffic and its metrics are tested; a step ends when
 every metric passes and its pause is over. Promoting: it has passed and gets all of its pods; its metrics are tested
-until it is live. If a metric fails, it is rolled back and quarantined. Without a verdict within maxDuration it is
-abandoned, or waits for a person. Missing data decide nothing. A candidate that answers alone, as no pod of the champion
-is ready, is not abandoned for want of a verdict.
+until it is live. If a metric fails, it is rolled back and quarantined; a dry run pauses it while the metric fails.
+Without a verdict within maxDuration it is, by onInconclusive, abandoned, paused until a person decides, or promoted if
+nothing speaks against it. Missing data decide nothing. A candidate that answers alone, as no pod of the champion is
+ready, is not abandoned for want of a verdict.
 """
 
 from __future__ import annotations
@@ -118,11 +119,13 @@ def _analyse(
             update={"candidate": None}
         )
     if finding.outcome == "Fail":
+        # It is a verdict: the time without one begins anew.
+        candidate = candidate.model_copy(update={"inconclusive_since": None})
         return _with_candidate(status, _in_phase(candidate, "Paused", messages.dry_run(finding)), fleet)
     if failover.stand_in(status, fleet) == candidate.revision:
-        if finding.outcome != "Pass" or candidate.phase == "Paused":
+        if finding.outcome != "Pass" or _waits_for_person(candidate, fleet, now):
             return _answering_alone(status, candidate, live)
-        if candidate.phase == "Analysing":
+        if candidate.phase != "Promoting":
             # It has all of the traffic already.
             return _with_candidate(status, _promoted(candidate), fleet)
     stands = fleet.desired_replicas > 0 and (candidate.step_since is not None or candidate.phase == "Promoting")
@@ -130,7 +133,7 @@ def _analyse(
     deadline = _deadline(candidate, fleet)
     late = deadline is not None and now >= deadline
     paused = _in_phase(candidate, "Paused", messages.paused(finding, spec.analysis.max_duration))
-    if late and candidate.phase == "Paused":
+    if _waits_for_person(candidate, fleet, now):
         return _with_candidate(status, paused, fleet)
     if passed:
         candidate = candidate.model_copy(update={"inconclusive_since": None})
@@ -176,9 +179,8 @@ def _next(candidate: Candidate, steps: Canary) -> Candidate:
     if step >= len(steps.steps):
         return _promoted(candidate)
     weight = steps.steps[step].weight
-    return candidate.model_copy(
-        update={"step": step, "weight": weight, "step_since": None, "message": messages.NEXT_STEP}
-    )
+    started = candidate.model_copy(update={"step": step, "weight": weight, "step_since": None})
+    return _in_phase(started, "Analysing", messages.NEXT_STEP)
 
 
 def _promoted(candidate: Candidate) -> Candidate:
@@ -205,3 +207,11 @@ def _deadline(candidate: Candidate, fleet: Fleet) -> datetime | None:
     longest = parse_duration(fleet.observed.deployment.spec.analysis.max_duration)
     begun = None if candidate.stopped_by else candidate.inconclusive_since
     return begun + longest if begun else None
+
+
+def _waits_for_person(candidate: Candidate, fleet: Fleet, now: datetime) -> bool:
+    """Return whether a candidate is paused for want of a verdict, also while no time counts; not for a dry run."""
+    begun, deadline = candidate.inconclusive_since, _deadline(candidate, fleet)
+    if candidate.phase != "Paused" or begun is None:
+        return False
+    return deadline is None or now >= deadline

@@ -69,12 +69,15 @@ def failed(candidate: Candidate, live: RevisionRef, finding: Finding, fleet: Fle
 
 
 def dry_run(finding: Finding) -> str:
-    """Return what a failed candidate waits for in a dry run."""
-    return f"it would be rolled back and quarantined, but spec.dryRun is set: {finding.sentence}; {_PERSON}"
+    """Return why a failed candidate is paused in a dry run, and for how long."""
+    return (
+        f"it would be rolled back and quarantined, but spec.dryRun is set: {finding.sentence}; it keeps its share while"
+        " the metric fails"
+    )
 
 
 def paused(finding: Finding, longest: str) -> str:
-    """Return what a paused candidate waits for."""
+    """Return what a candidate waits for that is paused for want of a verdict."""
     if finding.outcome == "Pass":
         return f"every metric passes now; {_PERSON}"
     return f"{without_verdict(finding, longest)}; {_PERSON}"

@@ -311,6 +311,49 @@ def test_a_candidate_that_a_dry_run_paused_goes_on_when_it_is_not_found_worse_an
     assert tried(cluster).step == 1
 
 
+def test_a_pass_after_a_dry_runs_pause_starts_the_next_step_of_a_candidate_that_is_analysed() -> None:
+    cluster = trying(dryRun=True)
+    cluster.finds("Fail", "latency")
+    cluster.settle()
+    assert cluster.message("Progressing").endswith("; it keeps its share while the metric fails")
+    cluster.finds("Pass")
+    cluster.settle()
+    assert (tried(cluster).step, tried(cluster).phase) == (1, "Analysing")
+    assert len(cluster.seen("CanaryStepStarted")) == 1
+    assert cluster.condition("Progressing") == ("True", "CanaryAnalysing")
+
+
+@pytest.mark.parametrize("finding", ["NoData", "Pass"])
+def test_a_dry_runs_pause_that_outlasts_the_time_for_a_verdict_ends_with_the_failure(finding: str) -> None:
+    cluster = trying(dryRun=True, analysis={"maxDuration": "1h"})
+    cluster.finds("Fail", "latency")
+    cluster.settle()
+    cluster.now += timedelta(hours=2)
+    cluster.settle()
+    assert tried(cluster).phase == "Paused"
+    cluster.finds(finding)
+    cluster.settle()
+    assert (tried(cluster).phase, tried(cluster).step) == ("Analysing", 1 if finding == "Pass" else 0)
+    cluster.finds("NoData")
+    cluster.settle()
+    cluster.now += timedelta(hours=1)
+    cluster.settle()
+    assert (cluster.candidate(), [entry.number for entry in cluster.status.abandoned]) == (None, [2])
+
+
+def test_a_person_ends_the_pause_of_a_candidate_whose_replicas_went_to_0_and_came_back() -> None:
+    cluster = trying(analysis={"maxDuration": "1m", "onInconclusive": "Pause"})
+    cluster.now += timedelta(minutes=1)
+    cluster.settle()
+    assert tried(cluster).phase == "Paused"
+    for replicas in (0, 2):
+        cluster.edit(server={"replicas": replicas})
+        cluster.finds("Pass")
+        cluster.settle()
+        assert (tried(cluster).phase, tried(cluster).step, cluster.live()) == ("Paused", 0, 1)
+    assert cluster.message("Progressing").endswith("waits for a Promote or an Abort")
+
+
 def test_a_new_server_of_the_version_that_serves_is_tried_too() -> None:
     cluster = serving(1, strategy=STEPS)
     cluster.edit(server={"replicas": 2, "image": "server:new"})
