@@ -126,7 +126,7 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
                 frozen.add_metric(of_model, float(is_frozen))
             yield frozen
         case OutdatedStatistics():
-            text = "ModelDeployments whose live pods are not those that this operator renders."
+            text = "ModelDeployments whose live pods are those of an earlier operator."
             outdated = GaugeMetricFamily(OperatorSeries.MODELS_OUTDATED, text, labels=("namespace",))
             for namespace, number in part.outdated.items():
                 outdated.add_metric((namespace,), number)

@@ -114,13 +114,16 @@ def test_each_model_says_whether_its_rollbacks_are_frozen() -> None:
     }
 
 
-def test_the_models_that_keep_the_pods_of_an_earlier_operator_are_counted_by_namespace() -> None:
+def test_the_models_that_keep_the_pods_of_an_earlier_operator_alone_are_counted_by_namespace() -> None:
     condition = {"type": "UpToDate", "reason": "OlderPlatform", "lastTransitionTime": "2026-01-01T00:00:00Z"}
     old = samples_of.model_deployment("old")
     old["status"] = {"conditions": [{**condition, "status": "False"}]}
     elsewhere = samples_of.model_deployment("elsewhere")
     elsewhere["metadata"]["namespace"] = "other"
-    models = [ModelDeployment.model_validate(one) for one in (old, samples_of.model_deployment("new"), elsewhere)]
+    edited = samples_of.model_deployment("edited")
+    edited["status"] = {"conditions": [{**condition, "status": "False", "reason": "OlderPodTemplate"}]}
+    parts = (old, samples_of.model_deployment("new"), elsewhere, edited)
+    models = [ModelDeployment.model_validate(one) for one in parts]
     assert samples(exposition(OutdatedModels(lambda: models).statistics())) == {
         "steadfit_operator_models_outdated{namespace=ns}": 1,
         "steadfit_operator_models_outdated{namespace=other}": 0,

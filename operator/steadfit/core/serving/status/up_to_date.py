@@ -17,6 +17,7 @@ from steadfit.core.serving.revisions import frozen_template, pod_template
 from steadfit.core.serving.revisions.revision import Rendering, render
 
 UP_TO_DATE: Final = "UpToDate"
+OLDER_PLATFORM: Final = "OlderPlatform"
 
 
 def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:
@@ -33,7 +34,7 @@ def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondi
         message = f"version {live.number} is served with an older pod template than that of the current spec.server"
         return [DesiredCondition(UP_TO_DATE, "False", "OlderPodTemplate", message)]
     message = f"version {live.number} keeps {_kept(live, present, fleet)} until its next version"
-    return [DesiredCondition(UP_TO_DATE, "False", "OlderPlatform", message)]
+    return [DesiredCondition(UP_TO_DATE, "False", OLDER_PLATFORM, message)]
 
 
 def _kept(live: RevisionRef, present: Rendering, fleet: Fleet) -> str:
