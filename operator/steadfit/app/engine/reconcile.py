@@ -148,7 +148,7 @@ class Reconciler:
                 case Create(manifest):
                     await self._create(manifest)
                 case Apply(manifest, field_manager) if _is_fenced(manifest):
-                    self._cache.put(await self._client.apply(manifest, field_manager))
+                    await self._apply(manifest, field_manager)
                 case Apply(manifest):
                     # Without a fence a forced apply would take over an object of another owner.
                     await create_or_adopt(self._client, self._cache, manifest)
@@ -157,6 +157,15 @@ class Reconciler:
         except (Conflict, NotFound):
             await self._refresh(action.manifest)
             raise
+
+    async def _apply(self, manifest: Mapping[str, Any], field_manager: str) -> None:
+        try:
+            self._cache.put(await self._client.apply(manifest, field_manager))
+        except NotFound:
+            # Pods go at any time, as when a node is drained; what is gone needs no change, and the others need theirs.
+            if manifest["kind"] != "Pod":
+                raise
+            await self._refresh(manifest)
 
     async def _create(self, manifest: Mapping[str, Any]) -> None:
         try:

@@ -80,10 +80,11 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
             *http_route.point(status, fleet, now),
             # In the pass that moves the traffic, and before what its clients need not wait for.
             *drain.annotate(pointed),
-            *serving_label.keep(status, pointed),
-            *frozen_template.keep(status, fleet),
             *template_repair.repair(status, fleet),
             *scaling.keep(status, fleet, now),
+            # A refused action ends the pass: what keeps books comes after what starts pods.
+            *frozen_template.keep(status, fleet),
+            *serving_label.keep(status, pointed),
             *scaling.retire(status, fleet, now),
             *frozen_template.retire(status, fleet),
             *diagnosis.runs(status, fleet),

@@ -528,6 +528,22 @@ def test_a_cluster_that_gets_the_gateway_api_while_a_deployment_wants_it_is_watc
     fixture.play(story)
 
 
+def test_a_pod_that_is_gone_keeps_no_other_action_of_the_pass_from_being_carried_out() -> None:
+    metadata = {"name": "gone", "namespace": "ns", "uid": "uid-9", "labels": {"a": "b"}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
+    fixture = Fixture(lambda obj, now: Plan(obj.get("status", {}), (Apply(pod), Create(child_of(obj)))))
+
+    async def story(fixture: Fixture) -> None:
+        fixture.api.fail = lambda verb, key: (
+            NotFound(404, "NotFound", 'pods "gone" not found') if verb == "apply" and key.name == "gone" else None
+        )
+        fixture.api.add(training_job())
+        await asyncio.sleep(3)
+
+    fixture.play(story)
+    assert CHILD in fixture.api.objects
+
+
 def test_a_refused_job_is_told_to_the_next_plan_at_once_and_forgotten_once_it_is_created() -> None:
     told: list[str] = []
 

@@ -387,6 +387,7 @@ class ServingCluster:
             assert not [wrong for event in plan.events for wrong in reasons.event_violations("ModelDeployment", event)]
             self.events.extend(plan.events)
             return True
+        serving_cluster_checks.order(plan.actions)
         done = False
         for number, action in enumerate(plan.actions):
             if crash_after is not None and number >= crash_after:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.core import names
+from steadfit.core.types import Action, Delete
 
 from . import serving_cluster_gateways
 from .arms import ARMS, METRICS, NOTHING, WORSE
 
 if TYPE_CHECKING:
     from .serving_cluster import ServingCluster
+
+
+def order(actions: Sequence[Action]) -> None:
+    """A refused action ends the pass, so none that keeps books comes before one that starts pods."""
+    written = [action.manifest for action in actions if not isinstance(action, Delete)]
+    starts = [n for n, one in enumerate(written) if one["kind"] == "Deployment" and one["spec"].get("replicas")]
+    frozen = [n for n, one in enumerate(written) if one["kind"] == "ControllerRevision"]
+    assert not starts or not frozen or max(starts) < min(frozen), "a template is frozen before pods are started"
 
 
 def promotion(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
