@@ -176,7 +176,7 @@ class ModelDeploymentStatus(Status):
     released: Annotated[list[Released], Field(max_length=128)] = []
     """Versions that were released from quarantine."""
     template_repairs: Annotated[list[TemplateRepair], Field(max_length=32)] = []
-    """Pod templates that someone else has changed in the last ten minutes, oldest first."""
+    """Pod templates that someone else has changed in the last hour or that still differ, oldest repair first."""
     pod_failures: Annotated[list[PodFailure], Field(max_length=36)] = []
     """Exits and losses of readiness of the servers of the live, the last good and the candidate revision in the last
     24 h, oldest first, at most 12 a revision."""

@@ -192,16 +192,20 @@ class WarmRelease(Model):
 
 
 class TemplateRepair(Model):
-    """A pod template that someone else has changed and the operator puts right."""
+    """A pod template that someone else changes and the operator puts right."""
 
     revision: str
     """The revision."""
-    generation: int
-    """Generation of the Deployment with the change."""
+    generation: int | None = None
+    """Generation of the Deployment with the change that is put right; absent while the next repair waits."""
     field: Annotated[str, Field(max_length=1024)]
     """The first field that differs."""
     at: datetime
-    """When it was decided."""
+    """When the last repair was decided."""
+    count: Annotated[int, Field(ge=1)] = 1
+    """How often it was put right, without an hour in which nobody changed it."""
+    since: datetime | None = None
+    """Since when it is as it should be; absent while it differs."""
 
 
 class PodFailure(Model):

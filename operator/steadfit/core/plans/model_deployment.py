@@ -65,7 +65,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
         canary.due(status, fleet, now),
         progress_deadline.due(status, fleet, now),
         warm_standby.ends(status, fleet, now),
-        template_repair.next_try(status, fleet),
+        template_repair.due(status),
         *(result.due for result in results),
         *automatic_rollback.changes_at(status, fleet, now),
         *instability.changes_at(status, desired, fleet, now),

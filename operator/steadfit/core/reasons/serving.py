@@ -157,8 +157,11 @@ SERVING: Mapping[ServingReason, Reason] = {
         warning=_DEPLOYMENT,
     ),
     "TemplateContested": Reason(
-        "A pod template is changed again and again; it was put right three times in ten minutes.",
-        "Find who changes it, `kubectl get deployment --show-managed-fields -o yaml` names the manager, and stop it.",
+        "A pod template is changed again and again; it was put right three times, and the next repair waits: ten"
+        " minutes, then twice as long each time, up to six hours. It ends after an hour in which nobody changes the"
+        " template.",
+        "Find who changes it, `kubectl get deployment --show-managed-fields -o yaml` names the manager, and stop it."
+        " Set the field back, or wait for the repair that the message names.",
         conditions=_READY,
         warning=_DEPLOYMENT,
     ),

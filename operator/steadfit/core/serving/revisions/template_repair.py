@@ -1,7 +1,8 @@
 """Repair of a pod template that someone else has changed: it is put right, and an Event names the field.
 
-Whoever changes it again and again (another controller, a tool that syncs) gets it put right three times in ten minutes.
-Then the operator stops and the ModelDeployment is Stalled, until the oldest of the three is ten minutes old.
+Whoever changes it again and again (another controller, a policy at admission, a tool that syncs) gets it put right
+three times at once. Then the operator waits ten minutes, and twice as long after each further repair, up to six hours;
+the ModelDeployment is Stalled until nobody has changed the template for an hour.
 """
 
 from __future__ import annotations
@@ -18,73 +19,132 @@ from steadfit.core.types import Action, Apply
 from . import deployment_manifest
 
 LIMIT = 3
-WINDOW = timedelta(minutes=10)
+FIRST_PAUSE = timedelta(minutes=10)
+DOUBLINGS = 6
+LONGEST_PAUSE = timedelta(hours=6)
+QUIET = timedelta(hours=1)
+RETRY = timedelta(minutes=1)
+"""How long one repair may take. After that it has failed or was undone at admission, and the next one counts."""
 MAX_ENTRIES = 32
 CHANGED: Final = "TemplateChanged"
 CONTESTED: Final = "TemplateContested"
 
 
 def decide(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return the status with an entry for each change that is to be put right.
+    """Return the status with the repairs that are to be made, one entry for each revision.
 
-    An entry names the generation of the Deployment with the change, so the same change is never counted twice. Entries
-    of the last ten minutes are kept; of more than 32 the oldest are dropped, which belong to revisions that are gone.
+    An entry names the generation of the Deployment with the change, so the same change is not counted twice. It is
+    dropped an hour after the last change; of more than 32 the oldest are dropped: their revisions are gone.
     """
-    kept = [entry for entry in status.template_repairs if now - entry.at < WINDOW]
-    for found, field in _changed(fleet):
-        if not _is_decided(found, kept) and len(_of_revision(found.revision, kept)) < LIMIT:
-            generation = found.manifest["metadata"]["generation"]
-            kept.append(TemplateRepair(revision=found.revision, generation=generation, field=field, at=now))
-    return status.model_copy(update={"template_repairs": kept[-MAX_ENTRIES:]})
+    known = _by_revision(status.template_repairs)
+    changed = {found.revision: (found, field) for found, field in _changed(fleet)}
+    kept = [_rest(entry, now) for revision, entry in known.items() if revision not in changed]
+    repairs = [entry for entry in kept if entry.since and now < entry.since + QUIET]
+    repairs += [_next(known.get(revision), *change, now) for revision, change in changed.items()]
+    repairs.sort(key=lambda entry: entry.at)
+    return status.model_copy(update={"template_repairs": repairs[-MAX_ENTRIES:]})
 
 
 def repair(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     """Return the changes that put templates right, each of the observed Deployment or of none."""
     actions: list[Action] = []
     for found, _ in _changed(fleet):
-        frozen = fleet.frozen_template(found.revision)
-        if frozen is None or not _is_decided(found, status.template_repairs):
-            continue
-        actions.append(Apply(deployment_manifest.change(found, {"template": frozen["data"]["template"]})))
+        frozen, entry = fleet.frozen_template(found.revision), _of(found.revision, status)
+        if frozen is not None and entry is not None and entry.generation == _generation(found):
+            actions.append(Apply(deployment_manifest.change(found, {"template": frozen["data"]["template"]})))
     return actions
 
 
-def next_try(status: ModelDeploymentStatus, fleet: Fleet) -> datetime | None:
-    """Return when a contested template is put right again; None if none is."""
-    tries = [
-        _of_revision(found.revision, status.template_repairs)[0].at + WINDOW
-        for found, _ in _changed(fleet)
-        if is_contested(found.revision, status, fleet)
-    ]
-    return min(tries, default=None)
+def due(status: ModelDeploymentStatus) -> datetime | None:
+    """Return when a repair has to be made, has failed or is forgotten; None if there is none."""
+    return min((_due(entry) for entry in status.template_repairs), default=None)
 
 
-def is_contested(revision: str, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether a template is changed and was put right too often to do it again now."""
-    found = fleet.workload(revision)
-    if found is None or fleet.changed_field(revision) is None or _is_decided(found, status.template_repairs):
-        return False
-    return len(_of_revision(revision, status.template_repairs)) >= LIMIT
+def contest(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str:
+    """Return who has to do what about a template that was put right too often; empty if none was.
+
+    A fourth change begins it. It ends an hour after the last one, and no repair interrupts it.
+    """
+    found, entry = fleet.workload(ref.revision), _of(ref.revision, status)
+    if found is None or entry is None or entry.count < LIMIT:
+        return ""
+    waits = entry.since is None and entry.generation is None
+    if entry.count == LIMIT and not waits:
+        return ""
+    name = found.manifest["metadata"]["name"]
+    if entry.since is not None:
+        state = f"nobody has since {entry.since:%H:%M:%S} UTC, and this ends at {_due(entry):%H:%M:%S} UTC"
+    elif waits:
+        state = f"it is next put right at {_due(entry):%H:%M:%S} UTC"
+    else:
+        state = "the last repair is under way"
+    return (
+        f"someone else changes {entry.field} of Deployment {name} again and again; it was put right {entry.count}"
+        f" times; {state}: find who does it (kubectl get deployment {name} --show-managed-fields -o yaml), stop it, and"
+        " set the field back or wait"
+    )
 
 
 def problem(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str:
     """Return why the pods of a revision may not be those that were verified; empty if they are."""
-    found, repairs = fleet.workload(ref.revision), _of_revision(ref.revision, status.template_repairs)
+    found, entry = fleet.workload(ref.revision), _of(ref.revision, status)
     if found is None:
         return ""
     name, field = found.manifest["metadata"]["name"], fleet.changed_field(ref.revision)
-    if field is None:
-        replacing = repairs and not found.is_updated
-        return (
-            f"{repairs[-1].field} of Deployment {name} was put right; its pods are being replaced" if replacing else ""
-        )
-    if not is_contested(ref.revision, status, fleet):
-        return f"someone else has changed {field} of Deployment {name}; it is being put right"
-    return (
-        f"someone else changes {field} of Deployment {name} again and again; it was put right {len(repairs)} times in"
-        f" ten minutes and is next at {repairs[0].at + WINDOW:%H:%M:%S} UTC: find who does it (kubectl get deployment"
-        f" {name} --show-managed-fields -o yaml) and stop it"
-    )
+    if field is not None:
+        waits = entry is not None and entry.since is None and entry.generation is None
+        coming = f"it is next put right at {_due(entry):%H:%M:%S} UTC" if entry and waits else "it is being put right"
+        return f"someone else has changed {field} of Deployment {name}; {coming}"
+    if entry is not None and not found.is_updated:
+        return f"{entry.field} of Deployment {name} was put right; its pods are being replaced"
+    return ""
+
+
+def _next(entry: TemplateRepair | None, found: Workload, field: str, now: datetime) -> TemplateRepair:
+    """Return the entry of a changed template: a repair that is under way, the next one, or the wait for it."""
+    generation = _generation(found)
+    if entry is not None and entry.generation == generation and now < entry.at + RETRY:
+        return entry
+    if entry is not None and now < entry.at + _pause(entry.count):
+        return entry.model_copy(update={"generation": None, "field": field, "since": None})
+    count = entry.count + 1 if entry is not None else 1
+    return TemplateRepair(revision=found.revision, generation=generation, field=field, at=now, count=count)
+
+
+def _rest(entry: TemplateRepair, now: datetime) -> TemplateRepair:
+    """Return the entry of a template that is as it should be."""
+    return entry if entry.since is not None else entry.model_copy(update={"since": now})
+
+
+def _pause(count: int) -> timedelta:
+    """Return how long after so many repairs the next one waits."""
+    if count < LIMIT:
+        return timedelta()
+    return min(FIRST_PAUSE * (1 << min(count - LIMIT, DOUBLINGS)), LONGEST_PAUSE)
+
+
+def _due(entry: TemplateRepair) -> datetime:
+    if entry.since is not None:
+        return entry.since + QUIET
+    return entry.at + (_pause(entry.count) if entry.generation is None else RETRY)
+
+
+def _by_revision(repairs: Sequence[TemplateRepair]) -> dict[str, TemplateRepair]:
+    """Return one entry for each revision. An older operator has stored one for each repair."""
+    found: dict[str, TemplateRepair] = {}
+    for entry in repairs:
+        before = found.get(entry.revision)
+        found[entry.revision] = entry.model_copy(update={"count": before.count + entry.count}) if before else entry
+    return found
+
+
+def _of(revision: str, status: ModelDeploymentStatus) -> TemplateRepair | None:
+    return next((entry for entry in status.template_repairs if entry.revision == revision), None)
+
+
+def _generation(found: Workload) -> int:
+    generation: int = found.manifest["metadata"]["generation"]
+    return generation
 
 
 def _changed(fleet: Fleet) -> Iterator[tuple[Workload, str]]:
@@ -93,12 +153,3 @@ def _changed(fleet: Fleet) -> Iterator[tuple[Workload, str]]:
         field = None if found.deleting else fleet.changed_field(found.revision)
         if field is not None:
             yield found, field
-
-
-def _is_decided(found: Workload, repairs: Sequence[TemplateRepair]) -> bool:
-    generation = found.manifest["metadata"]["generation"]
-    return any((entry.revision, entry.generation) == (found.revision, generation) for entry in repairs)
-
-
-def _of_revision(revision: str, repairs: Sequence[TemplateRepair]) -> list[TemplateRepair]:
-    return [entry for entry in repairs if entry.revision == revision]

@@ -114,10 +114,9 @@ def _readiness(
     behind = revision_behind_service(status, fleet)
     if behind is None:
         return reconciling("SwitchingTraffic", f"the Service is being pointed at version {live.number}")
-    changed = template_repair.problem(behind, status, fleet)
-    if changed and template_repair.is_contested(behind.revision, status, fleet):
-        return stalled(template_repair.CONTESTED, changed)
-    if changed:
+    if contested := template_repair.contest(behind, status, fleet):
+        return stalled(template_repair.CONTESTED, contested)
+    if changed := template_repair.problem(behind, status, fleet):
         return reconciling(template_repair.CHANGED, changed)
     if fleet.ready_pods(behind.revision) == 0:
         message = of_revision(behind.revision, fleet)

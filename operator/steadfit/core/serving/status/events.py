@@ -74,10 +74,11 @@ def _quarantine(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> 
 
 
 def _repairs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    known = {(entry.revision, entry.at) for entry in before.template_repairs}
     return [
         Event("Warning", "TemplateChanged", f"{entry.field} of revision {entry.revision} was changed and is put right")
         for entry in after.template_repairs
-        if entry not in before.template_repairs
+        if (entry.revision, entry.at) not in known
     ]
 
 
