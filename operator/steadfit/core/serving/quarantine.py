@@ -8,6 +8,7 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion, ModelVersionStatus, Quarantine
 from steadfit.api.rollout import QuarantineEntry, Released, RevisionRef
+from steadfit.core import names
 from steadfit.core.text import cut
 from steadfit.core.times_ahead import is_after
 
@@ -57,6 +58,20 @@ def is_version_quarantined(version: ModelVersion, status: ModelDeploymentStatus,
 def is_quarantined(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether a revision, or its version, is in quarantine here."""
     return _quarantines(ref, fleet.version_of(ref), status, fleet.observed.deployment.name)
+
+
+def is_revision_quarantined(revision: str, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether a revision, or the artifact that its Deployment serves, is in quarantine here."""
+    found = fleet.workload(revision)
+    annotations = found.manifest["metadata"].get("annotations", {}) if found else {}
+    digest, template = annotations.get(names.DIGEST_ANNOTATION), annotations.get(names.TEMPLATE_ANNOTATION)
+    if any(
+        entry.revision == revision or (digest and (digest, template) == (entry.artifact, entry.template_digest))
+        for entry in status.quarantine
+    ):
+        return True
+    served = (version for version in fleet.observed.versions if version.spec.artifact.digest == digest)
+    return any(is_version_quarantined(version, status, fleet) for version in served)
 
 
 def is_quarantined_by(deployment: ModelDeployment, ref: RevisionRef, versions: Sequence[ModelVersion]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.core import names
+from steadfit.core.serving.quarantine import is_revision_quarantined
 from steadfit.core.types import Action, Delete
 
 from . import serving_cluster_gateways
@@ -162,8 +163,8 @@ def move(cluster: ServingCluster, chosen: dict[str, str]) -> None:
     assert all(entry.revision != revision for entry in cluster.status.quarantine), "traffic to the quarantine"
     assert matched <= _allowed(cluster), "the Service selects pods of what is neither live nor tried"
     if revision != before and cluster.fleet.ready_pods(before) > 0:
-        bad = {entry.revision for entry in cluster.status.quarantine}
-        assert before in bad or cluster.fleet.has_enough(revision), "the Service moved before enough pods were ready"
+        bad = before is not None and is_revision_quarantined(before, cluster.status, cluster.fleet)
+        assert bad or cluster.fleet.has_enough(revision), "the Service moved before enough pods were ready"
 
 
 def scale(cluster: ServingCluster, existing: dict[str, Any], replicas: int) -> None:

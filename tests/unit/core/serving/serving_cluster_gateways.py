@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from steadfit.core import names
+from steadfit.core.serving.quarantine import is_revision_quarantined
 from steadfit.core.types import Action, Apply, Create, Delete
 
 from . import serving_cluster_checks
@@ -124,8 +125,8 @@ def _put_route(cluster: ServingCluster, route: dict[str, Any] | None) -> None:
         old for old, weight in before.items() if weight and old != live.revision and cluster.fleet.ready_pods(old)
     ]
     if others and not before.get(live.revision) and after.get(live.revision):
-        enough = cluster.fleet.has_enough(live.revision) or set(others) <= quarantined
-        assert enough, "the route moved before enough pods were ready"
+        bad = all(is_revision_quarantined(old, status, cluster.fleet) for old in others)
+        assert bad or cluster.fleet.has_enough(live.revision), "the route moved before enough pods were ready"
 
 
 def _write(

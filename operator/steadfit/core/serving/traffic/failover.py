@@ -10,7 +10,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.quarantine import is_quarantined, is_revision_quarantined
 
 from . import service
 
@@ -71,4 +71,4 @@ def stays(selected: str | None, live: RevisionRef, status: ModelDeploymentStatus
     """Return whether the Service stays at another revision with ready pods until the live one has enough of them."""
     if selected == live.revision or fleet.ready_pods(selected) == 0 or fleet.has_enough(live.revision):
         return False
-    return all(entry.revision != selected for entry in status.quarantine)
+    return selected is not None and not is_revision_quarantined(selected, status, fleet)

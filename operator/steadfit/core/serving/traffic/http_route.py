@@ -16,7 +16,7 @@ from steadfit.core import names
 from steadfit.core.serving import ownership
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.ownership import is_foreign
-from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.quarantine import is_quarantined, is_revision_quarantined
 from steadfit.core.types import Action, Apply, Create, Delete, Manifest
 
 from . import failover, partial_rollback, pod_shares, revision_services, route_weights, warm_standby
@@ -140,8 +140,8 @@ def _must_wait(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -
     taking = route_weights.taking(fleet)
     previous = status.last_good.revision if status.last_good else None
     older = taking - {live.revision} if live.revision not in taking else taking & {previous}
-    barred = {entry.revision for entry in status.quarantine}
-    return any(fleet.ready_pods(revision) > 0 for revision in older - barred)
+    ready = [revision for revision in older if revision and fleet.ready_pods(revision) > 0]
+    return any(not is_revision_quarantined(revision, status, fleet) for revision in ready)
 
 
 def _rolling_back(

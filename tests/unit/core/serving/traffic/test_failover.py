@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from steadfit.core import names
 
 from tests.unit.core.serving import serving_cluster_gateways
@@ -152,6 +153,28 @@ def test_while_too_few_pods_of_the_live_version_are_back_the_status_names_them_a
     del cluster.most_ready[live.revision]
     cluster.settle()
     assert (cluster.answering(), cluster.condition("Ready")) == ({2}, ("True", "Serving"))
+
+
+@pytest.mark.parametrize("gateways", [False, True], ids=["Service", "Gateways"])
+def test_an_artifact_in_quarantine_by_another_pod_template_leaves_the_traffic_to_the_first_live_pod(
+    gateways: bool,
+) -> None:
+    spec = {"traffic": TRAFFIC} if gateways else {}
+    cluster = ServingCluster(replicas=4, drains=True, **spec)
+    cluster.gateway = serving_cluster_gateways.accepts
+    for number in (1, 2):
+        cluster.add(number)
+        cluster.settle()
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    cluster.act("Quarantine", 1)
+    cluster.settle()
+    for entry in cluster.deployment["status"]["quarantine"]:
+        entry["revision"] = "of another template"
+    cluster.broken.clear()
+    cluster.most_ready[champion(cluster)] = 1
+    cluster.settle()
+    assert shares(cluster).get(2) == 100 if gateways else cluster.answering() == {2}
 
 
 def test_a_candidate_that_answers_until_enough_pods_of_its_champion_are_back_is_named() -> None:
