@@ -94,7 +94,7 @@ def test_monitors_roll_back_a_day_later_although_the_leader_before_had_a_clock_a
         bad.add(3)
         set_param(cluster, "depth", 7)
         await cluster.until(lambda: 3 in quarantined(cluster), say="version 3 is rolled back, a day later")
-        assert serves(cluster, 1)
+        await cluster.until(lambda: serves(cluster, 1), say="version 1 serves again")
 
     play(scenario, restart=False)
 

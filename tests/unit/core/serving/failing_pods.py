@@ -13,9 +13,10 @@ from .serving_cluster import ServingCluster
 
 
 def pods_of(cluster: ServingCluster, number: int) -> list[dict[str, Any]]:
-    """Return the pods of a version that are not on their way out, by name."""
+    """Return the pods of a version that have a node and are not on their way out, by name."""
     ending = {pod["metadata"]["name"] for pod in cluster.ending}
-    found = [pod for pod in cluster.pods() if pod["metadata"]["labels"][names.VERSION] == str(number)]
+    placed = [pod for pod in cluster.pods() if "containerStatuses" in pod["status"]]
+    found = [pod for pod in placed if pod["metadata"]["labels"][names.VERSION] == str(number)]
     return sorted(
         (pod for pod in found if pod["metadata"]["name"] not in ending), key=lambda pod: str(pod["metadata"]["name"])
     )
