@@ -119,7 +119,7 @@ TRAINING: Mapping[TrainingReason, Reason] = {
     ),
     "RunFailed": Reason(
         "A run has failed for good; the message begins with its failure class.",
-        "Read the class and the message by `kubectl get tr -o wide`, fix the cause, then create a `Retrain` action.",
+        "Read the class and the message by `kubectl get tr`, fix the cause, then create a `Retrain` action.",
         warning=_BOTH,
     ),
     "RunInFlight": Reason("A run is in flight.", NOTHING, conditions=(*_READY, *_TRAINING)),
