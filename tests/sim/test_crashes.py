@@ -71,12 +71,12 @@ def test_killed_at_every_write_it_comes_to_the_same_end(scenario: Scenario) -> N
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("scenario", OTHERS, ids=lambda scenario: scenario.__name__)
+@pytest.mark.parametrize("scenario", effort.stories(OTHERS), ids=lambda scenario: scenario.__name__)
 def test_killed_at_a_write_it_comes_to_the_same_end(scenario: Scenario) -> None:
     survives(scenario, ("before", "after"), SAMPLE)
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+@pytest.mark.parametrize("scenario", effort.stories(SCENARIOS), ids=lambda scenario: scenario.__name__)
 def test_frozen_at_a_write_and_thawed_beside_the_next_leader_it_does_no_harm(scenario: Scenario) -> None:
     survives(scenario, ("frozen",), SAMPLE // 2)
