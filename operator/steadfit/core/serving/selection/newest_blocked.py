@@ -8,7 +8,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_version_quarantined, quarantines_of
 
-from . import version_floor
+from . import not_rolled_out, version_floor
 
 
 def problem(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
@@ -31,7 +31,7 @@ def problem(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
             "Rejected", f"version {number} is rejected{why}; `kubectl describe mv {newest.name}` compares its metrics"
         )
     if newest.status.phase == "Held":
-        return Problem("Held", f"version {number} is held{why}; a Promote of version {number} serves it")
+        return not_rolled_out.held(newest)
     return _pinned(number, status, fleet)
 
 
@@ -39,12 +39,11 @@ def _above_live(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersio
     live = status.live
     if live is None:
         return [one for one in fleet.observed.versions if one.metadata.deletion_timestamp is None]
-    present = fleet.version_of(live)
-    counts = present is None or version_floor.is_of_job(present, status, fleet)
+    above = version_floor.live_number(status, fleet)
     return [
         version
         for version in fleet.observed.versions
-        if version.spec.number > (live.number if counts else 0)
+        if version.spec.number > above
         and version.spec.artifact.digest != live.digest
         and version.metadata.deletion_timestamp is None
         and version_floor.is_of_job(version, status, fleet)

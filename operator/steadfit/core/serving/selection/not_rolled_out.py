@@ -23,11 +23,16 @@ def problem(chosen: ModelVersion | None, status: ModelDeploymentStatus, fleet: F
     return reason or (None if chosen else _abandoned(status, fleet) or _of_replaced_job(status, fleet))
 
 
+def held(version: ModelVersion) -> Problem:
+    """Return why a version that the gate could not compare waits."""
+    number, gate = version.spec.number, version.status.gate
+    why = f": {gate.message}" if gate else ""
+    return Problem("Held", f"version {number} is held{why}; a Promote of version {number} serves it")
+
+
 def _reason(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
     if version.status.phase == "Held" and status.live and permitted.may_serve(version, status, fleet):
-        number, gate = version.spec.number, version.status.gate
-        why = f": {gate.message}" if gate else ""
-        return Problem("Held", f"version {number} is held{why}; a Promote of version {number} serves it")
+        return held(version)
     if not eligible_versions.may_roll_out(version, status, fleet):
         return None
     compared = eligible_versions.is_compared_with_live(version, status, fleet)
@@ -40,9 +45,7 @@ def _abandoned(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
     Of several the last one counts. That of a promotion may be older than the live version, or of an earlier job.
     """
     live = status.live
-    present = fleet.version_of(live) if live else None
-    counts = live is not None and (present is None or version_floor.is_of_job(present, status, fleet))
-    above = live.number if live and counts else 0
+    above = version_floor.live_number(status, fleet)
     promotable = {
         (version.name, digest): version
         for version in fleet.observed.versions

@@ -45,6 +45,14 @@ def is_of_job(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet
     return uid is None or version.spec.training_job_ref.uid in (None, uid)
 
 
+def live_number(status: ModelDeploymentStatus, fleet: Fleet) -> int:
+    """Return the number above which versions are newer than the live one; 0 if none serves, or one of another job."""
+    version = fleet.version_of(status.live) if status.live else None
+    if status.live is None or (version is not None and not is_of_job(version, status, fleet)):
+        return 0
+    return status.live.number
+
+
 def current(status: ModelDeploymentStatus, fleet: Fleet) -> int:
     """Return the floor; 0 while nothing was decided."""
     same = status.version_floor_uid in (None, training_job_uid(status, fleet))
