@@ -19,6 +19,15 @@ def deployment(kubectl: Kubectl, revision: str) -> Manifest | None:
     return found[0] if found else None
 
 
+def first_served(kubectl: Kubectl, store: str, images: dict[str, str]) -> Manifest:
+    """Train and serve a first version, and return its Deployment."""
+    trained(kubectl, images["flights-train"], store, 1.0)
+    kubectl.apply(model_deployment())
+    found = deployment(kubectl, live(kubectl, 1)["status"]["live"]["revision"])
+    assert found is not None
+    return found
+
+
 def container(manifest: Manifest) -> dict[str, Any]:
     """The only container of a Deployment's pods."""
     (found,) = manifest["spec"]["template"]["spec"]["containers"]
@@ -39,11 +48,7 @@ def answers(kubectl: Kubectl, version: str, timeout: float) -> float:
 def test_a_deleted_deployment_comes_back_with_the_pods_that_it_had_though_the_spec_has_changed(
     namespace: Kubectl, store: str, images: dict[str, str]
 ) -> None:
-    trained(namespace, images["flights-train"], store, 1.0)
-    namespace.apply(model_deployment())
-    revision = live(namespace, 1)["status"]["live"]["revision"]
-    before = deployment(namespace, revision)
-    assert before is not None
+    before = first_served(namespace, store, images)
     namespace.apply(model_deployment(server=UNSCHEDULABLE))
     namespace.wait_for(
         "modeldeployment", "model", lambda d: "candidate" in d["status"], what="the new spec is rolled out"
@@ -52,6 +57,7 @@ def test_a_deleted_deployment_comes_back_with_the_pods_that_it_had_though_the_sp
     namespace.run("delete", "deployment", before["metadata"]["name"])
 
     assert answers(namespace, "1", 90) < 60
+    revision = before["metadata"]["labels"]["steadfit.dev/revision"]
     after = deployment(namespace, revision)
     assert after is not None
     assert after["metadata"]["uid"] != before["metadata"]["uid"]
@@ -62,11 +68,7 @@ def test_a_deleted_deployment_comes_back_with_the_pods_that_it_had_though_the_sp
 def test_a_foreign_image_is_put_right_and_whoever_insists_is_named_in_the_status(
     namespace: Kubectl, store: str, images: dict[str, str]
 ) -> None:
-    trained(namespace, images["flights-train"], store, 1.0)
-    namespace.apply(model_deployment())
-    revision = live(namespace, 1)["status"]["live"]["revision"]
-    before = deployment(namespace, revision)
-    assert before is not None
+    before = first_served(namespace, store, images)
     name, image = before["metadata"]["name"], container(before)["image"]
 
     for turn in range(3):
