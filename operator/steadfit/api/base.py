@@ -215,6 +215,7 @@ class ObjectMeta(Model):
     """The part of `metadata` that decisions read."""
 
     name: str
+    generate_name: str = ""
     namespace: str | None = None
     uid: str = ""
     resource_version: str = ""

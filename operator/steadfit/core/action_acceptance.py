@@ -79,12 +79,16 @@ def expired(
 
 
 def _precedes(action: ModelAction, target: Object) -> bool:
-    """Return whether an action is not younger than its target. Times are whole seconds."""
+    """Return whether an action was meant for an earlier object of its target's name.
+
+    Times are whole seconds. Within the target's own second, an action with a fixed name may come from the same restored
+    set of manifests. One whose name the API server generated is new: nothing creates such an object again by its name.
+    """
     created, since = action.metadata.creation_timestamp, target.metadata.creation_timestamp
     requested = action.spec.requested_at
     if created is None or since is None or (requested is not None and requested > since):
         return False
-    return created <= since
+    return created < since or (created == since and not action.metadata.generate_name)
 
 
 def _started(cause: Cause, action: ModelAction) -> bool:

@@ -92,6 +92,15 @@ def test_a_fresh_request_may_reuse_a_name(hours: int, new: bool) -> None:
     assert (why(action(requested=NOW + timedelta(hours=hours)), target) is None) is new
 
 
+@pytest.mark.parametrize(("seconds", "new"), [(-1, True), (0, True), (1, False)])
+def test_a_generated_name_makes_an_action_new_within_the_second_of_its_target(seconds: int, new: bool) -> None:
+    target = job(since=NOW + timedelta(seconds=seconds))
+    generated = action(name="again-x7k2p", generateName="again-")
+    assert (why(generated, target) is None) is new
+    copy = action(generateName="again-", annotations={names.ACCEPTED_ANNOTATION: "uid-2"})
+    assert why(copy, target) is not None, "a restored action has the mark of another"
+
+
 @given(st.permutations(range(5)), st.integers(1, 4))
 def test_no_copy_of_an_accepted_action_is_executed_however_often_it_is_restored(order: list[int], times: int) -> None:
     for number in order * times:
