@@ -61,12 +61,18 @@ def rule_groups() -> set[str]:
     return {group["name"] for group in _get("STEADFIT_PROMETHEUS_URL", "/api/v1/rules")["data"]["groups"]}
 
 
-def eventually(what: str, ask: Callable[[], Any], timeout: float = 120) -> Any:
-    """Ask until there is something."""
+def rules_of(namespace: str) -> list[dict[str, Any]]:
+    """The rules of a namespace's only model, with what Prometheus found at their last evaluation."""
+    groups = _get("STEADFIT_PROMETHEUS_URL", "/api/v1/rules")["data"]["groups"]
+    return [rule for group in groups if group["name"] == f"steadfit:{namespace}/model" for rule in group["rules"]]
+
+
+def eventually(what: str, ask: Callable[[], Any], timeout: float = 120, shown: Callable[[], Any] | None = None) -> Any:
+    """Ask until there is something; a failure contains what `shown` returns."""
     for _ in ticks(timeout, 1.0):
         if found := ask():
             return found
-    raise TimedOut(f"{what} did not come within {timeout:.0f} s")
+    raise TimedOut(f"{what} did not come within {timeout:.0f} s{f': {shown()}' if shown else ''}")
 
 
 def server(image: str, namespace: str) -> Manifest:
@@ -143,7 +149,11 @@ def test_a_monitor_becomes_a_rule_whose_alert_reaches_the_training_job_and_ends_
     assert [one["alertname"] for one in told["status"]["alerts"]] == ["ModelInputDrift"]
 
     namespace.apply(model_deployment(monitors=[{**monitor, "drift": {"max": 5}}]))
-    eventually("the end of the alert at another level", lambda: not alerts(name))
+    eventually(
+        "the end of the alert at another level",
+        lambda: not alerts(name),
+        shown=lambda: {"alertmanager": alerts(name), "prometheus": rules_of(name)},
+    )
     namespace.wait_for(
         "trainingjob",
         "model",
