@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from steadfit.core import names
 from steadfit.core.types import Manifest, ObservedModelDeployment
 
 from .template_difference import first_difference
+from .version_index import VersionIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _is_ready(pod: Manifest) -> bool:
 
 @dataclass(frozen=True)
 class Fleet:
-    """Look-ups over the observed objects of one ModelDeployment."""
+    """Look-ups over the observed objects of one ModelDeployment, each built at most once."""
 
     observed: ObservedModelDeployment
 
@@ -77,9 +78,14 @@ class Fleet:
         manifests = sorted(self.observed.workloads, key=lambda manifest: str(manifest["metadata"]["name"]))
         return [workload(manifest) for manifest in manifests]
 
+    @cached_property
+    def versions(self) -> VersionIndex:
+        """The versions, by name, number and artifact."""
+        return VersionIndex(self.observed.versions)
+
     def workload(self, revision: str) -> Workload | None:
         """Return the Deployment of a revision; None without one."""
-        return next((found for found in self.workloads if found.revision == revision), None)
+        return self._workloads.get(revision)
 
     def has_deployment(self, revision: str) -> bool:
         """Return whether a revision has a Deployment that is not being deleted."""
@@ -88,22 +94,11 @@ class Fleet:
 
     def frozen_template(self, revision: str) -> Manifest | None:
         """Return the ControllerRevision with the pod template of a revision; None without one."""
-        return next(
-            (
-                frozen
-                for frozen in self.observed.frozen_templates
-                if frozen["metadata"].get("labels", {}).get(names.REVISION) == revision
-                and "deletionTimestamp" not in frozen["metadata"]
-            ),
-            None,
-        )
+        return self._frozen_templates.get(revision)
 
     def changed_field(self, revision: str) -> str | None:
         """Return the first field of a revision's pod template that someone else has changed; None if none was."""
-        found, frozen = self.workload(revision), self.frozen_template(revision)
-        if found is None or frozen is None:
-            return None
-        return first_difference(frozen["data"]["template"], found.manifest["spec"]["template"])
+        return self._changed_fields.get(revision)
 
     def is_kept(self, revision: str) -> bool:
         """Return whether a revision can serve with the pod template that it has always had."""
@@ -117,7 +112,7 @@ class Fleet:
         found = self.workload(revision) if revision else None
         if found is None:
             return 0
-        return min(found.ready, sum(_is_ready(pod) for pod in self.pods(found.revision)))
+        return min(found.ready, self._ready_pods.get(found.revision, 0))
 
     def is_complete(self, revision: str, pods: int | None = None) -> bool:
         """Return whether a revision is scaled to so many pods, spec.server.replicas by default, and all are ready.
@@ -148,17 +143,51 @@ class Fleet:
 
     def pods(self, revision: str) -> Sequence[Manifest]:
         """Return the pods of a revision, without terminating ones, by name."""
-        found = [
-            pod
-            for pod in self.observed.pods
-            if pod["metadata"].get("labels", {}).get(names.REVISION) == revision
-            and "deletionTimestamp" not in pod["metadata"]
-        ]
-        return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
+        return self._pods.get(revision, ())
 
     def version_of(self, ref: RevisionRef | Released | ServedVersion) -> ModelVersion | None:
         """Return the version that a decision was about; None if it is gone, though another one may have its name."""
-        return version_of(ref, self.observed.versions)
+        return version_of(ref, self.versions.named(ref.version))
+
+    @cached_property
+    def _workloads(self) -> Mapping[str, Workload]:
+        found: dict[str, Workload] = {}
+        for one in self.workloads:
+            found.setdefault(one.revision, one)
+        return found
+
+    @cached_property
+    def _frozen_templates(self) -> Mapping[str, Manifest]:
+        found: dict[str, Manifest] = {}
+        for frozen in self.observed.frozen_templates:
+            if "deletionTimestamp" not in frozen["metadata"]:
+                found.setdefault(_revision_of(frozen), frozen)
+        return found
+
+    @cached_property
+    def _pods(self) -> Mapping[str, Sequence[Manifest]]:
+        found: dict[str, list[Manifest]] = {}
+        for pod in sorted(self.observed.pods, key=lambda pod: str(pod["metadata"]["name"])):
+            if "deletionTimestamp" not in pod["metadata"]:
+                found.setdefault(_revision_of(pod), []).append(pod)
+        return found
+
+    @cached_property
+    def _ready_pods(self) -> Mapping[str, int]:
+        return {revision: sum(map(_is_ready, pods)) for revision, pods in self._pods.items()}
+
+    @cached_property
+    def _changed_fields(self) -> Mapping[str, str | None]:
+        return {
+            revision: first_difference(frozen["data"]["template"], found.manifest["spec"]["template"])
+            for revision, found in self._workloads.items()
+            if (frozen := self.frozen_template(revision)) is not None
+        }
+
+
+def _revision_of(manifest: Manifest) -> str:
+    revision: str = manifest["metadata"].get("labels", {}).get(names.REVISION, "")
+    return revision
 
 
 def version_of(ref: RevisionRef | Released | ServedVersion, versions: Sequence[ModelVersion]) -> ModelVersion | None:

@@ -70,7 +70,7 @@ def is_revision_quarantined(revision: str, status: ModelDeploymentStatus, fleet:
         for entry in status.quarantine
     ):
         return True
-    served = (version for version in fleet.observed.versions if version.spec.artifact.digest == digest)
+    served = fleet.versions.of_artifact(digest) if digest else ()
     return any(is_version_quarantined(version, status, fleet) for version in served)
 
 

@@ -51,6 +51,6 @@ def _is_remembered(entry: QuarantineEntry, fleet: Fleet) -> bool:
     """Return whether a quarantine counts without its entry, or is of a pod template alone."""
     if entry.digest is None:
         return True
-    versions = [item for item in fleet.observed.versions if item.spec.artifact.digest == entry.digest]
+    versions = fleet.versions.of_artifact(entry.digest)
     name = fleet.observed.deployment.name
     return all(any(known.deployment == name for known in quarantines_of(version.status)) for version in versions)

@@ -99,7 +99,7 @@ def _without(digest: str, status: ModelDeploymentStatus, fleet: Fleet) -> ModelD
     def kept(ref: Ref | None) -> Ref | None:
         return None if ref is None or ref.digest == digest else ref
 
-    numbers = {item.spec.number for item in fleet.observed.versions if item.spec.artifact.digest == digest}
+    numbers = {item.spec.number for item in fleet.versions.of_artifact(digest)}
     override, promoted = status.override, status.promoted
     return status.model_copy(
         update={

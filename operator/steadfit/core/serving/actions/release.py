@@ -26,7 +26,7 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
     cluster, and only a Release deletes it.
     """
     number = action.spec.version
-    version = next((item for item in fleet.observed.versions if item.spec.number == number), None)
+    version = next(iter(fleet.versions.numbered(number or 0)), None)
     entries = [entry for entry in status.quarantine if _is_of(entry, number, version)]
     if number is None or (version is None and not entries):
         job = fleet.observed.deployment.training_job

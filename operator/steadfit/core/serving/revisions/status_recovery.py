@@ -43,8 +43,8 @@ def _read(revision: str, fleet: Fleet) -> RevisionRef | None:
     digest, template = annotations.get(names.DIGEST_ANNOTATION), annotations.get(names.TEMPLATE_ANNOTATION)
     named = [
         version
-        for version in fleet.observed.versions
-        if str(version.spec.number) == labels.get(names.VERSION) and version.spec.artifact.digest == digest
+        for version in fleet.versions.of_artifact(digest or "")
+        if str(version.spec.number) == labels.get(names.VERSION)
     ]
     since = read_time(annotations.get(names.DECIDED_ANNOTATION)) or read_time(metadata.get("creationTimestamp"))
     if not named or not template or since is None:

@@ -163,8 +163,7 @@ def _replace_lost(
     if last_good and fleet.is_kept(last_good.revision):
         return DesiredRevision(last_good, problem)
     before = [one for one in served.last_first(status, fleet) if permitted.may_return(one, status, fleet)]
-    newest = sorted(fleet.observed.versions, key=lambda version: -version.spec.number)
-    verified = [one for one in newest if eligible_versions.may_roll_out(one, status, fleet)]
+    verified = [one for one in fleet.versions.newest_first if eligible_versions.may_roll_out(one, status, fleet)]
     for version in [*before, *verified]:
         revision = revision_of(version, status, fleet, now)
         if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:

@@ -6,6 +6,8 @@ another champion, which a rollback, a pin or a rollout may have made live since.
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.core.serving.fleet import Fleet
@@ -30,20 +32,18 @@ def newest_first(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersi
 
 
 def newer(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
-    """Return the versions of the TrainingJob above the version floor.
+    """Return the versions of the TrainingJob above the version floor, newest first.
 
     Older versions never return by themselves, neither after a rollback nor when an edit of a threshold rejects the
     live one. While no version is live, as in a new cluster, older ones and those of an earlier TrainingJob of the name
     count too: one of them was good.
     """
+    newest_first = fleet.versions.newest_first
     if status.live is None and status.promoted is None:
-        return list(fleet.observed.versions)
+        return list(newest_first)
     floor = version_floor.current(status, fleet)
-    return [
-        version
-        for version in fleet.observed.versions
-        if version.spec.number > floor and version_floor.is_of_job(version, status, fleet)
-    ]
+    above = takewhile(lambda version: version.spec.number > floor, newest_first)
+    return [version for version in above if version_floor.is_of_job(version, status, fleet)]
 
 
 def is_compared_with_live(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
@@ -60,9 +60,8 @@ def is_compared_with_live(version: ModelVersion, status: ModelDeploymentStatus, 
 
 
 def _is_artifact_quarantined(digest: str, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    same = [version for version in fleet.observed.versions if version.spec.artifact.digest == digest]
     return any(entry.digest == digest for entry in status.quarantine) or any(
-        is_version_quarantined(version, status, fleet) for version in same
+        is_version_quarantined(version, status, fleet) for version in fleet.versions.of_artifact(digest)
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.core.problem import Problem
@@ -38,13 +40,12 @@ def problem(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
 def _above_live(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
     live = status.live
     if live is None:
-        return [one for one in fleet.observed.versions if one.metadata.deletion_timestamp is None]
+        return [one for one in fleet.versions.newest_first if one.metadata.deletion_timestamp is None]
     above = version_floor.live_number(status, fleet)
     return [
         version
-        for version in fleet.observed.versions
-        if version.spec.number > above
-        and version.spec.artifact.digest != live.digest
+        for version in takewhile(lambda version: version.spec.number > above, fleet.versions.newest_first)
+        if version.spec.artifact.digest != live.digest
         and version.metadata.deletion_timestamp is None
         and version_floor.is_of_job(version, status, fleet)
     ]

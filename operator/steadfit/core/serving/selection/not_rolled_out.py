@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import Abandoned
 from steadfit.core.problem import Problem
 from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
@@ -46,21 +49,28 @@ def _abandoned(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
     """
     live = status.live
     above = version_floor.live_number(status, fleet)
-    promotable = {
-        (version.name, digest): version
-        for version in fleet.observed.versions
-        if version.status.phase in ("Verified", "Held") and permitted.may_serve(version, status, fleet)
-        # An entry of an older commit has no digest.
-        for digest in (version.spec.artifact.digest, None)
-    }
     found = []
     for entry in status.abandoned:
-        version = promotable.get((entry.version, entry.digest))
+        version = _promotable(entry, status, fleet)
         newer = version is not None and entry.number > above and version_floor.is_of_job(version, status, fleet)
         if newer or (version is not None and live is not None and entry.at > live.since):
             found.append(entry)
     last = max(found, key=lambda entry: entry.at, default=None)
     return abandoned.problem(last) if last else None
+
+
+def _promotable(entry: Abandoned, status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
+    """Return the version of an entry if a Promote can serve it; None otherwise. An older entry has no digest."""
+    return next(
+        (
+            version
+            for version in fleet.versions.named(entry.version)
+            if entry.digest in (None, version.spec.artifact.digest)
+            and version.status.phase in ("Verified", "Held")
+            and permitted.may_serve(version, status, fleet)
+        ),
+        None,
+    )
 
 
 def _of_replaced_job(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
@@ -71,9 +81,8 @@ def _of_replaced_job(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | N
         return None
     newer = [
         version.spec.number
-        for version in fleet.observed.versions
-        if version.spec.number > live.number
-        and not version_floor.is_of_job(version, status, fleet)
+        for version in takewhile(lambda version: version.spec.number > live.number, fleet.versions.newest_first)
+        if not version_floor.is_of_job(version, status, fleet)
         and eligible_versions.may_roll_out(version, status, fleet)
     ]
     if not newer:

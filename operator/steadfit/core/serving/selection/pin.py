@@ -29,10 +29,9 @@ def names(pin: Pin, ref: RevisionRef) -> bool:
 
 def find(pin: Pin, fleet: Fleet) -> ModelVersion | None:
     """Return the version that a pin names; of versions with the same digest, the first one."""
-    for version in sorted(fleet.observed.versions, key=lambda version: version.spec.number):
-        if pin.version in (None, version.spec.number) and pin.digest in (None, version.spec.artifact.digest):
-            return version
-    return None
+    found = fleet.versions.of_artifact(pin.digest) if pin.digest else fleet.versions.numbered(pin.version or 0)
+    named = (version for version in found if pin.version in (None, version.spec.number))
+    return min(named, key=lambda version: version.spec.number, default=None)
 
 
 def _describe(pin: Pin) -> str:

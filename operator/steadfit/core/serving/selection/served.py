@@ -51,7 +51,7 @@ def _adopted(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Mode
     """Return an older status, in which the floor was the number of the version that served last, with the list."""
     if status.version_floor_uid is not None:
         return status
-    last = [version for version in fleet.observed.versions if version.spec.number == status.version_floor]
+    last = fleet.versions.numbered(status.version_floor or 0)
     entries = [
         ServedVersion(version=item.name, number=item.spec.number, digest=item.spec.artifact.digest, at=now)
         for item in last[:1]

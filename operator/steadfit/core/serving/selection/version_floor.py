@@ -78,10 +78,11 @@ def _decided(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[int]:
     digests: dict[str, set[str | None]] = {}
     for name, digest in entries:
         digests.setdefault(name, set()).add(digest)
-    for version in fleet.observed.versions:
-        # An entry of an older commit may lack the digest.
-        if not digests.get(version.name, set()).isdisjoint({None, version.spec.artifact.digest}):
-            yield from [version.spec.number] if is_of_job(version, status, fleet) else []
+    for name, known in digests.items():
+        for version in fleet.versions.named(name):
+            # An entry of an older commit may lack the digest.
+            if not known.isdisjoint({None, version.spec.artifact.digest}) and is_of_job(version, status, fleet):
+                yield version.spec.number
     promoted = status.promoted
     named = pin.find(pin.of_action(promoted), fleet) if promoted else None
     if promoted and named and is_of_job(named, status, fleet):

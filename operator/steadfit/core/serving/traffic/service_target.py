@@ -47,6 +47,8 @@ def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
 def after(pointing: Sequence[Action], fleet: Fleet) -> Fleet:
     """Return the fleet as it is once the Service has changed: what comes next in the same pass may rely on it."""
     observed = fleet.observed
+    if not pointing:
+        return fleet
     for change in pointing:
         if observed.service is not None:
             spec = {**observed.service.get("spec", {}), **change.manifest["spec"]}
