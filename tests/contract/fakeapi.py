@@ -231,6 +231,7 @@ class FakeAPI:
                     change.resource == resource
                     and namespace in (None, metadata.get("namespace"))
                     and labels.items() <= metadata.get("labels", {}).items()
+                    and has_fields(change.obj, http.query.get("fieldSelector"))
                 ):
                     await send(change.type, change.obj)
         except ConnectionError:

@@ -15,7 +15,7 @@ from steadfit.kube.client import (
     NotFound,
     Unavailable,
 )
-from steadfit.kube.resources import EVENTS, HTTP_ROUTES, JOBS, TRAINING_JOBS
+from steadfit.kube.resources import HTTP_ROUTES, JOBS, TRAINING_JOBS
 
 from .fakeapi import FakeAPI, Fault
 
@@ -195,18 +195,6 @@ def test_a_list_can_be_narrowed_to_a_namespace_and_labels() -> None:
             fake.store.create(JOBS, ("ns", name), {"metadata": {"labels": extra}})
         fake.store.create(JOBS, ("other", "ours"), {"metadata": {"labels": labels}})
         listing = await client.list(JOBS, "ns", "app.kubernetes.io/managed-by=steadfit")
-        assert [item["metadata"]["name"] for item in listing.items] == ["ours"]
-
-    play(story)
-
-
-def test_a_list_can_be_narrowed_to_fields() -> None:
-    async def story(fake: FakeAPI, client: APIServer) -> None:
-        for name, uid in (("ours", "1"), ("theirs", "2")):
-            fake.store.create(
-                EVENTS, ("ns", name), {"metadata": {}, "reason": "FailedCreate", "regarding": {"uid": uid}}
-            )
-        listing = await client.list(EVENTS, "ns", field_selector="reason=FailedCreate,regarding.uid=1")
         assert [item["metadata"]["name"] for item in listing.items] == ["ours"]
 
     play(story)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from steadfit.app.watch import kopf_adapter, kopf_supervisor
 from steadfit.app.watch.kopf_supervisor import Supervisor
-from steadfit.kube.resources import ARTIFACT_STORES, HTTP_ROUTES, JOBS, PODS, TRAINING_JOBS
+from steadfit.kube.resources import ARTIFACT_STORES, EVENTS, HTTP_ROUTES, JOBS, PODS, TRAINING_JOBS
 
 from tests.support.until import until as wait_until
 
@@ -107,6 +107,26 @@ def test_only_children_that_we_made_are_watched() -> None:
     fake = play(story)
     for request in fake.seen("list", "jobs") + fake.seen("watch", "pods"):
         assert request.query["labelSelector"] == "app.kubernetes.io/managed-by=steadfit"
+
+
+def test_of_all_events_only_those_of_jobs_whose_pod_is_refused_are_watched_by_one_request() -> None:
+    async def story(fake: FakeAPI, bell: Bell, watching: Supervisor) -> None:
+        def add(name: str, reason: str, kind: str) -> None:
+            fake.store.create(EVENTS, ("ns", name), {"reason": reason, "regarding": {"kind": kind, "name": name}})
+
+        add("early", "FailedCreate", "Job")
+        add("other-early", "Pulled", "Pod")
+        await bell.has(None, "Event", "early")
+        await asyncio.sleep(0.5)
+        for number in range(100):
+            add(f"other-{number}", "FailedCreate", "ReplicaSet")
+            add(f"model-{number}", "FailedCreate", "Job")
+        await bell.has("ADDED", "Event", "model-99")
+        assert {name for _, kind, name in bell.rings if kind == "Event" and name.startswith("other")} == set()
+
+    fake = play(story)
+    requests = [*fake.seen("list", "events"), *fake.seen("watch", "events")]
+    assert [request.query["fieldSelector"] for request in requests] == ["reason=FailedCreate,regarding.kind=Job"] * 2
 
 
 def test_a_list_of_namespaces_narrows_the_watches_but_not_those_of_cluster_scoped_kinds() -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 from steadfit.kube.client import APIError, Conflict, Listing, NotFound, Unavailable
 from steadfit.kube.resources import Resource
 
-from .objects import JSON, Ref, clone, has_fields, ref_of
+from .objects import JSON, Ref, clone, ref_of
 from .store import Store
 
 T = TypeVar("T")
@@ -124,15 +124,13 @@ class SimClient:
         resource: Resource,
         namespace: str | None = None,
         label_selector: str | None = None,
-        field_selector: str | None = None,
     ) -> Listing:
         """Read all objects of a resource."""
 
         def commit() -> Listing:
             self._store.check_served(resource.kind)
             found = self._store.peek(resource.kind, namespace, label_selector, resource.api_version)
-            chosen = [clone(dict(obj)) for obj in found if has_fields(obj, field_selector)]
-            return Listing(chosen, str(self._store.resource_version))
+            return Listing([clone(dict(obj)) for obj in found], str(self._store.resource_version))
 
         return await self._call(commit)
 

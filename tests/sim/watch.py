@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from steadfit.kube.resources import CHILDREN, WATCHED, Resource
+from steadfit.app.engine.refusals import FIELD_SELECTOR
+from steadfit.kube.resources import CHILDREN, EVENTS, WATCHED, Resource
 
 from .loop import SimLoop
-from .objects import JSON, clone, selected
+from .objects import JSON, clone, has_fields, selected
 from .store import Change, Store
 
 MANAGED = "app.kubernetes.io/managed-by=steadfit"
-_BY_KIND = {(resource.api_version, resource.kind): resource for resource in WATCHED}
+_BY_KIND = {(resource.api_version, resource.kind): resource for resource in (*WATCHED, EVENTS)}
 
 OnEvent = Callable[[str | None, JSON], None]
 
@@ -50,7 +51,7 @@ class Watches:
         self._down: set[Resource] = set()
         self._held: list[tuple[str | None, JSON]] | None = None
         self._closed = False
-        for resource in WATCHED:
+        for resource in _BY_KIND.values():
             self._come_back(resource)
         store.listeners.append(self._on_change)
 
@@ -71,7 +72,7 @@ class Watches:
 
     def _on_change(self, change: Change) -> None:
         resource = _BY_KIND.get((change.ref.api_version, change.ref.kind))
-        if resource is None or resource in self._down:
+        if resource is None or resource in self._down or not _is_selected(resource, change.new):
             return
         if self._rng.random() < self.lag.down:
             self._down.add(resource)
@@ -94,7 +95,8 @@ class Watches:
             return
         selector = MANAGED if resource in CHILDREN else None
         for obj in self._store.peek(resource.kind, selector=selector, api_version=resource.api_version):
-            self._send(resource, None, obj)
+            if _is_selected(resource, obj):
+                self._send(resource, None, obj)
 
     def _send(self, resource: Resource, type_: str | None, obj: Mapping[str, Any]) -> None:
         at = self._loop.time() + self._rng.uniform(0.001, self.lag.seconds)
@@ -111,3 +113,7 @@ class Watches:
     def _ring(self, type_: str | None, obj: JSON) -> None:
         if not self._closed:
             self._on_event(type_, obj)
+
+
+def _is_selected(resource: Resource, obj: Mapping[str, Any]) -> bool:
+    return resource != EVENTS or has_fields(obj, FIELD_SELECTOR)

@@ -10,8 +10,6 @@ from steadfit.kube.client import AlreadyExists, APIError, Conflict, Listing, Not
 from steadfit.kube.key import Key, key_of
 from steadfit.kube.resources import Resource
 
-from tests.sim.objects import has_fields
-
 JSONObject = dict[str, Any]
 
 
@@ -61,7 +59,6 @@ class MemoryAPI:
         resource: Resource,
         namespace: str | None = None,
         label_selector: str | None = None,
-        field_selector: str | None = None,
     ) -> Listing:
         self._check("list", Key(resource, namespace, ""))
         wanted = dict([label_selector.split("=")]) if label_selector else {}
@@ -71,7 +68,6 @@ class MemoryAPI:
             if key.resource == resource
             and namespace in (None, key.namespace)
             and wanted.items() <= obj["metadata"].get("labels", {}).items()
-            and has_fields(obj, field_selector)
         ]
         return Listing(items, str(self._version))
 

@@ -94,11 +94,9 @@ class APIServer:
         resource: Resource,
         namespace: str | None = None,
         label_selector: str | None = None,
-        field_selector: str | None = None,
     ) -> Listing:
         """Read all objects of a resource, page by page, all at one resourceVersion."""
-        selectors = (("labelSelector", label_selector), ("fieldSelector", field_selector))
-        query = [(name, selector) for name, selector in selectors if selector]
+        query = [("labelSelector", label_selector)] if label_selector else []
         try:
             return await self._list(resource, namespace, query, self._page_size)
         except Expired:

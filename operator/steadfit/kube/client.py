@@ -79,7 +79,6 @@ class KubeClient(Protocol):
         resource: Resource,
         namespace: str | None = None,
         label_selector: str | None = None,
-        field_selector: str | None = None,
     ) -> Listing:
         """Read all objects of a resource, page by page. Items carry `apiVersion` and `kind`."""
 

@@ -11,7 +11,7 @@ from steadfit.api.kinds import DEFINITIONS
 from steadfit.api.strategy import Analysis
 from steadfit.app.alerts.auth import PATH
 from steadfit.app.settings import Settings
-from steadfit.kube.resources import OWN, SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS, WATCHED, Resource
+from steadfit.kube.resources import EVENTS, OWN, SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS, WATCHED, Resource
 
 MANIFESTS = Path(__file__).parents[3] / "manifests"
 OPERATOR_ROLES = [("ClusterRole", "steadfit-operator"), ("Role", "steadfit-operator")]
@@ -52,6 +52,11 @@ def test_the_operator_has_no_wildcard_lists_no_secrets_and_cannot_exec(kind: str
 def test_the_operator_may_watch_what_it_watches(resource: Resource) -> None:
     role = find("base/operator-rbac.yaml", "ClusterRole", "steadfit-operator")
     assert verbs(role, resource.group, resource.plural) >= {"get", "list", "watch"}
+
+
+def test_the_operator_may_watch_the_events_of_refused_pods() -> None:
+    role = find("base/operator-rbac.yaml", "ClusterRole", "steadfit-operator")
+    assert verbs(role, EVENTS.group, EVENTS.plural) == {"create", "patch", "list", "watch"}
 
 
 @pytest.mark.parametrize("resource", OWN, ids=lambda resource: resource.plural)

@@ -27,6 +27,7 @@ from steadfit.kube.events import Recorder, RecorderStatistics
 from steadfit.kube.key import Key
 from steadfit.kube.resources import (
     CHILDREN,
+    EVENTS,
     HTTP_ROUTES,
     MODEL_DEPLOYMENTS,
     OPTIONAL,
@@ -105,7 +106,7 @@ class Engine:
         self.signals = Signals()
         """Measured signals of the live versions; the poller fills them."""
         self.signals.listen(self._queue.add)
-        self._refusals = Refusals(client, self._cache, self._enqueue_affected)
+        self._refusals = Refusals(self._cache, self._enqueue_affected)
         self._observer = Observer(self._cache, platform, self.signals, self._refusals)
         self._reconciler = Reconciler(
             client, self._cache, clock, self._recorder, plan_table(self._observer), self._refusals
@@ -168,6 +169,11 @@ class Engine:
     def on_event(self, event_type: str | None, body: JSONObject) -> None:
         """Store one watch event: `ADDED`, `MODIFIED`, `DELETED`, or None for an object of the initial list."""
         self._events_received += 1
+        if body["kind"] == EVENTS.kind:
+            # They are not kept: one that expires after its hour takes nothing back.
+            if event_type != "DELETED":
+                self._refusals.on_event(body)
+            return
         self._resync.note_event(body)
         if event_type == "DELETED":
             self._cache.delete(body)
@@ -193,7 +199,6 @@ class Engine:
                 tasks.create_task(self._resync.run())
                 tasks.create_task(self._resync.discover())
                 tasks.create_task(self._recorder.run())
-                tasks.create_task(self._refusals.run())
         except ExceptionGroup as group:
             if (restored := group.subgroup(Restored)) is not None:
                 raise restored.exceptions[0] from None

@@ -14,7 +14,8 @@ import kopf
 from kubernetes.aio.client import Configuration
 
 from steadfit.app.engine.engine import SELECTOR
-from steadfit.kube.resources import CHILDREN, WATCHED
+from steadfit.app.engine.refusals import FIELD_SELECTOR
+from steadfit.kube.resources import CHILDREN, EVENTS, WATCHED
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.connect_timeout = 10
     for resource in CHILDREN:
         chosen.watching.label_selectors[resource.group, resource.version, resource.plural] = SELECTOR
+    chosen.watching.field_selectors[EVENTS.group, EVENTS.version, EVENTS.plural] = FIELD_SELECTOR
     chosen.queueing.idle_timeout = 0.5
     chosen.queueing.exit_timeout = 0.5
     chosen.persistence.finalizer = "steadfit.dev/unused-by-kopf"
@@ -72,7 +74,7 @@ def registry(configuration: Configuration, deliver: Deliver) -> kopf.OperatorReg
     async def login(**_: Any) -> kopf.ConnectionInfo:
         return await connection(configuration)
 
-    for resource in WATCHED:
+    for resource in (*WATCHED, EVENTS):
 
         @kopf.on.event(
             group=resource.group,

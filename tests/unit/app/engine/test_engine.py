@@ -582,3 +582,52 @@ def test_a_refused_job_is_told_to_the_next_plan_at_once_and_forgotten_once_it_is
 
     fixture.play(story)
     assert told[-1] == ""
+
+
+@pytest.mark.parametrize("models", [1, 300])
+def test_models_whose_pods_are_refused_make_no_request_while_they_wait_however_many_they_are(models: int) -> None:
+    fixture = Fixture(idle)
+    requests: list[str] = []
+
+    async def story(fixture: Fixture) -> None:
+        jobs = []
+        for number in range(models):
+            manifest = child_of(fixture.api.add(training_job(f"model-{number}")))
+            manifest["metadata"]["name"] = f"model-{number}-a1"
+            jobs.append(fixture.api.add(manifest))
+        await asyncio.sleep(1)
+        fixture.api.fail = lambda verb, key: requests.append(f"{verb} {key}")
+        for job in jobs:
+            fixture.engine.on_event("ADDED", refused_pod(job))
+        await asyncio.sleep(120)
+
+    fixture.play(story)
+    assert requests == []
+
+
+def refused_pod(job: dict[str, Any]) -> dict[str, Any]:
+    """An Event of the Job controller."""
+    name = job["metadata"]["name"]
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{name}.1", "namespace": "ns", "uid": "1", "resourceVersion": "1"},
+        "reason": "FailedCreate",
+        "note": 'pods "x" is forbidden: no account',
+        "regarding": {"kind": "Job", "namespace": "ns", "name": name, "uid": job["metadata"]["uid"]},
+    }
+
+
+def test_an_event_of_a_refused_pod_brings_a_pass_to_its_owner_and_its_expiry_does_not() -> None:
+    fixture = Fixture(idle)
+
+    async def story(fixture: Fixture) -> None:
+        job = fixture.api.add(child_of(fixture.api.add(training_job())))
+        await asyncio.sleep(1)
+        before = len(fixture.seen)
+        for event_type, passes in (("ADDED", 1), ("MODIFIED", 1), ("DELETED", 1)):
+            fixture.engine.on_event(event_type, refused_pod(job))
+            await asyncio.sleep(1)
+            assert len(fixture.seen) - before == passes
+
+    fixture.play(story)

@@ -19,9 +19,9 @@ A second runtime (a JobSet, say) is a package like this one beside it. It provid
 - `job.KIND`: its name in messages.
 - `pods.pods_of(object, pods)`, `pods.pod_of(object, pods)`: its pods, oldest first, and the one that is the attempt:
   the newest, or None while the object is suspended. `pod_view` and `pod_waiting` read a pod, whatever runs it.
-- `refusal.lacks_pod(object, pods)`, `refusal.newest(events)`: whether it should have a pod and has none, and why the
-  API server refused that pod; `refusal.REASON` is the reason of those Events. `refusal.cause` and
-  `refusal.is_temporary` read such a message, whatever was refused.
+- `refusal.lacks_pod(object, pods)`: whether it should have a pod and has none. The Events that
+  `refusal.FIELD_SELECTOR` selects say why; `app/engine/refusals.py` reads them. `refusal.cause` and
+  `refusal.is_temporary` read such a message, whatever was refused, and `refusal.time_of` when it happened.
 - `trust.renew(observed)`: what brings a replaced CA to the pods that run. It works on pods, whatever runs them.
 - `ownership.workload_of(pod)`, `ownership.run_of(pod, object)`: the chain of controllers from a pod to its TrainingRun,
   by uid. It authenticates a posted result, so it must accept no link that a user can forge. A longer chain needs one

@@ -17,6 +17,8 @@ from . import job as jobs
 
 REASON = "FailedCreate"
 """Reason of those Events."""
+FIELD_SELECTOR = f"reason={REASON},regarding.kind={jobs.KIND}"
+"""Selects them among all Events of a cluster."""
 # The attempt's own name changes with every try, and what remains says why.
 _PREFIX = re.compile(r'^(\(combined from similar events\): )?(Error creating: )?([\w.]+ "[^"]*" is forbidden: )?')
 
@@ -24,12 +26,6 @@ _PREFIX = re.compile(r'^(\(combined from similar events\): )?(Error creating: )?
 def lacks_pod(job: Manifest, pods: Sequence[Manifest]) -> bool:
     """Return whether a Job should have a pod and has none."""
     return not (pods or jobs.is_over(job) or jobs.is_suspended(job) or jobs.is_deleted(job))
-
-
-def newest(events: Sequence[Manifest]) -> str:
-    """Return the cause that the newest Event names; empty without one."""
-    event = max(events, key=_time, default=None)
-    return cause(str(event.get("note", ""))) if event is not None else ""
 
 
 def cause(message: str) -> str:
@@ -42,7 +38,7 @@ def is_temporary(message: str) -> bool:
     return "exceeded quota: " in message
 
 
-def _time(event: Manifest) -> str:
+def time_of(event: Manifest) -> str:
     """Return when an Event happened last; those of the Job controller have the fields of core/v1."""
     series: dict[str, Any] = event.get("series") or {}
     times = (series.get("lastObservedTime"), event.get("deprecatedLastTimestamp"), event.get("eventTime"))
