@@ -1,13 +1,15 @@
 """A work queue: each key is queued at most once and handled by at most one worker at a time.
 
 The rules are client-go's. A key that is added while it is handled is marked dirty and queued again when its worker is
-done, so no change is lost and no object is handled twice at once. An urgent key is handled before the others. All times
-are the event loop's.
+done, so no change is lost and no object is handled twice at once. Two rules are added. An urgent key is handled before
+the others. A key whose passes change something again and again is held in between, because each of its changes queues
+it at once. All times are the event loop's.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import chain
@@ -19,6 +21,10 @@ K = TypeVar("K", bound=Hashable)
 BASE_DELAY = 0.2
 MAX_DELAY = 120.0
 JITTER = 0.2
+CHANGES_AT_ONCE = 100
+"""Passes of one key that may change something without a wait: those of several rollouts."""
+CHANGE_SECONDS = 5.0
+"""Time after which a key may make one of them again, and the longest time it is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class QueueStatistics:
     processing: int
     """Keys that are being handled."""
     delayed: int
-    """Keys that are queued again at a later time."""
+    """Keys that are queued again at a later time, or held."""
     failing: int
     """Keys whose last pass failed."""
     added: int
@@ -46,7 +52,7 @@ class WorkQueue(Generic[K]):
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
-        # Counts the keys that are dirty and not handled by a worker.
+        # Counts the keys that are dirty, not handled by a worker and not held.
         self._ready = asyncio.Semaphore(0)
         # A dict from key to the time it was added: the keys to be handled (again), in this order.
         self._dirty: dict[K, float] = {}
@@ -55,19 +61,23 @@ class WorkQueue(Generic[K]):
         self._processing: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
+        # When the changes of a key are used up: each takes `CHANGE_SECONDS` of the future. Oldest change first.
+        self._used_until: OrderedDict[K, float] = OrderedDict()
+        self._held: dict[K, asyncio.TimerHandle] = {}
         self._added = 0
         self._retried = 0
         self._waited = 0.0
 
     def add(self, key: K, *, urgent: bool = False) -> None:
-        """Queue a key, unless it is queued already; an urgent one moves before all that are not."""
+        """Queue a key, unless it is queued already; an urgent one moves before the others, and is held no longer."""
         if urgent:
             self._urgent.setdefault(key)
+            self._release(key)
         if key in self._dirty:
             return
         self._dirty[key] = asyncio.get_running_loop().time()
         self._added += 1
-        if key not in self._processing:
+        if self._is_free(key):
             self._ready.release()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -95,10 +105,29 @@ class WorkQueue(Generic[K]):
         """Reset the key's backoff."""
         self._failures.pop(key, None)
 
+    def note_change(self, key: K) -> bool:
+        """Count a pass that has changed something, before `done`; return whether the key is held from now on.
+
+        It is held after `CHANGES_AT_ONCE` of them, for up to `CHANGE_SECONDS` or until it is added as urgent. So a plan
+        that never rests makes one change in this time, and not as many as the API server takes.
+        """
+        now = asyncio.get_running_loop().time()
+        while self._used_until and next(iter(self._used_until.values())) <= now:
+            self._used_until.popitem(last=False)
+        longest = (CHANGES_AT_ONCE + 1) * CHANGE_SECONDS
+        used = min(max(self._used_until.pop(key, now), now) + CHANGE_SECONDS, now + longest)
+        self._used_until[key] = used
+        wait = used - now - CHANGES_AT_ONCE * CHANGE_SECONDS
+        if wait <= 0:
+            return False
+        self._urgent.pop(key, None)
+        self._held[key] = asyncio.get_running_loop().call_later(wait, self._release, key)
+        return True
+
     async def get(self) -> K:
         """Wait for a key and take it. The caller must call `done` afterwards."""
         await self._ready.acquire()
-        key = next(key for key in chain(self._urgent, self._dirty) if key not in self._processing)
+        key = next(key for key in chain(self._urgent, self._dirty) if self._is_free(key))
         self._urgent.pop(key, None)
         self._waited += asyncio.get_running_loop().time() - self._dirty.pop(key)
         self._processing.add(key)
@@ -107,21 +136,22 @@ class WorkQueue(Generic[K]):
     def done(self, key: K) -> None:
         """Finish a key; it is queued again if it was added in the meantime."""
         self._processing.discard(key)
-        if key in self._dirty:
+        if key in self._dirty and self._is_free(key):
             self._ready.release()
 
     def close(self) -> None:
         """Cancel all delays."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        for timers in (self._timers, self._held):
+            for timer in timers.values():
+                timer.cancel()
+            timers.clear()
 
     def statistics(self) -> QueueStatistics:
         """Return counts of the queue."""
         return QueueStatistics(
-            depth=sum(key not in self._processing for key in self._dirty),
+            depth=sum(self._is_free(key) for key in self._dirty),
             processing=len(self._processing),
-            delayed=len(self._timers),
+            delayed=len(self._timers.keys() | (self._held.keys() & self._dirty.keys())),
             failing=len(self._failures),
             added=self._added,
             retried=self._retried,
@@ -131,3 +161,18 @@ class WorkQueue(Generic[K]):
     def _due(self, key: K) -> None:
         del self._timers[key]
         self.add(key)
+
+    def _is_free(self, key: K) -> bool:
+        """Return whether a worker may take a key."""
+        return key not in self._processing and key not in self._held
+
+    def _release(self, key: K) -> None:
+        """Hold a key no longer, if it is held."""
+        timer = self._held.pop(key, None)
+        if timer is None:
+            return
+        timer.cancel()
+        if key in self._dirty and self._is_free(key):
+            # Its time in the queue begins now.
+            self._dirty[key] = asyncio.get_running_loop().time()
+            self._ready.release()

@@ -4,7 +4,7 @@ import asyncio
 from itertools import pairwise
 from random import Random
 
-from steadfit.kube.workqueue import MAX_DELAY, WorkQueue
+from steadfit.kube.workqueue import CHANGE_SECONDS, CHANGES_AT_ONCE, MAX_DELAY, WorkQueue
 
 from tests.support.virtual_time import run
 
@@ -171,5 +171,100 @@ def test_statistics_tell_depth_retries_and_waiting() -> None:
         assert statistics.waited_seconds == 3
         queue.close()
         assert queue.statistics().delayed == 0
+
+    run(main())
+
+
+async def _passes(queue: WorkQueue[str], key: str, changes: int) -> list[float]:
+    """Let passes over one key change something, each of which queues it again at once; return when they began."""
+    times = []
+    queue.add(key)
+    for _ in range(changes):
+        assert await queue.get() == key
+        times.append(now())
+        queue.add(key, urgent=not queue.note_change(key))
+        queue.done(key)
+    return times
+
+
+def test_a_key_that_never_rests_makes_its_first_changes_at_once_and_then_one_in_five_seconds() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        times = await _passes(queue, "a", CHANGES_AT_ONCE + 10)
+        assert times[CHANGES_AT_ONCE] == 0
+        waits = [later - sooner for sooner, later in pairwise(times[CHANGES_AT_ONCE:])]
+        assert waits == [CHANGE_SECONDS] * 9
+
+    run(main())
+
+
+def test_a_held_key_holds_no_other_and_is_not_urgent() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        await _passes(queue, "a", CHANGES_AT_ONCE + 1)
+        assert (queue.statistics().depth, queue.statistics().delayed) == (0, 1)
+        queue.add("a")
+        queue.add("b")
+        assert [await queue.get(), now()] == ["b", 0]
+        queue.done("b")
+        await asyncio.sleep(CHANGE_SECONDS - 1)
+        assert queue.statistics().depth == 0
+        await asyncio.sleep(1)
+        queue.add("c", urgent=True)
+        assert [await queue.get(), await queue.get()] == ["c", "a"]
+        assert queue.statistics().delayed == 0
+
+    run(main())
+
+
+def test_what_a_person_asks_for_comes_at_once_although_the_key_is_held() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        await _passes(queue, "a", CHANGES_AT_ONCE + 1)
+        for _ in range(50):
+            queue.add("a", urgent=True)
+            assert [await queue.get(), now()] == ["a", 0]
+            assert queue.note_change("a")
+            queue.done("a")
+        queue.add("a")
+        await queue.get()
+        assert now() == CHANGE_SECONDS, "they lengthen no wait"
+
+    run(main())
+
+
+def test_a_key_that_rests_may_change_at_once_again() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        await _passes(queue, "a", CHANGES_AT_ONCE)
+        await queue.get()
+        queue.done("a")
+        await asyncio.sleep(CHANGES_AT_ONCE * CHANGE_SECONDS)
+        began = now()
+        assert set(await _passes(queue, "a", CHANGES_AT_ONCE)) == {began}
+        await asyncio.sleep(CHANGES_AT_ONCE * CHANGE_SECONDS)
+        queue.note_change("b")
+        assert list(queue._used_until) == ["b"], "what has rested is forgotten"
+
+    run(main())
+
+
+def test_a_key_added_and_held_during_its_pass_is_taken_by_one_worker_when_the_hold_ends() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        for _ in range(CHANGES_AT_ONCE):
+            queue.note_change("a")
+        queue.add("a")
+        assert await queue.get() == "a"
+        queue.add("a", urgent=True)
+        assert queue.note_change("a")
+        queue.done("a")
+        waiting = [asyncio.create_task(queue.get()) for _ in range(2)]
+        await asyncio.sleep(CHANGE_SECONDS - 1)
+        assert not any(task.done() for task in waiting)
+        await asyncio.sleep(2)
+        assert [task.done() for task in waiting].count(True) == 1
+        for task in waiting:
+            task.cancel()
 
     run(main())

@@ -235,9 +235,12 @@ class Engine:
             self._queue.add_rate_limited(key, at_least=result.after or 0.0)
             return
         self._queue.forget(key)
+        held = result.outcome in ("written", "acted") and self._queue.note_change(key)
+        if held:
+            logger.warning("the passes over this object change something again and again; the next one waits")
         if result.outcome == "written":
             # What is decided is carried out before the next object is looked at.
-            self._queue.add(key, urgent=True)
+            self._queue.add(key, urgent=not held)
         elif result.after is not None:
             self._queue.add_after(key, result.after)
 

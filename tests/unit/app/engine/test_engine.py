@@ -14,6 +14,7 @@ from steadfit.core.types import Apply, Create, Delete, Event, Plan, Platform
 from steadfit.kube.client import Forbidden, NotFound, Unavailable
 from steadfit.kube.key import Key
 from steadfit.kube.resources import ARTIFACT_STORES, EVENTS, HTTP_ROUTES, JOBS, OWN, SERVICES, TRAINING_JOBS
+from steadfit.kube.workqueue import CHANGE_SECONDS, CHANGES_AT_ONCE
 
 from tests.support.memory_api import MemoryAPI
 from tests.support.virtual_time import LoopClock, run
@@ -629,5 +630,64 @@ def test_an_event_of_a_refused_pod_brings_a_pass_to_its_owner_and_its_expiry_doe
             fixture.engine.on_event(event_type, refused_pod(job))
             await asyncio.sleep(1)
             assert len(fixture.seen) - before == passes
+
+    fixture.play(story)
+
+
+def counts(obj: dict[str, Any], now: datetime) -> Plan:
+    """A plan that never rests: its status differs from the stored one in every pass."""
+    passes = obj.get("status", {}).get("passes", 0) + 1
+    assert passes < 500, "the loop would never end"
+    return Plan(status={"passes": passes})
+
+
+def test_a_plan_that_never_rests_makes_a_bounded_number_of_writes_and_the_first_ones_at_once() -> None:
+    fixture = Fixture(counts)
+
+    async def story(fixture: Fixture) -> None:
+        fixture.api.add(training_job())
+        await asyncio.sleep(1)
+        assert len(fixture.api.writes) == CHANGES_AT_ONCE + 1
+        await asyncio.sleep(600)
+
+    fixture.play(story)
+    assert len(fixture.api.writes) <= CHANGES_AT_ONCE + 600 / CHANGE_SECONDS + 2
+
+
+def test_a_plan_whose_actions_never_end_is_held_too() -> None:
+    numbers = iter(range(500))
+
+    def creates_another_child(obj: dict[str, Any], now: datetime) -> Plan:
+        child = child_of(obj)
+        return Plan(
+            status={}, actions=(Create({**child, "metadata": {**child["metadata"], "name": f"child-{next(numbers)}"}}),)
+        )
+
+    fixture = Fixture(creates_another_child)
+
+    async def story(fixture: Fixture) -> None:
+        fixture.api.add(training_job())
+        await asyncio.sleep(600)
+
+    fixture.play(story)
+    assert len(fixture.api.writes) <= CHANGES_AT_ONCE + 600 / CHANGE_SECONDS + 2
+
+
+def test_an_object_that_never_rests_delays_no_other_and_a_change_by_an_action_comes_at_once() -> None:
+    fixture = Fixture(counts)
+    pending = {
+        "apiVersion": "steadfit.dev/v1alpha1",
+        "kind": "ModelAction",
+        "metadata": {"name": "stop", "namespace": "ns"},
+        "spec": {"target": {"kind": "TrainingJob", "name": "flights"}, "verb": "Cancel"},
+    }
+
+    async def story(fixture: Fixture) -> None:
+        fixture.api.add(training_job())
+        await asyncio.sleep(60.5)
+        before = len(fixture.seen)
+        fixture.api.add(pending)
+        await asyncio.sleep(0.1)
+        assert len(fixture.seen) == before + 1
 
     fixture.play(story)
