@@ -9,6 +9,7 @@ from .entry import NOTHING, Reason
 
 RolloutReason = Literal[
     "AwaitingSamples",
+    "BelowVersionFloor",
     "CanaryAnalysing",
     "CanaryFailed",
     "CanaryPaused",
@@ -43,6 +44,12 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         "The candidate takes its share of the traffic, and a metric has fewer than `spec.analysis.minSamples` requests"
         " or outcomes.",
         "Wait; the message says if the traffic is too thin. `status.candidate.verdicts` has the numbers so far.",
+        conditions=_PROGRESSING,
+    ),
+    "BelowVersionFloor": Reason(
+        "The newest version served before, or existed when a person promoted another one, and does not return by"
+        " itself.",
+        "Create a `Promote` action if it is to serve.",
         conditions=_PROGRESSING,
     ),
     "CanaryAnalysing": Reason(

@@ -66,8 +66,9 @@ VERSIONS: Mapping[VersionReason, Reason] = {
         warning=_VERSION,
     ),
     "Released": Reason(
-        "The quarantine of the version has ended.",
+        "The quarantine of the version has ended; beside a live version it is not rolled out by itself.",
         "`Promote` or `Pin` the version if it is to serve.",
+        conditions=("ModelDeployment/Progressing",),
         normal=("ModelDeployment", "ModelVersion"),
     ),
     "ServingRecordDropped": Reason(

@@ -17,7 +17,7 @@ from steadfit.core.serving.revisions.lookup import reuse_revision, revision_of
 from steadfit.core.serving.revisions.pod_inputs import STORE_NOT_USABLE
 from steadfit.core.serving.traffic import failover
 
-from . import abandoned, eligible_versions, not_rolled_out, pin, promote, served
+from . import abandoned, eligible_versions, pin, promote, served
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class DesiredRevision:
     revision
         The revision; None while there is nothing to serve.
     problem
-        Why the pinned, promoted or newest version is not rolled out.
+        Why the revision that should serve cannot be rolled out; why a newer one is not: `not_rolled_out.py`.
     pinned
         Whether a pin is in force, even one that cannot be served.
     promoted_by
@@ -93,22 +93,17 @@ def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desir
     let_through = eligible_versions.after_pin(status, fleet)
     if let_through is not None:
         return _after_pin(let_through, status, fleet, now)
-    problem: Problem | None = None
     newest, before = eligible_versions.newest_first(status, fleet), eligible_versions.served_before(status, fleet)
     # While none serves, what was let through comes first: a newer one has not been judged yet.
     for version in [*before, *newest] if status.live is None else [*newest, *before]:
         if status.live is not None and version.spec.artifact.digest == status.live.digest:
-            kept = _keep_live(status, fleet, now)
-            return DesiredRevision(kept.revision, not_rolled_out.problem(version, status, fleet) or kept.problem)
+            return _keep_live(status, fleet, now)
         revision = revision_of(version, status, fleet, now)
         if isinstance(revision, Problem):
             return replace(_keep_live(status, fleet, now), problem=revision)
-        entry = abandoned.entry_of(revision, status)
-        if entry is None:
-            return DesiredRevision(revision, not_rolled_out.problem(version, status, fleet) or problem)
-        problem = problem or abandoned.problem(entry)
-    kept = _keep_live(status, fleet, now)
-    return replace(kept, problem=not_rolled_out.problem(None, status, fleet) or problem or kept.problem)
+        if abandoned.entry_of(revision, status) is None:
+            return DesiredRevision(revision)
+    return _keep_live(status, fleet, now)
 
 
 def _after_pin(before: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
@@ -147,7 +142,7 @@ def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> De
         return DesiredRevision(revision, kept=True)
     # The live version keeps its pods until spec.server changes again.
     reused = reuse_revision(live, revision.inputs_digest, live.since)
-    return DesiredRevision(reused, abandoned.problem(entry), kept=True)
+    return DesiredRevision(reused, kept=True)
 
 
 def _replace_lost(

@@ -1,4 +1,8 @@
-"""Why the newest version of the TrainingJob is not rolled out, and what a person can do."""
+"""Why the newest version is not rolled out, and what a person can do about it.
+
+The newest version's cause comes first, by `_cause`, whatever older ones wait for. What a person promoted in vain since
+the live version serves is named beside it.
+"""
 
 from __future__ import annotations
 
@@ -8,68 +12,164 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import Abandoned
 from steadfit.core.problem import Problem
+from steadfit.core.reasons.catalogue import ReasonWord
 from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_version_quarantined, quarantines_of
 
-from . import abandoned, eligible_versions, version_floor
-
-
-def problem(chosen: ModelVersion | None, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
-    """Return why the newest version above the floor and the chosen one waits; None if none does, or it is rejected."""
-    above = chosen.spec.number if chosen else 0
-    found = [
-        (version, reason)
-        for version in eligible_versions.newer(status, fleet)
-        if version.spec.number > above and (reason := _reason(version, status, fleet)) is not None
-    ]
-    _, reason = max(found, key=lambda item: item[0].spec.number, default=(None, None))
-    return reason or (None if chosen else _abandoned(status, fleet) or _of_replaced_job(status, fleet))
+from . import abandoned, eligible_versions, pin, version_floor
 
 
-def held(version: ModelVersion) -> Problem:
-    """Return why a version that the gate could not compare waits."""
-    number, gate = version.spec.number, version.status.gate
-    why = f": {gate.message}" if gate else ""
-    return Problem("Held", f"version {number} is held{why}; a Promote of version {number} serves it")
+def problem(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
+    """Return why the newest version is not rolled out; None if it serves, may be rolled out, or there is none."""
+    newest = _newest(status, fleet)
+    cause = _cause(newest, status, fleet) if newest else None
+    last = _abandoned_since(status, fleet)
+    if newest is None or cause is None:
+        return abandoned.problem(last) if last else _of_replaced_job(status, fleet)
+    if last is None or last.version == newest.name:
+        return cause
+    return Problem(cause.reason, f"{cause.message}; {abandoned.problem(last).message}")
 
 
-def _reason(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
-    if version.status.phase == "Held" and status.live and permitted.may_serve(version, status, fleet):
-        return held(version)
-    if not eligible_versions.may_roll_out(version, status, fleet):
-        return None
-    compared = eligible_versions.is_compared_with_live(version, status, fleet)
-    return None if compared else _not_compared(version, status, fleet)
+def _newest(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
+    """Return the newest version with a verdict; None if the live one is not older, or has the same artifact.
 
-
-def _abandoned(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
-    """Return that a version was abandoned: since the live one serves, of any number, or before that a newer one.
-
-    Of several the last one counts. That of a promotion may be older than the live version, or of an earlier job.
+    While no version is live, rejected ones are left out, as the next run brings another; those of an earlier
+    TrainingJob of the name count after the present ones.
     """
+    found = (
+        version
+        for version in fleet.versions.newest_first
+        if version.metadata.deletion_timestamp is None and version.status.phase is not None
+    )
     live = status.live
+    if live is None:
+        permissible = [version for version in found if version.status.phase != "Rejected"]
+        own = (version for version in permissible if version_floor.is_of_job(version, status, fleet))
+        return next(own, next(iter(permissible), None))
     above = version_floor.live_number(status, fleet)
-    found = []
-    for entry in status.abandoned:
-        version = _promotable(entry, status, fleet)
-        newer = version is not None and entry.number > above and version_floor.is_of_job(version, status, fleet)
-        if newer or (version is not None and live is not None and entry.at > live.since):
-            found.append(entry)
-    last = max(found, key=lambda entry: entry.at, default=None)
-    return abandoned.problem(last) if last else None
+    newest = next((version for version in found if version_floor.is_of_job(version, status, fleet)), None)
+    serves = newest is None or newest.spec.number <= above or newest.spec.artifact.digest == live.digest
+    return None if serves else newest
 
 
-def _promotable(entry: Abandoned, status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
-    """Return the version of an entry if a Promote can serve it; None otherwise. An older entry has no digest."""
-    return next(
-        (
-            version
-            for version in fleet.versions.named(entry.version)
-            if entry.digest in (None, version.spec.artifact.digest)
-            and version.status.phase in ("Verified", "Held")
-            and permitted.may_serve(version, status, fleet)
-        ),
-        None,
+def _cause(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
+    """Return the first cause that applies to a version; None if it may be rolled out."""
+    if is_version_quarantined(version, status, fleet):
+        return _quarantined(version, status, fleet)
+    if version.status.phase == "Rejected":
+        return _rejected(version)
+    pinned, entry = _pinned(version, status, fleet), _entry_of(version, status)
+    if pinned or entry:
+        return pinned or (abandoned.problem(entry) if entry else None)
+    if version.status.phase == "Held":
+        gate = version.status.gate
+        return _needs_promote("Held", version, f" is held: {gate.message}" if gate else " is held")
+    return _passed_over(version, status, fleet) or _not_compared(version, status, fleet)
+
+
+def _quarantined(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem:
+    number, name = version.spec.number, fleet.observed.deployment.name
+    digest = version.spec.artifact.digest
+    here = [(entry.by, entry.reason) for entry in status.quarantine if digest in (entry.digest, entry.artifact)]
+    noted = [(item.by, item.reason) for item in quarantines_of(version.status) if item.deployment == name]
+    by, reason = [*here, *noted][0]
+    step = f"a Release and then a Promote of version {number} serve it"
+    if status.live is None:
+        step = f"a Release of version {number} lets it serve"
+    elif pin.effective_pin(status, fleet) is not None:
+        step += f", once version {status.live.number} is not pinned any more"
+    return Problem("Quarantined", f"version {number} is in quarantine by {by}: {reason}; {step}")
+
+
+def _rejected(version: ModelVersion) -> Problem:
+    number, gate = version.spec.number, version.status.gate
+    failed = [judgement.metric for judgement in version.status.judgements if not judgement.passed]
+    why = f": {gate.message}" if gate else ""
+    why = f": {', '.join(failed)} misses its threshold" if failed else why
+    return Problem(
+        "Rejected", f"version {number} is rejected{why}; `kubectl describe mv {version.name}` compares its metrics"
+    )
+
+
+def _pinned(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
+    """Return that a version waits for a pin to end; None without a pin."""
+    live, override, number = status.live, status.override, version.spec.number
+    if live is None or pin.effective_pin(status, fleet) is None:
+        return None
+    pinned = "spec.pin; remove it to serve newer versions" if override is None else f"{override.by} until Unpin"
+    return Problem(
+        "Pinned", f"version {number} is newer and is not rolled out: version {live.number} is pinned by {pinned}"
+    )
+
+
+def _entry_of(version: ModelVersion, status: ModelDeploymentStatus) -> Abandoned | None:
+    """Return the last entry of an abandoned version; one of an older commit has no digest."""
+    known = (version.spec.artifact.digest, None)
+    found = [one for one in status.abandoned if one.version == version.name and one.digest in known]
+    return max(found, key=lambda entry: entry.at, default=None)
+
+
+def _passed_over(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
+    """Return which decision keeps a version at or below the version floor from returning by itself; None above it."""
+    live, digest, promoted = status.live, version.spec.artifact.digest, status.promoted
+    if live is None or version.spec.number > version_floor.current(status, fleet):
+        return None
+    if any(entry.artifact == digest for entry in status.quarantine):
+        # With the pod template that it had; a Promote with another one needs no Release.
+        return _quarantined(version, status, fleet)
+    released = [item.by for item in status.released if item.digest == digest]
+    if released:
+        why = f" was released from quarantine by {released[-1]}, and is not rolled out by itself"
+        return _needs_promote("Released", version, why)
+    if any(entry.digest == digest for entry in status.served):
+        why = f" served before, and version {live.number} was chosen since"
+    elif promoted is not None and promoted.digest == live.digest:
+        why = f" existed when {promoted.by} promoted version {promoted.number}"
+    else:
+        why = " does not lie above the version floor"
+    return _needs_promote("BelowVersionFloor", version, why)
+
+
+def _not_compared(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
+    """Return what the version was compared with, and what serves instead; None if it was compared with that."""
+    if eligible_versions.is_compared_with_live(version, status, fleet):
+        return None
+    champion, live, number = version.spec.evaluation.champion, status.live, version.spec.number
+    observed = fleet.observed
+    compared = f"was compared with {champion.version}" if champion else "was not compared with any version"
+    serves = f"{live.version} serves here" if live else "that one was rolled back"
+    if champion and live and champion.version == live.version:
+        compared, serves = f"{compared} ({champion.digest[:19]})", f"{serves} ({live.digest[:19]})"
+    # Runs compare with the live version of the deployment of the TrainingJob's name: a Retrain helps no other one.
+    retrain = "a Retrain compares again, " if observed.deployment.name == observed.deployment.training_job else ""
+    return Problem(
+        "ChampionChanged",
+        f"version {number} is not rolled out: it {compared}, and {serves}; {retrain}a Pin of version {number} serves it"
+        " without a comparison",
+    )
+
+
+def _needs_promote(reason: ReasonWord, version: ModelVersion, why: str) -> Problem:
+    number = version.spec.number
+    return Problem(reason, f"version {number}{why}; a Promote of version {number} serves it")
+
+
+def _abandoned_since(status: ModelDeploymentStatus, fleet: Fleet) -> Abandoned | None:
+    """Return what was abandoned last since the live version serves: it may be older, or of an earlier TrainingJob."""
+    live = status.live
+    found = [one for one in status.abandoned if live and one.at > live.since and _is_promotable(one, status, fleet)]
+    return max(found, key=lambda entry: entry.at, default=None)
+
+
+def _is_promotable(entry: Abandoned, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether a Promote can serve an abandoned version; an entry of an older commit has no digest."""
+    return any(
+        entry.digest in (None, version.spec.artifact.digest)
+        and version.status.phase in ("Verified", "Held")
+        and permitted.may_serve(version, status, fleet)
+        for version in fleet.versions.named(entry.version)
     )
 
 
@@ -91,21 +191,4 @@ def _of_replaced_job(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | N
         "TrainingJobReplaced",
         f"version {max(newer)} is not rolled out: TrainingJob {fleet.observed.deployment.training_job} was made again"
         f" since, and has no verified version yet; a Promote of version {max(newer)} serves it",
-    )
-
-
-def _not_compared(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem:
-    """Return the message that names what the version was compared with, and what serves."""
-    champion, live, number = version.spec.evaluation.champion, status.live, version.spec.number
-    observed = fleet.observed
-    compared = f"was compared with {champion.version}" if champion else "was not compared with any version"
-    serves = f"{live.version} serves here" if live else "that one was rolled back"
-    if champion and live and champion.version == live.version:
-        compared, serves = f"{compared} ({champion.digest[:19]})", f"{serves} ({live.digest[:19]})"
-    # Runs compare with the live version of the deployment of the TrainingJob's name: a Retrain helps no other one.
-    retrain = "a Retrain compares again, " if observed.deployment.name == observed.deployment.training_job else ""
-    return Problem(
-        "ChampionChanged",
-        f"version {number} is not rolled out: it {compared}, and {serves}; {retrain}a Pin of version {number} serves it"
-        " without a comparison",
     )

@@ -46,11 +46,16 @@ def is_of_job(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet
 
 
 def live_number(status: ModelDeploymentStatus, fleet: Fleet) -> int:
-    """Return the number above which versions are newer than the live one; 0 if none serves, or one of another job."""
-    version = fleet.version_of(status.live) if status.live else None
-    if status.live is None or (version is not None and not is_of_job(version, status, fleet)):
+    """Return the number above which versions are newer than the live one; 0 if none serves, or one of another job.
+
+    Whose number a live version has whose ModelVersion is gone is not known: it counts no more than the floor.
+    """
+    if status.live is None:
         return 0
-    return status.live.number
+    version = fleet.version_of(status.live)
+    if version is None:
+        return min(status.live.number, current(status, fleet))
+    return status.live.number if is_of_job(version, status, fleet) else 0
 
 
 def current(status: ModelDeploymentStatus, fleet: Fleet) -> int:

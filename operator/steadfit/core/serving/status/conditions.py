@@ -25,7 +25,7 @@ from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import frozen_template, template_repair
 from steadfit.core.serving.rollout import progress_deadline
-from steadfit.core.serving.selection import newest_blocked
+from steadfit.core.serving.selection import not_rolled_out
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.stability import instability
 from steadfit.core.serving.traffic import failover, route_condition, service
@@ -163,7 +163,7 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     candidate = status.candidate
     if candidate and fleet.desired_replicas == 0:
         return ready("ScaledToZero", f"version {candidate.number} has no pods, as spec.server.replicas is 0")
-    blocked = None if candidate else newest_blocked.problem(status, fleet) or _stalled_job(observed.job)
+    blocked = None if candidate else not_rolled_out.problem(status, fleet) or _stalled_job(observed.job)
     if candidate:
         message = f"version {candidate.number} comes up: {candidate.message}"
     elif blocked:
@@ -230,6 +230,14 @@ def _progressing(
         return [DesiredCondition(PROGRESSING, "True", reason, message)]
     if desired.problem:
         return [DesiredCondition(PROGRESSING, "False", desired.problem.reason, desired.problem.message)]
+    if live and _is_switching(live, status, fleet):
+        return [
+            DesiredCondition(
+                PROGRESSING, "True", "SwitchingTraffic", f"the Service is being pointed at version {live.number}"
+            )
+        ]
+    if blocked := not_rolled_out.problem(status, fleet):
+        return [DesiredCondition(PROGRESSING, "False", blocked.reason, blocked.message)]
     if live and live.asked_inputs_digest:
         return [
             DesiredCondition(
@@ -240,14 +248,7 @@ def _progressing(
                 " current spec.server; the next change of spec.server is rolled out",
             )
         ]
-    if live and _is_switching(live, status, fleet):
-        return [
-            DesiredCondition(
-                PROGRESSING, "True", "SwitchingTraffic", f"the Service is being pointed at version {live.number}"
-            )
-        ]
-    blocked = newest_blocked.problem(status, fleet)
-    return [DesiredCondition(PROGRESSING, "False", blocked.reason, blocked.message)] if blocked else []
+    return []
 
 
 def _is_switching(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:

@@ -61,12 +61,13 @@ def test_a_rollback_takes_up_the_frozen_deployment_though_the_spec_asks_for_othe
     cluster.settle()
     assert cluster.selected() == good
     assert cluster.condition("Ready") == ("True", "Serving")
-    assert cluster.condition("Progressing") == ("False", "OlderPodTemplate")
+    assert cluster.condition("UpToDate") == ("False", "OlderPodTemplate")
+    assert cluster.condition("Progressing") == ("False", "Quarantined"), "version 2 with its pod template"
     cluster.edit(server={"replicas": 2, "image": "mine:3"})
     cluster.settle()
     assert cluster.live() == 1
     assert cluster.selected() != good
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("UpToDate") == ("True", "UpToDate")
 
 
 def test_a_rollback_of_a_change_of_the_server_bars_the_revision_but_not_the_model() -> None:

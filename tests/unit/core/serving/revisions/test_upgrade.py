@@ -95,7 +95,7 @@ def test_a_rollback_after_an_upgrade_goes_back_to_the_pods_that_were_proven_and_
     cluster.act("Rollback")
     cluster.settle()
     assert (revisions(cluster)["live"], image(cluster)) == (proven, OLD)
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("False", "Quarantined"), "version 3 with its pod template"
 
 
 def test_a_canary_goes_on_through_an_upgrade_and_ends_by_its_verdict() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.selection import desired_revision
+from steadfit.core.serving.selection import not_rolled_out
 
 from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 from tests.unit.core.serving.serving_cluster_objects import digest
@@ -351,7 +351,7 @@ def test_a_deployment_that_is_made_after_several_versions_comes_up_on_the_newest
     cluster.add(5, "Rejected", against=digest(3))
     cluster.settle()
     assert cluster.live() == 3
-    assert cluster.condition("Progressing") == ("False", "Held"), "the one above waits for a person"
+    assert cluster.condition("Progressing") == ("False", "Rejected"), "the newest one, which hides the one before it"
 
 
 def test_a_new_deployment_does_not_come_up_on_a_version_that_only_beat_one_that_was_rolled_back_here() -> None:
@@ -431,6 +431,6 @@ def test_a_deployment_of_another_name_is_told_that_only_a_pin_helps() -> None:
     raw = {**cluster.deployment, "metadata": {**cluster.deployment["metadata"], "name": "elsewhere"}}
     raw["spec"] = {**raw["spec"], "trainingJobRef": {"name": "flights"}}
     observed = replace(cluster.observe(), deployment=ModelDeployment.model_validate(raw))
-    problem = desired_revision.choose(cluster.status, Fleet(observed), cluster.now).problem
+    problem = not_rolled_out.problem(cluster.status, Fleet(observed))
     assert problem is not None
     assert problem.message.endswith("flights-v1 serves here; a Pin of version 2 serves it without a comparison")
