@@ -42,6 +42,7 @@ from .rollout import (
     RevisionRef,
     ServedVersion,
     TemplateRepair,
+    VersionFloor,
     WarmRelease,
 )
 from .strategy import Analysis, RolloutLimits, Strategy, Traffic, Warm
@@ -166,11 +167,9 @@ class ModelDeploymentStatus(Status):
     """Root causes of firing monitors of action Recover: the model or the data."""
     served: Annotated[list[ServedVersion], Field(max_length=16)] = []
     """Versions that served without a pin, the last one at the end. A removed pin goes back to it."""
-    version_floor: int | None = None
-    """Number up to which versions were decided on: they served without a pin, were rolled back or abandoned, or
+    version_floor: VersionFloor | None = None
+    """Up to which number versions were decided on: they served without a pin, were rolled back or abandoned, or
     existed when a person promoted another one. Without a pin, only newer versions are rolled out. It never falls."""
-    version_floor_uid: str | None = None
-    """Uid of the TrainingJob whose versions versionFloor counts. Another TrainingJob has no floor yet."""
     quarantine: Annotated[list[QuarantineEntry], Field(max_length=128, json_schema_extra=list_map("revision"))] = []
     """Revisions that were rolled back."""
     released: Annotated[list[Released], Field(max_length=128)] = []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Model, list_map
 from .modelversion import MetricValue
@@ -178,6 +178,21 @@ class ServedVersion(Model):
     """Digest of its artifact."""
     at: datetime
     """When it took all of the traffic last, or was chosen for it by a rollback."""
+
+
+class VersionFloor(Model):
+    """Number up to which the versions of a TrainingJob were decided on."""
+
+    number: int
+    """The number."""
+    uid: str | None = None
+    """Uid of the TrainingJob whose versions it counts. Another TrainingJob has no floor yet."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_number(cls, value: Any) -> Any:
+        """Read the status of an earlier commit: a number alone, of the TrainingJob that there is."""
+        return {"number": value} if isinstance(value, int) else value
 
 
 class WarmRelease(Model):

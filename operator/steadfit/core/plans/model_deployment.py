@@ -34,7 +34,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     fleet = Fleet(observed)
     deployment = observed.deployment
 
-    status = abandoned.recall(served.recall(deployment.status, fleet, now), fleet)
+    status = abandoned.recall(served.recall(deployment.status, fleet), fleet)
     status = status_recovery.live(version_floor.recall(status, fleet), fleet)
     status = inputs_recovery.recall(status, fleet)
     status = quarantine_recovery.learn(status, fleet, now)

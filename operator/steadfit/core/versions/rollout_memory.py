@@ -43,6 +43,7 @@ def _abandoned(deployment: ModelDeployment, version: ModelVersion) -> list[PastA
 
 def _is_below_floor(version: ModelVersion, deployment: ModelDeployment) -> bool:
     """Return whether a ModelDeployment has decided on this number of this TrainingJob."""
-    floor, uid = deployment.status.version_floor, deployment.status.version_floor_uid
-    same = uid is not None and version.spec.training_job_ref.uid in (None, uid)
-    return same and floor is not None and version.spec.number <= floor
+    floor = deployment.status.version_floor
+    if floor is None or floor.uid is None:
+        return False
+    return version.spec.training_job_ref.uid in (None, floor.uid) and version.spec.number <= floor.number

@@ -341,6 +341,9 @@ class ServingCluster:
     def live(self) -> int | None:
         return self.status.live.number if self.status.live else None
 
+    def floor(self) -> int | None:
+        return self.status.version_floor.number if self.status.version_floor else None
+
     def candidate(self) -> int | None:
         return self.status.candidate.number if self.status.candidate else None
 

@@ -26,7 +26,7 @@ def enter(status: ModelDeploymentStatus, ref: RevisionRef, now: datetime) -> Mod
     return status.model_copy(update={"served": [*others, entry][-MAX_ENTRIES:]})
 
 
-def recall(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
     """Return a status without this list with what the versions know of this ModelDeployment, or one of its name.
 
     Its status was lost, or it was deleted and applied again.
@@ -44,19 +44,7 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelD
     ]
     entries = {(entry.version, entry.digest): entry for entry in sorted(found, key=lambda entry: entry.at)}
     newest = sorted(entries.values(), key=lambda entry: (entry.at, entry.number))
-    return status.model_copy(update={"served": newest[-MAX_ENTRIES:]}) if newest else _adopted(status, fleet, now)
-
-
-def _adopted(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return an older status, in which the floor was the number of the version that served last, with the list."""
-    if status.version_floor_uid is not None:
-        return status
-    last = fleet.versions.numbered(status.version_floor or 0)
-    entries = [
-        ServedVersion(version=item.name, number=item.spec.number, digest=item.spec.artifact.digest, at=now)
-        for item in last[:1]
-    ]
-    return status.model_copy(update={"served": entries})
+    return status.model_copy(update={"served": newest[-MAX_ENTRIES:]}) if newest else status
 
 
 def last_first(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[ModelVersion]:

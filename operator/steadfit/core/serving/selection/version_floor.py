@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import VersionFloor
 from steadfit.core.serving.fleet import Fleet
 
 from . import pin
@@ -19,7 +20,9 @@ from . import pin
 def training_job_uid(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
     """Return the uid of the TrainingJob whose versions are rolled out, which may have been deleted; None if unknown."""
     job = fleet.observed.job
-    return job.uid if job is not None else status.version_floor_uid
+    if job is not None:
+        return job.uid
+    return status.version_floor.uid if status.version_floor else None
 
 
 def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
@@ -36,7 +39,7 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
     uid = training_job_uid(status, fleet) or (highest.spec.training_job_ref.uid if highest else None)
     if highest is None or uid is None:
         return status
-    return status.model_copy(update={"version_floor": highest.spec.number, "version_floor_uid": uid})
+    return status.model_copy(update={"version_floor": VersionFloor(number=highest.spec.number, uid=uid)})
 
 
 def is_of_job(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
@@ -60,16 +63,16 @@ def live_number(status: ModelDeploymentStatus, fleet: Fleet) -> int:
 
 def current(status: ModelDeploymentStatus, fleet: Fleet) -> int:
     """Return the floor; 0 while nothing was decided."""
-    same = status.version_floor_uid in (None, training_job_uid(status, fleet))
-    stored = status.version_floor if same and status.version_floor is not None else 0
+    floor = status.version_floor
+    stored = floor.number if floor and floor.uid in (None, training_job_uid(status, fleet)) else 0
     return max([stored, *_decided(status, fleet)])
 
 
 def store(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
     """Return the status with the floor after the decisions of this pass."""
-    floor = current(status, fleet)
-    uid = training_job_uid(status, fleet)
-    return status.model_copy(update={"version_floor": floor or None, "version_floor_uid": uid if floor else None})
+    number = current(status, fleet)
+    floor = VersionFloor(number=number, uid=training_job_uid(status, fleet)) if number else None
+    return status.model_copy(update={"version_floor": floor})
 
 
 def _decided(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[int]:

@@ -14,11 +14,11 @@ def test_what_a_promotion_passed_over_does_not_return_when_the_deployment_is_app
     cluster.act("Unpin")
     cluster.act("Promote", 2)
     cluster.settle()
-    assert (cluster.live(), cluster.status.version_floor) == (2, 3)
+    assert (cluster.live(), cluster.floor()) == (2, 3)
     cluster.act("Rollback")
     cluster.settle()
     assert cluster.live() == 1
     cluster.versions_notice()
     cluster.make_the_deployment_again()
     cluster.settle()
-    assert (cluster.live(), cluster.candidate(), cluster.status.version_floor) == (1, None, 3)
+    assert (cluster.live(), cluster.candidate(), cluster.floor()) == (1, None, 3)

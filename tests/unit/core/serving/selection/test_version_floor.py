@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.unit.core.serving.canaries import STEPS
 from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 from tests.unit.core.serving.serving_cluster_objects import digest
 
@@ -20,7 +21,7 @@ def test_a_version_of_a_training_job_whose_numbers_restarted_is_rolled_out() -> 
     cluster.add(2)
     cluster.settle()
     assert live_digest(cluster) == cluster.digest(2)
-    assert cluster.status.version_floor == 2
+    assert cluster.floor() == 2
 
 
 def test_a_version_of_another_training_job_is_not_rolled_out_and_the_message_names_what_was_compared() -> None:
@@ -88,23 +89,50 @@ def test_the_version_floor_never_falls_within_a_training_job() -> None:
     cluster = serving(1, 2, 3)
     cluster.act("Rollback")
     cluster.settle()
-    assert (cluster.live(), cluster.status.version_floor) == (2, 3)
+    assert (cluster.live(), cluster.floor()) == (2, 3)
     cluster.act("Promote", 1)
     cluster.settle()
-    assert (cluster.live(), cluster.status.version_floor) == (1, 3)
+    assert (cluster.live(), cluster.floor()) == (1, 3)
     del cluster.versions[3]
     cluster.settle()
-    assert cluster.status.version_floor == 3
+    assert cluster.floor() == 3
 
 
-def test_a_status_of_the_commit_before_keeps_its_floor_and_the_version_that_served_before_a_pin() -> None:
+def of_the_commit_before(cluster: ServingCluster) -> None:
+    """Store the floor as a number alone: its uid was a field beside it, which the API server drops with the new CRD."""
+    status = cluster.deployment["status"]
+    cluster.deployment["status"] = {**status, "versionFloor": status["versionFloor"]["number"]}
+
+
+def test_a_floor_of_the_commit_before_counts_for_the_training_job_that_there_is() -> None:
     cluster = serving(1, 2, 3)
-    cluster.edit(pin={"version": 1})
+    cluster.act("Rollback")
     cluster.settle()
-    for field in ("served", "versionFloorUid"):
-        cluster.deployment["status"].pop(field, None)
-    cluster.deployment["status"]["versionFloor"] = 3
+    of_the_commit_before(cluster)
+    cluster.deployment["status"]["quarantine"] = []
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (2, None)
+    assert cluster.deployment["status"]["versionFloor"] == {"number": 3, "uid": "job-1"}
+
+
+def test_a_version_that_the_commit_before_abandoned_does_not_come_back_when_the_entry_is_gone() -> None:
+    cluster = serving(1, 2, strategy=STEPS)
+    cluster.act("Abort")
+    cluster.settle()
+    of_the_commit_before(cluster)
+    cluster.deployment["status"]["abandoned"] = []
+    for version in cluster.versions.values():
+        version["status"].pop("abandoned", None)
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (1, None)
+
+
+def test_what_was_decided_on_and_never_served_without_a_pin_is_not_what_a_removed_pin_goes_back_to() -> None:
+    cluster = serving(1, pin={"version": 1})
+    cluster.add(2)
+    cluster.settle()
+    cluster.deployment["status"] = {**cluster.deployment["status"], "served": [], "versionFloor": 2}
     cluster.settle()
     cluster.edit(pin=None)
     cluster.settle()
-    assert cluster.live() == 3
+    assert (cluster.live(), cluster.candidate()) == (1, None)
