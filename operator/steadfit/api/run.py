@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from .base import Model
 
@@ -50,3 +50,24 @@ class FailureRecord(Model):
     """Class of the failure."""
     message: Annotated[str, Field(max_length=4096)]
     """What the pod reported, or what the operator observed where the pod reported nothing."""
+
+
+class Cancellation(Model):
+    """A decision to end a run before it has a result."""
+
+    by: Annotated[str, Field(max_length=512)]
+    """Author of the ModelAction."""
+    reason: Annotated[str, Field(max_length=1024)]
+    """Why, in the author's words."""
+
+
+def _of_sentence(value: Any) -> Any:
+    """Read the status of an earlier commit: a sentence with both, empty while nobody cancelled the run."""
+    if not isinstance(value, str):
+        return value
+    by, _, reason = value.removeprefix("cancelled by ").partition(": ")
+    return {"by": by, "reason": reason} if value else None
+
+
+Cancelled = Annotated[Cancellation | None, BeforeValidator(_of_sentence)]
+"""Who cancelled a run and why; None while nobody did."""

@@ -25,7 +25,7 @@ from .base import (
     name_rule,
     validations,
 )
-from .run import Cause, FailureRecord, RunPhase
+from .run import Cancelled, Cause, FailureRecord, RunPhase
 from .runinputs import RunInputs
 
 
@@ -139,8 +139,8 @@ class ActiveRun(Model):
     uid: str | None = None
     """Uid of the TrainingRun once it was observed. If that is missing afterwards, it was deleted, which cancels the
     run."""
-    cancelled: Annotated[str, Field(max_length=1024)] = ""
-    """Who cancels it and why, in a sentence; empty if nobody does."""
+    cancelled: Cancelled = None
+    """Who cancels it and why; absent while nobody does."""
 
 
 class LastRun(Model):

@@ -22,7 +22,7 @@ from .base import (
     validations,
 )
 from .margin import Margin, margin_schema
-from .run import Cause, FailureRecord, RunPhase
+from .run import Cancelled, Cause, FailureRecord, RunPhase
 from .runinputs import RunInputs
 
 AttemptPhase = Literal["Pending", "Fetching", "Training", "Publishing", "Evaluating", "Succeeded", "Failed"]
@@ -174,8 +174,8 @@ class TrainingRunStatus(Status):
     """When the next attempt starts after a retryable failure."""
     failure: FailureRecord | None = None
     """Why the run, or its newest attempt, failed."""
-    cancelled: Annotated[str, Field(max_length=1024)] = ""
-    """Who cancelled the run and why, in a sentence; empty if nobody did."""
+    cancelled: Cancelled = None
+    """Who cancelled the run and why; absent if nobody did."""
     started_at: datetime | None = None
     """When the first attempt's first container started."""
     finished_at: datetime | None = None

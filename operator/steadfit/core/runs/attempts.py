@@ -18,7 +18,7 @@ from steadfit.core.text import log_tail
 from steadfit.core.types import Manifest, ObservedTrainingRun
 
 from . import known_inputs, progress, timeouts
-from .cancelled import why_cancelled
+from .cancelled import cancellation_of
 from .failure_classification import RETRYABLE, classify, failure
 from .superseded import is_superseded
 from .timeouts import Timeout
@@ -42,7 +42,7 @@ def begin(status: TrainingRunStatus, observed: ObservedTrainingRun, now: datetim
     training_job = observed.job
     if training_job is None or training_job.metadata.deletion_timestamp is not None:
         return status
-    if has_result(status, observed.run) or is_superseded(observed) or why_cancelled(observed):
+    if has_result(status, observed.run) or is_superseded(observed) or cancellation_of(observed):
         return status
     if status.attempts and (status.next_attempt_at is None or now < status.next_attempt_at):
         return status

@@ -35,7 +35,7 @@ def _end(status: TrainingRunStatus, inputs: EvaluateInputs | None) -> list[Desir
     if status.phase == "Skipped":
         return ready("InputsKnown", messages.known(status))
     if status.phase == "Cancelled":
-        return stalled("Cancelled", status.cancelled)
+        return stalled("Cancelled", messages.cancelled(status.cancelled))
     return stalled(failure.failure_class, failure.message) if failure else stalled("Failed", "no failure is recorded")
 
 

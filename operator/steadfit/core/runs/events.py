@@ -55,7 +55,7 @@ def _end(before: TrainingRunStatus, after: TrainingRunStatus, inputs: EvaluateIn
     if after.phase == "Skipped":
         return [Event("Normal", "RunSkipped", messages.known(after))]
     if after.phase == "Cancelled":
-        return [Event("Normal", "RunCancelled", after.cancelled)]
+        return [Event("Normal", "RunCancelled", messages.cancelled(after.cancelled))]
     if after.phase == "Failed" and after.failure:
         return [Event("Warning", "RunFailed", f"{after.failure.failure_class}: {after.failure.message}")]
     return []

@@ -1,9 +1,10 @@
-"""The result of a run in a sentence: of purpose Evaluate, and of one that trained nothing."""
+"""The end of a run in a sentence: of purpose Evaluate, of one that trained nothing, and of one that was cancelled."""
 
 from __future__ import annotations
 
+from steadfit.api.run import Cancellation
 from steadfit.api.trainingrun import EvaluateInputs, EvaluationOutcome, TrainingRunStatus
-from steadfit.core.text import difference_text
+from steadfit.core.text import cut, difference_text
 
 
 def message(inputs: EvaluateInputs, outcome: EvaluationOutcome) -> str:
@@ -22,3 +23,8 @@ def known(status: TrainingRunStatus) -> str:
     """Return that a run trained nothing, because a version was trained from the same recipe and data."""
     version = status.attempts[-1].known_version if status.attempts else None
     return f"version {version} was trained from the same recipe and data, so nothing was trained"
+
+
+def cancelled(cancellation: Cancellation | None) -> str:
+    """Return who cancelled a run and why."""
+    return cut(f"cancelled by {cancellation.by}: {cancellation.reason}") if cancellation else "cancelled"

@@ -10,7 +10,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.types import ObservedTrainingRun
 
 from .attempts import has_result, retry_at
-from .cancelled import why_cancelled
+from .cancelled import cancellation_of
 from .failure_classification import failure
 from .superseded import is_superseded
 
@@ -31,8 +31,8 @@ def settle(
         return _ended(status, "Failed", failure("UserError", problem.message), now)
     if attempt is not None and attempt.known_version is not None:
         return _ended(status, "Skipped", None, now)
-    if not posted and (why := why_cancelled(observed)):
-        return _ended(status.model_copy(update={"cancelled": why}), "Cancelled", status.failure, now)
+    if not posted and (cancellation := cancellation_of(observed)):
+        return _ended(status.model_copy(update={"cancelled": cancellation}), "Cancelled", status.failure, now)
     if not posted and is_superseded(observed):
         return _ended(status, "Superseded", status.failure, now)
     if posted or attempt is None or attempt.failure is None:

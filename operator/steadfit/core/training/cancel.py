@@ -10,10 +10,10 @@ from datetime import datetime
 
 from steadfit.api.actionrecord import ActionRecord
 from steadfit.api.modelaction import ModelAction
+from steadfit.api.run import Cancellation
 from steadfit.api.trainingjob import ActiveRun, LastRun, TrainingJobStatus
 from steadfit.core.action_acceptance import is_accepted
 from steadfit.core.action_records import make_room, record_of
-from steadfit.core.text import cut
 from steadfit.core.types import ObservedTrainingJob
 
 from .limits.in_flight import named
@@ -34,8 +34,8 @@ def carry_out(status: TrainingJobStatus, observed: ObservedTrainingJob, now: dat
             active, status = None, status.model_copy(update={"last_run": last})
         else:
             record = record_of(action, "Pending", f"run {active.name} is being cancelled", now)
-            why = cut(f"cancelled by {action.spec.requested_by}: {action.spec.reason}")
-            active = active.model_copy(update={"cancelled": active.cancelled or why})
+            cancellation = Cancellation(by=action.spec.requested_by, reason=action.spec.reason)
+            active = active.model_copy(update={"cancelled": active.cancelled or cancellation})
         status = status.model_copy(update={"active_run": active, "actions": [*room, record]})
     return status
 
