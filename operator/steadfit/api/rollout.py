@@ -34,6 +34,11 @@ class RevisionRef(Model):
     asked_inputs_digest: str | None = None
     """Digest of what was chosen when this older revision was reused instead. The version is rendered again only when
     the choice changes once more."""
+    only_pinned: bool = False
+    """Whether a pin alone has made this pod template of a version that was let through serve: no canary has judged
+    it."""
+    baked: bool = False
+    """Whether it has served for spec.bakeDuration. When it serves again, no monitor rolls it back."""
     asked_template_digest: str | None = None
     """The same as a digest of the rendered template, as operators without inputsDigest wrote it."""
     since: datetime
@@ -285,6 +290,15 @@ class AutomaticRollback(Model):
     """When."""
 
 
+class PassedVersion(Model):
+    """A version that an evaluation did not find better than the live one."""
+
+    number: int
+    """Its number."""
+    digest: str
+    """Digest of its artifact."""
+
+
 class Diagnosis(Model):
     """Root cause of a fall in quality: the model or the data."""
 
@@ -297,13 +311,17 @@ class Diagnosis(Model):
     digest: str | None = None
     """Digest of its artifact."""
     compared_number: int | None = None
-    """Number of the last good version, if there is one."""
+    """Number of the version that it is compared with: the last good one, or an older one; absent if there is none."""
+    compared_digest: str | None = None
+    """Digest of its artifact."""
+    passed: Annotated[list[PassedVersion], Field(max_length=2)] = []
+    """The newer good versions that were evaluated before it: none is better, or can be evaluated."""
     run: str | None = None
     """Name of the TrainingRun that evaluates both. It is created from this entry."""
     decided_at: datetime
     """When the diagnosis started."""
     verdict: DiagnosisVerdict | None = None
-    """ModelWorse: the last good version is better on the same rows by at least the margin. ConceptDrift: it is not.
+    """ModelWorse: the compared version is better on the same rows by at least the margin. ConceptDrift: none is.
     Inconclusive: the evaluation failed, or its result may be chance. Absent while the run is in progress."""
     message: Annotated[str, Field(max_length=1024)] = ""
     """The verdict in a sentence, with rows, both scores and the margin."""

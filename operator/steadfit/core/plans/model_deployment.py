@@ -87,7 +87,7 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
             *serving_label.keep(status, pointed),
             *scaling.retire(status, fleet, now),
             *frozen_template.retire(status, fleet),
-            *diagnosis.runs(status, fleet),
+            *diagnosis.runs(status, fleet, now),
         ),
         events=events(deployment.status, status, fleet),
         requeue_at=min((due for due in dues if due), default=None),

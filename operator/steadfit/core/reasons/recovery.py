@@ -47,7 +47,7 @@ RECOVERY: Mapping[RecoveryReason, Reason] = {
         warning=_DEPLOYMENT,
     ),
     "Diagnosing": Reason(
-        "A monitor fires, and a run evaluates the live and the last good version on the same rows.",
+        "A monitor fires, and a run evaluates the live version and a good one that served before on the same rows.",
         "Wait for the run: `kubectl get tr`; a `Rollback` action can be created meanwhile.",
         conditions=_RECOVERING,
     ),
@@ -79,7 +79,7 @@ RECOVERY: Mapping[RecoveryReason, Reason] = {
     ),
     "MonitorResolved": Reason("A monitor no longer fires.", NOTHING, normal=_DEPLOYMENT),
     "NoRollbackTarget": Reason(
-        "The version that serves is bad, and no good one that served before is left.",
+        "The version that serves is bad, and no good one that served before is left; the message says why.",
         "`Pin` or `Promote` another version, or train one.",
         conditions=(*_RECOVERING, *_WANTED, "ModelAction/Ready"),
         warning=_DEPLOYMENT,

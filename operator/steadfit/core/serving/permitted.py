@@ -20,16 +20,27 @@ def may_serve(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet
     return version.metadata.deletion_timestamp is None and not is_version_quarantined(version, status, fleet)
 
 
-def may_return(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether the traffic may go back to a version that was let through; a person has promoted a held one."""
-    return version.status.phase in ("Verified", "Held") and may_serve(version, status, fleet)
+def bar(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> str:
+    """Return why the traffic may not go back to a version that was let through; empty if it may.
+
+    A person has promoted a held one.
+    """
+    if version.metadata.deletion_timestamp is not None:
+        return "is being deleted"
+    if is_version_quarantined(version, status, fleet):
+        return "is in quarantine"
+    if version.status.phase in ("Verified", "Held"):
+        return ""
+    return "was rejected by its gate" if version.status.phase == "Rejected" else "has no verdict yet"
 
 
 def was_let_through(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether a version was let through here.
+    """Return whether a revision was let through here: its version, and no pod template that only a pin has served.
 
     Without a canary the gate is the only judge, so a pinned version that it has verified counts too.
     """
+    if ref.only_pinned:
+        return False
     if any(entry.digest == ref.digest for entry in status.served):
         return True
     strategy, version = fleet.observed.deployment.spec.strategy, fleet.version_of(ref)
@@ -41,12 +52,3 @@ def was_let_through(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Flee
 def may_stand_in(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether a revision may answer while no pod of the live one is ready."""
     return was_let_through(ref, status, fleet) and not is_quarantined(ref, status, fleet)
-
-
-def last_good(status: ModelDeploymentStatus, fleet: Fleet) -> RevisionRef | None:
-    """Return the last good revision if the traffic may go back to it, and its version still exists."""
-    good = status.last_good
-    version = fleet.version_of(good) if good else None
-    if good is None or version is None or not may_return(version, status, fleet):
-        return None
-    return good if may_stand_in(good, status, fleet) else None

@@ -16,7 +16,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined, is_version_quarantined
 from steadfit.core.serving.recovery.rollback import restore
 from steadfit.core.serving.revisions.revision import render
-from steadfit.core.serving.selection import pin
+from steadfit.core.serving.selection import going_back, pin
 
 Ref = TypeVar("Ref", bound=RevisionRef)
 
@@ -41,12 +41,13 @@ def quarantine(
     message = f"version {version.spec.number} is in quarantine until Release"
     if live is not None and live.digest == digest and not is_quarantined(live, status, fleet):
         reason, by = action.spec.reason, author(action)
-        back = restore(status, fleet, number=None, reason=reason, by=by, now=now, barred=digest)
+        back = restore(status, fleet, number=None, reason=reason, by=by, now=now, beyond={digest})
         if isinstance(back, Problem) and back.reason == "NoRollbackTarget":
+            because = going_back.best(status, fleet, now, beyond={digest}).because
             return Problem(
                 "NoRollbackTarget",
-                f"version {version.spec.number} serves, and no version that served before is left to replace it;"
-                " Rollback to another version first",
+                f"version {version.spec.number} serves, and no version that served before is left to replace it"
+                f"{because}; Rollback to another version first",
             )
         if isinstance(back, Problem):
             return back

@@ -17,13 +17,12 @@ from datetime import datetime
 from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
-from steadfit.api.rollout import RevisionRef
 from steadfit.core.monitors.evaluation import FIRING, MonitorResult
 from steadfit.core.problem import Problem
-from steadfit.core.serving import bake, permitted
+from steadfit.core.serving import bake
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
-from steadfit.core.serving.selection import pin, version_floor
+from steadfit.core.serving.selection import pin
 from steadfit.core.serving.stability import instability
 
 from . import diagnosis, rollback_limit
@@ -43,10 +42,13 @@ class RollbackRequest:
         `monitor` with its name, or `stability`.
     reason
         Message of the monitor or of its diagnosis, or the failures.
+    beyond
+        Digests of artifacts to which the rollback does not go: a diagnosis has found another one better.
     """
 
     by: str
     reason: str
+    beyond: frozenset[str] = frozenset()
 
 
 def act(
@@ -59,9 +61,7 @@ def act(
     request, live = rollback_request(status, [result.state for result in results], fleet, now), status.live
     if request is None or live is None or deployment.spec.dry_run or rollback_limit.problem(status, deployment, now):
         return status
-    if is_restored(status, live, fleet):
-        return status
-    outcome = restore(status, fleet, number=None, reason=request.reason, by=request.by, now=now)
+    outcome = restore(status, fleet, number=None, reason=request.reason, by=request.by, now=now, beyond=request.beyond)
     if isinstance(outcome, Problem):
         return status
     after = rollback_limit.count(outcome, live.number, request.reason, now)
@@ -90,7 +90,7 @@ def rollback_request(
             return RollbackRequest(f"{BY}{state.name}", state.message)
         found = diagnosis.for_state(status, state) if monitor.action == "Recover" else None
         if found is not None and found.verdict == "ModelWorse":
-            return RollbackRequest(f"{BY}{state.name}", found.message)
+            return RollbackRequest(f"{BY}{state.name}", found.message, diagnosis.beyond(found, live))
     unstable = instability.of_live(status, fleet, now)
     return RollbackRequest(instability.BY, unstable.reason) if unstable and unstable.fails else None
 
@@ -98,14 +98,6 @@ def rollback_request(
 def is_automatic(by: str) -> bool:
     """Return whether the author of a quarantine is an automatic rollback of what was live."""
     return by == instability.BY or by.startswith(BY)
-
-
-def is_restored(status: ModelDeploymentStatus, live: RevisionRef, fleet: Fleet) -> bool:
-    """Return whether the live version came back after a newer one, and no last good version is left.
-
-    A monitor goes one step back: if it continues to fire, the version is not the cause. A person may go further.
-    """
-    return permitted.last_good(status, fleet) is None and live.number < version_floor.current(status, fleet)
 
 
 def changes_at(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[datetime]:
@@ -134,7 +126,7 @@ def _alone_since(monitor: Monitor, status: ModelDeploymentStatus) -> datetime | 
     """Return when a monitor's window starts to cover the live revision alone; None if it always has.
 
     Series have the label of the version, not of the revision. If the same version was served by another revision not
-    long ago, such as one with a bad server image, its errors are still in the window.
+    long ago, such as one with a bad server image, its errors are still in the window. A query may have no label at all.
     """
     live = status.live
     if live is None:
@@ -146,4 +138,7 @@ def _alone_since(monitor: Monitor, status: ModelDeploymentStatus) -> datetime | 
     ends = [at for number, revision, at in others if number == live.number and revision != live.revision]
     if status.last_good and status.last_good.number == live.number:
         ends.append(live.since)
+    if monitor.query is not None and status.quarantine:
+        # An expression of one's own may still show the version that was rolled back.
+        ends += [live.since] if max(entry.at for entry in status.quarantine) <= live.since else []
     return max(*ends, live.since) + parse_duration(monitor.window) if ends else None

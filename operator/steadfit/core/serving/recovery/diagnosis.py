@@ -1,9 +1,10 @@
 """Diagnosis of a firing monitor of action Recover: whether the model or the data is the root cause.
 
-There is one evaluation each time the monitor starts to fire for a pair of versions, the live and the last good one. Its
-TrainingRun is created from the entry in the status. An inconclusive diagnosis is repeated after the monitor's window,
-when there are other rows. A monitor that resolves and fires again within its window, as after a short outage of its
-source, keeps its verdict.
+Each time the monitor starts to fire, the live version is evaluated beside the best one to go back to; if that is not
+better, or cannot be evaluated, beside the next best one, and so on, at most `MOST` times. Each TrainingRun is created
+from the entry in the status. An inconclusive diagnosis is repeated after the monitor's window, when there are other
+rows. A monitor that resolves and fires again within its window, as after a short outage of its source, keeps its
+verdict.
 """
 
 from __future__ import annotations
@@ -14,16 +15,20 @@ from datetime import datetime
 from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
-from steadfit.api.rollout import Diagnosis, RevisionRef
+from steadfit.api.rollout import Diagnosis, PassedVersion, RevisionRef
 from steadfit.core.monitors.evaluation import FIRING, MonitorResult
-from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.selection import going_back
+from steadfit.core.serving.selection.going_back import GoingBack
 from steadfit.core.text import cut
 from steadfit.core.types import Action, Create, Delete, reference
 
 from . import diagnosis_verdict, evaluation_run
 from .diagnosis_verdict import VerdictMessage
+
+MOST = 3
+"""Most versions that are evaluated one after the other before a diagnosis ends."""
 
 
 def recover_monitors(deployment: ModelDeployment) -> list[Monitor]:
@@ -39,6 +44,11 @@ def for_state(status: ModelDeploymentStatus, state: MonitorState) -> Diagnosis |
     return found if found and found.since == state.since and _is_of_version(found, status.live) else None
 
 
+def beyond(entry: Diagnosis, live: RevisionRef) -> frozenset[str]:
+    """Return the artifacts that are not better than the live one, itself included."""
+    return frozenset([live.digest, *(one.digest for one in entry.passed)])
+
+
 def follow(
     status: ModelDeploymentStatus, results: Sequence[MonitorResult], fleet: Fleet, now: datetime
 ) -> ModelDeploymentStatus:
@@ -48,7 +58,7 @@ def follow(
     states = {result.state.name: result.state for result in results}
     entries = []
     for monitor in recover_monitors(deployment):
-        entry = _settled(stored.get(monitor.name), status, fleet)
+        entry = _settled(stored.get(monitor.name), status, fleet, now)
         state = states.get(monitor.name)
         live = status.live
         if state is not None and state.phase == FIRING and live is not None and not is_quarantined(live, status, fleet):
@@ -68,11 +78,13 @@ def rolled_back(status: ModelDeploymentStatus, monitor: str) -> ModelDeploymentS
     return status.model_copy(update={"diagnoses": entries})
 
 
-def running(status: ModelDeploymentStatus, fleet: Fleet) -> list[Diagnosis]:
+def running(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[Diagnosis]:
     """Return the diagnoses of the live version without a verdict."""
     live = status.live
     return [
-        entry for entry in status.diagnoses if live and entry.verdict is None and _is_of(entry, live, status, fleet)
+        entry
+        for entry in status.diagnoses
+        if live and entry.verdict is None and _is_of(entry, live, _back(entry, live, status, fleet, now))
     ]
 
 
@@ -86,17 +98,17 @@ def changes_at(status: ModelDeploymentStatus, fleet: Fleet) -> list[datetime]:
     ]
 
 
-def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
+def runs(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequence[Action]:
     """Return the creations of the runs of diagnoses, and the deletions of old runs."""
-    observed = fleet.observed
+    observed, live = fleet.observed, status.live
     existing = {run.name for run in observed.evaluations}
     actions: list[Action] = []
-    for entry in running(status, fleet):
+    for entry in running(status, fleet, now) if live else []:
         monitor = next((item for item in recover_monitors(observed.deployment) if item.name == entry.monitor), None)
-        good, live = permitted.last_good(status, fleet), status.live
-        versions = [fleet.version_of(ref) if ref else None for ref in (live, good)]
-        if entry.run in existing or monitor is None or observed.job is None:
+        if live is None or entry.run is None or entry.run in existing or monitor is None or observed.job is None:
             continue
+        good = _back(entry, live, status, fleet, now).revision
+        versions = [fleet.version_of(ref) if ref else None for ref in (live, good)]
         if versions[0] is None or versions[1] is None:
             continue
         manifest = evaluation_run.render(
@@ -107,14 +119,14 @@ def runs(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     return actions
 
 
-def _settled(entry: Diagnosis | None, status: ModelDeploymentStatus, fleet: Fleet) -> Diagnosis | None:
+def _settled(entry: Diagnosis | None, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Diagnosis | None:
     """Return an entry with the verdict of its run, if that has ended; None if its run will never be created."""
     if entry is None or entry.verdict is not None:
         return entry
     run = next((run for run in fleet.observed.evaluations if run.name == entry.run), None)
     if run is None:
         live = status.live
-        return entry if live and _is_of(entry, live, status, fleet) else None
+        return entry if live and _is_of(entry, live, _back(entry, live, status, fleet, now)) else None
     found = diagnosis_verdict.of_run(run)
     return _decided(entry, found, fleet) if found else entry
 
@@ -128,26 +140,57 @@ def _of_firing(
     fleet: Fleet,
     now: datetime,
 ) -> Diagnosis:
-    """Return the diagnosis of a firing monitor: the current one, or a new one."""
-    if entry is not None and not _is_of(entry, live, status, fleet):
+    """Return the diagnosis of a firing monitor: the current one, one beside an older version, or a new one."""
+    if entry is not None and not _is_of(entry, live, _back(entry, live, status, fleet, now)):
         entry = None
+    back = _back(entry, live, status, fleet, now)
+    if entry is not None and _is_current(entry, monitor, state, _without_run(live, back, fleet), fleet, now):
+        passed = _passed(entry, fleet)
+        older = going_back.best(status, fleet, now, beyond={live.digest, *(one.digest for one in passed)})
+        if len(passed) == len(entry.passed) or len(passed) >= MOST or older.revision is None:
+            return entry.model_copy(update={"since": state.since})
+        return _begun(monitor, state, live, older, passed, fleet, now)
+    return _begun(monitor, state, live, _back(None, live, status, fleet, now), [], fleet, now)
+
+
+def _begun(
+    monitor: Monitor,
+    state: MonitorState,
+    live: RevisionRef,
+    back: GoingBack,
+    passed: Sequence[PassedVersion],
+    fleet: Fleet,
+    now: datetime,
+) -> Diagnosis:
+    """Return a new diagnosis beside the best version to go back to, decided if it needs no run or cannot have one."""
+    good, known, job = back.revision, _without_run(live, back, fleet), fleet.observed.job
     new = Diagnosis(
         monitor=monitor.name,
         since=state.since,
         number=live.number,
         digest=live.digest,
-        compared_number=_last_good(status, fleet),
+        compared_number=good.number if good else None,
+        compared_digest=good.digest if good else None,
+        passed=list(passed),
         decided_at=now,
     )
-    known = _without_run(live, status, fleet)
-    if entry is not None and _is_current(entry, monitor, state, known, fleet, now):
-        return entry.model_copy(update={"since": state.since})
-    if known is not None:
-        return _decided(new, known, fleet)
-    if fleet.observed.job is None:
-        return new
-    name = evaluation_run.name(fleet.observed.job, fleet.observed.deployment, monitor.name, now)
-    return new.model_copy(update={"run": name})
+    if known is not None or job is None:
+        return _decided(new, known, fleet) if known else new
+    return new.model_copy(update={"run": evaluation_run.name(job, fleet.observed.deployment, monitor.name, now)})
+
+
+def _passed(entry: Diagnosis, fleet: Fleet) -> list[PassedVersion]:
+    """Return the versions that are passed after an evaluation: its own too if it is not better, or no run scores it.
+
+    One that may be better by chance is not: more rows will follow.
+    """
+    run = next((run for run in fleet.observed.evaluations if run.name == entry.run), None)
+    failed = entry.verdict == "Inconclusive" and run is not None and run.status.phase == "Failed"
+    if entry.compared_number is None or entry.compared_digest is None or entry.run is None:
+        return entry.passed
+    if entry.verdict != "ConceptDrift" and not failed:
+        return entry.passed
+    return [*entry.passed, PassedVersion(number=entry.compared_number, digest=entry.compared_digest)]
 
 
 def _is_current(
@@ -165,14 +208,19 @@ def _is_current(
     return current
 
 
-def _last_good(status: ModelDeploymentStatus, fleet: Fleet) -> int | None:
-    good = permitted.last_good(status, fleet)
-    return good.number if good else None
+def _back(
+    entry: Diagnosis | None, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
+) -> GoingBack:
+    """Return the best version to go back to, of another model, beyond those that an entry has passed."""
+    passed = beyond(entry, live) if entry else frozenset([live.digest])
+    return going_back.best(status, fleet, now, beyond=passed)
 
 
-def _is_of(entry: Diagnosis, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether an entry is about the current live and last good versions."""
-    return _is_of_version(entry, live) and entry.compared_number == _last_good(status, fleet)
+def _is_of(entry: Diagnosis, live: RevisionRef, back: GoingBack) -> bool:
+    """Return whether an entry is about the live version and the best one to go back to now."""
+    number = back.revision.number if back.revision else None
+    same = back.revision is None or entry.compared_digest in (None, back.revision.digest)
+    return _is_of_version(entry, live) and entry.compared_number == number and same
 
 
 def _is_of_version(entry: Diagnosis, live: RevisionRef) -> bool:
@@ -180,16 +228,14 @@ def _is_of_version(entry: Diagnosis, live: RevisionRef) -> bool:
     return entry.number == live.number and entry.digest in (None, live.digest)
 
 
-def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> VerdictMessage | None:
+def _without_run(live: RevisionRef, back: GoingBack, fleet: Fleet) -> VerdictMessage | None:
     """Return the verdict if no evaluation is needed or possible; None if it needs one."""
-    observed, good = fleet.observed, permitted.last_good(status, fleet)
-    if good is None:
+    observed = fleet.observed
+    if back.revision is None:
         return (
             "ConceptDrift",
-            f"concept drift: no good version before version {live.number} is left to roll back to",
+            f"concept drift: no good version before version {live.number} is left to roll back to{back.because}",
         )
-    if good.digest == live.digest:
-        return "ConceptDrift", f"concept drift: the last good version {good.number} is the same model"
     if observed.job is None:
         return (
             "Inconclusive",
@@ -205,6 +251,8 @@ def _without_run(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet)
 def _decided(entry: Diagnosis, found: VerdictMessage, fleet: Fleet) -> Diagnosis:
     """Return an entry with its verdict and message."""
     verdict, message = found
-    retrains = verdict == "ConceptDrift" and not fleet.observed.deployment.spec.dry_run
-    tail = "; a retraining follows" if retrains else ""
+    numbers = " and ".join(str(one.number) for one in entry.passed)
+    tail = f"; no evaluation has found version {numbers} better" if entry.passed else ""
+    if verdict == "ConceptDrift" and not fleet.observed.deployment.spec.dry_run:
+        tail += "; a retraining follows"
     return entry.model_copy(update={"verdict": verdict, "message": f"{message[: 1024 - len(tail)]}{tail}"})

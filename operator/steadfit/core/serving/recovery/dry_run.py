@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Final
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.selection import going_back
 
 from . import automatic_rollback, retrain_causes, rollback_limit
 
@@ -25,7 +25,8 @@ def messages(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list
     clauses = []
     request, live = automatic_rollback.rollback_request(status, status.monitors, fleet, now), status.live
     if request is not None and live is not None:
-        good, limit = permitted.last_good(status, fleet), rollback_limit.problem(status, deployment, now)
+        good = going_back.best(status, fleet, now, beyond=request.beyond).revision
+        limit = rollback_limit.problem(status, deployment, now)
         rollback = f"version {live.number} would be rolled back" + (f" to version {good.number}" if good else "")
         if limit:
             rollback = f"version {live.number} would not be rolled back ({limit.message})"

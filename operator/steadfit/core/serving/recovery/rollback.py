@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
-from steadfit.core.serving import permitted, quarantine
+from steadfit.core.serving import quarantine
 from steadfit.core.serving.action_result import author
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.revisions.lookup import desired_inputs, reuse_revision, revision_of
 from steadfit.core.serving.rollout.rollout import full_candidate
-from steadfit.core.serving.selection import pin, served
+from steadfit.core.serving.selection import going_back, pin, served
 
 
 def roll_back(
@@ -32,7 +32,7 @@ def restore(
     reason: str,
     by: str,
     now: datetime,
-    barred: str | None = None,
+    beyond: Collection[str] = (),
 ) -> ModelDeploymentStatus | Problem:
     """Return the status with the live revision in quarantine and a good one as candidate, or why there is none.
 
@@ -43,59 +43,47 @@ def restore(
     Parameters
     ----------
     number
-        Version to roll back to; None for the last good one, or else the one that served last before it.
-    barred
-        Digest of an artifact of which no revision may replace the live one.
+        Version to roll back to; None for the best one.
+    beyond
+        Digests of artifacts of which no revision may replace the live one.
     """
     live = status.live
     if live is None:
         return Problem("NotServing", "no version serves yet, so there is nothing to roll back")
     if number is None and quarantine.is_quarantined(live, status, fleet):
         return Problem("RollingBack", f"version {live.number} is being rolled back already")
-    good = _replacement(status, live, number, barred, fleet, now)
+    good = _replacement(status, live, number, beyond, fleet, now)
     if isinstance(good, Problem):
         return good
     quarantined = quarantine.enter(status, live, good, reason=reason, by=by, now=now)
-    return served.enter(quarantined, good, now).model_copy(
-        update={"override": None, "promoted": None, "candidate": full_candidate(None, good, fleet)}
-    )
-
-
-def _served_before(status: ModelDeploymentStatus, live: RevisionRef, fleet: Fleet, now: datetime) -> RevisionRef | None:
-    """Return the revision of the version that served last, apart from the live artifact; None if none is left.
-
-    Any number of versions may be in quarantine or deleted since.
-    """
-    for version in served.last_first(status, fleet):
-        if version.spec.artifact.digest != live.digest and permitted.may_return(version, status, fleet):
-            revision = revision_of(version, status, fleet, now)
-            if isinstance(revision, RevisionRef):
-                return revision
-    return None
+    update = {
+        "override": None,
+        "promoted": None,
+        "candidate": full_candidate(None, good, fleet),
+        # What a person names serves although it was abandoned before, as by a Promote.
+        "abandoned": [entry for entry in status.abandoned if entry.revision != good.revision],
+    }
+    return served.enter(quarantined, good, now).model_copy(update=update)
 
 
 def _replacement(
     status: ModelDeploymentStatus,
     live: RevisionRef,
     number: int | None,
-    barred: str | None,
+    beyond: Collection[str],
     fleet: Fleet,
     now: datetime,
 ) -> RevisionRef | Problem:
-    """Return the revision that replaces the live one: the last good one, one before it, or the named one."""
-    last_good = permitted.last_good(status, fleet)
-    if last_good and last_good.digest != barred and number in (None, last_good.number):
-        if fleet.is_kept(last_good.revision):
-            return reuse_revision(last_good, desired_inputs(live), now)
-        version = fleet.version_of(last_good)
-        rendered = revision_of(version, status, fleet, now) if version else None
-        if isinstance(rendered, RevisionRef) and rendered.revision != live.revision:
-            return rendered
+    """Return the revision that replaces the live one: the best one, or that of the named version."""
     if number is None:
-        return _served_before(status, live, fleet, now) or Problem(
+        back = going_back.best(status, fleet, now, beyond=beyond)
+        return back.revision or Problem(
             "NoRollbackTarget",
-            f"no good version that served before version {live.number} is left; name a version to serve",
+            f"no good version that served before version {live.number} is left{back.because}; name a version to serve",
         )
+    proven = going_back.proven(status, fleet, now)
+    if isinstance(proven, RevisionRef) and proven.number == number:
+        return proven
     if number == live.number:
         return Problem("AlreadyServing", f"version {number} serves already; name another version")
     return pin.resolve(Pin(version=number), status, fleet, now)

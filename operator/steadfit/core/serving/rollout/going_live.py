@@ -6,7 +6,7 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
-from steadfit.core.serving import permitted
+from steadfit.core.serving import bake, permitted
 from steadfit.core.serving.fleet import Fleet
 
 
@@ -20,6 +20,8 @@ def go_live(status: ModelDeploymentStatus, desired: RevisionRef, fleet: Fleet, n
         for ref in (status.live, status.last_good)
         if ref and ref.revision != desired.revision and permitted.may_stand_in(ref, status, fleet)
     ]
+    if previous and previous[0] == status.live and not bake.applies(status, fleet.observed.deployment, now):
+        previous = [previous[0].model_copy(update={"baked": True})]
     live = RevisionRef(**ref_fields(desired) | {"since": now})
     return status.model_copy(update={"live": live, "last_good": previous[0] if previous else None, "candidate": None})
 

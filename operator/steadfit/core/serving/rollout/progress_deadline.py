@@ -1,9 +1,9 @@
 """The progress deadline: how long the pods of a candidate may take to become ready, at its start and its promotion.
 
 A candidate that misses it is abandoned, so that it neither keeps half of the traffic nor holds back runs for ever. It
-is kept where nothing better serves (the first version, the replacement of a rollback, one that answers in place of a
-live revision without ready pods, or waits for them) or where a person has decided (a pin); the status then names the
-next step.
+is kept where nothing better serves (the first version, the last one that a rollback can go back to, one that answers in
+place of a live revision without ready pods, or waits for them) or where a person has decided (a pin); the status then
+names the next step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from steadfit.api.rollout import Candidate
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import refresh
-from steadfit.core.serving.selection import abandoned
+from steadfit.core.serving.selection import abandoned, going_back
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import failover, pod_shares
 from steadfit.core.text import time_text
@@ -44,7 +44,7 @@ def enforce(
         return status
     candidate = candidate.model_copy(update=_clocks(before, candidate, fleet, now))
     status = status.model_copy(update={"candidate": candidate})
-    if not is_exceeded(candidate, fleet, now) or next_step(status, desired, fleet):
+    if not is_exceeded(candidate, fleet, now) or next_step(status, desired, fleet, now):
         return status
     longest = fleet.observed.deployment.spec.progress_deadline
     reason = f"its pods were not ready within {longest}: {candidate.message}"
@@ -66,7 +66,7 @@ def is_exceeded(candidate: Candidate, fleet: Fleet, now: datetime) -> bool:
     return end is not None and now >= end and not waits_for_verdicts
 
 
-def next_step(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet) -> str:
+def next_step(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime) -> str:
     """Return what a person does about a candidate that is kept after its deadline; empty for one that is abandoned."""
     candidate = status.candidate
     if desired.pinned and not (candidate and refresh.brings(candidate.revision, status)):
@@ -74,6 +74,8 @@ def next_step(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fl
     if status.live is None:
         return "correct spec.server or the model"
     if is_quarantined(status.live, status, fleet):
+        if candidate and going_back.best(status, fleet, now, beyond={candidate.digest}).revision:
+            return ""
         return "correct spec.server, or name another version with a Rollback"
     if candidate is None:
         return ""
@@ -86,7 +88,7 @@ def message(
     candidate: Candidate, status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
 ) -> str:
     """Return what happens at the deadline, or what a person does after it; empty without one."""
-    end, help_ = ends(candidate, fleet.observed.deployment), next_step(status, desired, fleet)
+    end, help_ = ends(candidate, fleet.observed.deployment), next_step(status, desired, fleet, now)
     if end is None or (candidate.phase == "Promoting" and pod_shares.all_ready(candidate, fleet)):
         return ""
     if canary_start.waits_for_champion(status, fleet):

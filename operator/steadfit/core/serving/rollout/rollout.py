@@ -54,7 +54,8 @@ def _advance(
         return canary.advance(status, ref, steps, unstable, fleet, now)
     held = unstable is not None and unstable.blocks
     if not held and _may_go_live(ref, status, fleet, now):
-        return go_live(status, ref, fleet, now)
+        unjudged = desired.pinned and served.is_unjudged(ref, status, fleet)
+        return go_live(status, ref.model_copy(update={"only_pinned": unjudged}), fleet, now)
     candidate = full_candidate(status.candidate, ref, fleet)
     if unstable and held:
         candidate = candidate.model_copy(update={"message": f"{candidate.message}; {unstable.hold}"})

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving import permitted
@@ -17,7 +16,7 @@ from steadfit.core.serving.revisions.lookup import reuse_revision, revision_of
 from steadfit.core.serving.revisions.pod_inputs import STORE_NOT_USABLE
 from steadfit.core.serving.traffic import failover
 
-from . import abandoned, eligible_versions, pin, promote, served
+from . import abandoned, eligible_versions, going_back, pin, promote, served
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +89,13 @@ def _kept_candidate(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) 
 
 def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
     """Return the newest eligible version that was not abandoned, or else the live one."""
-    let_through = eligible_versions.after_pin(status, fleet)
-    if let_through is not None:
-        return _after_pin(let_through, status, fleet, now)
-    newest, before = eligible_versions.newest_first(status, fleet), eligible_versions.served_before(status, fleet)
+    if status.live is not None and not served.is_let_through(status.live, status):
+        back = going_back.best(status, fleet, now).revision
+        if back is not None:
+            return _after_pin(back, status.live, status, fleet, now)
+    newest = eligible_versions.newest_first(status, fleet)
     # While none serves, what was let through comes first: a newer one has not been judged yet.
-    for version in [*before, *newest] if status.live is None else [*newest, *before]:
+    for version in newest if status.live else [*eligible_versions.served_last(status, fleet), *newest]:
         if status.live is not None and version.spec.artifact.digest == status.live.digest:
             return _keep_live(status, fleet, now)
         revision = revision_of(version, status, fleet, now)
@@ -103,22 +103,25 @@ def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desir
             return replace(_keep_live(status, fleet, now), problem=revision)
         if abandoned.entry_of(revision, status) is None:
             return DesiredRevision(revision)
-    return _keep_live(status, fleet, now)
+    back = going_back.after_pin(status, fleet, now).revision if status.live else None
+    return DesiredRevision(back) if back else _keep_live(status, fleet, now)
 
 
-def _after_pin(before: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
-    """Return what serves after the end of a pin of a version that was not let through.
+def _after_pin(
+    back: RevisionRef, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
+) -> DesiredRevision:
+    """Return what serves after the end of a pin of a revision that was not let through.
 
-    That version becomes live again by a rollout, like every candidate. Until then the one that was let through serves.
+    That revision becomes live again by a rollout, like every candidate. Until then the one that was let through serves.
     """
-    kept, version = _keep_live(status, fleet, now), fleet.version_of(status.live) if status.live else None
-    if version is not None and eligible_versions.stays(version, before, status, fleet):
+    before, version = fleet.version_of(back), fleet.version_of(live)
+    if before and version and eligible_versions.stays(version, before, status, fleet):
+        kept = _keep_live(status, fleet, now)
         return DesiredRevision(kept.revision, kept.problem)
-    revision = revision_of(before, status, fleet, now)
-    if isinstance(revision, Problem):
-        return replace(kept, problem=revision)
-    entry = abandoned.entry_of(revision, status)
-    return replace(kept, problem=abandoned.problem(entry)) if entry else DesiredRevision(revision)
+    if back.digest == live.digest:
+        # The pod template of the pin is tried anew if the spec still asks for it.
+        back = back.model_copy(update={"asked_inputs_digest": None})
+    return DesiredRevision(back)
 
 
 def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
@@ -154,15 +157,14 @@ def _replace_lost(
         f"version {live.number} cannot be started again, as its Deployment and its ControllerRevision were deleted and"
         f" {why.message}; correct that, or pin or train another version",
     )
-    last_good = permitted.last_good(status, fleet)
-    if last_good and fleet.is_kept(last_good.revision):
-        return DesiredRevision(last_good, problem)
-    before = [one for one in served.last_first(status, fleet) if permitted.may_return(one, status, fleet)]
-    verified = [one for one in fleet.versions.newest_first if eligible_versions.may_roll_out(one, status, fleet)]
-    for version in [*before, *verified]:
-        revision = revision_of(version, status, fleet, now)
-        if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
-            return DesiredRevision(revision, problem)
+    back = going_back.best(status, fleet, now).revision
+    if back is not None:
+        return DesiredRevision(back, problem)
+    for version in fleet.versions.newest_first:
+        if eligible_versions.may_roll_out(version, status, fleet):
+            revision = revision_of(version, status, fleet, now)
+            if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
+                return DesiredRevision(revision, problem)
     return DesiredRevision(live, problem)
 
 
@@ -177,21 +179,19 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
     """
     candidate = status.candidate
     chosen = None if candidate and candidate.champion_revision else candidate
-    for ref in (chosen, permitted.last_good(status, fleet)):
-        version = fleet.version_of(ref) if ref else None
-        if ref is None or version is None or not permitted.may_serve(version, status, fleet):
-            continue
-        if is_quarantined(ref, status, fleet):
-            continue
-        if fleet.is_kept(ref.revision):
-            return DesiredRevision(ref)
+    version = fleet.version_of(chosen) if chosen else None
+    if chosen and version and permitted.may_serve(version, status, fleet) and not is_quarantined(chosen, status, fleet):
+        if fleet.is_kept(chosen.revision):
+            return DesiredRevision(chosen)
         revision = revision_of(version, status, fleet, now)
         if isinstance(revision, RevisionRef):
             return DesiredRevision(revision)
-        if isinstance(revision, Problem) and revision.reason == STORE_NOT_USABLE:
-            return DesiredRevision(ref, revision)
-    before = [one for one in served.last_first(status, fleet) if permitted.may_return(one, status, fleet)]
-    for other in [*before, *eligible_versions.newest_first(status, fleet)]:
+        if revision.reason == STORE_NOT_USABLE:
+            return DesiredRevision(chosen, revision)
+    back = going_back.best(status, fleet, now)
+    if back.revision is not None:
+        return DesiredRevision(back.revision)
+    for other in eligible_versions.newest_first(status, fleet):
         revision = revision_of(other, status, fleet, now)
         if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
             return DesiredRevision(revision)
@@ -201,6 +201,7 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
         None,
         Problem(
             "NoRollbackTarget",
-            "the live version was rolled back, and no good version is left to replace it; train or pin another one",
+            f"the live version was rolled back, and no good version is left to replace it{back.because}; train or pin"
+            " another one",
         ),
     )

@@ -11,10 +11,10 @@ from itertools import takewhile
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.permitted import may_return, may_serve
+from steadfit.core.serving.permitted import may_serve
 from steadfit.core.serving.quarantine import is_quarantined, is_version_quarantined
 
-from . import served, version_floor
+from . import version_floor
 
 
 def may_roll_out(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
@@ -65,30 +65,14 @@ def _is_artifact_quarantined(digest: str, status: ModelDeploymentStatus, fleet: 
     )
 
 
-def served_before(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
-    """Return the version that served last without a pin, in a list; empty if the live one did, or if none is left.
+def served_last(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
+    """Return the version that served last without a pin, in a list, while none is live; empty if none is left.
 
-    While none is live, as after a ModelDeployment was deleted and applied again, it goes on serving: its gate has let
-    it through, and an edit of that decides over new rollouts only.
+    After a ModelDeployment was deleted and applied again it goes on serving: its gate has let it through, and an edit
+    of that decides over new rollouts only.
     """
-    live, may = status.live, may_return if status.live else may_serve
-    for entry in reversed(status.served):
-        if live is not None and entry.digest == live.digest:
-            return []
-        version = fleet.version_of(entry)
-        if version is not None and may(version, status, fleet):
-            return [version]
-    return []
-
-
-def after_pin(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
-    """Return the version that replaces a live one that only a removed pin has made live.
-
-    None if the live version was let through, or if there is no other one: what answers stays then.
-    """
-    if status.live is None or served.is_let_through(status.live, status):
-        return None
-    return next(iter(served_before(status, fleet)), None)
+    found = (fleet.version_of(entry) for entry in reversed(status.served))
+    return [version for version in found if version is not None and may_serve(version, status, fleet)][:1]
 
 
 def stays(live: ModelVersion, before: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:

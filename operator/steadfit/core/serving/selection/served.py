@@ -5,20 +5,20 @@ A pin shows what a person wants now. It is no verdict: what served only by a pin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import RevisionRef, ServedVersion
 from steadfit.core.serving.fleet import Fleet
 
 MAX_ENTRIES = 16
-"""The version that served longest ago is dropped first: whatever goes back reaches the fifteen after it before."""
+"""The version that served longest ago is dropped first: the versions themselves remember it (`going_back.py`)."""
 
 
 def enter(status: ModelDeploymentStatus, ref: RevisionRef, now: datetime) -> ModelDeploymentStatus:
     """Return the status in which the version of a revision is the last one that served without a pin."""
+    if status.live is not None and status.live.only_pinned and status.live.revision == ref.revision:
+        status = status.model_copy(update={"live": status.live.model_copy(update={"only_pinned": False})})
     if status.served and _is_of(status.served[-1], ref):
         return status
     others = [entry for entry in status.served if not _is_of(entry, ref)]
@@ -47,18 +47,22 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
     return status.model_copy(update={"served": newest[-MAX_ENTRIES:]}) if newest else status
 
 
-def last_first(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[ModelVersion]:
-    """Yield the versions that served without a pin and still exist, the last one first."""
-    for entry in reversed(status.served):
-        version = fleet.version_of(entry)
-        if version is not None:
-            yield version
-
-
 def is_let_through(ref: RevisionRef, status: ModelDeploymentStatus) -> bool:
-    """Return whether the artifact of a revision has served here without a pin."""
-    return any(entry.digest == ref.digest for entry in status.served)
+    """Return whether an artifact has served here without a pin; not with a pod template that only a pin has served."""
+    return not ref.only_pinned and any(entry.digest == ref.digest for entry in status.served)
 
 
 def _is_of(entry: ServedVersion, ref: RevisionRef) -> bool:
     return (entry.version, entry.digest) == (ref.version, ref.digest)
+
+
+def is_unjudged(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether a pin makes a pod template serve that no canary has judged.
+
+    That of a live or last good revision that was let through is known.
+    """
+    strategy = fleet.observed.deployment.spec.strategy
+    if strategy is None or strategy.canary is None:
+        return False
+    known = [one for one in (status.live, status.last_good) if one and is_let_through(one, status)]
+    return all(one.template_digest != ref.template_digest for one in known)

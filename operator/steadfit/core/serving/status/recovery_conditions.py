@@ -13,6 +13,7 @@ from steadfit.core.conditions import DesiredCondition
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis, dry_run, rollback_limit
+from steadfit.core.serving.selection import going_back
 
 RECOVERING: Final = "Recovering"
 
@@ -37,12 +38,11 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     blocked = fleet.observed.deployment.spec.dry_run or rollback_limit.problem(status, fleet.observed.deployment, now)
     if request is not None and not blocked:
         # A possible rollback was made earlier in this pass.
-        left = f"no good version that served before version {live.number} is left to roll back to"
-        if automatic_rollback.is_restored(status, live, fleet):
-            left = f"version {live.number} is the one that came back, and only a Rollback goes further"
+        because = going_back.best(status, fleet, now, beyond=request.beyond).because
+        left = f"no good version that served before version {live.number} is left to roll back to{because}"
         message = f"{request.by}: {request.reason}; {left}"
         return [DesiredCondition(RECOVERING, "False", "NoRollbackTarget", message)]
-    running = diagnosis.running(status, fleet)
+    running = diagnosis.running(status, fleet, now)
     if running:
         message = "; ".join(
             f"monitor {entry.monitor} fires: run {entry.run} evaluates version {entry.number} and version"

@@ -168,12 +168,33 @@ def test_with_nothing_good_left_it_is_told_once_and_what_serves_goes_on() -> Non
     assert cluster.condition("Recovering") is None
 
 
-def test_a_rollback_that_did_not_help_goes_no_further_back() -> None:
+def test_a_rollback_that_did_not_help_goes_on_until_nothing_good_is_left() -> None:
     cluster = watched(1, 2, 3)
     measure(cluster, BAD)
-    assert cluster.live() == 2
-    assert [entry.number for entry in cluster.status.quarantine] == [3]
+    assert cluster.live() == 1
+    assert [entry.number for entry in cluster.status.quarantine] == [3, 2]
     assert cluster.condition("Recovering") == ("False", "NoRollbackTarget")
+    assert cluster.message("Recovering").endswith(
+        "no good version that served before version 1 is left to roll back to (version 2 is in quarantine; version 3 is"
+        " in quarantine)"
+    )
+
+
+def test_a_monitor_goes_back_no_further_than_the_limit_of_a_day() -> None:
+    cluster = watched(1, 2, 3, limits={"maxRollbacksPerDay": 1})
+    measure(cluster, BAD)
+    assert (cluster.live(), [entry.number for entry in cluster.status.quarantine]) == (2, [3])
+    assert cluster.condition("RollbacksFrozen") == ("True", "RollbackLimitReached")
+
+
+def test_a_query_counts_for_the_version_that_came_back_once_its_window_has_passed() -> None:
+    price = {"name": "errors", "query": {"promQL": "errors", "max": 0.05}, "window": "5m", "action": "Rollback"}
+    cluster = watched(1, 2, 3, monitors=[price])
+    measure(cluster, BAD)
+    assert cluster.live() == 2
+    cluster.now += timedelta(minutes=5)
+    cluster.settle()
+    assert cluster.live() == 1
 
 
 # Revisions of one version share their series

@@ -299,7 +299,7 @@ def test_a_new_server_of_the_same_model_is_nothing_to_go_back_to() -> None:
     cluster.settle()
     measure(cluster, FALLEN)
     assert entry(cluster).verdict == "ConceptDrift"
-    assert "the last good version 1 is the same model" in entry(cluster).message
+    assert "(version 1 with its older pod template is the same model)" in entry(cluster).message
 
 
 def test_a_last_good_version_in_quarantine_is_nothing_to_go_back_to() -> None:

@@ -312,13 +312,24 @@ def test_after_the_bake_nothing_is_rolled_back() -> None:
     assert cluster.live() == 2
 
 
-def test_a_version_that_came_back_is_not_rolled_back_further() -> None:
-    cluster = serving(1, 2, 3)
+def test_a_version_that_has_baked_is_not_rolled_back_after_it_came_back() -> None:
+    cluster = serving(1, 2, bakeDuration="10m")
+    cluster.now += timedelta(minutes=11)
+    cluster.settle()
+    cluster.add(3)
+    cluster.settle()
     falls(cluster, 3, 3)
     assert cluster.live() == 2
     falls(cluster, 2, 4)
     assert cluster.live() == 2
-    assert cluster.condition("Recovering") == ("False", "NoRollbackTarget")
+
+
+def test_a_version_that_came_back_before_it_had_baked_is_rolled_back_too() -> None:
+    cluster = serving(1, 2, 3)
+    falls(cluster, 3, 3)
+    assert cluster.live() == 2
+    falls(cluster, 2, 3)
+    assert cluster.live() == 1
 
 
 def test_a_dry_run_says_what_would_be_rolled_back() -> None:

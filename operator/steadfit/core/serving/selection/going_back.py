@@ -1,0 +1,178 @@
+"""Going back: the best version and revision that replace the live one, and why each better one is barred.
+
+Every caller asks here: a Rollback, monitors, diagnoses, a pin that ends, a live revision that cannot be started again.
+The best one served last, was let through, and is barred by nothing; any number of versions may be barred before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, takewhile
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.modelversion import ModelVersion
+from steadfit.api.rollout import RevisionRef, ServedVersion
+from steadfit.core.problem import Problem
+from steadfit.core.serving import permitted
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.revisions import template_repair
+from steadfit.core.serving.revisions.lookup import desired_inputs, reuse_revision, revision_of
+
+from . import abandoned
+
+NAMED = 3
+"""Number of barred versions that a message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """A version that served before, and to which the traffic may not go back.
+
+    Attributes
+    ----------
+    why
+        Predicate of a sentence about the version, or of its pod template.
+    """
+
+    number: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoingBack:
+    """The answer of the policy.
+
+    Attributes
+    ----------
+    revision
+        The best revision to go back to; None if none is left.
+    barred
+        The versions that would be better, the best one first.
+    """
+
+    revision: RevisionRef | None
+    barred: Sequence[Barred]
+
+    @property
+    def because(self) -> str:
+        """Why the better versions are barred, in parentheses after a sentence; empty without one."""
+        clauses = list({one.number: f"version {one.number} {one.why}" for one in reversed(self.barred)}.values())[::-1]
+        more = [f"and {len(clauses) - NAMED} more"] if len(clauses) > NAMED else []
+        return f" ({'; '.join([*clauses[:NAMED], *more])})" if clauses else ""
+
+
+def best(status: ModelDeploymentStatus, fleet: Fleet, now: datetime, *, beyond: Collection[str] = ()) -> GoingBack:
+    """Return the best revision to go back to from the live one, apart from the artifacts `beyond`.
+
+    The last good revision has the pod template with which it served. It may be another one of the live version, if the
+    artifact of that is not `beyond`.
+    """
+    good, listed = status.last_good, {entry.digest for entry in status.served}
+    # Without a canary, what a pin has served counts and is in no list.
+    first = [good] if good and (good.digest not in listed or _is_of_live(good, status)) else []
+    return _first(chain(first, reversed(status.served), _remembered(status, fleet)), status, fleet, now, beyond)
+
+
+def after_pin(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> GoingBack:
+    """Return the best revision of those that were let through after the live one, which a pin has brought back."""
+    entries = takewhile(lambda entry: not _is_of_live(entry, status), reversed(status.served))
+    return _first(entries, status, fleet, now, ())
+
+
+def proven(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | Barred | None:
+    """Return the last good revision, or why the traffic may not go back to it; None without one."""
+    return _of_last_good(status.last_good, status, fleet, now) if status.last_good else None
+
+
+def _first(
+    entries: Iterable[RevisionRef | ServedVersion],
+    status: ModelDeploymentStatus,
+    fleet: Fleet,
+    now: datetime,
+    beyond: Collection[str],
+) -> GoingBack:
+    barred: list[Barred] = []
+    for entry in entries:
+        of_live = _is_of_live(entry, status)
+        if of_live and isinstance(entry, RevisionRef) and entry.digest in beyond:
+            barred.append(Barred(entry.number, "with its older pod template is the same model"))
+        if entry.digest in beyond or (of_live and isinstance(entry, ServedVersion)):
+            continue
+        found = _option(entry, status, fleet, now)
+        if isinstance(found, RevisionRef):
+            return GoingBack(found, barred)
+        barred.append(found)
+    return GoingBack(None, barred)
+
+
+def _is_of_live(entry: RevisionRef | ServedVersion, status: ModelDeploymentStatus) -> bool:
+    return status.live is not None and entry.digest == status.live.digest
+
+
+def _remembered(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[ServedVersion]:
+    """Yield what the list of this status has dropped, and the versions know: what was let through here, last first."""
+    name, listed = fleet.observed.deployment.name, {entry.digest for entry in status.served}
+    found = [
+        ServedVersion(version=one.name, number=one.spec.number, digest=one.spec.artifact.digest, at=max(times))
+        for one in fleet.observed.versions
+        if one.spec.artifact.digest not in listed
+        and (times := [item.started_at for item in one.status.served if item.let_through and item.deployment == name])
+    ]
+    yield from sorted(found, key=lambda entry: (entry.at, entry.number), reverse=True)
+
+
+def _option(
+    entry: RevisionRef | ServedVersion, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
+) -> RevisionRef | Barred:
+    """Return the revision of an entry: the last good one if it is of the same version, or else one rendered anew."""
+    good, version = status.last_good, fleet.version_of(entry)
+    if good is not None and (good.version, good.digest) == (entry.version, entry.digest):
+        return _of_last_good(good, status, fleet, now)
+    if version is None:
+        return Barred(entry.number, "was deleted")
+    why = permitted.bar(version, status, fleet)
+    return Barred(entry.number, why) if why else _rendered(version, status, fleet, now)
+
+
+def _of_last_good(
+    good: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
+) -> RevisionRef | Barred:
+    """Return the last good revision; if nothing is left of its pod template, its version is rendered anew."""
+    version, live = fleet.version_of(good), status.live
+    if version is None:
+        return Barred(good.number, "was deleted")
+    why = permitted.bar(version, status, fleet)
+    if not why and not permitted.was_let_through(good, status, fleet):
+        why = "has served by a pin alone"
+    if not why and is_quarantined(good, status, fleet):
+        why = "is in quarantine"
+    if why:
+        return Barred(good.number, why)
+    if not fleet.is_kept(good.revision):
+        return _rendered(version, status, fleet, now)
+    return _unless_barred(reuse_revision(good, desired_inputs(live) if live else None, now), status, fleet)
+
+
+def _rendered(
+    version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
+) -> RevisionRef | Barred:
+    """Return the revision that the present spec asks for of a version that is not the live one."""
+    revision = revision_of(version, status, fleet, now)
+    if isinstance(revision, Problem):
+        return Barred(version.spec.number, revision.message.removeprefix(f"version {version.spec.number} "))
+    if status.live is not None and revision.revision == status.live.revision:
+        return Barred(version.spec.number, "is the same model with the same pod template")
+    return _unless_barred(revision, status, fleet)
+
+
+def _unless_barred(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> RevisionRef | Barred:
+    """Return a revision, or why its pod template is not one to go back to."""
+    entry = abandoned.entry_of(ref, status)
+    if entry is not None:
+        return Barred(ref.number, f"has a pod template that was abandoned by {entry.by}")
+    if template_repair.contest(ref, status, fleet):
+        return Barred(ref.number, "has a pod template that someone else changes again and again")
+    return ref
