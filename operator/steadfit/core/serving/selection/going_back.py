@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, takewhile
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
@@ -70,21 +69,35 @@ def best(status: ModelDeploymentStatus, fleet: Fleet, now: datetime, *, beyond: 
     The last good revision has the pod template with which it served. It may be another one of the live version, if the
     artifact of that is not `beyond`.
     """
-    good, listed = status.last_good, {entry.digest for entry in status.served}
-    # Without a canary, what a pin has served counts and is in no list.
-    first = [good] if good and (good.digest not in listed or _is_of_live(good, status)) else []
-    return _first(chain(first, reversed(status.served), _remembered(status, fleet)), status, fleet, now, beyond)
+    return _first(_let_through(status, fleet), status, fleet, now, beyond)
 
 
 def after_pin(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> GoingBack:
     """Return the best revision of those that were let through after the live one, which a pin has brought back."""
-    entries = takewhile(lambda entry: not _is_of_live(entry, status), reversed(status.served))
-    return _first(entries, status, fleet, now, ())
+    return _first(_since_live(status), status, fleet, now, ())
 
 
 def proven(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | Barred | None:
     """Return the last good revision, or why the traffic may not go back to it; None without one."""
     return _of_last_good(status.last_good, status, fleet, now) if status.last_good else None
+
+
+def _let_through(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[RevisionRef | ServedVersion]:
+    """Yield what was let through here, the last one first."""
+    good = status.last_good
+    # Without a canary, what a pin has served counts and is in no list.
+    if good and (_is_of_live(good, status) or all(entry.digest != good.digest for entry in status.served)):
+        yield good
+    yield from reversed(status.served)
+    yield from _remembered(status, fleet)
+
+
+def _since_live(status: ModelDeploymentStatus) -> Iterator[ServedVersion]:
+    """Yield what was let through after the live version, the last one first."""
+    for entry in reversed(status.served):
+        if _is_of_live(entry, status):
+            return
+        yield entry
 
 
 def _first(
