@@ -138,7 +138,7 @@ def _alone_since(monitor: Monitor, status: ModelDeploymentStatus) -> datetime | 
     ends = [at for number, revision, at in others if number == live.number and revision != live.revision]
     if status.last_good and status.last_good.number == live.number:
         ends.append(live.since)
-    if monitor.query is not None and status.quarantine:
-        # An expression of one's own may still show the version that was rolled back.
-        ends += [live.since] if max(entry.at for entry in status.quarantine) <= live.since else []
+    if monitor.query is not None and any(entry.number > live.number for entry in status.quarantine):
+        # An expression of one's own may still show the newer version that was rolled back.
+        ends.append(live.since)
     return max(*ends, live.since) + parse_duration(monitor.window) if ends else None
