@@ -20,7 +20,7 @@ from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import template_repair
 from steadfit.core.serving.revisions.lookup import desired_inputs, reuse_revision, revision_of
 
-from . import abandoned
+from . import abandoned, served
 
 NAMED = 3
 """Number of barred versions that a message names."""
@@ -127,6 +127,8 @@ def _is_of_live(entry: RevisionRef | ServedVersion, status: ModelDeploymentStatu
 
 def _remembered(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[ServedVersion]:
     """Yield what the list of this status has dropped, and the versions know: what was let through here, last first."""
+    if len(status.served) < served.MAX_ENTRIES:
+        return
     name, listed = fleet.observed.deployment.name, {entry.digest for entry in status.served}
     found = [
         ServedVersion(version=one.name, number=one.spec.number, digest=one.spec.artifact.digest, at=max(times))
