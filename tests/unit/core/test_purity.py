@@ -26,6 +26,7 @@ ALLOWED = {
     "enum": {"StrEnum"},
     "functools": {"cache", "cached_property"},
     "hashlib": None,
+    "itertools": {"takewhile"},
     "json": None,
     "math": None,
     "pydantic": None,
