@@ -1,12 +1,19 @@
-"""The plan of a ModelDeployment: which revision serves, which comes up, and which is rolled back or deleted."""
+"""The plan of a ModelDeployment: which revision serves, which comes up, and which is rolled back or deleted.
+
+A pass goes through five blocks, each a function below: recall, decide, move, conclude, report. Each changes the status
+that the one before it returns. Above a policy stand those of its block that it has to come after, and why; all others
+may change places, which `test_order_of_policies.py` checks. docs/architecture.md says what belongs into which block.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.monitors import evaluation as monitor_evaluation
 from steadfit.core.monitors import relative
+from steadfit.core.monitors.evaluation import MonitorResult
 from steadfit.core.serving import status_bounds
 from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
@@ -20,46 +27,123 @@ from steadfit.core.serving.revisions import (
 )
 from steadfit.core.serving.rollout import canary, found_worse, progress_deadline, rollout, scaling
 from steadfit.core.serving.selection import abandoned, desired_revision, served, version_floor
+from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.stability import instability, pod_failures
 from steadfit.core.serving.status import conditions as serving_conditions
 from steadfit.core.serving.status.events import events
 from steadfit.core.serving.traffic import drain, http_route, service, service_target, serving_label, warm_standby
 from steadfit.core.times_ahead import corrected
-from steadfit.core.types import ObservedModelDeployment, Plan
+from steadfit.core.types import Action, ObservedModelDeployment, Plan
 
 
 def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     """Return the plan of a ModelDeployment."""
     observed = corrected(observed, now)
-    fleet = Fleet(observed)
-    deployment = observed.deployment
-
-    status = abandoned.recall(served.recall(deployment.status, fleet), fleet)
-    status = status_recovery.live(version_floor.recall(status, fleet), fleet)
-    status = inputs_recovery.recall(status, fleet)
-    status = quarantine_recovery.learn(status, fleet, now)
-    status = pod_failures.record(dispatch.carry_out(status, fleet, now), fleet, now)
-    status = automatic_rollback.act(
-        status, monitor_evaluation.evaluate_all(deployment, status, observed.signals, now), fleet, now
+    fleet, status = Fleet(observed), observed.deployment.status
+    status = _recall(status, fleet, now)
+    # After recall: people and monitors decide about the revision that serves, which a lost status does not name.
+    status = _decide(status, fleet, now)
+    # After recall and decide: a pin, a promotion and a quarantine of this pass say which revision should serve.
+    status, desired = _move(status, fleet, now)
+    # After recall, decide and move: it ends the actions and bounds the lists that these have changed.
+    status = _conclude(status, fleet, now)
+    # After all of them: no policy reads in this pass what a report writes.
+    status, results = _report(status, desired, fleet, now)
+    return Plan(
+        status=status.dump(),
+        actions=tuple(_actions(status, fleet, now)),
+        events=events(observed.deployment.status, status, fleet),
+        requeue_at=min(_dues(status, desired, results, fleet, now), default=None),
     )
-    status = found_worse.end(status, fleet, now)
+
+
+def _recall(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status with what it lacks: it was lost, or an earlier operator has written it."""
+    status = served.recall(status, fleet)
+    # After served: a version that was let through is not recalled as abandoned.
+    status = abandoned.recall(status, fleet)
+    status = version_floor.recall(status, fleet)
+    status = status_recovery.live(status, fleet)
+    # After status_recovery: the live revision that it finds may lack its inputs too.
+    status = inputs_recovery.recall(status, fleet)
+    return quarantine_recovery.learn(status, fleet, now)
+
+
+def _decide(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status after what people ask for, and after what measurements show."""
+    status = dispatch.carry_out(status, fleet, now)
+    status = pod_failures.record(status, fleet, now)
+    # After dispatch and pod_failures: a person decides first, and servers that ended in this pass count.
+    status = automatic_rollback.act(status, _measured(status, fleet, now), fleet, now)
+    # After dispatch and automatic_rollback: what a person promotes stays, and a rollback has dropped the candidate.
+    return found_worse.end(status, fleet, now)
+
+
+def _move(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> tuple[ModelDeploymentStatus, DesiredRevision]:
+    """Return the status after the next move towards the revision that should serve, and that revision."""
     desired = desired_revision.choose(status, fleet, now)
-    status = rollout.advance(status, desired, fleet, now)
-    status = status_bounds.keep(version_floor.store(dispatch.settle(status, fleet, now), fleet), fleet)
-    status = warm_standby.release(template_repair.decide(status, fleet, now), fleet, now)
-    status = _with_scale(status, fleet)
+    return rollout.advance(status, desired, fleet, now), desired
+
+
+def _conclude(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status after what ends or begins by the move, within its bounds."""
+    status = dispatch.settle(status, fleet, now)
+    status = version_floor.store(status, fleet)
+    # After version_floor: it keeps the decisions that a full list drops.
+    status = status_bounds.keep(status, fleet)
+    status = template_repair.decide(status, fleet, now)
+    return warm_standby.release(status, fleet, now)
+
+
+def _report(
+    status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
+) -> tuple[ModelDeploymentStatus, Sequence[MonitorResult]]:
+    """Return the status with what people and autoscalers read, and the results of the monitors."""
+    deployment, signals = fleet.observed.deployment, fleet.observed.signals
     live = fleet.version_of(status.live) if status.live else None
-    status = status.model_copy(update={"live_scores": relative.live_scores(deployment, status, live)})
-    # Again: the values of a version say nothing about one that has just replaced it.
-    results = monitor_evaluation.evaluate_all(deployment, status, observed.signals, now)
-    measured = [*results, *monitor_evaluation.evaluate_alerts(deployment, status, observed.signals, now)]
-    status = status.model_copy(update={"monitors": [result.state for result in results]})
+    scores = relative.live_scores(deployment, status, live)
+    status = _with_scale(status, fleet).model_copy(update={"live_scores": scores})
+    # Measured again: the values of a version say nothing about one that has just replaced it.
+    results = _measured(status, fleet, now)
+    measured = [*results, *monitor_evaluation.evaluate_alerts(deployment, status, signals, now)]
     status = status.model_copy(
         update={
+            "monitors": [result.state for result in results],
             "observed_generation": deployment.metadata.generation,
-            "conditions": serving_conditions.conditions(status, desired, fleet, measured, now),
         }
     )
+    # After everything else: the conditions describe it.
+    conditions = serving_conditions.conditions(status, desired, fleet, measured, now)
+    return status.model_copy(update={"conditions": conditions}), results
+
+
+def _actions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Iterator[Action]:
+    """Yield the actions. One that is refused ends the pass, so what matters most comes first."""
+    pointing = service_target.point(status, fleet)
+    yield from pointing
+    yield from http_route.point(status, fleet, now)
+    pointed = service_target.after(pointing, fleet)
+    # In the pass that moves the traffic, and before what its clients need not wait for.
+    yield from drain.annotate(pointed)
+    yield from template_repair.repair(status, fleet)
+    yield from scaling.keep(status, fleet, now)
+    # After what starts pods: these only keep records.
+    yield from frozen_template.keep(status, fleet)
+    yield from serving_label.keep(status, pointed)
+    # After what starts pods and moves traffic: only then is anything without use.
+    yield from scaling.retire(status, fleet, now)
+    yield from frozen_template.retire(status, fleet)
+    yield from diagnosis.runs(status, fleet, now)
+
+
+def _dues(
+    status: ModelDeploymentStatus,
+    desired: DesiredRevision,
+    results: Sequence[MonitorResult],
+    fleet: Fleet,
+    now: datetime,
+) -> Iterator[datetime]:
+    """Yield the times at which a decision may change although no object does."""
     dues = (
         serving_conditions.job_deadline(status, fleet, now),
         canary.due(status, fleet, now),
@@ -70,28 +154,12 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
         *automatic_rollback.changes_at(status, fleet, now),
         *instability.changes_at(status, desired, fleet, now),
     )
+    yield from (due for due in dues if due)
 
-    pointing = service_target.point(status, fleet)
-    pointed = service_target.after(pointing, fleet)
-    return Plan(
-        status=status.dump(),
-        actions=(
-            *pointing,
-            *http_route.point(status, fleet, now),
-            # In the pass that moves the traffic, and before what its clients need not wait for.
-            *drain.annotate(pointed),
-            *template_repair.repair(status, fleet),
-            *scaling.keep(status, fleet, now),
-            # A refused action ends the pass: what keeps books comes after what starts pods.
-            *frozen_template.keep(status, fleet),
-            *serving_label.keep(status, pointed),
-            *scaling.retire(status, fleet, now),
-            *frozen_template.retire(status, fleet),
-            *diagnosis.runs(status, fleet, now),
-        ),
-        events=events(deployment.status, status, fleet),
-        requeue_at=min((due for due in dues if due), default=None),
-    )
+
+def _measured(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequence[MonitorResult]:
+    """Return the results of the monitors for the live version of this status."""
+    return monitor_evaluation.evaluate_all(fleet.observed.deployment, status, fleet.observed.signals, now)
 
 
 def _with_scale(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
