@@ -232,7 +232,7 @@ class Properties:
             or self._is_lost(change, old)
         ):
             return
-        served = [entry["digest"] for entry in before.get("served", ())]
+        served = [entry["digest"] for entry in before.get("servedVersions", ())]
         back = live["digest"] in served and old["digest"] != served[-1]
         if "pin" in change.new["spec"] or "override" in status or back:
             return
@@ -265,7 +265,7 @@ class Properties:
         ):
             return
         word = "pin" in spec or "override" in status or "promoted" in status or "promotedBy" in tried
-        through = {entry["digest"] for entry in before.get("served", ())}
+        through = {entry["digest"] for entry in before.get("servedVersions", ())}
         back = live["digest"] in through and (
             before.get("lastGood", {}).get("revision") == live["revision"] or old["digest"] not in through
         )
@@ -284,12 +284,12 @@ class Properties:
             return
         spec, status, before = change.new["spec"], change.new["status"], change.old.get("status", {})
         live, old = status.get("live"), before.get("live")
-        through = {entry["digest"] for entry in before.get("served", ())}
+        through = {entry["digest"] for entry in before.get("servedVersions", ())}
         if "canary" not in spec.get("strategy", {}) or not through or live is None or old is None:
             return
         known = {entry["uid"] for entry in before.get("actions", ())}
         promoted = any(one["verb"] == "Promote" and one["uid"] not in known for one in status.get("actions", ()))
-        now = {entry["digest"] for entry in status.get("served", ())}
+        now = {entry["digest"] for entry in status.get("servedVersions", ())}
         if live["revision"] == old["revision"] and live["digest"] in now - through and not promoted:
             yield f"{live['version']} was let through by its pin"
 

@@ -24,7 +24,7 @@ def quarantined(cluster: SimulatedCluster) -> list[int]:
 
 
 def let_through(cluster: SimulatedCluster) -> list[int]:
-    return [entry["number"] for entry in status(cluster).get("served", ())]
+    return [entry["number"] for entry in status(cluster).get("servedVersions", ())]
 
 
 async def pin(cluster: SimulatedCluster, name: str, number: int) -> None:

@@ -165,7 +165,7 @@ class ModelDeploymentStatus(Status):
     """Automatic rollbacks of the last 24 h, oldest first."""
     diagnoses: Annotated[list[Diagnosis], Field(max_length=32, json_schema_extra=list_map("monitor"))] = []
     """Root causes of firing monitors of action Recover: the model or the data."""
-    served: Annotated[list[ServedVersion], Field(max_length=16)] = []
+    served_versions: Annotated[list[ServedVersion], Field(max_length=16)] = []
     """Versions that served without a pin, the last one at the end. A removed pin goes back to it."""
     version_floor: VersionFloor | None = None
     """Up to which number versions were decided on: they served without a pin, were rolled back or abandoned, or

@@ -41,7 +41,7 @@ def was_let_through(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Flee
     """
     if ref.only_pinned:
         return False
-    if any(entry.digest == ref.digest for entry in status.served):
+    if any(entry.digest == ref.digest for entry in status.served_versions):
         return True
     strategy, version = fleet.observed.deployment.spec.strategy, fleet.version_of(ref)
     if (strategy is not None and strategy.canary is not None) or version is None:

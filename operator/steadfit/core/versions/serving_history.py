@@ -70,7 +70,7 @@ def _present(deployment: ModelDeployment, version: ModelVersion, known: ServingR
     """Return the record of a version that takes traffic of a ModelDeployment; None if it takes none."""
     live, candidate = deployment.status.live, deployment.status.candidate
     if live is not None and _is_of(live, version):
-        through = any(_is_of(entry, version) for entry in deployment.status.served)
+        through = any(_is_of(entry, version) for entry in deployment.status.served_versions)
         since, share, outcome = live.since, 100, "Serving"
     elif candidate is not None and candidate.analysed_since is not None and _is_of(candidate, version):
         through, since, share, outcome = False, candidate.analysed_since, candidate.actual_weight or 0, "Candidate"

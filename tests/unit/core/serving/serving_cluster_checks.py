@@ -40,7 +40,7 @@ def promotion(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
     let_through = [one.number for one in (cluster.status.promoted, after.promoted) if one]
     let_through += [tried.number] if tried and tried.promoted_by else []
     promoted = new.number in let_through or _promoted_now(cluster.status, after)
-    served = [entry.digest for entry in cluster.status.served]
+    served = [entry.digest for entry in cluster.status.served_versions]
     back = new.digest in served and old.digest != served[-1]
     if after.override or rolled_back or promoted or back:
         return

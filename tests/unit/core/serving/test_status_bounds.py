@@ -151,7 +151,7 @@ def test_a_released_version_is_dropped_only_once_its_note_is_deleted() -> None:
 def test_a_removed_pin_goes_back_to_what_served_last_after_the_list_is_full() -> None:
     numbers = range(1, 3 + served.MAX_ENTRIES)
     cluster = serving(*numbers)
-    assert len(cluster.status.served) == served.MAX_ENTRIES
+    assert len(cluster.status.served_versions) == served.MAX_ENTRIES
     cluster.act("Pin", 1)
     cluster.settle()
     cluster.act("Unpin")

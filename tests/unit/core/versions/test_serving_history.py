@@ -33,7 +33,7 @@ class Scene:
         self.deployments[name] = {
             "metadata": {"name": name, "namespace": NAMESPACE, "uid": uid},
             "spec": {},
-            "status": {"live": live, "served": [] if pinned else [served]},
+            "status": {"live": live, "servedVersions": [] if pinned else [served]},
         }
 
     def step(self) -> Plan:

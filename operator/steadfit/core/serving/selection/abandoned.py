@@ -52,7 +52,7 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
             at=item.at,
         )
         for version in fleet.observed.versions
-        if not any(entry.digest == version.spec.artifact.digest for entry in status.served)
+        if not any(entry.digest == version.spec.artifact.digest for entry in status.served_versions)
         for item in version.status.abandoned
         if item.deployment == name
     ]

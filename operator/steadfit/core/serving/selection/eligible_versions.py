@@ -71,7 +71,7 @@ def served_last(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersio
     After a ModelDeployment was deleted and applied again it goes on serving: its gate has let it through, and an edit
     of that decides over new rollouts only.
     """
-    found = (fleet.version_of(entry) for entry in reversed(status.served))
+    found = (fleet.version_of(entry) for entry in reversed(status.served_versions))
     return [version for version in found if version is not None and may_serve(version, status, fleet)][:1]
 
 

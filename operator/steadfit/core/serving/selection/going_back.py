@@ -86,15 +86,15 @@ def _let_through(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[Revisi
     """Yield what was let through here, the last one first."""
     good = status.last_good
     # Without a canary, what a pin has served counts and is in no list.
-    if good and (_is_of_live(good, status) or all(entry.digest != good.digest for entry in status.served)):
+    if good and (_is_of_live(good, status) or all(entry.digest != good.digest for entry in status.served_versions)):
         yield good
-    yield from reversed(status.served)
+    yield from reversed(status.served_versions)
     yield from _remembered(status, fleet)
 
 
 def _since_live(status: ModelDeploymentStatus) -> Iterator[ServedVersion]:
     """Yield what was let through after the live version, the last one first."""
-    for entry in reversed(status.served):
+    for entry in reversed(status.served_versions):
         if _is_of_live(entry, status):
             return
         yield entry
@@ -127,9 +127,9 @@ def _is_of_live(entry: RevisionRef | ServedVersion, status: ModelDeploymentStatu
 
 def _remembered(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[ServedVersion]:
     """Yield what the list of this status has dropped, and the versions know: what was let through here, last first."""
-    if len(status.served) < served.MAX_ENTRIES:
+    if len(status.served_versions) < served.MAX_ENTRIES:
         return
-    name, listed = fleet.observed.deployment.name, {entry.digest for entry in status.served}
+    name, listed = fleet.observed.deployment.name, {entry.digest for entry in status.served_versions}
     found = [
         ServedVersion(version=one.name, number=one.spec.number, digest=one.spec.artifact.digest, at=max(times))
         for one in fleet.observed.versions

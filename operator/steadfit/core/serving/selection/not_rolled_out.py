@@ -123,7 +123,7 @@ def _passed_over(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fl
     if released:
         why = f" was released from quarantine by {released[-1]}, and is not rolled out by itself"
         return _needs_promote("Released", version, why)
-    if any(entry.digest == digest for entry in status.served):
+    if any(entry.digest == digest for entry in status.served_versions):
         why = f" served before, and version {live.number} was chosen since"
     elif promoted is not None and promoted.digest == live.digest:
         why = f" existed when {promoted.by} promoted version {promoted.number}"

@@ -19,11 +19,11 @@ def enter(status: ModelDeploymentStatus, ref: RevisionRef, now: datetime) -> Mod
     """Return the status in which the version of a revision is the last one that served without a pin."""
     if status.live is not None and status.live.only_pinned and status.live.revision == ref.revision:
         status = status.model_copy(update={"live": status.live.model_copy(update={"only_pinned": False})})
-    if status.served and _is_of(status.served[-1], ref):
+    if status.served_versions and _is_of(status.served_versions[-1], ref):
         return status
-    others = [entry for entry in status.served if not _is_of(entry, ref)]
+    others = [entry for entry in status.served_versions if not _is_of(entry, ref)]
     entry = ServedVersion(version=ref.version, number=ref.number, digest=ref.digest, at=now)
-    return status.model_copy(update={"served": [*others, entry][-MAX_ENTRIES:]})
+    return status.model_copy(update={"served_versions": [*others, entry][-MAX_ENTRIES:]})
 
 
 def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
@@ -31,7 +31,7 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
 
     Its status was lost, or it was deleted and applied again.
     """
-    if status.served:
+    if status.served_versions:
         return status
     name = fleet.observed.deployment.name
     found = [
@@ -44,12 +44,12 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
     ]
     entries = {(entry.version, entry.digest): entry for entry in sorted(found, key=lambda entry: entry.at)}
     newest = sorted(entries.values(), key=lambda entry: (entry.at, entry.number))
-    return status.model_copy(update={"served": newest[-MAX_ENTRIES:]}) if newest else status
+    return status.model_copy(update={"served_versions": newest[-MAX_ENTRIES:]}) if newest else status
 
 
 def is_let_through(ref: RevisionRef, status: ModelDeploymentStatus) -> bool:
     """Return whether an artifact has served here without a pin; not with a pod template that only a pin has served."""
-    return not ref.only_pinned and any(entry.digest == ref.digest for entry in status.served)
+    return not ref.only_pinned and any(entry.digest == ref.digest for entry in status.served_versions)
 
 
 def _is_of(entry: ServedVersion, ref: RevisionRef) -> bool:

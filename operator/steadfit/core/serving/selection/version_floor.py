@@ -80,7 +80,7 @@ def _decided(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[int]:
     entries = [
         *[(entry.version, entry.artifact or entry.digest) for entry in status.quarantine],
         *[(entry.version, entry.digest) for entry in status.released],
-        *[(entry.version, entry.digest) for entry in status.served],
+        *[(entry.version, entry.digest) for entry in status.served_versions],
         *[(entry.version, entry.digest) for entry in status.abandoned],
     ]
     digests: dict[str, set[str | None]] = {}

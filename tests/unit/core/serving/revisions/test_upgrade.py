@@ -76,6 +76,24 @@ def test_an_upgrade_makes_no_live_revision_a_candidate(spec: dict[str, Any], cha
     assert (revisions(cluster), pods(cluster)) == before
 
 
+@pytest.mark.parametrize(
+    ("story", "served"), [("serves", [1, 2]), ("rolls back", [2, 1]), ("pinned by an action", [1])]
+)
+def test_what_the_previous_commit_let_through_is_taken_from_the_versions(story: str, served: list[int]) -> None:
+    cluster = recorded(story)
+    assert cluster.status.served_versions == []
+    cluster.settle()
+    assert [entry.number for entry in cluster.status.served_versions] == served
+
+
+def test_a_rollback_right_after_an_upgrade_goes_back_to_what_was_let_through() -> None:
+    cluster = recorded("serves")
+    upgrade(cluster)
+    cluster.act("Rollback")
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (1, None)
+
+
 def test_the_next_version_brings_the_server_of_the_new_operator() -> None:
     cluster = recorded("serves")
     upgrade(cluster)

@@ -35,7 +35,7 @@ def test_what_served_last_is_served_again_and_not_the_newest_verified_version() 
     cluster.make_the_deployment_again()
     cluster.settle()
     assert cluster.live() == 2
-    assert [entry.number for entry in cluster.status.served] == [1, 3, 2]
+    assert [entry.number for entry in cluster.status.served_versions] == [1, 3, 2]
     assert cluster.floor() == 3, "and what was decided on does not return"
     cluster.add(4)
     cluster.settle()

@@ -85,7 +85,7 @@ class History:
             cluster.now += timedelta(minutes=30)
         cluster.settle()
         status = cluster.status
-        self.through |= {entry.digest for entry in status.served}
+        self.through |= {entry.digest for entry in status.served_versions}
         self.was_live |= {status.live.revision} if status.live else set()
 
     def planned(self, **change: Any) -> ModelDeploymentStatus:
@@ -145,7 +145,7 @@ def callers_agree(history: History) -> None:
         known = {
             version.spec.number
             for version in fleet.observed.versions
-            if version.spec.artifact.digest in {entry.digest for entry in status.served} - {live.digest}
+            if version.spec.artifact.digest in {entry.digest for entry in status.served_versions} - {live.digest}
         }
         assert known <= {one.number for one in other.barred}, "each better version is barred for a reason"
     best, of_model = (found.revision.revision if found.revision else None for found in (any_, other))

@@ -131,7 +131,7 @@ def test_what_was_decided_on_and_never_served_without_a_pin_is_not_what_a_remove
     cluster = serving(1, pin={"version": 1})
     cluster.add(2)
     cluster.settle()
-    cluster.deployment["status"] = {**cluster.deployment["status"], "served": [], "versionFloor": 2}
+    cluster.deployment["status"] = {**cluster.deployment["status"], "servedVersions": [], "versionFloor": 2}
     cluster.settle()
     cluster.edit(pin=None)
     cluster.settle()
