@@ -40,6 +40,8 @@ TEMPLATE_ANNOTATION = "steadfit.dev/pod-template-digest"
 INPUTS_ANNOTATION = "steadfit.dev/inputs-digest"
 """On the Deployment and the ControllerRevision of a revision: the digest of what users had chosen for its pods."""
 GIT_REVISION_ANNOTATION = "steadfit.dev/git-revision"
+SERVER_CONTAINER = "server"
+"""Name of the container of a server pod that serves the model. Webhooks may add others."""
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 
 

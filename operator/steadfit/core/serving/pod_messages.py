@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from steadfit.core import names
 from steadfit.core.text import log_tail
 from steadfit.core.types import Manifest
 
@@ -37,12 +38,12 @@ class PodMessage:
     failing: bool
 
 
-def _ended(state: Mapping[str, Any]) -> PodMessage:
+def _ended(subject: str, limit: str, state: Mapping[str, Any]) -> PodMessage:
     """Return the message about a terminated container."""
     if state.get("reason") == "OOMKilled":
-        return PodMessage("the server was killed because it used more memory than resources.limits.memory", True)
+        return PodMessage(f"{subject} was killed because it used more memory than {limit}", True)
     log = log_tail(str(state.get("message", "")))
-    ended = f"the server ended with exit code {state.get('exitCode', 'unknown')}"
+    ended = f"{subject} ended with exit code {state.get('exitCode', 'unknown')}"
     return PodMessage(f"{ended}: {log}" if log else ended, True)
 
 
@@ -66,9 +67,11 @@ def _of_container(pod: Manifest, status: Mapping[str, Any]) -> PodMessage | None
     if status.get("ready"):
         return None
     state, last = status.get("state", {}), status.get("lastState", {})
+    is_server = status["name"] == names.SERVER_CONTAINER
+    subject = "the server" if is_server else f"container {status['name']}"
     for ended in (state.get("terminated"), last.get("terminated")):
         if ended:
-            return _ended(ended)
+            return _ended(subject, "resources.limits.memory" if is_server else "its limit", ended)
     waiting = state.get("waiting", {})
     reason = waiting.get("reason")
     if reason in _PULLING:
@@ -80,14 +83,15 @@ def _of_container(pod: Manifest, status: Mapping[str, Any]) -> PodMessage | None
         return PodMessage("the pod's container is being created", False)
     if waiting:
         return PodMessage(f"{reason}: {waiting.get('message', '')}".strip(": ")[:_LONGEST], True)
-    return PodMessage("the server loads its model", False)
+    return PodMessage("the server loads its model" if is_server else f"{subject} is not ready", False)
 
 
 def _of_pod(pod: Manifest) -> PodMessage | None:
     status = pod.get("status", {})
-    for container in status.get("containerStatuses", []):
-        if message := _of_container(pod, container):
-            return message
+    # A webhook may have added containers, and their order is any.
+    found = [message for one in status.get("containerStatuses", []) if (message := _of_container(pod, one))]
+    if found:
+        return min(found, key=lambda message: not message.failing)
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return _unscheduled(condition)

@@ -146,3 +146,25 @@ def test_long_words_are_cut_to_their_end_where_a_traceback_has_its_cause() -> No
     assert said is not None
     assert len(said.text) < 600
     assert said.text.endswith("cause")
+
+
+def test_the_exit_of_a_container_that_a_webhook_added_is_not_called_the_servers() -> None:
+    ended = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    proxy = {"name": "proxy", "ready": False, "state": {"running": {}}, "lastState": ended}
+    server = {"name": "server", "ready": True, "state": {"running": {}}}
+    assert worst_message(None, [pod(containerStatuses=[proxy, server])]) == PodMessage(
+        "container proxy was killed because it used more memory than its limit", True
+    )
+    starting = {"name": "proxy", "ready": False, "state": {"running": {}}}
+    assert worst_message(None, [pod(containerStatuses=[starting, server])]) == PodMessage(
+        "container proxy is not ready", False
+    )
+
+
+def test_the_exit_of_the_server_is_named_whatever_container_comes_first() -> None:
+    proxy = {"name": "proxy", "ready": False, "state": {"running": {}}}
+    ended = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    server = {"name": "server", "ready": False, "state": {"running": {}}, "lastState": ended}
+    assert worst_message(None, [pod(containerStatuses=[proxy, server])]) == PodMessage(
+        "the server was killed because it used more memory than resources.limits.memory", True
+    )

@@ -11,10 +11,11 @@ from typing import TypeVar
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
+from steadfit.core import names
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 
-from . import pod_inputs, pod_template
+from . import pod_inputs
 from .revision import template_digest
 
 Ref = TypeVar("Ref", bound=RevisionRef)
@@ -49,4 +50,4 @@ def _image(ref: RevisionRef, fleet: Fleet) -> str | None:
     if template is None:
         return None
     containers = template["spec"]["containers"]
-    return next((str(one["image"]) for one in containers if one["name"] == pod_template.CONTAINER), None)
+    return next((str(one["image"]) for one in containers if one["name"] == names.SERVER_CONTAINER), None)

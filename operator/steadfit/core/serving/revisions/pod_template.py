@@ -15,7 +15,6 @@ from steadfit.core.serving.traffic import drain
 from steadfit.core.store_access import mounts, settings, volumes
 from steadfit.core.types import Platform
 
-CONTAINER = "server"
 HTTP_PORT = 8080
 METRICS_PORT = 9090
 GRACE_SECONDS = 30
@@ -106,7 +105,7 @@ def _placement(deployment: ModelDeployment) -> dict[str, Any]:
 def _container(deployment: ModelDeployment, store: ArtifactStore, platform: Platform) -> dict[str, Any]:
     server = deployment.spec.server
     return {
-        "name": CONTAINER,
+        "name": names.SERVER_CONTAINER,
         "image": server.image or platform.server_image,
         "env": [
             *[_plain(variable.name, variable.value) for variable in server.env],

@@ -16,7 +16,6 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, PodFailure, RevisionRef
 from steadfit.core import names
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.revisions.pod_template import CONTAINER
 from steadfit.core.serving.traffic import drain
 from steadfit.core.text import cut, read_time
 from steadfit.core.times_ahead import SKEW
@@ -64,7 +63,7 @@ def is_open(failure: PodFailure) -> bool:
 def _server(pod: Manifest) -> Mapping[str, Any] | None:
     """Return the status of the server's container; None of one that has always been ready, or has not started."""
     for container in pod.get("status", {}).get("containerStatuses", ()):
-        if container["name"] == CONTAINER:
+        if container["name"] == names.SERVER_CONTAINER:
             stays = container.get("ready") and not container.get("restartCount")
             return None if stays else container
     return None

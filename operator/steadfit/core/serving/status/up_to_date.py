@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
+from steadfit.core import names
 from steadfit.core.conditions import DesiredCondition
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.revisions import frozen_template, pod_template
+from steadfit.core.serving.revisions import frozen_template
 from steadfit.core.serving.revisions.revision import Rendering, render
 
 UP_TO_DATE: Final = "UpToDate"
@@ -49,4 +50,4 @@ def _kept(live: RevisionRef, present: Rendering, fleet: Fleet) -> str:
 
 def _image(template: Mapping[str, Any]) -> str | None:
     containers = template["spec"]["containers"]
-    return next((str(one["image"]) for one in containers if one["name"] == pod_template.CONTAINER), None)
+    return next((str(one["image"]) for one in containers if one["name"] == names.SERVER_CONTAINER), None)
