@@ -177,7 +177,7 @@ class App:
         body = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
         lines = {b"content-type": b"application/json", b"content-length": b"%d" % len(body), **headers}
         connection = scope.get("extensions", {}).get(CONNECTION)
-        if connection["is_last"]() if connection else self._lifecycle.draining:
+        if connection["is_last"](status) if connection else self._lifecycle.draining:
             lines[b"connection"] = b"close"
         await send({"type": "http.response.start", "status": status, "headers": list(lines.items())})
         await send({"type": "http.response.body", "body": body})

@@ -1,9 +1,9 @@
 """uvicorn's HTTP/1.1 connection over httptools, extended for this server.
 
 - An idle connection is not closed while the process ends.
-- An answer is the last one of its connection while draining, and after a number of requests or a time: a Service
-  balances connections when they are opened, so a connection that never ends keeps its client on one pod. A connection
-  is not closed between pipelined requests: the later ones would be lost.
+- An answer is the last one of its connection while draining, after a number of requests or a time, and when it is a
+  failure of the server: a Service balances connections when they are opened, so a connection that never ends keeps its
+  client on one pod. A connection is not closed between pipelined requests: the later ones would be lost.
 - The size of a request's head is limited; httptools has no limit of its own.
 - The requests of a connection are counted as one voice, which ends with it.
 - An offer to upgrade (e.g. `Upgrade: h2c` from Java's HTTP client) is ignored, as HTTP allows; httptools treats the
@@ -96,10 +96,10 @@ def http_protocol(lifecycle: Lifecycle, settings: Settings, tallies: Tallies) ->
             if not lifecycle.ending:
                 super().timeout_keep_alive_handler()
 
-        def _is_last(self) -> bool:
-            """Return whether the next answer is the last one of this connection."""
+        def _is_last(self, status: int) -> bool:
+            """Return whether the next answer is the last one of this connection; `status` is its HTTP status."""
             worn = self._requests >= self._most_requests or self.loop.time() >= self._last_at
-            return (worn or lifecycle.draining) and not self._more_comes()
+            return (worn or lifecycle.draining or status >= 500) and not self._more_comes()
 
         def _more_comes(self) -> bool:
             """Return whether the client has sent more than the current request, or still sends its body.

@@ -116,8 +116,8 @@ class Tallies:
     def document(self, since: int = 0) -> bytes:
         """Return the rows of the closed seconds after `since`, as JSON.
 
-        `closed` is the last second that the rows cover. It is an earlier one than the last closed second if the answer
-        would be larger than `MAX_BYTES`; the next call, with this one as `since`, returns more.
+        `latest` is the last closed second, `closed` the last one that the rows cover. It is an earlier one if the
+        answer would be larger than `MAX_BYTES`; the next call, with this one as `since`, returns more.
         """
         closed = self._closed
         parts: list[bytes] = []
@@ -135,6 +135,8 @@ class Tallies:
                 "server": closed.server,
                 **self._identity,
                 "closed": last,
+                "latest": closed.last,
+                "time": round(self._wall(), 3),
                 "oldest": closed.oldest,
                 "bounds": BUCKETS,
             }

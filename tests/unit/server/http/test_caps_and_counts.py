@@ -160,7 +160,7 @@ def test_a_server_that_the_traffic_has_left_closes_connections_until_it_is_back_
 def test_the_connection_says_whether_an_answer_is_its_last(is_last: bool) -> None:
     caller = Caller()
     caller.lifecycle.ending = not is_last
-    connection = {"is_last": lambda: is_last, "voice": Voice()}
+    connection = {"is_last": lambda status: is_last and status == 200, "voice": Voice()}
     answer = caller.post(BODY, extensions={"steadfit.connection": connection})
     assert answer.headers.get("connection") == ("close" if is_last else None)
 
@@ -169,7 +169,7 @@ def test_requests_are_counted_by_their_connection() -> None:
     caller = Caller()
     voices = Voice(), Voice()
     for voice, body in ((voices[0], BODY), (voices[0], b"{"), (voices[1], BODY)):
-        caller.post(body, extensions={"steadfit.connection": {"is_last": lambda: False, "voice": voice}})
+        caller.post(body, extensions={"steadfit.connection": {"is_last": lambda status: False, "voice": voice}})
     caller.post(BODY)  # without a connection of the server's own it has no voice
     second = orjson.loads(caller.tallies.document())["closed"] + 1
 

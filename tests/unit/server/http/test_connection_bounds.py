@@ -46,6 +46,16 @@ def test_a_connection_ends_after_about_the_time_that_is_set(tmp_path: Path) -> N
         assert connection.closed_within(10)
 
 
+def test_a_failed_answer_is_the_last_of_its_connection_and_a_refused_one_is_not(tmp_path: Path) -> None:
+    with serving(tmp_path, STEADFIT_MAX_CONNECTION_SECONDS="0", NEVER_READY="1") as server:
+        server.wait_listening()
+        connection = Connection(server.port)
+        assert "connection" not in connection.ask(request(path="/v2/nothing", method="GET")).headers
+        failed = connection.ask(request())
+        assert (failed.status, failed.headers["connection"]) == (503, "close")
+        assert connection.closed_within(10)
+
+
 def test_a_connection_without_bounds_lasts(tmp_path: Path) -> None:
     bounds = {"STEADFIT_MAX_REQUESTS_PER_CONNECTION": "0", "STEADFIT_MAX_CONNECTION_SECONDS": "0"}
     with serving(tmp_path, **bounds) as server:

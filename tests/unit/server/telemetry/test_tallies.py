@@ -69,6 +69,8 @@ def test_the_document_says_whose_seconds_it_has_and_which() -> None:
         "version": "7",
         "revision": "0a1b2c3d4e",
         "closed": START + 2,
+        "latest": START + 2,
+        "time": START + 3.25,
         "oldest": START,
         "bounds": list(BUCKETS),
         "rows": [],
@@ -186,6 +188,7 @@ def test_an_answer_is_bounded_and_the_next_one_continues_it() -> None:
         body = server.tallies.document(since)
         sizes.append(len(body))
         assert json.loads(body)["closed"] > since
+        assert json.loads(body)["latest"] == START + KEPT_SECONDS - 1
         since = json.loads(body)["closed"]
     assert len(sizes) > 2
     assert max(sizes) <= MAX_BYTES
