@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from .harness import play
-from .objects import JSON
+from .objects import JSON, clone
 from .observations import is_ready, serves
 from .scenarios import first_version_serves, set_param
-from .simulated_cluster import SimulatedCluster
+from .simulated_cluster import PLATFORM, SimulatedCluster
 from .starting_objects import NAME
 
 FOREIGN = "registry.example.com/mallory/server:1"
@@ -149,5 +150,102 @@ def test_a_candidate_whose_template_was_changed_does_not_go_live_with_it() -> No
         cluster.edit("Deployment", name, set_image)
         await cluster.until(lambda: serves(cluster, 2), within=600, say="version 2 serves")
         await cluster.until(lambda: FOREIGN not in images(cluster), within=10, say="the foreign pods are gone")
+
+    play(story)
+
+
+def set_args(deployment: JSON) -> None:
+    """Let the server's container run something else: nothing that the operator declares has another value."""
+    deployment["spec"]["template"]["spec"]["containers"][0]["command"] = ["python", "-m", "http.server"]
+
+
+def shrink_volume(deployment: JSON) -> None:
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    next(one for one in volumes if one["name"] == "model")["emptyDir"]["sizeLimit"] = "1Mi"
+
+
+async def is_right_again(cluster: SimulatedCluster) -> None:
+    """Wait until version 1 serves by the pods that the operator declares, and nothing is left of another one."""
+    await cluster.until(lambda: serves(cluster, 1), within=300, say="version 1 serves")
+    spec = pod_spec(cluster.find("Deployment", name_of(cluster)) or {})
+    server = spec["containers"][0]
+    assert (server["image"], server.get("command") or None) == (PLATFORM.server_image, None)
+    assert not server["securityContext"]["allowPrivilegeEscalation"]
+    assert "elsewhere" not in str(server["env"])
+    assert [one["emptyDir"]["sizeLimit"] for one in spec["volumes"] if one["name"] == "model"] == ["10Gi"]
+
+
+CHANGES = [set_image, set_args, allow_escalation, other_artifact, shrink_volume]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_a_policy_makes_of_a_new_deployment_is_not_what_was_proven(change: Change) -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        create = cluster.store.create
+
+        def admit(manifest: Mapping[str, Any], manager: str) -> JSON:
+            """Change the Deployment at its admission, before anyone has seen it."""
+            copy = clone(dict(manifest))
+            if copy["kind"] == "Deployment":
+                change(copy)
+            return create(copy, manager)
+
+        cluster.store.create = admit  # type: ignore[method-assign]
+        await first_version_serves(cluster)
+        assert warnings(cluster, "TemplateChanged")
+        await is_right_again(cluster)
+
+    play(story)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_template_that_changes_while_no_leader_looks_and_has_no_frozen_one_is_put_right(change: Change) -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        await first_version_serves(cluster)
+        name = name_of(cluster)
+        cluster.stop()
+        cluster.delete("ControllerRevision", name)
+        cluster.edit("Deployment", name, change)
+        cluster.boot()
+        await cluster.until(lambda: warnings(cluster, "TemplateChanged"), within=60, say="there is an Event")
+        await is_right_again(cluster)
+        assert cluster.find("ControllerRevision", name) is not None
+
+    play(story)
+
+
+def test_a_frozen_template_that_someone_has_written_proves_nothing() -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        await first_version_serves(cluster)
+        name = name_of(cluster)
+        cluster.stop()
+        forged = cluster.find("ControllerRevision", name) or {}
+        cluster.delete("ControllerRevision", name)
+        cluster.edit("Deployment", name, set_image)
+        forged["data"]["template"]["spec"]["containers"][0]["image"] = FOREIGN
+        del forged["metadata"]["uid"], forged["metadata"]["resourceVersion"]
+        cluster.create(forged)
+        cluster.boot()
+        await cluster.until(lambda: warnings(cluster, "TemplateChanged"), within=60, say="there is an Event")
+        await is_right_again(cluster)
+        assert FOREIGN not in str(cluster.find("ControllerRevision", name))
+
+    play(story)
+
+
+def test_what_can_not_be_proven_any_more_is_never_called_ready_and_it_is_said_what_to_do() -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        await first_version_serves(cluster)
+        name = name_of(cluster)
+        cluster.edit("ModelDeployment", NAME, lambda obj: obj["spec"].update(pin={"version": 1}))
+        await cluster.quiet()
+        cluster.stop()
+        cluster.delete("ControllerRevision", name)
+        cluster.delete("ArtifactStore", "default")
+        cluster.edit("Deployment", name, set_image)
+        cluster.boot()
+        await cluster.until(lambda: "TemplateUnproven" in reason(cluster, "Ready"), within=60, say="it is said")
+        assert "Unknown TemplateUnproven" in reason(cluster, "Serving")
+        assert f"ControllerRevision {name}" in reason(cluster, "Stalled")
 
     play(story)

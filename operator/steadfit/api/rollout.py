@@ -28,6 +28,9 @@ class RevisionRef(Model):
     """Digest of its artifact."""
     template_digest: str
     """Digest of the rendered pod template without the artifact. It shows whether the model or the server differs."""
+    declared_template_digest: str | None = None
+    """Digest of the whole pod template as the operator declared it. What is to serve as this revision is compared with
+    the template of this digest, and with nothing that merely stands in the cluster."""
     inputs_digest: str | None = None
     """Digest of what users have chosen for the pods: spec.server, spec.capture and the ArtifactStore. The version is
     rendered again only when they change, and not by an upgrade of the operator."""

@@ -19,6 +19,7 @@ from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis
 from steadfit.core.serving.revisions import (
+    declared_template,
     frozen_template,
     inputs_recovery,
     quarantine_recovery,
@@ -41,6 +42,8 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     observed = corrected(observed, now)
     fleet, status = Fleet(observed), observed.deployment.status
     status = _recall(status, fleet, now)
+    # After recall: what a revision's pods have to be is told by the digests in the status.
+    fleet = fleet.with_declared(declared_template.known(status, fleet))
     # After recall: people and monitors decide about the revision that serves, which a lost status does not name.
     status = _decide(status, fleet, now)
     # After recall and decide: a pin, a promotion and a quarantine of this pass say which revision should serve.
@@ -66,6 +69,7 @@ def _recall(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Model
     status = status_recovery.live(status, fleet)
     # After status_recovery: the live revision that it finds may lack its inputs too.
     status = inputs_recovery.recall(status, fleet)
+    status = declared_template.recall(status, fleet)
     return quarantine_recovery.learn(status, fleet, now)
 
 

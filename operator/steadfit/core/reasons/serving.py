@@ -32,6 +32,7 @@ ServingReason = Literal[
     "SwitchingTraffic",
     "TemplateChanged",
     "TemplateContested",
+    "TemplateUnproven",
     "TrafficSwitched",
     "WarmPodsReleased",
     "TrainingJobNotFound",
@@ -150,8 +151,9 @@ SERVING: Mapping[ServingReason, Reason] = {
         conditions=(*_READY, *_PROGRESSING),
     ),
     "TemplateChanged": Reason(
-        "Someone else has changed the pod template of a revision's Deployment. The operator puts it right; until its"
-        " pods are replaced, nobody has verified what they serve.",
+        "The pod template of a revision's Deployment is not the one that the operator declared: someone else, or a"
+        " policy at admission, has changed it. The operator puts it right; until its pods are replaced, nobody has"
+        " verified what they serve.",
         "Nothing to do; if it was meant, change `spec.server` instead.",
         conditions=(*_READY, *_SERVING),
         warning=_DEPLOYMENT,
@@ -163,6 +165,13 @@ SERVING: Mapping[ServingReason, Reason] = {
         "Find who changes it, `kubectl get deployment --show-managed-fields -o yaml` names the manager, and stop it."
         " Set the field back, or wait for the repair that the message names.",
         conditions=_READY,
+        warning=_DEPLOYMENT,
+    ),
+    "TemplateUnproven": Reason(
+        "Nobody can tell whether a Deployment has the pods that were verified: its ControllerRevision was deleted or"
+        " changed, and the version does not render to these pods any more.",
+        "Create a `Refresh` action, change `spec.server`, or serve another version: each brings pods that are proven.",
+        conditions=(*_READY, *_SERVING),
         warning=_DEPLOYMENT,
     ),
     "TrafficSwitched": Reason("The Service selects another version now.", NOTHING, normal=_DEPLOYMENT),

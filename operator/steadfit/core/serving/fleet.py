@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import Released, RevisionRef, ServedVersion
@@ -71,6 +72,15 @@ class Fleet:
     """Look-ups over the observed objects of one ModelDeployment, each built at most once."""
 
     observed: ObservedModelDeployment
+    declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The pod templates of the revisions as the operator declared them, as far as that is proven."""
+
+    def with_declared(self, declared: Mapping[str, Mapping[str, Any]]) -> Fleet:
+        """Return the fleet with these declared templates; look-ups of the observed objects are not built again."""
+        found = replace(self, declared=declared)
+        built = {name: value for name, value in vars(self).items() if name not in ("declared", "_changed_fields")}
+        vars(found).update(built)
+        return found
 
     @cached_property
     def workloads(self) -> Sequence[Workload]:
@@ -94,7 +104,7 @@ class Fleet:
 
     def frozen_template(self, revision: str) -> Manifest | None:
         """Return the ControllerRevision with the pod template of a revision; None without one."""
-        return self._frozen_templates.get(revision)
+        return self._frozen_templates.get(names.workload_name(self.observed.deployment.name, revision))
 
     def changed_field(self, revision: str) -> str | None:
         """Return the first field of a revision's pod template that someone else has changed; None if none was."""
@@ -102,7 +112,7 @@ class Fleet:
 
     def is_kept(self, revision: str) -> bool:
         """Return whether a revision can serve with the pod template that it has always had."""
-        return self.has_deployment(revision) or self.frozen_template(revision) is not None
+        return self.has_deployment(revision) or revision in self.declared
 
     def ready_pods(self, revision: str | None) -> int:
         """Return the number of ready pods of a revision: the smaller of the Deployment's and the pods' own count.
@@ -161,7 +171,7 @@ class Fleet:
         found: dict[str, Manifest] = {}
         for frozen in self.observed.frozen_templates:
             if "deletionTimestamp" not in frozen["metadata"]:
-                found.setdefault(_revision_of(frozen), frozen)
+                found[str(frozen["metadata"]["name"])] = frozen
         return found
 
     @cached_property
@@ -179,9 +189,9 @@ class Fleet:
     @cached_property
     def _changed_fields(self) -> Mapping[str, str | None]:
         return {
-            revision: first_difference(frozen["data"]["template"], found.manifest["spec"]["template"])
+            revision: first_difference(declared, found.manifest["spec"]["template"])
             for revision, found in self._workloads.items()
-            if (frozen := self.frozen_template(revision)) is not None
+            if (declared := self.declared.get(revision)) is not None
         }
 
 

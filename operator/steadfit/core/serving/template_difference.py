@@ -1,26 +1,57 @@
-"""Comparison of a Deployment's pod template with the frozen one: only fields of the frozen one count.
+"""Comparison of a Deployment's pod template with the declared one: only what the operator declares counts.
 
-What others add is theirs: the annotation of `kubectl rollout restart`, an injected sidecar, a label. Both templates are
-as the API server stores them, so no default and no spelling of a quantity makes a difference.
+What others add is theirs: the annotation of `kubectl rollout restart`, an injected sidecar, a label, a default of the
+API server. What a declared container runs is never theirs: another command is another program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from steadfit.core.quantities import amount
 
-def first_difference(ours: Any, theirs: Any, path: str = "template") -> str | None:
+_RUNS: Mapping[str, Any] = {"command": [], "args": [], "workingDir": ""}
+"""What decides which program a container runs, with the value that leaves it to the image."""
+_QUANTITIES = ("requests", "limits", "sizeLimit")
+
+
+def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str | None:
+    """Return the path of the first field of a declared template that another one has otherwise; None without one."""
+    found = _difference(ours, theirs, "template")
+    return found or next((f"template.spec.containers[{name}].{key}" for name, key in _overridden(ours, theirs)), None)
+
+
+def put_right(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the template to apply: the declared one, with empty values for what may not be theirs."""
+    empty: dict[str, dict[str, Any]] = {}
+    for name, key in _overridden(ours, theirs):
+        empty.setdefault(name, {})[key] = _RUNS[key]
+    containers = [{**one, **empty.get(one["name"], {})} for one in ours["spec"]["containers"]]
+    return {**ours, "spec": {**ours["spec"], "containers": containers}}
+
+
+def _overridden(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield container and field where others decide which program a declared container runs."""
+    others = {one["name"]: one for one in theirs["spec"]["containers"]}
+    for container in ours["spec"]["containers"]:
+        other = others.get(container["name"], {})
+        yield from ((container["name"], key) for key in _RUNS if key not in container and other.get(key))
+
+
+def _difference(ours: Any, theirs: Any, path: str, *, is_quantity: bool = False) -> str | None:
     """Return the path of the first field of `ours` that `theirs` lacks or has with another value; None without one.
 
-    In a list of objects an object may stand anywhere, and others may stand beside it.
+    In a list of objects an object may stand anywhere, and others may stand beside it. The API server leaves out empty
+    values.
     """
-    # Almost always, at once for most of the template: it is compared many times in each pass.
-    if ours == theirs:
+    if ours == theirs or (theirs is None and ours in ("", [], {})):
         return None
     if isinstance(ours, Mapping):
         for key, value in ours.items():
-            found = first_difference(value, theirs.get(key) if isinstance(theirs, Mapping) else None, f"{path}.{key}")
+            other = theirs.get(key) if isinstance(theirs, Mapping) else None
+            found = _difference(value, other, f"{path}.{key}", is_quantity=is_quantity or key in _QUANTITIES)
             if found:
                 return found
         return None
@@ -31,11 +62,17 @@ def first_difference(ours: Any, theirs: Any, path: str = "template") -> str | No
             if found:
                 return found
         return None
-    return path
+    return None if is_quantity and _thousandths(ours) == _thousandths(theirs) else path
+
+
+def _thousandths(quantity: Any) -> int | str:
+    """Return a quantity as the API server stores it: rounded up to thousandths."""
+    found = amount(str(quantity))
+    return math.ceil(found * 1000) if isinstance(found, float) else found
 
 
 def _nearest(item: Mapping[str, Any], others: list[Any], path: str) -> str | None:
     """Return the difference of an object from the one of its name, or from all that stand in the list."""
     named = [other for other in others if isinstance(other, Mapping) and other.get("name") == item.get("name")]
-    differences = [first_difference(item, other, path) for other in named]
+    differences = [_difference(item, other, path) for other in named]
     return None if None in differences else next(iter(differences), path)

@@ -11,11 +11,10 @@ from typing import TypeVar
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
-from steadfit.core import names
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 
-from . import pod_inputs
+from . import declared_template, pod_inputs
 from .revision import template_digest
 
 Ref = TypeVar("Ref", bound=RevisionRef)
@@ -29,7 +28,7 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
 
 
 def _with_inputs(ref: Ref, fleet: Fleet) -> Ref:
-    version, image = fleet.version_of(ref), _image(ref, fleet)
+    version, image = fleet.version_of(ref), next(declared_template.server_images(ref.revision, fleet), None)
     store = pod_inputs.store_of(version, fleet) if version else None
     if image is None or store is None or isinstance(store, Problem):
         return ref
@@ -41,13 +40,3 @@ def _with_inputs(ref: Ref, fleet: Fleet) -> Ref:
     if rendered == ref.asked_template_digest:
         return ref.model_copy(update={"asked_inputs_digest": present})
     return ref
-
-
-def _image(ref: RevisionRef, fleet: Fleet) -> str | None:
-    """Return the image of a revision's server; None if nothing is left of its pod template."""
-    frozen, found = fleet.frozen_template(ref.revision), fleet.workload(ref.revision)
-    template = frozen["data"]["template"] if frozen else found.manifest["spec"]["template"] if found else None
-    if template is None:
-        return None
-    containers = template["spec"]["containers"]
-    return next((str(one["image"]) for one in containers if one["name"] == names.SERVER_CONTAINER), None)

@@ -17,17 +17,12 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.pod import Resources
 from steadfit.core.problem import Problem
+from steadfit.core.quantities import amount
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.traffic import drain
 from steadfit.core.store_choice import by_name
 
 STORE_NOT_USABLE: Final = "StoreNotUsable"
-_QUANTITY = re.compile(r"((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)([A-Za-z]*)")
-_SCALES = {
-    **{"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0},
-    **{unit: 1000.0**power for power, unit in enumerate(("k", "M", "G", "T", "P", "E"), start=1)},
-    **{unit: 1024.0**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)},
-}
 _URL = re.compile(r"(https?)://(.*?)(?::([0-9]+))?(/.*)?", re.IGNORECASE)
 _PORTS = {"http": "80", "https": "443"}
 
@@ -88,11 +83,4 @@ def _endpoint(url: str) -> list[str]:
 
 def _amounts(resources: Resources) -> dict[str, float | str]:
     """Return quantities as numbers: `1Gi` is `1024Mi`."""
-    return {name: _amount(str(quantity)) for name, quantity in resources.items()}
-
-
-def _amount(quantity: str) -> float | str:
-    found = _QUANTITY.fullmatch(quantity)
-    if found is None or found[2] not in _SCALES:
-        return quantity
-    return float(f"{float(found[1]) * _SCALES[found[2]]:.12g}")
+    return {name: amount(str(quantity)) for name, quantity in resources.items()}

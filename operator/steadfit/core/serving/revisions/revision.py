@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -44,16 +44,20 @@ class Rendering:
     inputs_digest: str | None = None
 
 
-def render(version: ModelVersion, fleet: Fleet) -> Rendering | Problem:
+def render(version: ModelVersion, fleet: Fleet, server_image: str | None = None) -> Rendering | Problem:
     """Return a version rendered with the current spec, or why that cannot be done.
 
     An operator that renders other pods gives another revision, which needs a rollout like any other. It is chosen when
-    the version or the inputs change; an upgrade alone rolls nothing (`lookup.py`).
+    the version or the inputs change; an upgrade alone rolls nothing (`lookup.py`). `server_image` replaces the default
+    image of the operator.
     """
     deployment, store = fleet.observed.deployment, pod_inputs.store_of(version, fleet)
     if isinstance(store, Problem):
         return store
-    base = pod_template.template(deployment, store, fleet.observed.platform)
+    platform = fleet.observed.platform
+    base = pod_template.template(
+        deployment, store, replace(platform, server_image=server_image or platform.server_image)
+    )
     digest = _digest([base, settings(store)])
     revision = revision_name(version, digest)
     template = pod_template.complete(base, version, revision, store)
@@ -63,6 +67,11 @@ def render(version: ModelVersion, fleet: Fleet) -> Rendering | Problem:
 def template_digest(deployment: ModelDeployment, store: ArtifactStore, platform: Platform) -> str:
     """Return the digest of the pod template that an operator with these settings renders."""
     return _digest([pod_template.template(deployment, store, platform), settings(store)])
+
+
+def declared_digest(template: Mapping[str, Any]) -> str:
+    """Return the digest of a whole pod template as it is declared."""
+    return _digest(template)
 
 
 def revision_name(version: ModelVersion, template_digest: str) -> str:
@@ -83,6 +92,7 @@ def as_ref(version: ModelVersion, rendering: Rendering, now: datetime) -> Revisi
         number=version.spec.number,
         digest=version.spec.artifact.digest,
         template_digest=rendering.template_digest,
+        declared_template_digest=declared_digest(rendering.template),
         inputs_digest=rendering.inputs_digest,
         since=now,
     )

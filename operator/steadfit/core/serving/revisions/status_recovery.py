@@ -58,6 +58,7 @@ def _read(revision: str, fleet: Fleet) -> RevisionRef | None:
         number=version.spec.number,
         digest=version.spec.artifact.digest,
         template_digest=template,
+        declared_template_digest=annotations.get(names.DECLARED_ANNOTATION),
         inputs_digest=annotations.get(names.INPUTS_ANNOTATION),
         since=since,
     )

@@ -14,6 +14,7 @@ from typing import Final
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef, TemplateRepair
 from steadfit.core.serving.fleet import Fleet, Workload
+from steadfit.core.serving.template_difference import put_right
 from steadfit.core.types import Action, Apply
 
 from . import deployment_manifest
@@ -28,6 +29,7 @@ RETRY = timedelta(minutes=1)
 MAX_ENTRIES = 32
 CHANGED: Final = "TemplateChanged"
 CONTESTED: Final = "TemplateContested"
+UNPROVEN: Final = "TemplateUnproven"
 
 
 def decide(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
@@ -49,9 +51,10 @@ def repair(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     """Return the changes that put templates right, each of the observed Deployment or of none."""
     actions: list[Action] = []
     for found, _ in _changed(fleet):
-        frozen, entry = fleet.frozen_template(found.revision), _of(found.revision, status)
-        if frozen is not None and entry is not None and entry.generation == _generation(found):
-            actions.append(Apply(deployment_manifest.change(found, {"template": frozen["data"]["template"]})))
+        entry = _of(found.revision, status)
+        if entry is not None and entry.generation == _generation(found):
+            template = put_right(fleet.declared[found.revision], found.manifest["spec"]["template"])
+            actions.append(Apply(deployment_manifest.change(found, {"template": template})))
     return actions
 
 
@@ -82,6 +85,19 @@ def contest(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> st
         f"someone else changes {entry.field} of Deployment {name} again and again; it was put right {entry.count}"
         f" times; {state}: find who does it (kubectl get deployment {name} --show-managed-fields -o yaml), stop it, and"
         " set the field back or wait"
+    )
+
+
+def unproven(ref: RevisionRef, fleet: Fleet) -> str:
+    """Return why nobody can tell whether the pods of a revision are those that were verified; empty if one can."""
+    found = fleet.workload(ref.revision)
+    if found is None or ref.revision in fleet.declared:
+        return ""
+    name = found.manifest["metadata"]["name"]
+    return (
+        f"nobody can tell whether Deployment {name} has the pods that were verified: ControllerRevision {name} was"
+        f" deleted or changed, and version {ref.number} does not render to them any more; create a Refresh action,"
+        " change spec.server, or serve another version"
     )
 
 
@@ -148,7 +164,7 @@ def _generation(found: Workload) -> int:
 
 
 def _changed(fleet: Fleet) -> Iterator[tuple[Workload, str]]:
-    """Yield the Deployments whose template is not the frozen one, with the first field that differs."""
+    """Yield the Deployments whose template is not the declared one, with the first field that differs."""
     for found in fleet.workloads:
         field = None if found.deleting else fleet.changed_field(found.revision)
         if field is not None:

@@ -116,6 +116,8 @@ def _readiness(
         return reconciling("SwitchingTraffic", f"the Service is being pointed at version {live.number}")
     if contested := template_repair.contest(behind, status, fleet):
         return stalled(template_repair.CONTESTED, contested)
+    if doubt := template_repair.unproven(behind, fleet):
+        return stalled(template_repair.UNPROVEN, doubt)
     if changed := template_repair.problem(behind, status, fleet):
         return reconciling(template_repair.CHANGED, changed)
     if fleet.ready_pods(behind.revision) == 0:
@@ -200,6 +202,8 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
         return DesiredCondition(SERVING, "False", "NotServing", "no version takes requests")
     if fleet.ready_pods(behind.revision) == 0:
         return DesiredCondition(SERVING, "False", "NoReadyPods", f"no pod of version {behind.number} is ready")
+    if doubt := template_repair.unproven(behind, fleet):
+        return DesiredCondition(SERVING, "Unknown", template_repair.UNPROVEN, doubt)
     if changed := template_repair.problem(behind, status, fleet):
         return DesiredCondition(SERVING, "Unknown", template_repair.CHANGED, changed)
     version = fleet.version_of(behind)

@@ -53,7 +53,7 @@ def after(pointing: Sequence[Action], fleet: Fleet) -> Fleet:
         if observed.service is not None:
             spec = {**observed.service.get("spec", {}), **change.manifest["spec"]}
             observed = replace(observed, service={**observed.service, "spec": spec})
-    return Fleet(observed)
+    return replace(fleet, observed=observed)
 
 
 def _desired_selector(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
