@@ -190,11 +190,38 @@ async def what_serves_is_of_another_training_job_and_trains_nothing_until_a_prom
     await cluster.until(lambda: bool(by_monitors(cluster)), say="its drift is trained for")
 
 
+async def the_newest_version_that_is_better_is_gone_back_to(cluster: SimulatedCluster) -> None:
+    def found(run: JSON) -> Mapping[str, Any]:
+        return WORSE if run["spec"].get("evaluate", {}).get("lastGood", {}).get("number") == 1 else MOVED
+
+    cluster.training = lambda run, attempt: Training(found=found(run))
+    await two_versions(cluster, lambda version: version == 3, QUALITY)
+    set_param(cluster, "depth", 7)
+    await cluster.until(lambda: live(cluster) == 3, say="version 3 goes live")
+    await cluster.until(lambda: serves(cluster, 1) and rollbacks(cluster), say="version 1, which is better, serves")
+    await asyncio.sleep(3600)
+    assert (quarantined(cluster), by_monitors(cluster)) == ({3: "monitor quality"}, [])
+    assert len(evaluations(cluster)) == 2
+    assert [one["number"] for one in status(cluster)["diagnoses"][0]["passed"]] == [2]
+
+
+async def two_bad_versions_are_rolled_back_one_after_the_other(cluster: SimulatedCluster) -> None:
+    prometheus = await two_versions(cluster, lambda version: False, ERRORS)
+    set_param(cluster, "depth", 7)
+    await cluster.until(lambda: serves(cluster, 3), say="version 3 serves")
+    prometheus.answer = measures(lambda version: version > 1)
+    await cluster.until(lambda: serves(cluster, 1), say="version 1 serves again")
+    await asyncio.sleep(3600)
+    assert (serves(cluster, 1), rollbacks(cluster)) == (True, [3, 2])
+
+
 HEALED = (
     errors_while_it_bakes_put_the_last_good_version_back,
     a_worse_model_is_found_out_and_goes_back,
     the_world_moved_and_is_learned_anew,
     a_source_that_goes_away_in_the_middle_changes_nothing,
+    the_newest_version_that_is_better_is_gone_back_to,
+    two_bad_versions_are_rolled_back_one_after_the_other,
 )
 INTERRUPTIONS: tuple[Interruption, ...] = ("before", "after")
 HELD = (

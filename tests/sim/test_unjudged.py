@@ -93,6 +93,31 @@ def test_after_its_pin_a_version_gives_way_to_what_was_let_through_and_is_tried(
     play(story)
 
 
+def test_a_pod_template_that_only_a_pin_has_served_is_tried_when_the_pin_ends() -> None:
+    async def scenario(cluster: SimulatedCluster) -> None:
+        def revision() -> str:
+            return str(status(cluster).get("live", {}).get("revision"))
+
+        installation(cluster)
+        cluster.create(training_job(limits=LIMITS))
+        cluster.create(model_deployment(strategy=STEPS))
+        compared = Comparisons(cluster, fails(0))
+        await cluster.until(lambda: serves(cluster, 1) and is_idle(cluster), say="version 1 serves")
+        judged, compared.away = revision(), True
+        cluster.edit("ModelDeployment", NAME, lambda obj: obj["spec"].update(pin={"version": 1}))
+        cluster.edit("ModelDeployment", NAME, lambda obj: obj["spec"]["server"].update(image="mine:2"))
+        await cluster.until(lambda: revision() != judged and serves(cluster, 1), say="another server serves by its pin")
+        pinned = revision()
+        cluster.edit("ModelDeployment", NAME, lambda obj: obj["spec"].pop("pin"))
+        await cluster.until(lambda: revision() == judged, say="the server that was let through serves")
+        await cluster.until(lambda: bool(candidate(cluster).get("analysedSince")), say="the other one is tried")
+        assert (candidate(cluster)["revision"], candidate(cluster)["championRevision"]) == (pinned, judged)
+        compared.away = False
+        await cluster.until(lambda: revision() == pinned, say="it is as good")
+
+    play(scenario)
+
+
 def test_taking_a_pin_for_a_verdict_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(served, "is_let_through", lambda ref, status: True)
     with pytest.raises(AssertionError, match="was let through by its pin"):

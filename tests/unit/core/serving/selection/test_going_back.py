@@ -265,3 +265,23 @@ def test_a_rejected_action_says_why_each_better_version_is_barred(verb: str) -> 
     cluster.settle()
     assert cluster.record(done)[0] == "Rejected"
     assert "(version 1 was rejected by its gate)" in cluster.record(done)[1]
+
+
+def test_two_actions_at_once_go_back_past_what_the_second_one_bars() -> None:
+    cluster = serving(1, 2, 3)
+    cluster.act("Rollback")
+    cluster.act("Quarantine", 2)
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (1, None)
+
+
+def test_without_replicas_an_older_version_takes_over_with_them() -> None:
+    cluster = serving(1, 2, 3)
+    cluster.edit(server={"replicas": 0})
+    cluster.judge(2, "Rejected")
+    cluster.act("Rollback")
+    cluster.settle()
+    assert cluster.candidate() == 1
+    cluster.edit(server={"replicas": 2})
+    cluster.settle()
+    assert (cluster.live(), cluster.answering()) == (1, {1})
