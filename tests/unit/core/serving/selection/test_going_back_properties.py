@@ -158,7 +158,7 @@ def callers_agree(history: History) -> None:
         assert compared == [other.revision.digest if other.revision else None]
 
 
-@settings(max_examples=effort.cases(40), deadline=None)
+@settings(max_examples=effort.cases(30), deadline=None)
 @given(HISTORY, st.booleans())
 def test_every_caller_goes_back_to_the_same_revision_and_it_is_permitted(steps: list[Step], canary: bool) -> None:
     history = History(canary=canary)
