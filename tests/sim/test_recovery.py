@@ -191,7 +191,7 @@ async def what_serves_is_of_another_training_job_and_trains_nothing_until_a_prom
 
 
 async def the_newest_version_that_is_better_is_gone_back_to(cluster: SimulatedCluster) -> None:
-    def found(run: JSON) -> Mapping[str, Any]:
+    def found(run: Mapping[str, Any]) -> Mapping[str, Any]:
         return WORSE if run["spec"].get("evaluate", {}).get("lastGood", {}).get("number") == 1 else MOVED
 
     cluster.training = lambda run, attempt: Training(found=found(run))
