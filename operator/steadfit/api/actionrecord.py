@@ -35,5 +35,5 @@ class ActionRecord(Model):
 
 
 ActionRecords = Annotated[list[ActionRecord], Field(max_length=80, json_schema_extra=list_map("uid"))]
-"""The newest 40 actions that were rejected and the newest 40 others, oldest first: each twice as many as completed
-ModelActions are kept."""
+"""The newest 24 actions that were rejected and the newest 24 others, oldest first: each more than the completed
+ModelActions that are kept."""

@@ -330,8 +330,8 @@ class ModelVersionStatus(Status):
         list[Quarantine], Field(max_length=16, json_schema_extra=list_map("deployment"))
     ] = []
     """Quarantines at further ModelDeployments."""
-    releases: Annotated[list[Release], Field(max_length=16, json_schema_extra=list_map("deployment"))] = []
-    """Quarantines that were ended."""
+    releases: Annotated[list[Release], Field(max_length=64, json_schema_extra=list_map("deployment"))] = []
+    """Quarantines that were ended: the newest 16, and each that a ModelDeployment still lists as released."""
     served: Annotated[list[ServingRecord], Field(max_length=64)] = []
     """Which ModelDeployments it has served, oldest first: the newest 16 records, and of each ModelDeployment the last
     one that lets it through. A record that makes room is an Event and a line of the operator's log."""

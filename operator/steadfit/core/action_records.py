@@ -11,8 +11,8 @@ from datetime import datetime
 from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.modelaction import ModelAction
 
-MAX_RECORDS = 40
-"""Most records of rejected actions, and most of all others."""
+MAX_RECORDS = 24
+"""Most records of rejected actions, and most of all others: more than the completed ModelActions that are kept."""
 
 
 def make_room(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -> list[ActionRecord] | None:

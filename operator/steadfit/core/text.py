@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 LONGEST = 1024
-"""Maximum characters of a message or a reason in a status."""
+"""Maximum length of a message or a reason in a status."""
 LONGEST_TAIL = 512
 TAIL_LINES = 3
+_MOST_BYTES = 6
+_ESCAPED = "<>&\u2028\u2029\x7f"
+_PLAIN = re.compile(r"[ !#-%'-;=?-\[\]-~]*")
+"""What takes one byte a character."""
 
 
 def cut(text: str, longest: int = LONGEST) -> str:
-    """Return a text, truncated with an ellipsis if it is too long."""
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    """Return a text, truncated with an ellipsis if it is too long.
+
+    Its length is that of a stored object, so a status is bounded whatever it is written in: a letter of ASCII counts as
+    one, and any other character by the bytes of its JSON.
+    """
+    if len(text) * _MOST_BYTES <= longest or stored_length(text) <= longest:
+        return text
+    kept, room = 0, longest - 1
+    while kept < len(text) and (room := room - _bytes_of(text[kept])) >= 0:
+        kept += 1
+    return f"{text[:kept]}…"
+
+
+def stored_length(text: str) -> int:
+    """Return the length of a text as `cut` counts it."""
+    return len(text) if _PLAIN.fullmatch(text) else sum(map(_bytes_of, text))
+
+
+def _bytes_of(character: str) -> int:
+    """Return the bytes of a character as the API server stores it: Go's JSON escapes these with six."""
+    if character < " " or character in _ESCAPED:
+        return _MOST_BYTES
+    return 2 if character in '"\\' else len(character.encode("utf-8", "surrogatepass"))
 
 
 def time_text(at: datetime) -> str:

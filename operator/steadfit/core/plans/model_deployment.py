@@ -33,6 +33,7 @@ from steadfit.core.serving.stability import instability, pod_failures
 from steadfit.core.serving.status import conditions as serving_conditions
 from steadfit.core.serving.status.events import events
 from steadfit.core.serving.traffic import drain, http_route, service, service_target, serving_label, warm_standby
+from steadfit.core.status_texts import ONE_EACH, shortened
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Action, ObservedModelDeployment, Plan
 
@@ -112,7 +113,7 @@ def _report(
     measured = [*results, *monitor_evaluation.evaluate_alerts(deployment, status, signals, now)]
     status = status.model_copy(
         update={
-            "monitors": [result.state for result in results],
+            "monitors": shortened([result.state for result in results], ONE_EACH),
             "observed_generation": deployment.metadata.generation,
         }
     )

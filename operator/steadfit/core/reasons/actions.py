@@ -22,6 +22,7 @@ ActionReason = Literal[
     "RunEnded",
     "TargetNotFound",
     "TooManyAbandoned",
+    "TooManyReleased",
     "UnknownVerb",
     "VersionRequired",
 ]
@@ -79,6 +80,11 @@ ACTIONS: Mapping[ActionReason, Reason] = {
     "TooManyAbandoned": Reason(
         "No version serves, and sixteen candidates are abandoned already: another one would make the oldest return.",
         "`Quarantine` the candidate, or `Promote` one of the versions.",
+        conditions=_REJECTED,
+    ),
+    "TooManyReleased": Reason(
+        "The notes of sixteen released versions are not deleted from the store yet.",
+        "Read the condition `QuarantineStored` of these ModelVersions, correct the store, and `Release` again.",
         conditions=_REJECTED,
     ),
     "UnknownVerb": Reason(

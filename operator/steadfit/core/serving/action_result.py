@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.core.text import cut
+
+LONGEST_USER = 256
+"""Most of the name of a user that a status keeps; the ModelAction has all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +33,4 @@ class ActionResult:
 
 def author(action: ModelAction) -> str:
     """Return the author of an action for the records that follow from it."""
-    return f"{action.spec.requested_by} ({action.name})"
+    return f"{cut(action.spec.requested_by, LONGEST_USER)} ({action.name})"

@@ -2,10 +2,14 @@
 
 `abandoned` drops the oldest entry: the version floor keeps its version from returning, and the live revision keeps the
 pod template that it was not exchanged for. `quarantine` drops first an entry that its ModelVersions remember, or one of
-a pod template alone, which only an edit of the spec asks for again. `released` drops first an entry whose note beside
-the artifact is deleted: nothing is left to be released. `served` is bounded in `selection/served.py`, `rollbacks` by
-the limit of a day, `actions` in `core/action_records.py`. `podFailures` drops those of revisions that are neither live
-nor last good nor the candidate: what they led to is stored. Its other bounds are those of `stability/pod_failures.py`.
+a pod template alone, which only an edit of the spec asks for again; then one of a version that is not among those that
+a rollback goes back to, as the floor keeps that from returning. `released` drops an entry whose note beside the
+artifact is deleted: nothing is left to be released; a Release without room is rejected. `served` is bounded in
+`selection/served.py`, `rollbacks` by the limit of a day, `actions` in `core/action_records.py`. `podFailures` drops
+those of revisions that are neither live nor last good nor the candidate: what they led to is stored. Its other bounds
+are those of `stability/pod_failures.py`.
+
+The texts of an entry are bounded too: of older entries only their beginning is kept. Its Event has the long text.
 """
 
 from __future__ import annotations
@@ -14,37 +18,71 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.api.rollout import QuarantineEntry
+from steadfit.api.rollout import QuarantineEntry, RevisionRef
+from steadfit.core.status_texts import ONE_EACH, shortened
 
 from .fleet import Fleet
 from .quarantine import is_removed, quarantines_of
 
 MAX_ABANDONED = 16
-MAX_QUARANTINE = 128
-MAX_RELEASED = 128
+MAX_QUARANTINE = 32
+"""More than the versions that a rollback goes back to, which the floor does not keep from returning."""
+MAX_RELEASED = 16
 
 T = TypeVar("T")
 
 
 def keep(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
     """Return the status with its lists within their bounds."""
-    present = {ref.revision for ref in (status.live, status.candidate, status.last_good) if ref}
+    refs: list[RevisionRef] = [ref for ref in (status.live, status.candidate, status.last_good) if ref]
+    present = {ref.revision for ref in refs}
+    going_back = {ref.digest for ref in refs} | {entry.digest for entry in status.served_versions}
+    pending = {action.uid for action in fleet.observed.actions if action.status.phase == "Pending"}
+    candidate = status.candidate
+    if candidate is not None:
+        candidate = candidate.model_copy(update={"verdicts": shortened(candidate.verdicts, ONE_EACH)})
     return status.model_copy(
         update={
-            "abandoned": _bounded(status.abandoned, MAX_ABANDONED, lambda entry: True),
-            "quarantine": _bounded(status.quarantine, MAX_QUARANTINE, lambda entry: _is_remembered(entry, fleet)),
+            "candidate": candidate,
+            "actions": shortened(status.actions, is_needed=lambda record: record.uid in pending),
+            "rollbacks": shortened(status.rollbacks),
+            "diagnoses": shortened(status.diagnoses, ONE_EACH),
+            "abandoned": shortened(_bounded(status.abandoned, MAX_ABANDONED, lambda entry: True)),
+            "quarantine": shortened(
+                _bounded(
+                    status.quarantine,
+                    MAX_QUARANTINE,
+                    lambda entry: _is_remembered(entry, fleet),
+                    lambda entry: (
+                        (entry.artifact or entry.digest) not in going_back and not _was_let_through(entry, fleet)
+                    ),
+                )
+            ),
             "pod_failures": [one for one in status.pod_failures if one.revision in present],
-            "released": _bounded(status.released, MAX_RELEASED, lambda entry: is_removed(entry, fleet)),
+            "released": shortened(_bounded(status.released, MAX_RELEASED, lambda entry: is_removed(entry, fleet))),
         }
     )
 
 
-def _bounded(entries: Sequence[T], most: int, is_expendable: Callable[[T], bool]) -> list[T]:
-    """Return the entries without the oldest expendable ones; without the oldest ones if too few are expendable."""
+def has_room_to_release(status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether a further Release drops none whose note is not deleted yet."""
+    return len(status.released) < MAX_RELEASED or any(is_removed(entry, fleet) for entry in status.released)
+
+
+def _bounded(entries: Sequence[T], most: int, *are_expendable: Callable[[T], bool]) -> list[T]:
+    """Return the entries without the oldest of the first kind that is expendable; without the oldest if none is."""
     kept = list(entries)
     while len(kept) > most:
-        kept.remove(next((entry for entry in kept if is_expendable(entry)), kept[0]))
+        expendable = (entry for is_expendable in are_expendable for entry in kept if is_expendable(entry))
+        kept.remove(next(expendable, kept[0]))
     return kept
+
+
+def _was_let_through(entry: QuarantineEntry, fleet: Fleet) -> bool:
+    """Return whether a rollback could go back to the artifact of an entry, as a ModelVersion knows that it served."""
+    name = fleet.observed.deployment.name
+    versions = fleet.versions.of_artifact(entry.artifact or entry.digest or "")
+    return any(record.let_through and record.deployment == name for one in versions for record in one.status.served)
 
 
 def _is_remembered(entry: QuarantineEntry, fleet: Fleet) -> bool:

@@ -18,6 +18,10 @@ from steadfit.core.types import ObservedModelVersion
 
 FURTHER = 16
 """Most ModelDeployments beyond the first that a status lists."""
+MOST_RELEASES = 16
+"""Releases that a status lists, and more while a ModelDeployment lists each: dropped earlier, one is written again."""
+ALL_RELEASES = 64
+"""Where so many are needed, a further one waits: it is written once a ModelDeployment drops its entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,14 @@ def change(status: ModelVersionStatus, observed: ObservedModelVersion) -> Change
             continue
         if not any(item.deployment == name and is_after(item.at, freed) for item in entries):
             take.append(Release(deployment=name, at=freed))
+    room = ALL_RELEASES - len(_needed_releases(status.releases, observed))
+    take = take[: max(0, room)]
     leaving = {item.deployment for item in take}
     put = [item for item in entries if not item.stored and item.deployment not in leaving]
     return Change(tuple(put), tuple(take))
 
 
-def learned(status: ModelVersionStatus, written: Change) -> ModelVersionStatus:
+def learned(status: ModelVersionStatus, written: Change, observed: ObservedModelVersion) -> ModelVersionStatus:
     """Return the status after a change is written to the store."""
     put = {item.deployment for item in written.put}
     gone = {item.deployment: item for item in written.take}
@@ -85,7 +91,16 @@ def learned(status: ModelVersionStatus, written: Change) -> ModelVersionStatus:
         if item.deployment not in gone
     ]
     others = [item for item in status.releases if item.deployment not in gone]
-    return _with(status, entries).model_copy(update={"releases": [*others, *gone.values()][-FURTHER:]})
+    releases = _needed_releases([*others, *gone.values()], observed)
+    return _with(status, entries).model_copy(update={"releases": releases})
+
+
+def _needed_releases(releases: Sequence[Release], observed: ObservedModelVersion) -> list[Release]:
+    """Return the releases without the oldest that no ModelDeployment asks for, as far as they have no room."""
+    needed = {item.name for item in observed.deployments if _freed(item, observed.version) is not None}
+    spare = [item for item in releases if item.deployment not in needed]
+    dropped = spare[: max(0, len(releases) - MOST_RELEASES)]
+    return [item for item in releases if item not in dropped]
 
 
 def _with(status: ModelVersionStatus, entries: Sequence[Quarantine]) -> ModelVersionStatus:

@@ -32,7 +32,7 @@ def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: date
     if workload is None or job.is_deleted(workload) or not quarantine_pod.is_for(workload, change):
         return status
     if job.is_complete(workload):
-        return quarantine_state.learned(status, change).model_copy(update={"note_failure": None})
+        return quarantine_state.learned(status, change, observed).model_copy(update={"note_failure": None})
     uid = workload["metadata"]["uid"]
     if job.failed(workload) is None or (before is not None and before.job == uid):
         return status

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from steadfit.api.trainingjob import TrainingJob
+from steadfit.core.action_records import MAX_RECORDS
 from steadfit.core.plans import training_job
 
 from tests.unit.core.training.builders import NOW, SPEC, finished_run, observed_job, retrain, training_run, version
@@ -200,14 +201,14 @@ def test_an_action_without_room_for_its_record_is_not_carried_out_yet() -> None:
         }
 
     hash_of = training_run().spec.input_hash
-    unseen = [retrain(f"old-{index}") for index in range(40)]
-    full = recipe({"inputHash": hash_of, "actions": [record(index, "Succeeded") for index in range(40)]})
+    unseen = [retrain(f"old-{index}") for index in range(MAX_RECORDS)]
+    full = recipe({"inputHash": hash_of, "actions": [record(index, "Succeeded") for index in range(MAX_RECORDS)]})
     guarded = training_job.plan(observed_job(full, actions=[*unseen, retrain("new")]), NOW)
     assert "activeRun" not in guarded.status
     seen = training_job.plan(observed_job(full, actions=[*unseen[1:], retrain("new")]), NOW)
     assert seen.status["activeRun"]["cause"]["key"] == "new"
     assert [item["uid"] for item in seen.status["actions"]][-1] == "new"
-    assert len(seen.status["actions"]) == 40
+    assert len(seen.status["actions"]) == MAX_RECORDS
 
 
 def test_a_suspended_recipe_starts_nothing_and_is_ready() -> None:

@@ -148,6 +148,34 @@ def test_a_released_version_is_dropped_only_once_its_note_is_deleted() -> None:
     assert cluster.record(name)[0] == "Pending"
 
 
+def test_a_release_that_would_drop_one_whose_note_is_not_deleted_is_rejected() -> None:
+    cluster = serving(1)
+    numbers = range(2, 3 + status_bounds.MAX_RELEASED)
+    for number in numbers:
+        cluster.add(number, "Rejected")
+        cluster.act("Quarantine", number)
+        name = cluster.act("Release", number)
+        cluster.settle()
+    assert [entry.number for entry in cluster.status.released] == list(numbers)[:-1]
+    assert cluster.record(name)[0] == "Rejected"
+    assert cluster.record(name)[1].endswith(f"Release version {numbers[-1]} after that")
+
+
+def test_a_quarantine_that_a_rollback_would_pass_over_is_dropped_before_any_other() -> None:
+    cluster = serving(1, 2, 3)
+    cluster.act("Quarantine", 2)
+    cluster.settle()
+    entries = [quarantined(index) for index in range(4, 4 + status_bounds.MAX_QUARANTINE)]
+    for index, other in enumerate(entries):
+        cluster.add(50 + index, "Rejected", artifact={"uri": "s3://models/x/", "digest": other["digest"]})
+    cluster.deployment["status"]["quarantine"] += entries[:-1]
+    cluster.settle()
+    cluster.act("Quarantine", 49 + len(entries))
+    cluster.settle()
+    assert len(cluster.status.quarantine) == status_bounds.MAX_QUARANTINE
+    assert 2 in [entry.number for entry in cluster.status.quarantine], "version 2 served, and would serve again"
+
+
 def test_a_removed_pin_goes_back_to_what_served_last_after_the_list_is_full() -> None:
     numbers = range(1, 3 + served.MAX_ENTRIES)
     cluster = serving(*numbers)

@@ -261,6 +261,17 @@ def test_a_release_takes_the_note_away_also_when_nobody_in_the_cluster_remembers
     assert len(scene.made) == 1
 
 
+def test_the_releases_of_twenty_deployments_are_written_once() -> None:
+    scene = Scene()
+    for number in range(20):
+        scene.deploy(f"flights-{number}", released=[released(START)])
+    scene.settle()
+    scene.end()
+    scene.settle()
+    assert len(scene.status.releases) == 20
+    assert len(scene.made) == 1, "what a list forgets is written again, without end"
+
+
 def test_a_version_that_is_rolled_back_again_after_its_release_is_in_quarantine_again() -> None:
     scene = quarantined()
     scene.deploy(released=[released(START + timedelta(hours=1))])

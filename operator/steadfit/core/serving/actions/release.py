@@ -17,6 +17,7 @@ from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import served
+from steadfit.core.serving.status_bounds import has_room_to_release
 
 
 def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
@@ -31,6 +32,12 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
     if number is None or (version is None and not entries):
         job = fleet.observed.deployment.training_job
         return Problem("VersionNotFound", f"there is no version {number} of TrainingJob {job}")
+    if not has_room_to_release(status, fleet):
+        return Problem(
+            "TooManyReleased",
+            f"the notes of {len(status.released)} versions that were released are not deleted from the store yet; the"
+            f" condition QuarantineStored of these ModelVersions says why; Release version {number} after that",
+        )
     digests = [digest for entry in entries if (digest := entry.artifact or entry.digest)]
     released = Released(
         version=version.name if version else entries[0].version,

@@ -15,6 +15,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef, TemplateRepair
 from steadfit.core.serving.fleet import Fleet, Workload
 from steadfit.core.serving.template_difference import put_right
+from steadfit.core.text import cut
 from steadfit.core.types import Action, Apply
 
 from . import deployment_manifest
@@ -27,6 +28,7 @@ QUIET = timedelta(hours=1)
 RETRY = timedelta(minutes=1)
 """How long one repair may take. After that it has failed or was undone at admission, and the next one counts."""
 MAX_ENTRIES = 32
+LONGEST_FIELD = 256
 CHANGED: Final = "TemplateChanged"
 CONTESTED: Final = "TemplateContested"
 UNPROVEN: Final = "TemplateUnproven"
@@ -168,4 +170,4 @@ def _changed(fleet: Fleet) -> Iterator[tuple[Workload, str]]:
     for found in fleet.workloads:
         field = None if found.deleting else fleet.changed_field(found.revision)
         if field is not None:
-            yield found, field
+            yield found, cut(field, LONGEST_FIELD)

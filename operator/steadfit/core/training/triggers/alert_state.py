@@ -13,10 +13,13 @@ from datetime import timedelta
 from typing import Literal
 
 from steadfit.api.trainingjob import AlertState, Trigger
+from steadfit.core.text import stored_length
 
 from .alert_matching import Listener, ReceivedAlert, trigger_for
 
 MAX_ALERTS = 64
+MAX_LABELS = 32 * 1024
+"""Most bytes of the names and labels of all entries together."""
 REFRESH = timedelta(minutes=5)
 """An entry that is received again unchanged is written again after this time."""
 STALE = timedelta(hours=12)
@@ -99,7 +102,7 @@ def _update(known: AlertState, alert: ReceivedAlert, trigger: Trigger) -> tuple[
 
 
 def _make_room(entries: dict[str, AlertState], alert: ReceivedAlert) -> bool:
-    if len(entries) < MAX_ALERTS:
+    if len(entries) < MAX_ALERTS and sum(map(_bytes_of_labels, entries.values())) < MAX_LABELS:
         return True
     replaceable = [
         entry
@@ -111,6 +114,10 @@ def _make_room(entries: dict[str, AlertState], alert: ReceivedAlert) -> bool:
     oldest = min(replaceable, key=lambda entry: (entry.status != "resolved", entry.received_at))
     del entries[oldest.fingerprint]
     return True
+
+
+def _bytes_of_labels(entry: AlertState) -> int:
+    return stored_length("".join([entry.alertname, *entry.labels, *entry.labels.values()]))
 
 
 def _entry(alert: ReceivedAlert, trigger: Trigger) -> AlertState:

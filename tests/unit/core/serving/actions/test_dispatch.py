@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from steadfit.core.action_records import MAX_RECORDS
 
 from tests.unit.core.serving.serving_cluster import serving
 
@@ -124,37 +125,41 @@ def test_a_completed_action_is_not_carried_out_again_when_its_record_is_gone() -
     assert cluster.live() == 2
 
 
-def test_the_newest_40_records_are_kept() -> None:
+def test_the_newest_records_are_kept() -> None:
     cluster = serving(1)
-    for _ in range(45):
+    for _ in range(MAX_RECORDS + 5):
         cluster.act("Unpin")
         cluster.settle()
-    assert [record.name for record in cluster.status.actions] == [f"action-{number}" for number in range(6, 46)]
+    kept = [record.name for record in cluster.status.actions]
+    assert kept == [f"action-{number}" for number in range(6, 6 + MAX_RECORDS)]
 
 
 def test_no_number_of_rejected_actions_drops_the_record_of_one_that_had_an_effect() -> None:
     cluster = serving(1, 2)
     back = cluster.act("Rollback")
     cluster.settle()
-    for _ in range(41):
+    for _ in range(MAX_RECORDS + 1):
         cluster.act("Abort")
         cluster.settle()
     assert cluster.record(back) == ("Succeeded", "version 1 serves")
-    assert sum(record.phase == "Rejected" for record in cluster.status.actions) == 40
+    assert sum(record.phase == "Rejected" for record in cluster.status.actions) == MAX_RECORDS
 
 
 def test_a_record_stays_while_its_action_still_reads_pending() -> None:
     """Without its record, the action would be carried out a second time."""
     cluster = serving(1)
-    for _ in range(42):
+    for _ in range(MAX_RECORDS + 2):
         cluster.act("Unpin")
     plan = cluster.plan()
     recorded = [record["name"] for record in plan.status["actions"]]
-    assert len(recorded) == 40
+    assert len(recorded) == MAX_RECORDS
     cluster.deployment["status"] = plan.status
     assert cluster.plan().status["actions"] == plan.status["actions"]
     cluster.settle()
-    assert {record.name for record in cluster.status.actions} >= {"action-41", "action-42"}
+    assert {record.name for record in cluster.status.actions} >= {
+        f"action-{MAX_RECORDS + 1}",
+        f"action-{MAX_RECORDS + 2}",
+    }
 
 
 @pytest.mark.parametrize("writes", range(8))

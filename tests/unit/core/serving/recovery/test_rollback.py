@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from steadfit.core.serving.status_bounds import MAX_QUARANTINE
 
 from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 from tests.unit.core.serving.serving_cluster_objects import digest, store
@@ -293,14 +294,14 @@ def test_a_crash_after_any_write_of_a_rollback_loses_nothing(writes: int) -> Non
     assert cluster.replicas() == {1: 2}
 
 
-def test_the_newest_128_quarantine_entries_are_kept() -> None:
+def test_the_newest_quarantine_entries_are_kept() -> None:
     cluster = serving(1, 2)
     entry = {"version": "old", "number": 0, "reason": "worse", "by": "bob", "at": "2026-01-01T00:00:00Z"}
-    cluster.deployment["status"]["quarantine"] = [{**entry, "revision": f"r{index}"} for index in range(128)]
+    cluster.deployment["status"]["quarantine"] = [{**entry, "revision": f"r{index}"} for index in range(MAX_QUARANTINE)]
     cluster.act("Rollback")
     cluster.settle()
     kept = [item.revision for item in cluster.status.quarantine]
-    assert len(kept) == 128
+    assert len(kept) == MAX_QUARANTINE
     assert kept[0] == "r1"
     assert kept[-1] == cluster.moves[1]
 
