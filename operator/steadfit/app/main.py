@@ -183,6 +183,7 @@ class Operator:
             stale_watches=resync.stale_watches,
             resync_age_seconds=resync.age_seconds,
             resync_interval_seconds=self._settings.resync_seconds,
+            missing_rights=resync.missing_rights,
         )
 
     def _metrics(self) -> bytes:

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from .cache import Cache, resource_version
-from .client import APIError, KubeClient, NotFound
+from .client import APIError, Forbidden, KubeClient, NotFound
 from .resources import Resource
 from .restored import require_newer
 
@@ -59,6 +59,8 @@ class ResyncStatistics:
     """Objects that were gone although no watch event said so."""
     stale_watches: Sequence[str]
     """Kinds whose watch has not delivered a change within the grace time."""
+    missing_rights: Sequence[str] = ()
+    """Verbs and resources that the operator's role lacks and that work waits for before it starts."""
 
 
 class Resync:
@@ -85,6 +87,7 @@ class Resync:
         self._on_found = on_found
         # Objects that were newer in a list than in the cache, and since when: the watch should deliver them too.
         self._undelivered: dict[str, tuple[Resource, int, float]] = {}
+        self._forbidden: set[Resource] = set()
         self._requested = asyncio.Event()
         self._last: float | None = None
         self._completed = 0
@@ -95,11 +98,12 @@ class Resync:
     async def prime(self) -> None:
         """Fill the cache; retry until every list has succeeded."""
         self._last = asyncio.get_running_loop().time()
-        for source in self._sources:
-            delay = RETRY_SECONDS
-            while not await self._list(source, priming=True):
-                await asyncio.sleep(delay * (1 + JITTER * self._rng.random()))
-                delay = min(MAX_RETRY_SECONDS, delay * 2)
+        delay = RETRY_SECONDS
+        # All in each round: whoever reads what is missing gets the whole of it.
+        missing = self._sources
+        while missing := [source for source in missing if not await self._list(source, priming=True)]:
+            await asyncio.sleep(delay * (1 + JITTER * self._rng.random()))
+            delay = min(MAX_RETRY_SECONDS, delay * 2)
         self._complete()
 
     async def run(self) -> None:
@@ -152,6 +156,7 @@ class Resync:
             repaired_changes=self._changes,
             repaired_deletions=self._deletions,
             stale_watches=sorted(stale),
+            missing_rights=[] if self._completed else sorted(f"list {one.full_name}" for one in self._forbidden),
         )
 
     async def _list(self, source: ListScope, *, priming: bool) -> bool:
@@ -168,6 +173,7 @@ class Resync:
         except APIError as error:
             self._refused(source, error)
             return False
+        self._forbidden.discard(source.resource)
         version = int(listing.resource_version)
         require_newer(f"the list of {source.resource.plural}", version, seen)
         was_lacking = self._cache.lacks(source.resource)
@@ -189,6 +195,14 @@ class Resync:
 
     def _refused(self, source: ListScope, error: APIError) -> None:
         self._failed += 1
+        if isinstance(error, Forbidden):
+            self._forbidden.add(source.resource)
+            logger.warning(
+                "the role of the operator lacks the verb list for %s: apply the roles of this release; %s",
+                source.resource.full_name,
+                error,
+            )
+            return
         logger.warning("cannot list %s: %s", source.resource.plural, error)
 
     def _complete(self) -> None:

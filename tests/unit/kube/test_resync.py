@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from steadfit.kube.cache import Cache
-from steadfit.kube.client import Listing, NotFound, Unavailable
+from steadfit.kube.client import Forbidden, Listing, NotFound, Unavailable
 from steadfit.kube.key import Key
-from steadfit.kube.resources import HTTP_ROUTES, JOBS, TRAINING_JOBS
+from steadfit.kube.resources import CONTROLLER_REVISIONS, HTTP_ROUTES, JOBS, TRAINING_JOBS, Resource
 from steadfit.kube.restored import Restored
 from steadfit.kube.resync import DISCOVERY_SECONDS, REQUEST_DELAY_SECONDS, WATCH_GRACE_SECONDS, ListScope, Resync
 
@@ -289,3 +289,27 @@ def test_when_a_resource_goes_its_objects_are_gone_too() -> None:
         assert fixture.cache.lacks(HTTP_ROUTES)
 
     fixture.play(story)
+
+
+def test_every_right_that_a_leader_waits_for_is_named_until_it_is_granted(caplog: pytest.LogCaptureFixture) -> None:
+    fixture = Fixture(ListScope(JOBS), ListScope(CONTROLLER_REVISIONS), ListScope(TRAINING_JOBS))
+    listed, old_role = fixture.api.list, {JOBS, CONTROLLER_REVISIONS}
+
+    async def lists(resource: Resource, *where: Any) -> Listing:
+        if resource in old_role:
+            raise Forbidden(403, "Forbidden", f"cannot list resource {resource.plural}")
+        return await listed(resource, *where)
+
+    fixture.api.list = lists  # type: ignore[assignment,method-assign]
+
+    async def main() -> None:
+        task = asyncio.create_task(fixture.resync.prime())
+        await asyncio.sleep(30)
+        missing = fixture.resync.statistics().missing_rights
+        assert missing == ["list controllerrevisions.apps", "list jobs.batch"]
+        assert "the role of the operator lacks the verb list for controllerrevisions.apps" in caplog.text
+        old_role.clear()
+        await task
+        assert fixture.resync.statistics().missing_rights == []
+
+    run(main())

@@ -25,6 +25,8 @@ class Vital:
     stale_watches: Sequence[str]
     resync_age_seconds: float
     resync_interval_seconds: float
+    missing_rights: Sequence[str] = ()
+    """What the operator's role lacks and a leader waits for before it starts to work."""
 
 
 def problem(vital: Vital) -> str | None:
@@ -55,4 +57,9 @@ class Health:
 
     def readiness(self) -> tuple[int, str]:
         """Return HTTP status and text of /readyz."""
-        return (200, "ok") if self.ready else (503, "the intake is not listening yet")
+        if not self.ready:
+            return 503, "the intake is not listening yet"
+        missing = self._vital().missing_rights
+        if not missing:
+            return 200, "ok"
+        return 503, f"the role of the operator lacks {', '.join(missing)}: apply the roles of this release"

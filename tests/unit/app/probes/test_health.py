@@ -45,3 +45,12 @@ def test_a_replica_is_ready_once_its_intake_listens() -> None:
     assert health.readiness() == (200, "ok")
     assert health.liveness() == (200, "ok")
     assert Health(lambda: STALE).liveness()[0] == 503
+
+
+def test_a_leader_that_waits_for_a_right_is_not_ready_and_names_it() -> None:
+    health = Health(lambda: replace(WELL, missing_rights=["list controllerrevisions.apps", "list jobs.batch"]))
+    health.ready = True
+    status, text = health.readiness()
+    assert status == 503
+    assert "lacks list controllerrevisions.apps, list jobs.batch: apply the roles of this release" in text
+    assert health.liveness()[0] == 200
