@@ -1,30 +1,35 @@
 """Judgement of a revision by the failures of its servers, beside those of the revision before it.
 
 The first failure holds a candidate until its servers have stayed up for ten minutes, after which the kubelet, too,
-takes a container for a sound one. Three within an hour fail it if the champion has had none; for each failure of the
-champion it takes three more, so a champion that restarts as often never fails a candidate. A loss of readiness that
-lasts five minutes counts as three.
+takes a container for a sound one. Three within an hour fail it if the champion has had none in that hour; for each
+failure of as many pods of the champion it takes three more, so a champion that restarts as often never fails a
+candidate. A loss of readiness that lasts five minutes counts as three.
 
-The champion's failures count from an hour before the candidate takes traffic. If both versions fail as often, by
-chance, the first three are the candidate's with a probability of 1/8 beside as many pods, 1/27 beside twice as many.
+Both are compared in the same time. A list that is full is complete only since its oldest failure: that of the candidate
+shortens the time for both, that of the champion gives a rate. Twelve failures without one of the champion between them
+therefore always fail a candidate. If both versions fail as often, by chance, the first three are the candidate's with
+a probability of 1/8 beside as many pods, 1/27 beside twice as many.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.api.rollout import Candidate, PodFailure, RevisionRef
+from steadfit.api.rollout import PodFailure, RevisionRef
 from steadfit.core.serving import bake
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
-from steadfit.core.serving.traffic import failover
+from steadfit.core.serving.traffic import failover, pod_shares
+from steadfit.core.times_ahead import SKEW
 
 from . import messages
-from .pod_failures import is_open
+from .pod_failures import MAX_ENTRIES, is_open
 
 BY: Final = "stability"
 FAILS_AT = 3
@@ -32,6 +37,7 @@ LASTING = timedelta(minutes=5)
 """From when on a loss of readiness counts as FAILS_AT failures."""
 HOLD = timedelta(minutes=10)
 HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,11 @@ def of_candidate(
         return None
     if desired.pinned or desired.promoted_by or is_quarantined(live, status, fleet):
         return None
-    same = stored is not None and stored.revision == ref.revision
-    began = (stored.analysed_since or stored.since) if isinstance(stored, Candidate) and same else now
-    return _judge(ref, live, began, status, now, may_fail=failover.stand_in(status, fleet) != ref.revision)
+    pods = fleet.desired_replicas
+    if stored is not None and stored.revision == ref.revision:
+        pods = pod_shares.desired_pods(stored, fleet.observed.deployment)
+    may_fail = failover.stand_in(status, fleet) != ref.revision
+    return _judge(ref, live, status, now, pods=(pods, fleet.desired_replicas), may_fail=may_fail)
 
 
 def of_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Instability | None:
@@ -87,7 +95,7 @@ def of_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Insta
     live = status.live
     if not status.pod_failures or live is None or not bake.applies(status, fleet.observed.deployment, now):
         return None
-    return _judge(live, status.last_good, live.since, status, now, may_fail=True)
+    return _judge(live, status.last_good, status, now, until=live.since)
 
 
 def changes_at(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime) -> list[datetime]:
@@ -101,33 +109,82 @@ def changes_at(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: F
 def _judge(
     ref: RevisionRef,
     champion: RevisionRef | None,
-    began: datetime,
     status: ModelDeploymentStatus,
     now: datetime,
     *,
-    may_fail: bool,
+    pods: tuple[int, int] = (1, 1),
+    until: datetime | None = None,
+    may_fail: bool = True,
 ) -> Instability | None:
-    own = [one for one in status.pod_failures if one.revision == ref.revision and _end(one, now) + HOUR > now]
+    """Return the judgement of a revision beside its champion.
+
+    Parameters
+    ----------
+    pods
+        The pods of the revision for so many pods of the champion.
+    until
+        Until when the champion took traffic, if it takes none now.
+    """
+    kept = [one for one in status.pod_failures if one.revision == ref.revision]
+    own = [one for one in kept if _end(one, now) + HOUR > now]
     if not own:
         return None
-    others = [one for one in status.pod_failures if champion and one.revision == champion.revision]
-    others = [one for one in others if _end(one, now) + HOUR > began]
-    fails_at = FAILS_AT * (1 + _weight(others, now))
-    last = max(_end(one, now) for one in own) + HOLD
+    last = max(_end(one, now) for one in own)
+    controls = [one for one in status.pod_failures if champion and one.revision == champion.revision]
+    window = min(HOUR, last - (_complete_since(kept) or last - HOUR) + SKEW)
+    others = _beside(controls, window, last, until, now)
+    fails_at = FAILS_AT + _extra(others, controls, window, min(last, until or last), pods, now)
     reason = messages.reason(own, others, champion)
     lasting = [one.at + LASTING for one in own if is_open(one)]
-    ends = None if lasting else last
-    times = [at for at in (*lasting, *([last] if ends else [])) if at > now]
+    ends = None if lasting else last + HOLD
+    expiring = [_end(one, now) + window for one in others if lasting]
+    times = [at for at in (*lasting, *expiring, *([ends] if ends else [])) if at > now]
     return Instability(
         fails=may_fail and _weight(own, now) >= fails_at,
-        holds=now < last,
+        holds=now < last + HOLD,
         changes_at=min(times, default=None),
         reason=reason,
-        hold=messages.hold(reason, ends, fails_at),
+        hold=messages.hold(reason, ends, fails_at if fails_at <= MAX_ENTRIES else None, champion),
     )
 
 
-def _weight(failures: list[PodFailure], now: datetime) -> int:
+def _complete_since(kept: Sequence[PodFailure]) -> datetime | None:
+    """Return since when the list of a revision's failures is complete; None if it has dropped none."""
+    # What lasts is kept longest, and says nothing about what was dropped.
+    closed = [one.at for one in kept if not is_open(one)]
+    return min(closed, default=None) if len(kept) >= MAX_ENTRIES else None
+
+
+def _beside(
+    controls: Sequence[PodFailure], window: timedelta, last: datetime, until: datetime | None, now: datetime
+) -> list[PodFailure]:
+    """Return the champion's failures in the time before the last failure of a revision, or before its own last traffic.
+
+    In less than an hour those count that began in it, or a pod that hangs would protect a candidate for ever.
+    """
+    found = []
+    for one in controls:
+        at = _end(one, now) if window == HOUR else one.at
+        if at > last - window or (until is not None and until - window < at <= until):
+            found.append(one)
+    return found
+
+
+def _extra(
+    others: Sequence[PodFailure],
+    controls: Sequence[PodFailure],
+    window: timedelta,
+    until: datetime,
+    pods: tuple[int, int],
+    now: datetime,
+) -> int:
+    """Return how many more failures it takes: three for each of as many pods of the champion in as much time."""
+    since = _complete_since(controls)
+    covered = min(window, max(until - since, SECOND)) if since and since < until else window
+    return math.ceil(FAILS_AT * _weight(others, now) * pods[0] * (window / covered) / max(1, pods[1]))
+
+
+def _weight(failures: Sequence[PodFailure], now: datetime) -> int:
     """Return the number of failures; one that lasts counts as many as fail a candidate."""
     return sum(FAILS_AT if one.exit_code is None and _end(one, now) - one.at >= LASTING else 1 for one in failures)
 

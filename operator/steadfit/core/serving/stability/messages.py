@@ -20,10 +20,13 @@ def reason(own: Sequence[PodFailure], others: Sequence[PodFailure], champion: Re
     return f"unstable: {_counts(own)} of {_pods(own)}{_span(own)}, {what}{beside}; {_next_step(last)}"
 
 
-def hold(reason: str, ends: datetime | None, fails_at: int) -> str:
-    """Return how long a candidate is held, and by how many failures it is rolled back."""
+def hold(reason: str, ends: datetime | None, fails_at: int | None, champion: RevisionRef | None) -> str:
+    """Return how long a candidate is held, and by how many failures it is rolled back; None: more than are kept."""
     until = f"until {time_text(ends)}" if ends else "until its pods are ready"
-    return f"{reason}; it is held {until}, and rolled back at {fails_at} within an hour"
+    then = f"at {fails_at} within an hour"
+    if fails_at is None and champion:
+        then = f"once its pods fail four times as often as those of version {champion.number}"
+    return f"{reason}; it is held {until}, and rolled back {then}"
 
 
 def _counts(failures: Sequence[PodFailure]) -> str:

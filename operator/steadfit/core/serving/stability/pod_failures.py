@@ -46,7 +46,7 @@ def record(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelD
                 # An exit replaces the loss of readiness that it has ended.
                 entries = [one for one in entries if one.container != failure.container or not is_open(one)]
                 entries.append(failure)
-    entries = _bounded(
+    entries = bounded(
         [
             one.model_copy(update={"until": now}) if is_open(one) and one.container not in unready else one
             for one in entries
@@ -140,7 +140,7 @@ def _is_known(failure: PodFailure, entries: list[PodFailure]) -> bool:
     return any(one.exit_code is not None for one in same)
 
 
-def _bounded(entries: Sequence[PodFailure]) -> list[PodFailure]:
+def bounded(entries: Sequence[PodFailure]) -> list[PodFailure]:
     """Return the newest failures of each revision, by time; what lasts is dropped last."""
     kept = sorted(entries, key=lambda one: (one.at, one.pod))
     for revision in {one.revision for one in kept}:

@@ -83,8 +83,10 @@ class Told:
         if cluster.candidate() == CANDIDATE:
             counted = [one for one in cluster.status.pod_failures if one.revision != live.revision]
             assert len(counted) == min(12, len(self.failures[CANDIDATE])), "another number is remembered"
-        if self.weight(CHAMPION) >= self.weight(CANDIDATE):
-            assert not failed, "put back beside a champion that fails as often"
+        newest = max((at for at, _ in self.failures[CANDIDATE]), default=None) or cluster.now
+        # At the first step the champion has twice the pods of the candidate.
+        if self.weight(CHAMPION, newest - HOUR) >= 2 * self.weight(CANDIDATE, newest - HOUR):
+            assert not failed, "put back beside a champion whose pods fail as often"
         if self.weight(CHAMPION) == 0 and self.weight(CANDIDATE, cluster.now - timedelta(minutes=55)) >= 3:
             assert failed, "three failures within an hour beside none put nothing back"
         if cluster.live() == CANDIDATE:

@@ -215,17 +215,33 @@ def test_beside_a_champion_that_restarts_as_often_a_candidate_is_held_and_not_fa
     assert (cluster.live(), cluster.status.quarantine) == (1, [])
     assert "10 restarts of 1 pod" in cluster.message("Progressing")
     assert "version 1 had 10 restarts" in cluster.message("Progressing")
-    assert "rolled back at 33 within an hour" in cluster.message("Progressing")
+    assert cluster.message("Progressing").endswith(
+        "and rolled back once its pods fail four times as often as those of version 1"
+    )
 
 
-def test_a_single_restart_of_the_champion_protects_no_candidate_that_restarts_six_times_within_an_hour() -> None:
-    cluster = trying()
+@pytest.mark.parametrize(("replicas", "fails_at"), [(1, 6), (2, 5), (4, 4)])
+def test_a_restart_of_the_champion_counts_for_each_pod_of_the_candidate_beside_its_own(
+    replicas: int, fails_at: int
+) -> None:
+    cluster = trying(replicas)
     falls(cluster, 1)
-    falls(cluster, 2, 5)
+    falls(cluster, 2, fails_at - 1)
     assert cluster.status.quarantine == []
     falls(cluster, 2)
     (entry,) = cluster.status.quarantine
     assert "version 1 had 1 restart;" in entry.reason
+
+
+def test_four_restarts_of_the_champion_half_an_hour_apart_protect_no_candidate() -> None:
+    cluster = trying(strategy=ONE_STEP)
+    cluster.finds("NoData")
+    falls(cluster, 1, 4, every=timedelta(minutes=30))
+    falls(cluster, 2, 8)
+    assert cluster.status.quarantine == []
+    falls(cluster, 2)
+    (entry,) = cluster.status.quarantine
+    assert "version 1 had 2 restarts;" in entry.reason
 
 
 def test_a_held_candidate_has_an_end() -> None:
