@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from steadfit.kube.client import Forbidden
 
 from .harness import play
 from .objects import JSON, clone
@@ -247,5 +248,37 @@ def test_what_can_not_be_proven_any_more_is_never_called_ready_and_it_is_said_wh
         await cluster.until(lambda: "TemplateUnproven" in reason(cluster, "Ready"), within=60, say="it is said")
         assert "Unknown TemplateUnproven" in reason(cluster, "Serving")
         assert f"ControllerRevision {name}" in reason(cluster, "Stalled")
+
+    play(story)
+
+
+QUOTA = "exceeded quota: objects, requested: count/controllerrevisions.apps=1, used: 0, limited: 0"
+
+
+def test_a_refused_controller_revision_is_said_within_a_minute_and_holds_up_nothing_else() -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        create, full = cluster.store.create, [True]
+
+        def admit(manifest: Mapping[str, Any], manager: str) -> JSON:
+            if manifest["kind"] == "ControllerRevision" and full[0]:
+                raise Forbidden(403, "Forbidden", QUOTA)
+            return create(manifest, manager)
+
+        cluster.store.create = admit  # type: ignore[method-assign]
+        await first_version_serves(cluster)
+        await cluster.until(lambda: QUOTA in reason(cluster, "TemplatesFrozen"), within=60, say="it is said")
+        assert warnings(cluster, "ControllerRevisionRefused") == 1
+        cluster.edit("Deployment", name_of(cluster), set_image)
+        await cluster.until(lambda: warnings(cluster, "TemplateChanged"), within=60, say="a change is seen")
+        await is_right_again(cluster)
+        set_param(cluster, "depth", 6)
+        await cluster.until(lambda: serves(cluster, 2), say="version 2 serves")
+        first = name_of(cluster, "lastGood")
+        set_param(cluster, "depth", 7)
+        await cluster.until(lambda: serves(cluster, 3), say="version 3 serves")
+        await cluster.until(lambda: cluster.find("Deployment", first) is None, say="version 1 is gone")
+        full[0] = False
+        await cluster.until(lambda: not reason(cluster, "TemplatesFrozen"), within=180, say="it is over")
+        assert cluster.find("ControllerRevision", name_of(cluster)) is not None
 
     play(story)

@@ -32,9 +32,15 @@ class Create:
     """Create a child object.
 
     Its name is deterministic. An existing object of the same owner is adopted, one of another owner is an error.
+
+    Attributes
+    ----------
+    ends_pass
+        Whether no later action is carried out if the API server refuses this one.
     """
 
     manifest: Manifest
+    ends_pass: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +316,8 @@ class ObservedModelDeployment:
     """Whether the cluster has the Gateway API."""
     frozen_templates: Sequence[Manifest] = ()
     """The apps/v1 ControllerRevisions that it owns, one per revision."""
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """Why the API server refused ControllerRevisions of the namespace, by their names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,7 @@ class Observer:
             services=[one for one in owned_by(self._cache, SERVICES, deployment.uid) if _of_a_revision(one)],
             gateway_api=not self._cache.lacks(HTTP_ROUTES),
             frozen_templates=owned_by(self._cache, CONTROLLER_REVISIONS, deployment.uid),
+            refusals=self.refused(namespace, CONTROLLER_REVISIONS),
         )
 
     def model_action(self, obj: JSONObject) -> ObservedModelAction:

@@ -118,9 +118,17 @@ class Reconciler:
         stored = obj.get("status", {})
         if plan.status != stored:
             return await self._write_status(obj, stored, plan)
+        after = _seconds_until(plan.requeue_at, now)
         for action in plan.actions:
-            await self._act(action)
-        return Result("acted" if plan.actions else "idle", after=_seconds_until(plan.requeue_at, now))
+            try:
+                await self._act(action)
+            except (Invalid, Forbidden) as error:
+                if not isinstance(action, Create) or action.ends_pass:
+                    raise
+                # The status says it, by the words that `_create` has recorded.
+                logger.warning("refused: %s", error)
+                after = min(SLOW_RETRY_SECONDS, after or SLOW_RETRY_SECONDS)
+        return Result("acted" if plan.actions else "idle", after=after)
 
     async def _write_status(self, obj: JSONObject, stored: Mapping[str, Any], plan: Plan) -> Result:
         try:

@@ -27,6 +27,7 @@ ConditionType = Literal[
     "RouteReady",
     "Serving",
     "Stalled",
+    "TemplatesFrozen",
     "Training",
     "UpToDate",
 ]
@@ -113,6 +114,11 @@ CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
     ),
     "Serving": TypeOfCondition(_DEPLOYMENT, "Which version answers requests.", "always"),
     "Stalled": TypeOfCondition(KINDS, "`True`: a person is needed; `Ready` is `False`.", "while it is `True`"),
+    "TemplatesFrozen": TypeOfCondition(
+        _DEPLOYMENT,
+        "`False`: the API server refuses the ControllerRevision of a revision in use.",
+        "while it does",
+    ),
     "Training": TypeOfCondition(_JOB, "Whether a run is in flight, and what the next one waits for.", "always"),
     "UpToDate": TypeOfCondition(
         _DEPLOYMENT,

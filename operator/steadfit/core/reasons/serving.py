@@ -9,6 +9,7 @@ from .entry import NOTHING, Reason
 
 ServingReason = Literal[
     "AwaitingTrainingJob",
+    "ControllerRevisionRefused",
     "DrainNotSupported",
     "FailedOver",
     "FirstRollout",
@@ -51,6 +52,15 @@ SERVING: Mapping[ServingReason, Reason] = {
         "The TrainingJob does not exist yet; the ModelDeployment is younger than a minute.",
         "Apply the TrainingJob; after a minute the reason becomes `TrainingJobNotFound`.",
         conditions=_READY,
+    ),
+    "ControllerRevisionRefused": Reason(
+        "The API server refuses the ControllerRevision that keeps the pod template of a revision: a quota, a policy at"
+        " admission or the operator's role. The version serves, but a Deployment that is deleted comes back as it was"
+        " only while its version still renders to the same pods.",
+        "Read the API server's words in the message: raise the quota, correct the policy, or apply the roles of this"
+        " release. It is tried again each minute.",
+        conditions=("ModelDeployment/TemplatesFrozen",),
+        warning=_DEPLOYMENT,
     ),
     "DrainNotSupported": Reason(
         "The server's image does not close connections on request, so a client may stay with the pod that it has.",

@@ -36,6 +36,7 @@ SERVING: Final = "Serving"
 PROGRESSING: Final = "Progressing"
 PODS_READY: Final = "PodsReady"
 OVERRIDDEN: Final = "Overridden"
+TEMPLATES_FROZEN: Final = "TemplatesFrozen"
 JOB_TIMEOUT = timedelta(seconds=60)
 """Time to wait for the TrainingJob of a new ModelDeployment: a sync may apply it later."""
 
@@ -58,6 +59,7 @@ def conditions(
         *_pods_ready(status, fleet),
         *up_to_date.conditions(status, fleet),
         *_overridden(status),
+        *_templates_frozen(status, fleet),
         *monitors_condition.conditions(results, deployment.status.conditions, status.candidate),
         *recovery_conditions.conditions(status, fleet, now),
     ]
@@ -272,6 +274,14 @@ def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCond
         return [DesiredCondition(PODS_READY, "True", "PodsReady", count)]
     why = of_revision(live.revision, fleet)
     return [DesiredCondition(PODS_READY, "False", "PodsNotReady", f"{count}: {why.text}" if why else count)]
+
+
+def _templates_frozen(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:
+    refused = frozen_template.refused(status, fleet)
+    if not refused:
+        return []
+    then = "it is tried again each minute; until then the pods do not outlive a deletion of their Deployment"
+    return [DesiredCondition(TEMPLATES_FROZEN, "False", "ControllerRevisionRefused", f"{refused}; {then}")]
 
 
 def _overridden(status: ModelDeploymentStatus) -> list[DesiredCondition]:

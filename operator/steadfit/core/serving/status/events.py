@@ -28,6 +28,7 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *_live(before, after, fleet),
         *_begun(before, after, "Serving", "FailedOver"),
         *_begun(before, after, "Progressing", "Unstable"),
+        *_begun(before, after, "TemplatesFrozen", "ControllerRevisionRefused"),
         *_repairs(before, after),
         *_warm(before, after),
         *_stalled(before, after),
@@ -134,8 +135,8 @@ def _live(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fl
 def _begun(
     before: ModelDeploymentStatus,
     after: ModelDeploymentStatus,
-    kind: Literal["Serving", "Progressing"],
-    reason: Literal["FailedOver", "Unstable"],
+    kind: Literal["Serving", "Progressing", "TemplatesFrozen"],
+    reason: Literal["FailedOver", "Unstable", "ControllerRevisionRefused"],
 ) -> list[Event]:
     """Return the Event of the moment at which a condition gets a reason, with its message."""
 
