@@ -111,7 +111,7 @@ def test_the_weights_of_a_route_follow_a_canary_from_its_first_step_to_its_end(
     del plain["spec"]["traffic"]
     namespace.apply(plain)
     namespace.wait_for(
-        "modeldeployment", "model", lambda d: not condition(d, "RouteReady"), what="nothing is said of a route"
+        "modeldeployment", "model", lambda d: condition(d, "RouteReady").get("reason") == "NoGateway", what="no route"
     )
     for _ in range(60):
         if namespace.get("httproute", "model") is None and len(namespace.list("services")) == 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import argocd, conditions, flux, kstatus, reasons
+from . import argocd, conditions, flux, kstatus, presence, reasons
 
 _HEALTH = {
     "InProgress": {"Progressing"},
@@ -19,6 +19,7 @@ def violations(obj: Mapping[str, Any], before: Mapping[str, Any] | None = None) 
     """Return what is wrong with the status of one of our objects, in any state; `before` is the state it replaced."""
     found = flux.violations(obj) + conditions.violations(obj, before)
     found += reasons.violations(obj["kind"], obj.get("status", {}))
+    found += presence.violations(obj["kind"], obj.get("status", {}))
     computed = kstatus.compute(obj).status
     health, _ = argocd.health(obj)
     if health not in _HEALTH[computed]:

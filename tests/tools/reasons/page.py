@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from steadfit.core.reasons.catalogue import CATALOGUE, SECTIONS
-from steadfit.core.reasons.condition_types import CONDITION_TYPES
+from steadfit.core.reasons.condition_types import CONDITION_TYPES, TypeOfCondition
 from steadfit.core.reasons.entry import Reason
 from steadfit.core.reasons.general import KINDS
 
@@ -32,7 +32,7 @@ def page(code: Mapping[Path, str]) -> str:
     """Return the page, with the files of `code` that set each reason."""
     files = setters(code, CATALOGUE)
     types = "".join(
-        f"| `{name}` | {_of(one.kinds)} | {one.present} | {one.meaning} |\n"
+        f"| `{name}` | {_of(one.kinds)} | {_there(one)} | {one.meaning} |\n"
         for name, one in sorted(CONDITION_TYPES.items())
     )
     sections = (
@@ -41,6 +41,10 @@ def page(code: Mapping[Path, str]) -> str:
         for title, section in SECTIONS.items()
     )
     return _HEAD + types + "".join(sections)
+
+
+def _there(one: TypeOfCondition) -> str:
+    return "always" if one.always else "while it is `True`"
 
 
 def _row(word: str, reason: Reason, files: Sequence[Path]) -> str:

@@ -11,10 +11,18 @@ from tests.oracles import argocd, conditions, flux, kstatus, status
 
 AT = "2026-01-05T00:00:00Z"
 REASONS = {"Training": "RunInFlight", "LastRunSucceeded": "UserError"}
+ALWAYS = {
+    "AlertsReachable": ("True", "CertificateTrusted"),
+    "LastRunSucceeded": ("Unknown", "NoRun"),
+    "Training": ("False", "Idle"),
+}
 
 
 def job(*conditions: tuple[str, str], observed: int = 2, generation: int = 2, **fields: Any) -> dict[str, Any]:
-    """Return a TrainingJob with conditions of these types and statuses."""
+    """Return a TrainingJob with conditions of these types and statuses, and those that are always there."""
+    shown = [(type_, value, REASONS.get(type_, "AwaitingFirstModel")) for type_, value in conditions]
+    if shown:
+        shown += [(type_, *of) for type_, of in ALWAYS.items() if type_ not in dict(conditions)]
     return {
         "apiVersion": "steadfit.dev/v1alpha1",
         "kind": "TrainingJob",
@@ -26,12 +34,12 @@ def job(*conditions: tuple[str, str], observed: int = 2, generation: int = 2, **
                 {
                     "type": type_,
                     "status": value,
-                    "reason": REASONS.get(type_, "AwaitingFirstModel"),
+                    "reason": reason,
                     "message": f"{type_} is {value}",
                     "lastTransitionTime": AT,
                     "observedGeneration": observed,
                 }
-                for type_, value in conditions
+                for type_, value, reason in shown
             ],
         },
     }

@@ -1,6 +1,6 @@
 """The condition MetricsAvailable: whether what the operator measures has data.
 
-It does not change `Ready`: a model serves without monitoring as well. It exists only while something is measured.
+It does not change `Ready`: a model serves without monitoring as well. It is `True` while nothing is measured.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def conditions(
     """
     verdicts = candidate.verdicts if candidate and candidate.promoted_by is None else []
     if not results and not verdicts:
-        return []
+        message = "no monitor and no analysis measures anything"
+        return [DesiredCondition(METRICS_AVAILABLE, "True", "NothingMeasured", message)]
     unknown = [verdict for verdict in verdicts if verdict.verdict == NO_DATA]
     without_data = [result for result in results if result.state.phase == NO_DATA]
     if not without_data and not unknown:

@@ -22,6 +22,7 @@ ConditionType = Literal[
     "Ready",
     "Reconciling",
     "Recovering",
+    "RecoveryStalled",
     "RetrainingPaused",
     "RollbacksFrozen",
     "RouteReady",
@@ -43,13 +44,13 @@ class TypeOfCondition:
         The kinds that have it.
     meaning
         What it says, in one sentence.
-    present
-        When it is there.
+    always
+        Whether it is there from the first pass on. Every other type is there only while it is `True`.
     """
 
     kinds: tuple[str, ...]
     meaning: str
-    present: str
+    always: bool
 
 
 _DEPLOYMENT = ("ModelDeployment",)
@@ -59,70 +60,64 @@ CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
     "AlertsReachable": TypeOfCondition(
         _JOB,
         "`False`: senders refuse the operator's certificate, and no alert arrives for the triggers.",
-        "while it is `False`",
+        always=True,
     ),
     "ConnectionDraining": TypeOfCondition(
-        _DEPLOYMENT,
-        "`False`: clients may stay connected to pods that the traffic has left.",
-        "while it is `False`",
+        _DEPLOYMENT, "`False`: clients may stay connected to pods that the traffic has left.", always=True
     ),
     "DryRun": TypeOfCondition(
-        _DEPLOYMENT, "`True`: what monitors would have caused without `spec.dryRun`.", "while monitors fire"
+        _DEPLOYMENT, "`True`: what monitors would have caused without `spec.dryRun`.", always=False
     ),
     "Finished": TypeOfCondition(
         ("ModelAction", "TrainingRun"),
         "`True`: the work has ended, by success (`Ready`) or not (`Stalled`); for `kubectl wait`.",
-        "while it is `True`",
+        always=False,
     ),
     "LastRunSucceeded": TypeOfCondition(
-        _JOB, "How the newest run ended; `Unknown` when it was superseded.", "after the first run"
+        _JOB, "How the newest run ended; `Unknown` when none has, or when it was superseded or cancelled.", always=True
     ),
     "MetricsAvailable": TypeOfCondition(
-        _DEPLOYMENT, "Whether everything that the operator measures has data.", "while something is measured"
+        _DEPLOYMENT, "Whether everything that the operator measures has data.", always=True
     ),
-    "Overridden": TypeOfCondition(_DEPLOYMENT, "`True`: who pinned a version.", "while a `Pin` action is in force"),
-    "PodsReady": TypeOfCondition(
-        _DEPLOYMENT, "Whether all pods of the live version are ready.", "while a version is live"
-    ),
+    "Overridden": TypeOfCondition(_DEPLOYMENT, "`True`: who pinned a version by a `Pin` action.", always=False),
+    "PodsReady": TypeOfCondition(_DEPLOYMENT, "Whether all pods of the live version are ready.", always=True),
     "Progressing": TypeOfCondition(
         _DEPLOYMENT,
-        "`True`: what is rolled out, and what it waits for. `False`: why nothing newer is.",
-        "while a rollout is in progress or prevented",
+        "`True`: what is rolled out and what it waits for, or that the newest version is live. `False`: why it is not.",
+        always=True,
     ),
     "QuarantineStored": TypeOfCondition(
         ("ModelVersion",),
         "`False`: the store does not have the note of the quarantine, or still has it.",
-        "while it is `False`",
+        always=True,
     ),
-    "Ready": TypeOfCondition(KINDS, "Whether the present spec is accepted and kept.", "always"),
-    "Reconciling": TypeOfCondition(
-        KINDS, "`True`: the operator works on it; `Ready` is `False`.", "while it is `True`"
-    ),
+    "Ready": TypeOfCondition(KINDS, "Whether the present spec is accepted and kept.", always=True),
+    "Reconciling": TypeOfCondition(KINDS, "`True`: the operator works on it; `Ready` is `False`.", always=False),
     "Recovering": TypeOfCondition(
-        _DEPLOYMENT,
-        "`True`: a rollback or a diagnosis is in progress. `False`: it is needed and not possible.",
-        "while a monitor asks for it",
+        _DEPLOYMENT, "`True`: an automatic rollback or a diagnosis is in progress.", always=False
     ),
-    "RetrainingPaused": TypeOfCondition(
-        _JOB, "`True`: the circuit breaker delays automatic runs.", "while it is `True`"
+    "RecoveryStalled": TypeOfCondition(
+        _DEPLOYMENT, "`True`: a monitor asks for a recovery that needs a person.", always=False
     ),
+    "RetrainingPaused": TypeOfCondition(_JOB, "`True`: the circuit breaker delays automatic runs.", always=False),
     "RollbacksFrozen": TypeOfCondition(
-        _DEPLOYMENT, "`True`: no more automatic rollbacks are made for now.", "while it is `True`"
+        _DEPLOYMENT, "`True`: no more automatic rollbacks are made for now.", always=False
     ),
     "RouteReady": TypeOfCondition(
-        _DEPLOYMENT, "Whether every Gateway accepts the HTTPRoute.", "with `spec.traffic.gatewayAPI`"
-    ),
-    "Serving": TypeOfCondition(_DEPLOYMENT, "Which version answers requests.", "always"),
-    "Stalled": TypeOfCondition(KINDS, "`True`: a person is needed; `Ready` is `False`.", "while it is `True`"),
-    "TemplatesFrozen": TypeOfCondition(
         _DEPLOYMENT,
-        "`False`: the API server refuses the ControllerRevision of a revision in use.",
-        "while it does",
+        "Whether every Gateway of `spec.traffic.gatewayAPI` accepts the HTTPRoute; `True` without one.",
+        always=True,
     ),
-    "Training": TypeOfCondition(_JOB, "Whether a run is in flight, and what the next one waits for.", "always"),
+    "Serving": TypeOfCondition(_DEPLOYMENT, "Which version answers requests.", always=True),
+    "Stalled": TypeOfCondition(KINDS, "`True`: a person is needed; `Ready` is `False`.", always=False),
+    "TemplatesFrozen": TypeOfCondition(
+        _DEPLOYMENT, "`False`: the API server refuses the ControllerRevision of a revision in use.", always=True
+    ),
+    "Training": TypeOfCondition(_JOB, "Whether a run is in flight, and what the next one waits for.", always=True),
     "UpToDate": TypeOfCondition(
         _DEPLOYMENT,
-        "Whether the pods of the live version are those that the installed operator and the spec ask for.",
-        "while a version is live",
+        "Whether the pods of the live version are those that the installed operator and the spec ask for; `Unknown`"
+        " while no version is live, or its pods cannot be rendered.",
+        always=True,
     ),
 }

@@ -33,12 +33,17 @@ GENERAL: Mapping[GeneralReason, Reason] = {
     "Accepted": Reason(
         "The spec is valid; there is no result yet.",
         NOTHING,
-        conditions=("ArtifactStore/Ready", "ModelDeployment/Ready", "TrainingJob/Ready"),
+        conditions=(
+            "ArtifactStore/Ready",
+            "ModelDeployment/Progressing",
+            "ModelDeployment/Ready",
+            "TrainingJob/Ready",
+        ),
     ),
     "AwaitingFirstModel": Reason(
         "No version is verified yet, and `spec.readyPolicy` is `FirstModel`.",
         "Wait for the first run; `kubectl get tr,mv` shows how far it is, or what rejected its version.",
-        conditions=("ModelDeployment/Ready", "TrainingJob/Ready"),
+        conditions=("ModelDeployment/Progressing", "ModelDeployment/Ready", "TrainingJob/Ready"),
     ),
     "InvalidObject": Reason(
         "The stored object does not have the form that this version of the operator reads.",
@@ -57,6 +62,7 @@ GENERAL: Mapping[GeneralReason, Reason] = {
             "ModelAction/Ready",
             "ModelDeployment/Progressing",
             "ModelDeployment/Ready",
+            "ModelDeployment/UpToDate",
             "ModelVersion/QuarantineStored",
             "TrainingJob/Ready",
         ),

@@ -38,7 +38,7 @@ NoDataReason = Literal[
 ]
 """Why a question to a MetricSource has no number as its answer."""
 
-MetricsReason = NoDataReason | Literal["NoAnalysisData", "QuerySucceeded", "Available", "NotQueried"]
+MetricsReason = NoDataReason | Literal["NoAnalysisData", "QuerySucceeded", "Available", "NothingMeasured", "NotQueried"]
 
 _AVAILABLE = ("ModelDeployment/MetricsAvailable",)
 _SOURCE = ("MetricSource/Ready",)
@@ -92,6 +92,9 @@ METRICS: Mapping[MetricsReason, Reason] = {
         "The value is NaN or infinite.",
         "Correct `promQL`, for example where it divides by zero.",
         conditions=_AVAILABLE,
+    ),
+    "NothingMeasured": Reason(
+        "The spec has no monitor, and no canary is analysed, so nothing is measured.", NOTHING, conditions=_AVAILABLE
     ),
     "NotMeasured": Reason(
         "There is no measurement yet since the operator started.",

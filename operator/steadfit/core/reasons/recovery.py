@@ -26,6 +26,7 @@ _OwnReason = Literal[
 RecoveryReason = _OwnReason | DiagnosisVerdict
 
 _RECOVERING = ("ModelDeployment/Recovering",)
+_STALLED = ("ModelDeployment/RecoveryStalled",)
 _WANTED = ("ModelDeployment/Progressing", "ModelDeployment/Ready")
 _DEPLOYMENT = ("ModelDeployment",)
 
@@ -64,7 +65,7 @@ RECOVERY: Mapping[RecoveryReason, Reason] = {
     "Inconclusive": Reason(
         "Quality fell, and the evaluation could not tell whether the model or the data is to blame.",
         "Read the message for what is missing; roll back or retrain by a ModelAction if it cannot wait.",
-        conditions=_RECOVERING,
+        conditions=_STALLED,
         warning=_DEPLOYMENT,
     ),
     "ModelWorse": Reason(
@@ -81,7 +82,7 @@ RECOVERY: Mapping[RecoveryReason, Reason] = {
     "NoRollbackTarget": Reason(
         "The version that serves is bad, and no good one that served before is left; the message says why.",
         "`Pin` or `Promote` another version, or train one.",
-        conditions=(*_RECOVERING, *_WANTED, "ModelAction/Ready"),
+        conditions=(*_STALLED, *_WANTED, "ModelAction/Ready"),
         warning=_DEPLOYMENT,
     ),
     "RollbackLimitReached": Reason(

@@ -19,6 +19,7 @@ RolloutReason = Literal[
     "CandidateFailing",
     "CandidateStarting",
     "ChampionChanged",
+    "NewestLive",
     "Pinned",
     "ProgressDeadlineExceeded",
     "Promoted",
@@ -95,6 +96,9 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
         conditions=_WANTED,
         warning=_DEPLOYMENT,
     ),
+    "NewestLive": Reason(
+        "The newest version is live, or has the artifact that is; no newer one waits.", NOTHING, conditions=_PROGRESSING
+    ),
     "Pinned": Reason(
         "A person pinned the version that serves; no other one replaces it until `Unpin`.",
         "Create an `Unpin` action, or remove `spec.pin`, once newer versions are to serve.",
@@ -139,7 +143,7 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
     "VersionNotFound": Reason(
         "The version does not exist.",
         "Correct the number or the digest: `kubectl get mv` lists what there is.",
-        conditions=(*_WANTED, *_REJECTED),
+        conditions=(*_WANTED, *_REJECTED, "ModelDeployment/UpToDate"),
         warning=_DEPLOYMENT,
     ),
     "VersionNotVerified": Reason(

@@ -10,10 +10,13 @@ from .entry import NOTHING, Reason
 ServingReason = Literal[
     "AwaitingTrainingJob",
     "ControllerRevisionRefused",
+    "DrainNotNeeded",
     "DrainNotSupported",
+    "DrainSupported",
     "FailedOver",
     "FirstRollout",
     "GatewayAPINotInstalled",
+    "NoGateway",
     "NoReadyPods",
     "NotServing",
     "OlderPlatform",
@@ -33,6 +36,7 @@ ServingReason = Literal[
     "SwitchingTraffic",
     "TemplateChanged",
     "TemplateContested",
+    "TemplatesKept",
     "TemplateUnproven",
     "TrafficSwitched",
     "WarmPodsReleased",
@@ -51,7 +55,12 @@ SERVING: Mapping[ServingReason, Reason] = {
     "AwaitingTrainingJob": Reason(
         "The TrainingJob does not exist yet; the ModelDeployment is younger than a minute.",
         "Apply the TrainingJob; after a minute the reason becomes `TrainingJobNotFound`.",
-        conditions=_READY,
+        conditions=(*_READY, *_PROGRESSING),
+    ),
+    "DrainNotNeeded": Reason(
+        "The server's image does not close connections on request, and no canary behind a Service shares the traffic.",
+        NOTHING,
+        conditions=("ModelDeployment/ConnectionDraining",),
     ),
     "ControllerRevisionRefused": Reason(
         "The API server refuses the ControllerRevision that keeps the pod template of a revision: a quota, a policy at"
@@ -65,6 +74,11 @@ SERVING: Mapping[ServingReason, Reason] = {
     "DrainNotSupported": Reason(
         "The server's image does not close connections on request, so a client may stay with the pod that it has.",
         "Set `spec.server.drains` if the image does drain, or share the traffic with `spec.traffic.gatewayAPI`.",
+        conditions=("ModelDeployment/ConnectionDraining",),
+    ),
+    "DrainSupported": Reason(
+        "The servers close the connections of their clients when the traffic leaves them.",
+        NOTHING,
         conditions=("ModelDeployment/ConnectionDraining",),
     ),
     "FailedOver": Reason(
@@ -83,6 +97,9 @@ SERVING: Mapping[ServingReason, Reason] = {
         "Install the Gateway API (v1), or remove `spec.traffic`; the Service serves meanwhile.",
         conditions=_ROUTE,
     ),
+    "NoGateway": Reason(
+        "`spec.traffic` names no Gateway; requests come through the Service.", NOTHING, conditions=_ROUTE
+    ),
     "NoReadyPods": Reason(
         "No pod of the version behind the Service is ready, so requests fail.",
         "Read the message and `kubectl get pods`; a `Rollback` action helps if the version is new.",
@@ -91,7 +108,13 @@ SERVING: Mapping[ServingReason, Reason] = {
     "NotServing": Reason(
         "No version takes requests, so there is nothing to measure or to roll back either.",
         "Read the condition `Ready` for what it waits for.",
-        conditions=(*_SERVING, "ModelDeployment/MetricsAvailable", "ModelAction/Ready"),
+        conditions=(
+            *_SERVING,
+            "ModelDeployment/MetricsAvailable",
+            "ModelDeployment/PodsReady",
+            "ModelDeployment/UpToDate",
+            "ModelAction/Ready",
+        ),
     ),
     "OlderPlatform": Reason(
         "The live version keeps the server image and the pod template of an earlier operator, or of another spelling of"
@@ -146,7 +169,7 @@ SERVING: Mapping[ServingReason, Reason] = {
     "ServiceNotOwned": Reason(
         "A Service of the name exists and does not belong to this ModelDeployment.",
         "Delete or rename that Service, or rename the ModelDeployment.",
-        conditions=_READY,
+        conditions=(*_READY, *_PROGRESSING),
         warning=_DEPLOYMENT,
     ),
     "Serving": Reason("A version serves.", NOTHING, conditions=(*_READY, *_SERVING)),
@@ -184,6 +207,11 @@ SERVING: Mapping[ServingReason, Reason] = {
         conditions=(*_READY, *_SERVING),
         warning=_DEPLOYMENT,
     ),
+    "TemplatesKept": Reason(
+        "The API server refuses no ControllerRevision of a revision in use.",
+        NOTHING,
+        conditions=("ModelDeployment/TemplatesFrozen",),
+    ),
     "TrafficSwitched": Reason("The Service selects another version now.", NOTHING, normal=_DEPLOYMENT),
     "WarmPodsReleased": Reason(
         "A pod of the live version or of a candidate found no node, or a quota was full; the warm pods of the last good"
@@ -195,13 +223,13 @@ SERVING: Mapping[ServingReason, Reason] = {
     "TrainingJobNotFound": Reason(
         "The TrainingJob does not exist in this namespace, and there is no version of it.",
         "Apply the TrainingJob, or correct `spec.trainingJobRef`.",
-        conditions=_READY,
+        conditions=(*_READY, *_PROGRESSING),
         warning=_DEPLOYMENT,
     ),
     "TrainingJobStalled": Reason(
         "No version serves yet, and the TrainingJob brings none by itself: its run failed, or its recipe is invalid.",
         "Read the message, correct the cause, then create a `Retrain` action on the TrainingJob.",
-        conditions=_READY,
+        conditions=(*_READY, *_PROGRESSING),
         warning=_DEPLOYMENT,
     ),
     "UpToDate": Reason(

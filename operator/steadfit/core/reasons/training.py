@@ -11,10 +11,12 @@ from .entry import NOTHING, Reason
 
 _OwnReason = Literal[
     "CertificateNotTrusted",
+    "CertificateTrusted",
     "Idle",
     "InputsTooLarge",
     "InvalidParams",
     "InvalidSchedule",
+    "NoRun",
     "RetrainingPaused",
     "RetrainingWaiting",
     "RunCancelled",
@@ -40,6 +42,11 @@ TRAINING: Mapping[TrainingReason, Reason] = {
     "CertificateNotTrusted": Reason(
         "Clients refuse the certificate of the operator's endpoint, and no alert has arrived for five minutes.",
         "Give Alertmanager the present CA certificate: `STEADFIT_CA_NAMESPACES` publishes it, or copy it again.",
+        conditions=("TrainingJob/AlertsReachable",),
+    ),
+    "CertificateTrusted": Reason(
+        "No client refuses the certificate of the operator's endpoint, or no trigger waits for an alert.",
+        NOTHING,
         conditions=("TrainingJob/AlertsReachable",),
     ),
     "ChampionNotComparable": Reason(
@@ -91,6 +98,7 @@ TRAINING: Mapping[TrainingReason, Reason] = {
         "Change the level of the monitor, the recipe or the data; a `Retrain` action trains once.",
         conditions=_TRAINING,
     ),
+    "NoRun": Reason("No run has ended yet.", NOTHING, conditions=("TrainingJob/LastRunSucceeded",)),
     "NotReady": Reason(
         "A run is due and the recipe cannot be followed.",
         "Fix what the condition `Ready` names.",

@@ -12,17 +12,21 @@ VersionReason = Literal[
     "Duplicate",
     "Held",
     "HeldVersionServing",
+    "NotQuarantined",
     "QuarantineNotStored",
     "Quarantined",
     "Rejected",
     "Released",
     "ServingRecordDropped",
+    "Stored",
     "Verified",
     "WriteFailed",
+    "WritePending",
 ]
 
 _READY = ("ModelVersion/Ready",)
 _DEPLOYED = ("ModelDeployment/Progressing", "ModelDeployment/Ready")
+_STORED = ("ModelVersion/QuarantineStored",)
 _VERSION = ("ModelVersion",)
 
 VERSIONS: Mapping[VersionReason, Reason] = {
@@ -48,6 +52,7 @@ VERSIONS: Mapping[VersionReason, Reason] = {
         NOTHING,
         conditions=_READY,
     ),
+    "NotQuarantined": Reason("The version is not in quarantine.", NOTHING, conditions=_STORED),
     "QuarantineNotStored": Reason(
         "The quarantine, or its end, could not be written beside the artifact; it is retried.",
         "Check the store and the keys of the namespace; until then a new cluster would not know of it.",
@@ -76,12 +81,18 @@ VERSIONS: Mapping[VersionReason, Reason] = {
         "Nothing to do; the operator's log keeps the message, which has all that the record said.",
         normal=_VERSION,
     ),
+    "Stored": Reason("The quarantine is written beside the artifact.", NOTHING, conditions=_STORED),
     "Verified": Reason(
         "The version passed its gate and may be rolled out.", NOTHING, conditions=_READY, normal=_VERSION
     ),
     "WriteFailed": Reason(
         "The Job that writes the quarantine beside the artifact failed; it is retried.",
         "Check the store and the keys of the namespace; until then a new cluster would not know of the quarantine.",
-        conditions=("ModelVersion/QuarantineStored",),
+        conditions=_STORED,
+    ),
+    "WritePending": Reason(
+        "The quarantine, or its end, is being written beside the artifact by a Job.",
+        "Wait; if it lasts longer than a minute, look at the Job `<version>-quarantine` of the namespace.",
+        conditions=_STORED,
     ),
 }

@@ -2,7 +2,7 @@
 
 `Ready` says that the recipe is accepted. A run in flight or one that failed does not change it, except that a final
 failure stalls a TrainingJob without any version: a person is needed then. `RetrainingPaused` exists only while it is
-true: runs by alerts and monitors had no better version and are delayed for longer.
+true (runs by alerts and monitors had no better version and are delayed for longer), the others always.
 """
 
 from __future__ import annotations
@@ -43,23 +43,24 @@ def conditions(
     return [
         *_ready(status, problem, job, versions),
         _training(status, run, refusals),
-        *_last_run(status, run),
+        _last_run(status, run),
         *([DesiredCondition(RETRAINING_PAUSED, "True", breaker.reason, breaker.message)] if breaker else []),
-        *_alerts_reachable(job, alerts_refused_since),
+        _alerts_reachable(job, alerts_refused_since),
     ]
 
 
-def _alerts_reachable(job: TrainingJob, refused_since: datetime | None) -> list[DesiredCondition]:
-    """Return that alerts do not arrive, for a TrainingJob with a trigger that waits for them."""
+def _alerts_reachable(job: TrainingJob, refused_since: datetime | None) -> DesiredCondition:
+    """Return whether alerts arrive; that they do not concerns a TrainingJob with a trigger that waits for them."""
     triggers = [trigger.name for trigger in job.spec.triggers if trigger.alert]
     if refused_since is None or not triggers:
-        return []
+        message = "no client refuses the certificate of the operator's endpoint, or no trigger waits for an alert"
+        return DesiredCondition(ALERTS_REACHABLE, "True", "CertificateTrusted", message)
     message = (
         f"clients refuse the certificate of the operator's endpoint since {time_text(refused_since)}, and no alert has"
         f" arrived since, so trigger {', '.join(triggers)} may miss one; give Alertmanager the operator's present CA"
         " certificate (STEADFIT_CA_NAMESPACES publishes it)"
     )
-    return [DesiredCondition(ALERTS_REACHABLE, "False", "CertificateNotTrusted", message)]
+    return DesiredCondition(ALERTS_REACHABLE, "False", "CertificateNotTrusted", message)
 
 
 def _ready(
@@ -113,24 +114,24 @@ def _training(status: TrainingJobStatus, run: TrainingRun | None, refusals: Mapp
     return DesiredCondition(TRAINING, "True", "RunInFlight", f"run {active.name}: {message}{rest}")
 
 
-def _last_run(status: TrainingJobStatus, run: TrainingRun | None) -> list[DesiredCondition]:
+def _last_run(status: TrainingJobStatus, run: TrainingRun | None) -> DesiredCondition:
     """Return how the newest run ended, or that the run in flight has failed an attempt."""
     last = status.last_run
     if run is not None and run.status.failure is not None:
-        return [_failed(run.name, run.status.failure)]
+        return _failed(run.name, run.status.failure)
     if last is None:
-        return []
+        return DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "NoRun", "no run has ended yet")
     if last.failure is not None:
-        return [_failed(last.name, last.failure)]
+        return _failed(last.name, last.failure)
     if last.phase == "Succeeded":
         message = f"run {last.name} produced version {last.version}"
-        return [DesiredCondition(LAST_RUN_SUCCEEDED, "True", "Succeeded", message)]
+        return DesiredCondition(LAST_RUN_SUCCEEDED, "True", "Succeeded", message)
     if last.phase == "Skipped":
-        return [DesiredCondition(LAST_RUN_SUCCEEDED, "True", "InputsKnown", skipped_message(last))]
+        return DesiredCondition(LAST_RUN_SUCCEEDED, "True", "InputsKnown", skipped_message(last))
     if last.phase == "Cancelled":
-        return [DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "Cancelled", f"run {last.name} was cancelled")]
+        return DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "Cancelled", f"run {last.name} was cancelled")
     message = f"run {last.name} was superseded by a change of the recipe"
-    return [DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "Superseded", message)]
+    return DesiredCondition(LAST_RUN_SUCCEEDED, "Unknown", "Superseded", message)
 
 
 def skipped_message(last: LastRun) -> str:

@@ -13,6 +13,7 @@ from steadfit.api.modelversion import ModelVersionStatus, NoteFailure
 from steadfit.core import store_choice
 from steadfit.core.conditions import DesiredCondition
 from steadfit.core.runs.runtime import job
+from steadfit.core.serving.quarantine import quarantines_of
 from steadfit.core.text import cut, log_tail
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedModelVersion
 
@@ -68,15 +69,18 @@ def due(status: ModelVersionStatus, now: datetime) -> datetime | None:
 
 
 def conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> list[DesiredCondition]:
-    """Return the condition that says why the store lacks a change; none while nothing is wrong."""
+    """Return whether the store has what the status says of the quarantine, or why it does not."""
     change = quarantine_state.change(status, observed)
     if not change:
-        return []
+        if quarantines_of(status):
+            return [DesiredCondition(STORED, "True", "Stored", "the quarantine is written beside the artifact")]
+        return [DesiredCondition(STORED, "True", "NotQuarantined", "the version is not in quarantine")]
     store = store_choice.by_name(observed.version.spec.store_ref.name, observed.stores)
     if isinstance(store, str):
         return [DesiredCondition(STORED, "False", "StoreNotUsable", _not_written(change, store))]
     if status.note_failure is None:
-        return []
+        message = "the quarantine is being written beside the artifact" if change.put else "the note is being deleted"
+        return [DesiredCondition(STORED, "False", "WritePending", message)]
     return [DesiredCondition(STORED, "False", "WriteFailed", _not_written(change, status.note_failure.message))]
 
 

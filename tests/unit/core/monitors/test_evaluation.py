@@ -242,7 +242,7 @@ def test_monitors_of_action_alert_are_left_to_prometheus() -> None:
     cluster.signals = {"drift": Signal(0.3, 1000)}
     cluster.settle()
     assert cluster.status.monitors == []
-    assert cluster.condition("MetricsAvailable") is None
+    assert cluster.condition("MetricsAvailable") == ("True", "NothingMeasured")
 
 
 def test_a_new_live_version_begins_without_a_verdict() -> None:
@@ -292,7 +292,7 @@ def test_a_restarted_operator_that_has_not_measured_yet_writes_nothing_over_miss
 
 def test_a_query_of_action_alert_decides_nothing_and_without_a_number_is_named_where_its_author_looks() -> None:
     cluster = watching({"name": "mine", "query": {"promQL": "up", "max": 1}})
-    assert cluster.condition("MetricsAvailable") is None
+    assert cluster.condition("MetricsAvailable") == ("True", "NothingMeasured")
     cluster.signals = {"mine": Signal(reason="the expression gives a matrix", code="WrongType")}
     cluster.settle()
     assert cluster.condition("MetricsAvailable") == ("False", "WrongType")

@@ -193,17 +193,21 @@ def conditions(subject: ModelVersion) -> dict[str, str]:
 def test_a_good_version_is_ready_and_told_once() -> None:
     subject, plan = judged(version(1, None))
     assert subject.status.phase == "Verified"
-    assert conditions(subject) == {"Ready": "Verified"}
+    assert conditions(subject) == {"QuarantineStored": "NotQuarantined", "Ready": "Verified"}
     assert [event.reason for event in plan.events] == ["Verified"]
 
 
 def test_an_edit_of_a_threshold_judges_again_both_ways() -> None:
     subject, _ = judged(version(1, None))
     subject, plan = judged(subject, threshold=0.8)
-    assert conditions(subject) == {"Ready": "Rejected", "Stalled": "Rejected"}
+    assert conditions(subject) == {
+        "QuarantineStored": "NotQuarantined",
+        "Ready": "Rejected",
+        "Stalled": "Rejected",
+    }
     assert [event.reason for event in plan.events] == ["Rejected"]
     subject, _ = judged(subject, threshold=0.65)
-    assert conditions(subject) == {"Ready": "Verified"}
+    assert conditions(subject) == {"QuarantineStored": "NotQuarantined", "Ready": "Verified"}
 
 
 def test_without_its_recipe_a_version_keeps_its_verdict() -> None:
@@ -216,13 +220,17 @@ def test_without_its_recipe_a_version_keeps_its_verdict() -> None:
 
 def test_a_version_that_was_never_judged_waits_for_its_recipe() -> None:
     subject, _ = judged(version(1, None), orphan=True)
-    assert conditions(subject) == {"Ready": "AwaitingGate", "Reconciling": "AwaitingGate"}
+    assert conditions(subject) == {
+        "QuarantineStored": "NotQuarantined",
+        "Ready": "AwaitingGate",
+        "Reconciling": "AwaitingGate",
+    }
 
 
 def test_a_duplicate_is_ready_and_says_of_what() -> None:
     subject, _ = judged(version(2, None, duplicateOf="orders-v1"))
-    assert conditions(subject) == {"Ready": "Duplicate"}
-    assert "orders-v1" in subject.status.conditions[0].message
+    assert conditions(subject) == {"QuarantineStored": "NotQuarantined", "Ready": "Duplicate"}
+    assert "orders-v1" in next(one.message for one in subject.status.conditions if one.type == "Ready")
 
 
 def deployment(digest: str | None, name: str = "orders") -> ModelDeployment:

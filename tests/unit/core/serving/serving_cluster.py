@@ -36,7 +36,7 @@ from steadfit.core.types import (
 )
 from steadfit.core.versions import rollout_memory, serving_history
 
-from tests.oracles import reasons
+from tests.oracles import presence, reasons
 from tests.sim.objects import clone, merge
 from tests.support.reading import Reader
 
@@ -388,6 +388,7 @@ class ServingCluster:
             serving_cluster_checks.canary(self, after)
             self.deployment["status"] = plan.status
             assert reasons.violations("ModelDeployment", plan.status) == []
+            assert presence.violations("ModelDeployment", plan.status) == []
             assert not [wrong for event in plan.events for wrong in reasons.event_violations("ModelDeployment", event)]
             self.events.extend(plan.events)
             return True

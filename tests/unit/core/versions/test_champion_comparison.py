@@ -226,17 +226,21 @@ def test_a_training_job_that_was_made_again_judges_no_version_of_the_one_before(
     )
 
 
+def verdict_message(subject: ModelVersion) -> str:
+    return next(one.message for one in subject.status.conditions if one.type == "Ready")
+
+
 def test_a_rejection_by_the_comparison_names_the_comparison_and_one_by_a_threshold_the_threshold() -> None:
     subject, _ = judged(measured(WORSE))
-    assert "is not shown to be as good" in subject.status.conditions[0].message
+    assert "is not shown to be as good" in verdict_message(subject)
     subject, _ = judged(measured(BETTER, 0.5))
-    assert subject.status.conditions[0].message == "roc_auc 0.5 does not meet the threshold 0.6"
+    assert verdict_message(subject) == "roc_auc 0.5 does not meet the threshold 0.6"
 
 
 def test_a_held_version_says_why_and_what_to_do_and_that_it_serves_once_it_is_pinned() -> None:
     subject, _ = judged(measured(None), bootstrap="Manual")
-    assert conditions(subject) == {"Ready": "Held", "Stalled": "Held"}
-    assert subject.status.conditions[0].message.endswith("; it is held until it is pinned or promoted")
+    assert conditions(subject) == {"QuarantineStored": "NotQuarantined", "Ready": "Held", "Stalled": "Held"}
+    assert verdict_message(subject).endswith("; it is held until it is pinned or promoted")
     live = {
         "revision": "r", "version": "orders-v2", "number": 2, "digest": subject.spec.artifact.digest,
         "templateDigest": "t", "since": NOW,
@@ -245,4 +249,4 @@ def test_a_held_version_says_why_and_what_to_do_and_that_it_serves_once_it_is_pi
         {"metadata": {"name": "orders", "namespace": "shop"}, "spec": {}, "status": {"live": live}}
     )
     subject, _ = judged(subject, deployment, bootstrap="Manual")
-    assert conditions(subject) == {"Ready": "HeldVersionServing"}
+    assert conditions(subject) == {"QuarantineStored": "NotQuarantined", "Ready": "HeldVersionServing"}

@@ -332,7 +332,9 @@ def test_a_job_that_failed_is_told_and_tried_again_with_growing_pauses() -> None
     assert "would not outlive this cluster: Store: The store refuses access" in stored[2]
     assert [event.reason for event in scene.events].count("QuarantineNotStored") == 1, "told once, not at each try"
     scene.end()
-    assert scene.condition("QuarantineStored") is None
+    stored = scene.condition("QuarantineStored")
+    assert stored is not None
+    assert stored[:2] == ("True", "Stored")
     assert scene.status.note_failure is None
     assert scene.knows() == [("flights", True)]
 

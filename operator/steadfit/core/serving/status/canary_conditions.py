@@ -39,13 +39,16 @@ def _has_few_samples(verdict: Verdict) -> bool:
 
 
 def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:
-    """Return the condition that is present while clients may stay with pods that the Service does not select."""
+    """Return whether clients follow the shares of the traffic, or may stay with pods that the Service has left."""
     deployment = fleet.observed.deployment
     spec = deployment.spec
-    if spec.strategy is None or spec.strategy.canary is None or status.live is None:
-        return []
-    if pod_shares.by_gateway(deployment) or drain.supported(deployment):
-        return []
+    if drain.supported(deployment):
+        message = "the servers close their clients' connections when the traffic leaves them"
+        return [DesiredCondition(CONNECTION_DRAINING, "True", "DrainSupported", message)]
+    canary = spec.strategy is not None and spec.strategy.canary is not None
+    if not canary or status.live is None or pod_shares.by_gateway(deployment):
+        message = "no share of the traffic depends on it that the servers close their clients' connections"
+        return [DesiredCondition(CONNECTION_DRAINING, "True", "DrainNotNeeded", message)]
     return [
         DesiredCondition(
             CONNECTION_DRAINING,

@@ -24,16 +24,13 @@ from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import frozen_template, template_repair
-from steadfit.core.serving.rollout import progress_deadline
 from steadfit.core.serving.selection import not_rolled_out
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
-from steadfit.core.serving.stability import instability
 from steadfit.core.serving.traffic import failover, route_condition, service
 
-from . import canary_conditions, failover_condition, recovery_conditions, up_to_date
+from . import canary_conditions, failover_condition, progressing, recovery_conditions, up_to_date
 
 SERVING: Final = "Serving"
-PROGRESSING: Final = "Progressing"
 PODS_READY: Final = "PodsReady"
 OVERRIDDEN: Final = "Overridden"
 TEMPLATES_FROZEN: Final = "TemplatesFrozen"
@@ -48,18 +45,19 @@ def conditions(
     results: Sequence[MonitorResult],
     now: datetime,
 ) -> list[Condition]:
-    """Return all conditions. `Progressing` and `Overridden` are present only while they have something to report."""
+    """Return all conditions."""
     deployment = fleet.observed.deployment
+    readiness = _readiness(status, desired, fleet, now)
     conditions = [
-        *_readiness(status, desired, fleet, now),
+        *readiness,
         _serving(status, fleet),
-        *_progressing(status, desired, fleet, now),
+        progressing.condition(readiness, status, desired, fleet, now),
         *canary_conditions.conditions(status, fleet),
         *route_condition.conditions(fleet),
-        *_pods_ready(status, fleet),
+        _pods_ready(status, fleet),
         *up_to_date.conditions(status, fleet),
         *_overridden(status),
-        *_templates_frozen(status, fleet),
+        _templates_frozen(status, fleet),
         *monitors_condition.conditions(results, deployment.status.conditions, status.candidate),
         *recovery_conditions.conditions(status, fleet, now),
     ]
@@ -221,67 +219,24 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
     return DesiredCondition(SERVING, "True", "Serving", served)
 
 
-def _progressing(
-    status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
-) -> list[DesiredCondition]:
-    live, candidate = status.live, status.candidate
-    if candidate:
-        unstable = instability.of_candidate(candidate, status, desired, fleet, now)
-        held = unstable is not None and unstable.blocks
-        reason, message = canary_conditions.progress(candidate, fleet, held=held)
-        if then := progress_deadline.message(candidate, status, desired, fleet, now):
-            message = f"{message}; {then}"
-        if progress_deadline.is_exceeded(candidate, fleet, now):
-            return [DesiredCondition(PROGRESSING, "False", "ProgressDeadlineExceeded", message)]
-        return [DesiredCondition(PROGRESSING, "True", reason, message)]
-    if desired.problem:
-        return [DesiredCondition(PROGRESSING, "False", desired.problem.reason, desired.problem.message)]
-    if live and _is_switching(live, status, fleet):
-        return [
-            DesiredCondition(
-                PROGRESSING, "True", "SwitchingTraffic", f"the Service is being pointed at version {live.number}"
-            )
-        ]
-    if blocked := not_rolled_out.problem(status, fleet):
-        return [DesiredCondition(PROGRESSING, "False", blocked.reason, blocked.message)]
-    if live and live.asked_inputs_digest:
-        return [
-            DesiredCondition(
-                PROGRESSING,
-                "False",
-                "OlderPodTemplate",
-                f"version {live.number} is served with the pod template that it was proven with, and not with the"
-                " current spec.server; the next change of spec.server is rolled out",
-            )
-        ]
-    return []
-
-
-def _is_switching(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether the operator is about to point the Service at the live revision."""
-    deployment, found = fleet.observed.deployment, fleet.observed.service
-    if is_foreign(deployment, found) or failover.answering(status, fleet):
-        return False
-    return service.selected_revision(deployment, found) != live.revision
-
-
-def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:
+def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
     live = status.live
     if live is None:
-        return []
+        return DesiredCondition(PODS_READY, "False", "NotServing", "no version is live")
     count = f"{fleet.ready_pods(live.revision)} of {fleet.desired_replicas} pods of version {live.number} are ready"
     if fleet.ready_pods(live.revision) >= fleet.desired_replicas:
-        return [DesiredCondition(PODS_READY, "True", "PodsReady", count)]
+        return DesiredCondition(PODS_READY, "True", "PodsReady", count)
     why = of_revision(live.revision, fleet)
-    return [DesiredCondition(PODS_READY, "False", "PodsNotReady", f"{count}: {why.text}" if why else count)]
+    return DesiredCondition(PODS_READY, "False", "PodsNotReady", f"{count}: {why.text}" if why else count)
 
 
-def _templates_frozen(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:
+def _templates_frozen(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
     refused = frozen_template.refused(status, fleet)
     if not refused:
-        return []
+        message = "no ControllerRevision with the pod template of a revision in use is refused"
+        return DesiredCondition(TEMPLATES_FROZEN, "True", "TemplatesKept", message)
     then = "it is tried again each minute; until then the pods do not outlive a deletion of their Deployment"
-    return [DesiredCondition(TEMPLATES_FROZEN, "False", "ControllerRevisionRefused", f"{refused}; {then}")]
+    return DesiredCondition(TEMPLATES_FROZEN, "False", "ControllerRevisionRefused", f"{refused}; {then}")
 
 
 def _overridden(status: ModelDeploymentStatus) -> list[DesiredCondition]:

@@ -1,6 +1,7 @@
 """Conditions about recovery: automatic rollbacks and diagnoses, their limit, and what a dry run would do.
 
-None of them affects `Ready`, and each is present only while it has something to report.
+None of them affects `Ready`, and each is present only while it is `True`: `Recovering` while the operator acts, and
+`RecoveryStalled` where a person has to.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from steadfit.core.serving.recovery import automatic_rollback, diagnosis, dry_ru
 from steadfit.core.serving.selection import going_back
 
 RECOVERING: Final = "Recovering"
+RECOVERY_STALLED: Final = "RecoveryStalled"
 
 
 def conditions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
@@ -41,7 +43,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
         because = going_back.best(status, fleet, now, beyond=request.beyond).because
         left = f"no good version that served before version {live.number} is left to roll back to{because}"
         message = f"{request.by}: {request.reason}; {left}"
-        return [DesiredCondition(RECOVERING, "False", "NoRollbackTarget", message)]
+        return [DesiredCondition(RECOVERY_STALLED, "True", "NoRollbackTarget", message)]
     running = diagnosis.running(status, fleet, now)
     if running:
         message = "; ".join(
@@ -57,7 +59,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     ]
     if inconclusive:
         message = "; ".join(f"monitor {found.monitor}: {found.message}" for found in inconclusive)
-        return [DesiredCondition(RECOVERING, "False", "Inconclusive", message)]
+        return [DesiredCondition(RECOVERY_STALLED, "True", "Inconclusive", message)]
     return []
 
 

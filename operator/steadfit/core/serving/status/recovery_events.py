@@ -11,7 +11,7 @@ from steadfit.core.serving.recovery.dry_run import DRY_RUN
 from steadfit.core.serving.recovery.rollback_limit import ROLLBACKS_FROZEN
 from steadfit.core.types import Event
 
-from .recovery_conditions import RECOVERING
+from .recovery_conditions import RECOVERY_STALLED
 
 
 def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Event, ...]:
@@ -19,9 +19,9 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple
     return (
         *_diagnoses(before, after),
         *_rollbacks(before, after),
-        *_started(before, after, ROLLBACKS_FROZEN, "True", "Warning"),
-        *_started(before, after, DRY_RUN, "True", "Normal"),
-        *_started(before, after, RECOVERING, "False", "Warning"),
+        *_started(before, after, ROLLBACKS_FROZEN, "Warning"),
+        *_started(before, after, DRY_RUN, "Normal"),
+        *_started(before, after, RECOVERY_STALLED, "Warning"),
     )
 
 
@@ -51,16 +51,15 @@ def _rollbacks(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> l
 def _started(
     before: ModelDeploymentStatus,
     after: ModelDeploymentStatus,
-    kind: Literal["DryRun", "Recovering", "RollbacksFrozen"],
-    status: str,
+    kind: Literal["DryRun", "RecoveryStalled", "RollbacksFrozen"],
     event: Literal["Normal", "Warning"],
 ) -> list[Event]:
-    """Return the Event of a condition that has reached a status, or has another reason or message."""
-    old, new = _condition(before, kind, status), _condition(after, kind, status)
+    """Return the Event of a condition that is new, or has another reason or message."""
+    old, new = _condition(before, kind), _condition(after, kind)
     if new is None or (old is not None and (old.reason, old.message) == (new.reason, new.message)):
         return []
-    return [Event(event, reason_of(new) if kind == RECOVERING else kind, new.message)]
+    return [Event(event, reason_of(new) if kind == RECOVERY_STALLED else kind, new.message)]
 
 
-def _condition(status: ModelDeploymentStatus, kind: str, value: str) -> Condition | None:
-    return next((one for one in status.conditions if (one.type, one.status) == (kind, value)), None)
+def _condition(status: ModelDeploymentStatus, kind: str) -> Condition | None:
+    return next((one for one in status.conditions if one.type == kind), None)

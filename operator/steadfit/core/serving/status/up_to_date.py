@@ -13,6 +13,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 from steadfit.core import names
 from steadfit.core.conditions import DesiredCondition
+from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.revisions import frozen_template
 from steadfit.core.serving.revisions.revision import Rendering, render
@@ -22,12 +23,17 @@ OLDER_PLATFORM: Final = "OlderPlatform"
 
 
 def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:
-    """Return the condition; none without a live version, or while its version or store is gone."""
+    """Return the condition; it is not known without a live version, or while its version or store is gone."""
     live = status.live
-    version = fleet.version_of(live) if live else None
+    if live is None:
+        return [DesiredCondition(UP_TO_DATE, "Unknown", "NotServing", "no version is live")]
+    version = fleet.version_of(live)
     present = render(version, fleet) if version else None
-    if live is None or not isinstance(present, Rendering):
-        return []
+    if present is None:
+        message = f"ModelVersion {live.version} is gone, so its pod template cannot be compared"
+        return [DesiredCondition(UP_TO_DATE, "Unknown", "VersionNotFound", message)]
+    if isinstance(present, Problem):
+        return [DesiredCondition(UP_TO_DATE, "Unknown", present.reason, present.message)]
     if present.template_digest == live.template_digest:
         message = f"version {live.number} has the pod template of this operator"
         return [DesiredCondition(UP_TO_DATE, "True", "UpToDate", message)]

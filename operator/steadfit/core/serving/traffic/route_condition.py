@@ -14,9 +14,10 @@ ROUTE_READY: Final = "RouteReady"
 
 
 def conditions(fleet: Fleet) -> list[DesiredCondition]:
-    """Return the condition, which is present while the spec names Gateways. `Ready` is about the Service alone."""
+    """Return the condition, `True` while the spec names no Gateway. `Ready` is about the Service alone."""
     if not pod_shares.by_gateway(fleet.observed.deployment):
-        return []
+        message = "spec.traffic names no Gateway: requests come through the Service"
+        return [DesiredCondition(ROUTE_READY, "True", "NoGateway", message)]
     problem = route_acceptance.problem(fleet)
     if problem is not None:
         return [DesiredCondition(ROUTE_READY, "False", problem.reason, problem.message)]

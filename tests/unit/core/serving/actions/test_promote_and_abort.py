@@ -273,7 +273,7 @@ def test_a_promotion_that_was_given_up_is_named_in_progressing(number: int, phas
     cluster.edit(strategy=None)
     cluster.add(5)
     cluster.settle()
-    assert (cluster.live(), cluster.condition("Progressing")) == (5, None)
+    assert (cluster.live(), cluster.condition("Progressing")) == (5, ("True", "NewestLive"))
 
 
 def test_a_promotion_of_the_former_training_job_that_was_given_up_is_named_in_progressing() -> None:
@@ -298,4 +298,4 @@ def test_a_version_that_was_abandoned_before_the_live_one_came_is_not_named_any_
     assert cluster.condition("Progressing") == ("False", "CandidateAbandoned")
     cluster.add(3)
     cluster.settle()
-    assert (cluster.live(), cluster.condition("Progressing")) == (3, None)
+    assert (cluster.live(), cluster.condition("Progressing")) == (3, ("True", "NewestLive"))

@@ -157,7 +157,7 @@ def test_with_nothing_good_left_it_is_told_once_and_what_serves_goes_on() -> Non
     measure(cluster, BAD)
     assert cluster.live() == 1
     assert cluster.status.quarantine == []
-    assert cluster.condition("Recovering") == ("False", "NoRollbackTarget")
+    assert cluster.condition("RecoveryStalled") == ("True", "NoRollbackTarget")
     told = f"monitor errors: {FIRES}; no good version that served before version 1 is left to roll back to"
     assert cluster.seen("NoRollbackTarget") == [told]
     for _ in range(3):
@@ -173,8 +173,8 @@ def test_a_rollback_that_did_not_help_goes_on_until_nothing_good_is_left() -> No
     measure(cluster, BAD)
     assert cluster.live() == 1
     assert [entry.number for entry in cluster.status.quarantine] == [3, 2]
-    assert cluster.condition("Recovering") == ("False", "NoRollbackTarget")
-    assert cluster.message("Recovering").endswith(
+    assert cluster.condition("RecoveryStalled") == ("True", "NoRollbackTarget")
+    assert cluster.message("RecoveryStalled").endswith(
         "no good version that served before version 1 is left to roll back to (version 2 is in quarantine; version 3 is"
         " in quarantine)"
     )

@@ -224,7 +224,7 @@ def test_chance_decides_nothing_and_is_tried_again_after_the_window() -> None:
     end(cluster, CHANCE)
     assert (cluster.live(), entry(cluster).verdict) == (2, "Inconclusive")
     assert asks_for_a_run(cluster) == []
-    assert cluster.condition("Recovering") == ("False", "Inconclusive")
+    assert cluster.condition("RecoveryStalled") == ("True", "Inconclusive")
     assert len(cluster.seen("Inconclusive")) == 1
     later(cluster, minutes=50)
     assert len(cluster.evaluations) == 1

@@ -170,7 +170,7 @@ def test_a_reverted_change_of_the_server_returns_to_the_live_pods_even_after_an_
     cluster.edit(server=original)
     cluster.settle()
     assert revisions(cluster) == {"live": before["live"]}
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("True", "NewestLive")
 
 
 def test_a_server_that_was_rolled_back_does_not_return_with_an_upgrade() -> None:

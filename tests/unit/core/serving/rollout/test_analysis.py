@@ -292,4 +292,5 @@ def test_an_analysis_with_data_is_named_among_what_is_measured() -> None:
     (condition,) = monitors_condition.conditions([], [], one)
     assert (condition.status, condition.message) == ("True", "measured: errors")
     promoted = candidate(*one.verdicts, phase="Promoting", promotedBy="alice")
-    assert monitors_condition.conditions([], [], promoted) == []
+    (condition,) = monitors_condition.conditions([], [], promoted)
+    assert (condition.status, condition.reason) == ("True", "NothingMeasured")

@@ -483,7 +483,7 @@ def test_a_server_that_does_not_drain_behind_a_service_is_named() -> None:
     cluster = trying()
     assert cluster.condition("ConnectionDraining") == ("False", "DrainNotSupported")
     draining = trying(drains=True)
-    assert draining.condition("ConnectionDraining") is None
+    assert draining.condition("ConnectionDraining") == ("True", "DrainSupported")
 
 
 def ended(cluster: ServingCluster) -> bool:

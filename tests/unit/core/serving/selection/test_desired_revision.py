@@ -214,7 +214,7 @@ def test_a_version_whose_store_is_missing_waits_while_the_old_one_serves_and_hea
     cluster.stores.append({**cluster.stores[0], "metadata": {"name": "other", "uid": "store-other"}})
     cluster.settle()
     assert cluster.live() == 2
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("True", "NewestLive")
 
 
 def test_a_first_version_whose_store_is_missing_is_stalled_and_heals() -> None:
@@ -235,7 +235,7 @@ def test_what_serves_is_left_alone_when_its_store_goes_away() -> None:
     assert cluster.live() == 1
     assert cluster.replicas() == {1: 2}
     assert cluster.condition("Ready") == ("True", "Serving")
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("True", "NewestLive")
 
 
 def test_a_deployment_whose_pods_cannot_be_made_again_alike_is_rendered_anew() -> None:

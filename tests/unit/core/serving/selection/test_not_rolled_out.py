@@ -40,7 +40,7 @@ def test_the_only_version_is_in_quarantine_and_release_is_named_as_the_next_step
     cluster.act("Release", 1)
     cluster.settle()
     assert cluster.live() == 1
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("True", "NewestLive")
 
 
 def test_the_only_version_is_in_quarantine_and_the_next_one_ends_the_wait() -> None:
@@ -88,7 +88,7 @@ def test_a_newer_version_that_was_rejected_is_named_beside_the_one_that_serves()
     assert cluster.message("Progressing").startswith("version 2 is rejected")
     cluster.add(3)
     cluster.settle()
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("True", "NewestLive")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,8 @@ def test_a_newer_version_that_waits_for_a_pin_is_named_with_who_pinned(by_action
     else:
         cluster.edit(pin={"version": 1})
     cluster.settle()
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("True", "Pinned")
+    assert cluster.message("Progressing").endswith(", and no newer version waits")
     cluster.add(2)
     cluster.settle()
     assert cluster.live() == 1
@@ -296,4 +297,4 @@ def test_a_newest_version_with_the_artifact_that_serves_holds_nothing_back() -> 
     cluster.settle()
     cluster.add(3, artifact={"uri": "s3://models/1/", "digest": digest(1)}, duplicateOf="flights-v1")
     cluster.settle()
-    assert (cluster.live(), cluster.condition("Progressing")) == (1, None)
+    assert (cluster.live(), cluster.condition("Progressing")) == (1, ("True", "NewestLive"))

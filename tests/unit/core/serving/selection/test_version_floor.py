@@ -61,7 +61,7 @@ def test_a_version_that_is_held_for_want_of_a_comparison_is_named_with_the_next_
     cluster.act("Promote", 1)
     cluster.settle()
     assert live_digest(cluster) == cluster.digest(1)
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("True", "NewestLive")
 
 
 def test_a_verified_version_of_a_training_job_that_was_made_again_is_not_rolled_out_and_is_named() -> None:

@@ -57,10 +57,10 @@ def test_a_version_that_is_served_instead_of_a_bad_server_says_that_the_spec_ask
     assert cluster.condition("UpToDate") == ("False", "OlderPodTemplate")
 
 
-def test_nothing_is_said_before_the_first_version_and_without_the_store() -> None:
+def test_it_is_not_known_before_the_first_version_and_without_the_store() -> None:
     cluster = serving()
-    assert cluster.condition("UpToDate") is None
+    assert cluster.condition("UpToDate") == ("Unknown", "NotServing")
     cluster = serving(1)
     cluster.stores = []
     cluster.settle()
-    assert cluster.condition("UpToDate") is None
+    assert cluster.condition("UpToDate") == ("Unknown", "StoreNotUsable")

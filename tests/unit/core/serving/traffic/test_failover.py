@@ -130,7 +130,7 @@ def test_a_failover_that_lasts_is_no_switch_of_the_traffic() -> None:
     cluster.settle()
     cluster.now += timedelta(days=1)
     cluster.settle()
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("True", "NewestLive")
     assert cluster.message("Serving").endswith(
         "and version 1 answers every request; version 2 takes the traffic again with 2 ready pods"
     )
@@ -146,7 +146,7 @@ def test_while_too_few_pods_of_the_live_version_are_back_the_status_names_them_a
     cluster.most_ready[live.revision] = 1
     cluster.settle()
     assert cluster.answering() == {1}
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("True", "NewestLive")
     assert cluster.condition("Ready") == ("True", "FailedOver")
     assert "1 of 4 pods of version 2 are ready" in cluster.message("Ready")
     assert cluster.message("Ready").endswith("version 2 takes the traffic again with 3 ready pods")
@@ -231,7 +231,7 @@ def test_behind_a_service_of_somebody_else_no_traffic_is_being_switched() -> Non
     cluster.service["metadata"]["ownerReferences"] = []
     cluster.settle()
     assert cluster.condition("Ready") == ("False", "ServiceNotOwned")
-    assert cluster.condition("Progressing") is None
+    assert cluster.condition("Progressing") == ("True", "NewestLive")
 
 
 def test_a_candidate_that_is_not_judged_yet_answers_nothing() -> None:

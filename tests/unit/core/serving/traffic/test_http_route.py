@@ -255,7 +255,7 @@ def test_without_gateways_in_the_spec_the_route_goes_first_and_the_services_afte
     cluster.settle()
     assert cluster.route is None
     assert cluster.services == {}
-    assert cluster.condition("RouteReady") is None
+    assert cluster.condition("RouteReady") == ("True", "NoGateway")
 
 
 def test_somebody_elses_route_is_neither_deleted_nor_believed() -> None:

@@ -42,7 +42,7 @@ def test_without_gateways_in_the_spec_nothing_is_said_of_a_route() -> None:
     cluster = ServingCluster()
     cluster.add(1)
     cluster.settle()
-    assert cluster.condition("RouteReady") is None
+    assert cluster.condition("RouteReady") == ("True", "NoGateway")
     assert cluster.route is None
     assert cluster.services == {}
 
