@@ -258,7 +258,13 @@ BAD = [
         SERVING,
         "spec.monitors",
         [{"name": "m", "quality": {"metric": "roc_auc", "min": 0.7, "within": "5%"}}],
-        "must validate one and only one schema (oneOf)",
+        "absent: a quality monitor has one of min, max and within",
+    ),
+    (
+        SERVING,
+        "spec.monitors",
+        [{"name": "m", "quality": {"metric": "roc_auc", "min": 0.7, "max": 0.9}}],
+        "a quality monitor has one of min, max and within",
     ),
     (
         SERVING,
@@ -510,7 +516,7 @@ def test_what_was_asked_for_cannot_be_changed(namespace: Kubectl) -> None:
 
 
 def test_kinds_answer_to_their_short_names_and_their_category(namespace: Kubectl) -> None:
-    for name in ("tj", "tr", "mv", "mdep", "modelactions", "artifactstores", "steadfit"):
+    for name in ("tj", "tr", "mv", "mdep", "ma", "astore", "msrc", "steadfit"):
         namespace.run("get", name)
 
 

@@ -125,6 +125,7 @@ DEFINITION = Definition(
     model=ArtifactStore,
     plural="artifactstores",
     description="Where artifacts, records and data lie, and which namespaces may use it.",
+    short_names=("astore",),
     namespaced=False,
     rules=(name_rule("an ArtifactStore", "pods carry it in the names of volumes"),),
     columns=(

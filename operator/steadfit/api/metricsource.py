@@ -92,6 +92,7 @@ DEFINITION = Definition(
     model=MetricSource,
     plural="metricsources",
     description="Where metrics come from, and which namespaces may use it.",
+    short_names=("msrc",),
     namespaced=False,
     rules=(name_rule("a MetricSource", "ModelDeployments name it"),),
     columns=(

@@ -95,6 +95,7 @@ DEFINITION = Definition(
     plural="modelactions",
     description="One action of a person on a TrainingJob or ModelDeployment, with its author and reason."
     " It is executed once.",
+    short_names=("ma",),
     columns=(
         PrinterColumn("Verb", ".spec.verb"),
         PrinterColumn("Target", ".spec.target.name"),

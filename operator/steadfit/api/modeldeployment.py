@@ -224,6 +224,16 @@ DEFINITION = Definition(
             description="How far the candidate is, or why the newest version does not serve",
         ),
         PrinterColumn(
+            "Pinned",
+            '.status.conditions[?(@.type=="Overridden")].status',
+            description="Whether a Pin action or spec.pin decides what serves",
+        ),
+        PrinterColumn(
+            "Firing",
+            '.status.monitors[?(@.phase=="Firing")].name',
+            description="The first monitor that fires, of those with another action than Alert",
+        ),
+        PrinterColumn(
             "Frozen",
             '.status.conditions[?(@.type=="RollbacksFrozen")].status',
             description="Whether automatic rollbacks have stopped",

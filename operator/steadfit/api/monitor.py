@@ -73,6 +73,11 @@ _NOT_MONITORED = (
 _BETTER_WHEN_LARGER = [name for name in MONITORED if name in MAXIMIZED]
 
 
+_ONE_LEVEL = "a quality monitor has one of min, max and within"
+_ABSENT: dict[str, Any] = {"enum": [f"absent: {_ONE_LEVEL}"]}
+"""Of a field that must not be set: the API server names the field, and shows this sentence as what it supports."""
+
+
 class Quality(MonitorKind):
     """Quality of the answers, by outcomes that were posted back."""
 
@@ -98,9 +103,13 @@ class Quality(MonitorKind):
                     f"{words(_BETTER_WHEN_LARGER)} are better when larger (set min);"
                     " the others are better when smaller (set max)",
                 ),
+                cel("!(has(self.min) && has(self.max))", _ONE_LEVEL),
             ),
-            # CEL cannot see a margin, which has several types.
+            # CEL cannot see a margin, which has several types, and the message of oneOf names no field.
             "oneOf": [{"required": ["min"]}, {"required": ["max"]}, {"required": ["within"]}],
+            "allOf": [
+                {"anyOf": [{"properties": {"within": _ABSENT}}, {"properties": {"min": _ABSENT, "max": _ABSENT}}]}
+            ],
         }
     }
 

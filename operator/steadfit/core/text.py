@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 LONGEST = 1024
@@ -39,6 +40,15 @@ def _bytes_of(character: str) -> int:
     if character < " " or character in _ESCAPED:
         return _MOST_BYTES
     return 2 if character in '"\\' else len(character.encode("utf-8", "surrogatepass"))
+
+
+def mounting(secrets: Sequence[str]) -> str:
+    """Return what a pod does whose volumes are not mounted yet: its status does not mention a missing Secret."""
+    if not secrets:
+        return "the pod's volumes are being mounted"
+    named = " and ".join(f"Secret {name}" for name in secrets)
+    is_missing = "one of these Secrets is" if len(secrets) > 1 else "that Secret is"
+    return f"the pod's volumes are being mounted, with {named}; if this lasts, {is_missing} missing in this namespace"
 
 
 def time_text(at: datetime) -> str:

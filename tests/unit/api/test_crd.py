@@ -132,7 +132,7 @@ def test_every_column_shows_a_field_that_exists(definition: Definition) -> None:
         if path == "metadata.creationTimestamp":
             continue
         schema = root(definition)
-        for part in re.sub(r'\[\?\(@\.type=="[A-Za-z]+"\)\]', "[]", path).replace("[0]", "[]").split("."):
+        for part in re.sub(r'\[\?\(@\.[a-z]+=="[A-Za-z]+"\)\]', "[]", path).replace("[0]", "[]").split("."):
             schema = schema["properties"][part.removesuffix("[]")]
             schema = schema["items"] if part.endswith("[]") else schema
 
@@ -213,6 +213,11 @@ def shown(definition: Definition) -> dict[str, str]:
     return {one["name"]: one["jsonPath"] for one in columns if not one.get("priority")}
 
 
+def test_every_kind_has_a_short_name_of_its_own() -> None:
+    names = [name for definition in DEFINITIONS for name in definition.short_names]
+    assert names == ["tj", "tr", "mv", "mdep", "ma", "astore", "msrc"]
+
+
 @KINDS
 def test_kubectl_get_shows_the_reason_of_every_kind_without_wide(definition: Definition) -> None:
     columns = shown(definition)
@@ -222,4 +227,22 @@ def test_kubectl_get_shows_the_reason_of_every_kind_without_wide(definition: Def
 def test_kubectl_get_shows_why_nothing_newer_serves_without_wide() -> None:
     (deployment,) = (one for one in DEFINITIONS if one.kind == "ModelDeployment")
     assert shown(deployment)["Rollout"] == '.status.conditions[?(@.type=="Progressing")].reason'
+    assert shown(deployment)["Pinned"] == '.status.conditions[?(@.type=="Overridden")].status'
+    assert shown(deployment)["Firing"] == '.status.monitors[?(@.phase=="Firing")].name'
     assert shown(deployment)["Frozen"] == '.status.conditions[?(@.type=="RollbacksFrozen")].status'
+
+
+def test_a_quality_monitor_with_two_levels_is_refused_by_the_names_of_its_fields() -> None:
+    (deployment,) = (one for one in DEFINITIONS if one.kind == "ModelDeployment")
+    spec = version(deployment)["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    quality = spec["properties"]["monitors"]["items"]["properties"]["quality"]
+    sentence = "a quality monitor has one of min, max and within"
+    assert ("!(has(self.min) && has(self.max))", sentence) in [
+        (rule["rule"], rule["message"]) for rule in quality["x-kubernetes-validations"]
+    ]
+    (either,) = quality["allOf"]
+    barred = [sorted(branch["properties"]) for branch in either["anyOf"]]
+    assert barred == [["within"], ["max", "min"]]
+    assert all(
+        field == {"enum": [f"absent: {sentence}"]} for one in either["anyOf"] for field in one["properties"].values()
+    )

@@ -79,7 +79,9 @@ CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
     "MetricsAvailable": TypeOfCondition(
         _DEPLOYMENT, "Whether everything that the operator measures has data.", always=True
     ),
-    "Overridden": TypeOfCondition(_DEPLOYMENT, "`True`: who pinned a version by a `Pin` action.", always=False),
+    "Overridden": TypeOfCondition(
+        _DEPLOYMENT, "`True`: a `Pin` action, and by whom, or `spec.pin` decides what serves.", always=False
+    ),
     "PodsReady": TypeOfCondition(_DEPLOYMENT, "Whether all pods of the live version are ready.", always=True),
     "Progressing": TypeOfCondition(
         _DEPLOYMENT,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steadfit.core import names
-from steadfit.core.text import log_tail
+from steadfit.core.text import log_tail, mounting
 from steadfit.core.types import Manifest
 
 from .fleet import Fleet
@@ -55,12 +55,9 @@ def _unpulled(image: str, waiting: Mapping[str, Any]) -> PodMessage:
 
 
 def _unmounted(pod: Manifest) -> PodMessage:
-    """Return the message about a pod without a sandbox: its status does not mention a missing Secret."""
+    """Return the message about a pod without a sandbox: for a second every one, and longer if a Secret is missing."""
     secrets = [volume["secret"]["secretName"] for volume in pod["spec"].get("volumes", []) if "secret" in volume]
-    needed = " and ".join(f"Secret {name}" for name in secrets)
-    return PodMessage(
-        "the pod waits for its volumes" + (f"; it needs {needed} in this namespace" if needed else ""), False
-    )
+    return PodMessage(mounting(secrets), False)
 
 
 def _of_container(pod: Manifest, status: Mapping[str, Any]) -> PodMessage | None:

@@ -63,7 +63,11 @@ CASES = [
     (
         "Secret missing",
         with_container(SANDBOX, state={"waiting": {"reason": "ContainerCreating"}}),
-        PodMessage("the pod waits for its volumes; it needs Secret store-credentials in this namespace", False),
+        PodMessage(
+            "the pod's volumes are being mounted, with Secret store-credentials; if this lasts, that Secret is missing"
+            " in this namespace",
+            False,
+        ),
     ),
     (
         "container is created",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steadfit.core.text import log_tail
+from steadfit.core.text import log_tail, mounting
 
 from .pod_view import RunPod, Step
 
@@ -46,8 +46,7 @@ def waiting(pod: RunPod) -> Wait:
         why = ": ".join(part for part in (step.reason, log_tail(step.message)) if part)
         return Wait(f"{step.name} cannot start: {why}", stuck=True)
     if pod.sandboxed is False:
-        secrets = " and ".join(f"Secret {name}" for name in dict.fromkeys(pod.secrets))
-        return Wait("the pod waits for its volumes" + (f"; it needs {secrets} in this namespace" if secrets else ""))
+        return Wait(mounting(list(dict.fromkeys(pod.secrets))))
     return Wait()
 
 

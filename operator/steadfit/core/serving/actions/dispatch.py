@@ -128,7 +128,8 @@ def _rolled_back(status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
     live, candidate, observed = status.live, status.candidate, fleet.observed
     selected = selected_revision(observed.deployment, observed.service)
     if live is not None and selected == live.revision and not is_quarantined(live, status, fleet):
-        return {"phase": "Succeeded", "message": f"version {live.number} serves"}
+        serves = "serves" if fleet.desired_replicas else "is live, without pods, as spec.server.replicas is 0"
+        return {"phase": "Succeeded", "message": f"version {live.number} {serves}"}
     if candidate:
         return {"message": f"rolling back to version {candidate.number}"}
     if live is not None and is_quarantined(live, status, fleet):

@@ -14,7 +14,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined, is_version_quarantined
-from steadfit.core.serving.recovery.rollback import restore
+from steadfit.core.serving.recovery.rollback import restore, way_out
 from steadfit.core.serving.revisions.revision import render
 from steadfit.core.serving.selection import going_back, pin
 
@@ -47,7 +47,7 @@ def quarantine(
             return Problem(
                 "NoRollbackTarget",
                 f"version {version.spec.number} serves, and no version that served before is left to replace it"
-                f"{because}; Rollback to another version first",
+                f"{because}; {way_out(live, status, fleet)}",
             )
         if isinstance(back, Problem):
             return back

@@ -9,7 +9,7 @@ from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
-from steadfit.core.serving import quarantine
+from steadfit.core.serving import permitted, quarantine
 from steadfit.core.serving.action_result import author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.rollout.rollout import full_candidate
@@ -66,6 +66,14 @@ def restore(
     return served.enter(quarantined, good, now).model_copy(update=update)
 
 
+def way_out(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str:
+    """Return what a person does about a live version where no version that served before is left."""
+    others = (one for one in fleet.versions.newest_first if one.spec.artifact.digest != live.digest)
+    other = next((one.spec.number for one in others if not permitted.bar(one, status, fleet)), None)
+    step = "train another version" if other is None else f"a Rollback to version {other}, by its number, replaces it"
+    return f"{step}; spec.server.replicas 0 stops serving meanwhile"
+
+
 def _replacement(
     status: ModelDeploymentStatus,
     live: RevisionRef,
@@ -79,7 +87,8 @@ def _replacement(
         back = going_back.best(status, fleet, now, beyond=beyond)
         return back.revision or Problem(
             "NoRollbackTarget",
-            f"no good version that served before version {live.number} is left{back.because}; name a version to serve",
+            f"no good version that served before version {live.number} is left{back.because};"
+            f" {way_out(live, status, fleet)}",
         )
     proven = going_back.proven(status, fleet, now)
     if isinstance(proven, RevisionRef) and proven.number == number:

@@ -95,6 +95,16 @@ def due(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> datetime 
     return min((end for end in ends if end and end > now), default=None)
 
 
+def deadline_message(candidate: Candidate, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> str:
+    """Return when the time to get a verdict ends, and what follows; empty while none runs."""
+    deadline = _deadline(candidate, fleet)
+    if deadline is None or now >= deadline or candidate.phase not in ("Analysing", "Promoting"):
+        return ""
+    if candidate.promoted_by is not None or failover.stand_in(status, fleet) == candidate.revision:
+        return ""
+    return messages.at_deadline(deadline, fleet.observed.deployment.spec.analysis.on_inconclusive)
+
+
 def _answering_alone(status: ModelDeploymentStatus, candidate: Candidate, live: RevisionRef) -> ModelDeploymentStatus:
     """Return the status while no pod of the champion is ready and no verdict decides: the candidate stays."""
     update = {"actual_weight": 100, "message": messages.answering_alone(candidate, live)}

@@ -89,6 +89,12 @@ def without_verdict(finding: Finding, longest: str) -> str:
     return f"no verdict within {longest}: {finding.sentence.removeprefix('waits for ')}{against}"
 
 
+def at_deadline(deadline: datetime, on_inconclusive: str) -> str:
+    """Return what happens to a candidate without a verdict at the end of maxDuration."""
+    then = {"Pause": "it is paused", "Promote": "it is promoted if nothing speaks against it, else abandoned"}
+    return f"without a verdict by {time_text(deadline)} {then.get(on_inconclusive, 'it is abandoned')}"
+
+
 def nothing_against(longest: str) -> str:
     """Return why a candidate is promoted without a verdict."""
     return f"no verdict within {longest}, nothing speaks against it, and onInconclusive is Promote"

@@ -34,7 +34,8 @@ def find(pin: Pin, fleet: Fleet) -> ModelVersion | None:
     return min(named, key=lambda version: version.spec.number, default=None)
 
 
-def _describe(pin: Pin) -> str:
+def describe(pin: Pin) -> str:
+    """Return the words for the version that a pin names."""
     named = f"version {pin.version}" if pin.version is not None else "version"
     return f"{named} with digest {pin.digest}" if pin.digest is not None else named
 
@@ -50,19 +51,19 @@ def resolve(pin: Pin, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
         if live is not None and pin.digest == live.digest:
             return live
         return Problem(
-            "VersionNotFound", f"there is no {_describe(pin)} of TrainingJob {fleet.observed.deployment.training_job}"
+            "VersionNotFound", f"there is no {describe(pin)} of TrainingJob {fleet.observed.deployment.training_job}"
         )
     serves = live is not None and live.digest == version.spec.artifact.digest
     if version.status.phase not in ("Verified", "Held") and not serves:
         verdict = "was rejected by its gate" if version.status.phase == "Rejected" else "has no verdict yet"
         return Problem(
             "VersionNotVerified",
-            f"{_describe(pin)} {verdict}; only verified and held versions can be pinned or promoted",
+            f"{describe(pin)} {verdict}; only verified and held versions can be pinned or promoted",
         )
     revision = revision_of(version, status, fleet, now)
     if isinstance(revision, Problem) and revision.reason == "RevisionQuarantined":
         return Problem(
             "RevisionQuarantined",
-            f"{_describe(pin)} was rolled back and is in quarantine; Release it first, or choose another version",
+            f"{describe(pin)} was rolled back and is in quarantine; Release it first, or choose another version",
         )
     return revision

@@ -24,7 +24,7 @@ from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import frozen_template, template_repair
-from steadfit.core.serving.selection import not_rolled_out
+from steadfit.core.serving.selection import not_rolled_out, pin
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import failover, route_condition, service
 
@@ -56,7 +56,7 @@ def conditions(
         *route_condition.conditions(fleet),
         _pods_ready(status, fleet),
         *up_to_date.conditions(status, fleet),
-        *_overridden(status),
+        *_overridden(status, fleet),
         _templates_frozen(status, fleet),
         *monitors_condition.conditions(results, deployment.status.conditions, status.candidate),
         *recovery_conditions.conditions(status, fleet, now),
@@ -239,9 +239,13 @@ def _templates_frozen(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCon
     return DesiredCondition(TEMPLATES_FROZEN, "False", "ControllerRevisionRefused", f"{refused}; {then}")
 
 
-def _overridden(status: ModelDeploymentStatus) -> list[DesiredCondition]:
-    override = status.override
-    if override is None:
+def _overridden(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:
+    """Return that a pin decides what serves, one of an action before that of the spec."""
+    override, pinned = status.override, fleet.observed.deployment.spec.pin
+    if override is not None:
+        message = f"version {override.number} is pinned by {override.by} (ModelAction {override.action}) until Unpin"
+    elif pinned is not None:
+        message = f"{pin.describe(pinned)} is pinned by spec.pin"
+    else:
         return []
-    message = f"version {override.number} is pinned by {override.by} (ModelAction {override.action}) until Unpin"
     return [DesiredCondition(OVERRIDDEN, "True", "Pinned", message)]

@@ -15,7 +15,7 @@ from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.conditions import READY, STALLED, DesiredCondition
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.ownership import is_foreign
-from steadfit.core.serving.rollout import progress_deadline
+from steadfit.core.serving.rollout import canary, progress_deadline
 from steadfit.core.serving.selection import not_rolled_out, pin
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.stability import instability
@@ -66,8 +66,11 @@ def _of_candidate(
     unstable = instability.of_candidate(candidate, status, desired, fleet, now)
     held = unstable is not None and unstable.blocks
     reason, message = canary_conditions.progress(candidate, fleet, held=held)
-    if then := progress_deadline.message(candidate, status, desired, fleet, now):
-        message = f"{message}; {then}"
+    ends = (
+        progress_deadline.message(candidate, status, desired, fleet, now),
+        canary.deadline_message(candidate, status, fleet, now),
+    )
+    message = "; ".join([message, *filter(None, ends)])
     if progress_deadline.is_exceeded(candidate, fleet, now):
         return DesiredCondition(PROGRESSING, "False", "ProgressDeadlineExceeded", message)
     return DesiredCondition(PROGRESSING, "True", reason, message)

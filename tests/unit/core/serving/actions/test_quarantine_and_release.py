@@ -55,7 +55,7 @@ def test_quarantine_of_what_serves_when_only_other_pods_of_it_served_before_is_r
     done = cluster.act("Quarantine", 1)
     cluster.settle()
     assert cluster.record(done)[0] == "Rejected"
-    assert "Rollback to another version first" in cluster.record(done)[1]
+    assert "train another version; spec.server.replicas 0 stops serving" in cluster.record(done)[1]
     assert (cluster.live(), cluster.status.quarantine) == (1, [])
 
 

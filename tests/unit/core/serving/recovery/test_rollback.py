@@ -144,7 +144,7 @@ def test_a_rollback_with_nothing_to_go_back_to_needs_a_named_version() -> None:
     second = cluster.act("Rollback")
     cluster.settle()
     assert cluster.record(second)[0] == "Rejected"
-    assert "name a version" in cluster.record(second)[1]
+    assert "a Rollback to version 3, by its number" in cluster.record(second)[1]
     third = cluster.act("Rollback", 3)
     cluster.settle()
     assert cluster.record(third)[0] == "Succeeded"
@@ -228,11 +228,14 @@ def test_a_rollback_whose_pod_template_was_deleted_renders_the_good_version_anew
     assert cluster.moves[-1] not in cluster.moves[:2]
 
 
+TRAIN = "train another version; spec.server.replicas 0 stops serving meanwhile"
+
+
 @pytest.mark.parametrize(
     ("numbers", "version", "sentence"),
     [
         ((), None, "no version serves yet, so there is nothing to roll back"),
-        ((1,), None, "no good version that served before version 1 is left; name a version to serve"),
+        ((1,), None, "no good version that served before version 1 is left; " + TRAIN),
         ((1, 2), 2, "version 2 serves already; name another version"),
         ((1, 2), 9, "there is no version 9 of TrainingJob flights"),
     ],
@@ -245,6 +248,34 @@ def test_a_rollback_to_nowhere_is_refused_in_a_sentence(
     cluster.settle()
     assert cluster.record(action) == ("Rejected", sentence)
     assert cluster.status.quarantine == []
+
+
+@pytest.mark.parametrize("verb", ["Rollback", "Quarantine"])
+def test_where_nothing_served_before_the_refusal_names_a_version_that_a_rollback_may_name(verb: str) -> None:
+    cluster = serving(1)
+    cluster.add(2, "Held")
+    cluster.settle()
+    action = cluster.act(verb, 1 if verb == "Quarantine" else None)
+    cluster.settle()
+    phase, message = cluster.record(action)
+    assert phase == "Rejected"
+    assert message.endswith(
+        "; a Rollback to version 2, by its number, replaces it; spec.server.replicas 0 stops serving meanwhile"
+    )
+    cluster.act("Rollback", 2)
+    cluster.settle()
+    assert cluster.live() == 2
+
+
+def test_a_rollback_without_replicas_does_not_say_that_the_version_serves() -> None:
+    cluster = serving(1, 2)
+    cluster.edit(server={"replicas": 0})
+    cluster.settle()
+    action = cluster.act("Rollback")
+    cluster.settle()
+    assert cluster.live() == 1
+    message = "version 1 is live, without pods, as spec.server.replicas is 0"
+    assert cluster.record(action) == ("Succeeded", message)
 
 
 def test_a_rollback_to_a_rejected_version_is_refused() -> None:

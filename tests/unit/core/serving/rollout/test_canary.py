@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from steadfit.core.text import time_text
 from steadfit.core.types import Arm, Compared
 
 from tests.unit.core.serving.arms import ARMS
@@ -241,6 +242,28 @@ def test_without_a_verdict_a_candidate_may_keep_its_share_until_a_person_decides
     cluster.settle()
     assert (tried(cluster).phase, cluster.live()) == ("Paused", 1)
     assert len(cluster.seen("CanaryPaused")) == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "then"),
+    [
+        ("Abandon", "it is abandoned"),
+        ("Pause", "it is paused"),
+        ("Promote", "it is promoted if nothing speaks against it, else abandoned"),
+    ],
+)
+def test_a_candidate_without_a_verdict_says_when_its_time_ends_and_what_follows(policy: str, then: str) -> None:
+    cluster = trying(analysis={"maxDuration": "10m", "onInconclusive": policy})
+    cluster.finds("Inconclusive")
+    cluster.settle()
+    assert cluster.condition("Progressing") == ("True", "CanaryAnalysing")
+    since = tried(cluster).inconclusive_since
+    assert since is not None
+    end = time_text(since + timedelta(minutes=10))
+    assert cluster.message("Progressing").endswith(f"; without a verdict by {end} {then}")
+    cluster.act("Promote")
+    cluster.settle()
+    assert "without a verdict by" not in cluster.message("Progressing"), "a person has decided"
 
 
 def test_a_paused_candidate_that_is_found_worse_goes_back_all_the_same() -> None:
