@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from steadfit.core import names
@@ -35,9 +36,11 @@ def is_ready(pod: JSON) -> bool:
     return any((one["type"], one["status"]) == ("Ready", "True") for one in pod["status"]["conditions"])
 
 
-def end(cluster: SimulatedCluster, pod: JSON, reason: str = "OOMKilled", code: int = 137) -> None:
-    """Let the server of a pod end and be started again, as its kubelet does."""
-    now = time_text(cluster.loop)
+def end(
+    cluster: SimulatedCluster, pod: JSON, reason: str = "OOMKilled", code: int = 137, skew: timedelta = timedelta()
+) -> None:
+    """Let the server of a pod end and be started again, as its kubelet does, whose clock may be ahead or behind."""
+    now = _node_time(cluster, skew)
 
     def change(obj: JSON) -> None:
         (server,) = obj["status"]["containerStatuses"]
@@ -53,17 +56,29 @@ def end(cluster: SimulatedCluster, pod: JSON, reason: str = "OOMKilled", code: i
         _set_ready(obj, False, now)
 
     _change(cluster, ref_of(pod), change)
-    cluster.loop.call_later(STARTS_IN, regain, cluster, pod)
+    cluster.loop.call_later(STARTS_IN, regain, cluster, pod, skew)
 
 
-def lose_readiness(cluster: SimulatedCluster, pod: JSON) -> None:
+def lose_readiness(cluster: SimulatedCluster, pod: JSON, skew: timedelta = timedelta()) -> None:
     """Let the readiness probe of a running server fail."""
-    _probe(cluster, pod, ready=False)
+    _probe(cluster, pod, skew, ready=False)
 
 
-def regain(cluster: SimulatedCluster, pod: JSON) -> None:
+def regain(cluster: SimulatedCluster, pod: JSON, skew: timedelta = timedelta()) -> None:
     """Let the readiness probe of a server succeed again."""
-    _probe(cluster, pod, ready=True)
+    _probe(cluster, pod, skew, ready=True)
+
+
+def set_clock(cluster: SimulatedCluster, pod: JSON, skew: timedelta) -> None:
+    """Let the clock of a pod's node have been ahead or behind since its server started."""
+    now = _node_time(cluster, skew)
+
+    def change(obj: JSON) -> None:
+        for one in obj["status"]["conditions"]:
+            one["lastTransitionTime"] = now
+        obj["status"]["containerStatuses"][0]["state"]["running"]["startedAt"] = now
+
+    _change(cluster, ref_of(pod), change)
 
 
 def lose_node(cluster: SimulatedCluster, pod: JSON) -> None:
@@ -105,12 +120,16 @@ async def whenever(cluster: SimulatedCluster, number: int, seconds: float, what:
             what(cluster, pod)
 
 
-def _probe(cluster: SimulatedCluster, pod: JSON, *, ready: bool) -> None:
+def _probe(cluster: SimulatedCluster, pod: JSON, skew: timedelta, *, ready: bool) -> None:
     def change(obj: JSON) -> None:
         obj["status"]["containerStatuses"][0]["ready"] = ready
-        _set_ready(obj, ready, time_text(cluster.loop))
+        _set_ready(obj, ready, _node_time(cluster, skew))
 
     _change(cluster, ref_of(pod), change)
+
+
+def _node_time(cluster: SimulatedCluster, skew: timedelta) -> str:
+    return (cluster.loop.now() + skew).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _container_id(server: JSON, pod: JSON) -> str:

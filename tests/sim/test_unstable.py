@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -203,6 +204,46 @@ async def an_operator_that_restarts_forgets_no_failure(cluster: SimulatedCluster
                 lambda: any(map(failing_pods.is_ready, failing_pods.pods_of(cluster, 2))), say="another pod is ready"
             )
     await goes_back(cluster)
+
+
+def whatever_the_clock_of_its_node(minutes: int) -> Scenario:
+    """Return the story of a candidate that is killed every minute on a node with another clock."""
+    skew = timedelta(minutes=minutes)
+
+    async def story(cluster: SimulatedCluster) -> None:
+        await version_1_serves(cluster, STEPS)
+        set_param(cluster, "depth", 6)
+        await cluster.until(lambda: takes_traffic(cluster), say="version 2 takes traffic")
+        for pod in failing_pods.pods_of(cluster, 2):
+            failing_pods.set_clock(cluster, pod, skew)
+        befalls(cluster, 2, partial(failing_pods.end, skew=skew))
+        await goes_back(cluster, within=6 * MINUTES)
+
+    return story
+
+
+@pytest.mark.parametrize("minutes", [-70, 6, 120])
+def test_what_is_unstable_goes_back_whatever_the_clock_of_its_node(minutes: int) -> None:
+    play(whatever_the_clock_of_its_node(minutes), restart=False)
+
+
+@pytest.mark.parametrize("minutes", [-70, -15, 6])
+def test_one_exit_holds_for_ten_minutes_whatever_the_clock_of_its_node(minutes: int) -> None:
+    skew = timedelta(minutes=minutes)
+
+    async def story(cluster: SimulatedCluster) -> None:
+        await version_1_serves(cluster, {"canary": {"steps": [{"weight": 50}]}})
+        set_param(cluster, "depth", 6)
+        await cluster.until(lambda: takes_traffic(cluster), say="version 2 takes traffic")
+        for pod in failing_pods.pods_of(cluster, 2):
+            failing_pods.set_clock(cluster, pod, skew)
+        failing_pods.end(cluster, failing_pods.pods_of(cluster, 2)[0], skew=skew)
+        await asyncio.sleep(9 * MINUTES)
+        assert live(cluster) == 1
+        await cluster.until(lambda: serves(cluster, 2), within=15 * MINUTES, say="version 2 serves")
+        assert len(status(cluster)["podFailures"]) == 1
+
+    play(story, restart=False)
 
 
 STORIES: tuple[Scenario, ...] = (

@@ -287,6 +287,17 @@ class ObservedModelVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class PodTimes:
+    """When the operator saw a pod, by its own clock. The times in the pod's status are by the clock of its node."""
+
+    first_seen: datetime
+    exit_seen: datetime | None = None
+    """When it saw the last exit of the server come; None if the pod showed it when it was first seen."""
+    readiness_seen: datetime | None = None
+    """When it saw the readiness change; None as above."""
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedModelDeployment:
     """Everything the plan of a ModelDeployment reads."""
 
@@ -318,6 +329,8 @@ class ObservedModelDeployment:
     """The apps/v1 ControllerRevisions that it owns, one per revision."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Why the API server refused ControllerRevisions of the namespace, by their names."""
+    pod_times: Mapping[str, PodTimes] = field(default_factory=dict)
+    """When the operator saw the pods change, by their uids."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ from steadfit.prometheus.signals import Signals
 from .affected_keys import keys_of
 from .indexes import INDEXES, is_pending_action
 from .observe import Observer
+from .pod_times import PodObservations
 from .reconcile import Outcome, Planner, Reconciler, Result
 from .refusals import Refusals
 
@@ -107,7 +108,9 @@ class Engine:
         """Measured signals of the live versions; the poller fills them."""
         self.signals.listen(self._queue.add)
         self._refusals = Refusals(self._cache, self._enqueue_affected)
-        self._observer = Observer(self._cache, platform, self.signals, self._refusals)
+        self._observer = Observer(
+            self._cache, platform, self.signals, self._refusals, PodObservations(self._cache, clock).by_uid
+        )
         self._reconciler = Reconciler(
             client, self._cache, clock, self._recorder, plan_table(self._observer), self._refusals
         )

@@ -33,6 +33,7 @@ from steadfit.core.types import (
     ObservedTrainingJob,
     ObservedTrainingRun,
     Platform,
+    PodTimes,
     Stores,
 )
 from steadfit.kube.cache import Cache, JSONObject
@@ -69,11 +70,17 @@ class Observer:
     """Reads the cache for plans. Parsed objects are kept by uid and resourceVersion."""
 
     def __init__(
-        self, cache: Cache, platform: Platform, signals: Signals | None = None, refusals: Refusals | None = None
+        self,
+        cache: Cache,
+        platform: Platform,
+        signals: Signals | None = None,
+        refusals: Refusals | None = None,
+        pod_times: Mapping[str, PodTimes] | None = None,
     ) -> None:
         self._cache = cache
         self._signals = signals or Signals()
         self._refusals = refusals
+        self._pod_times = {} if pod_times is None else pod_times
         self.platform = platform
         self.alerts_refused_since: datetime | None = None
         """Since when senders of alerts refuse the certificate of the intake and no alert arrives."""
@@ -158,6 +165,7 @@ class Observer:
             gateway_api=not self._cache.lacks(HTTP_ROUTES),
             frozen_templates=owned_by(self._cache, CONTROLLER_REVISIONS, deployment.uid),
             refusals=self.refused(namespace, CONTROLLER_REVISIONS),
+            pod_times=self._pod_times,
         )
 
     def model_action(self, obj: JSONObject) -> ObservedModelAction:

@@ -31,6 +31,7 @@ from steadfit.core.types import (
     ObservedModelVersion,
     Plan,
     Platform,
+    PodTimes,
     Signal,
     Stores,
 )
@@ -118,6 +119,8 @@ class ServingCluster:
         """How many pods become ready, of revisions of which not all do."""
         self.befallen: dict[str, dict[str, Any]] = {}
         """What befell pods after they were ready, by name: a patch of the pod, of `failing_pods`."""
+        self.pod_times: dict[str, PodTimes] = {}
+        """When the operator saw pods change, by their uids."""
         self.events: list[Event] = []
         self.moves: list[str] = []
         """Revisions that the Service was pointed at, in order."""
@@ -312,6 +315,7 @@ class ServingCluster:
             services=[clone(item) for item in self.services.values()],
             gateway_api=self.gateway_api,
             frozen_templates=[clone(item) for item in self.frozen_templates.values()],
+            pod_times=self.pod_times,
         )
 
     @property

@@ -4,6 +4,9 @@ Only what the server does itself counts, after it was ready: it ends (also by it
 or its readiness probe fails while it runs. A pod that is deleted, evicted, preempted or drained counts for nothing. Nor
 does a node that is lost or restarts, of which the state of the container says nothing. A server that was never ready is
 left to the progress deadline.
+
+Kubelets write times by the clocks of their nodes. What the operator saw come has happened when it came, whatever
+time it bears: no failure is dropped, or forgotten early, for the clock of a node.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.traffic import drain
 from steadfit.core.text import cut, read_time
 from steadfit.core.times_ahead import SKEW
-from steadfit.core.types import Manifest
+from steadfit.core.types import Manifest, PodTimes
 
 DAY = timedelta(hours=24)
 MAX_ENTRIES = 12
@@ -39,7 +42,10 @@ def record(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelD
         server = _server(pod) if ref else None
         if ref is None or server is None or _is_disrupted(pod):
             continue
-        for failure in _failures(pod, server, ref, now):
+        times = fleet.observed.pod_times.get(pod["metadata"].get("uid", "")) or PodTimes(first_seen=now)
+        for failure in _failures(pod, server, ref, times):
+            if failure.at + DAY <= now:
+                continue
             if failure.exit_code is None:
                 unready.add(failure.container)
             if not _is_known(failure, entries) and fleet.changed_field(ref.revision) is None:
@@ -79,13 +85,13 @@ def _is_disrupted(pod: Manifest) -> bool:
     return _condition(pod, "DisruptionTarget").get("status") == "True"
 
 
-def _failures(pod: Manifest, server: Mapping[str, Any], ref: RevisionRef, now: datetime) -> Iterator[PodFailure]:
+def _failures(pod: Manifest, server: Mapping[str, Any], ref: RevisionRef, times: PodTimes) -> Iterator[PodFailure]:
     """Yield the last exit of a server that was ready, and the loss of readiness of one that runs."""
     state = server.get("state", {})
     ended = state.get("terminated") or server.get("lastState", {}).get("terminated")
     name, revision = pod["metadata"]["name"], ref.revision
-    at = read_time(ended.get("finishedAt")) if ended else None
-    if ended and at and _is_recent(at, now) and _is_own(pod, server, ended, ref):
+    at = _happened(read_time(ended.get("finishedAt")), times.exit_seen, times, pod) if ended else None
+    if ended and at and _is_own(pod, server, ended, ref, at):
         yield PodFailure(
             revision=revision,
             pod=name,
@@ -94,18 +100,23 @@ def _failures(pod: Manifest, server: Mapping[str, Any], ref: RevisionRef, now: d
             exit_code=ended.get("exitCode", 0),
             at=at,
         )
-    lost = _lost_readiness_at(pod, server, state["running"]) if "running" in state else None
-    if lost and _is_recent(lost, now):
-        container = server.get("containerID", "")
-        yield PodFailure(revision=revision, pod=name, container=container, reason=NOT_READY, at=lost)
+    if "running" in state and (lost := _lost_readiness_at(pod, server, state["running"])):
+        container, at = server.get("containerID", ""), _happened(lost, times.readiness_seen, times, pod)
+        yield PodFailure(revision=revision, pod=name, container=container, reason=NOT_READY, at=at)
 
 
-def _is_recent(at: datetime, now: datetime) -> bool:
-    """Return whether a time of a node counts. One that is ahead of this clock counts once it has come."""
-    return now - DAY < at <= now + SKEW
+def _happened(at: datetime | None, seen: datetime | None, times: PodTimes, pod: Manifest) -> datetime:
+    """Return when something happened to a pod: by the clock of its node if that agrees with what the operator saw.
+
+    What it saw come has happened then. What the pod showed from the first has happened in the life of the pod.
+    """
+    if seen is not None:
+        return at if at is not None and abs(at - seen) <= SKEW else seen
+    created = read_time(pod["metadata"].get("creationTimestamp"))
+    return min(max(at or times.first_seen, created or times.first_seen - DAY), times.first_seen)
 
 
-def _is_own(pod: Manifest, server: Mapping[str, Any], ended: Mapping[str, Any], ref: RevisionRef) -> bool:
+def _is_own(pod: Manifest, server: Mapping[str, Any], ended: Mapping[str, Any], ref: RevisionRef, at: datetime) -> bool:
     """Return whether a container ended by itself after it had been ready.
 
     While the next one starts, the pod's condition says so. If that moment was missed, what counts is a pod that was
@@ -116,8 +127,8 @@ def _is_own(pod: Manifest, server: Mapping[str, Any], ended: Mapping[str, Any], 
     if not server.get("ready"):
         return _lost_readiness_at(pod, server, ended) is not None
     complete = ref.analysed_since if isinstance(ref, Candidate) else ref.since
-    created, finished = read_time(pod["metadata"].get("creationTimestamp")), read_time(ended.get("finishedAt"))
-    return bool(complete and created and finished and created <= complete < finished)
+    created = read_time(pod["metadata"].get("creationTimestamp"))
+    return bool(complete and created and created <= complete < at)
 
 
 def _lost_readiness_at(pod: Manifest, server: Mapping[str, Any], run: Mapping[str, Any]) -> datetime | None:

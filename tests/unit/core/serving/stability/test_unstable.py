@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from steadfit.api.rollout import PodFailure
 from steadfit.core.serving.stability import pod_failures
+from steadfit.core.types import PodTimes
 
 from tests.unit.core.serving import failing_pods
 from tests.unit.core.serving.canaries import STEPS, tried, trying
-from tests.unit.core.serving.serving_cluster import ServingCluster, serving
+from tests.unit.core.serving.serving_cluster import START, ServingCluster, serving
 
 MINUTE = timedelta(minutes=1)
 ONE_STEP = {"canary": {"steps": [{"weight": 50}]}}
@@ -406,13 +408,43 @@ def test_a_day_later_and_beyond_twelve_of_a_revision_failures_are_forgotten() ->
     assert cluster.status.pod_failures == []
 
 
-def test_a_time_of_a_node_whose_clock_is_ahead_counts_once_it_has_come() -> None:
-    cluster = trying()
-    cluster.now += timedelta(minutes=3)
+# Clocks of nodes
+
+
+def exits_at(cluster: ServingCluster, minutes: float, times: PodTimes | None) -> list[PodFailure]:
+    """Let a server end by a clock that is ahead by some minutes, and return what is remembered of it."""
+    skew = timedelta(minutes=minutes)
+    cluster.now += timedelta(hours=2)
+    cluster.now += skew
     failing_pods.end(cluster, 2)
-    cluster.now -= timedelta(minutes=3)
+    cluster.now -= skew
+    metadata = failing_pods.pods_of(cluster, 2)[0]["metadata"]
+    cluster.befallen[metadata["name"]] |= {"metadata": {"creationTimestamp": START.isoformat()}}
+    if times is not None:
+        cluster.pod_times[metadata["uid"]] = times
     cluster.settle()
-    assert cluster.status.pod_failures == []
-    cluster.now += timedelta(minutes=3)
-    cluster.settle()
-    assert len(cluster.status.pod_failures) == 1
+    return cluster.status.pod_failures
+
+
+@pytest.mark.parametrize("minutes", [-600, -90, -2, 2, 6, 600])
+def test_an_exit_that_the_operator_saw_come_has_happened_then_whatever_time_it_bears(minutes: int) -> None:
+    cluster = trying()
+    seen = cluster.now + timedelta(hours=2)
+    (failure,) = exits_at(cluster, minutes, PodTimes(first_seen=START, exit_seen=seen))
+    assert failure.at == seen
+
+
+@pytest.mark.parametrize("seconds", [-50, 0, 50])
+def test_a_time_that_is_within_a_minute_of_what_the_operator_saw_stands(seconds: int) -> None:
+    cluster = trying()
+    seen = cluster.now + timedelta(hours=2)
+    (failure,) = exits_at(cluster, seconds / 60, PodTimes(first_seen=START, exit_seen=seen))
+    assert failure.at == seen + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(-30, -30), (-6000, None), (6, 0), (600, 0)])
+def test_an_exit_that_a_pod_showed_from_the_first_has_happened_in_its_life(minutes: int, expected: int | None) -> None:
+    cluster = trying()
+    seen = cluster.now + timedelta(hours=2)
+    (failure,) = exits_at(cluster, minutes, PodTimes(first_seen=seen))
+    assert failure.at == (START if expected is None else seen + timedelta(minutes=expected))
