@@ -186,7 +186,7 @@ class ModelDeploymentStatus(Status):
     live_scores: LiveScores | None = None
     """The gate's scores of the live version; absent if no monitor has a level relative to them."""
     refresh: Refresh | None = None
-    """A Refresh in progress."""
+    """A Refresh in progress, or a Promote of one that was abandoned."""
     monitors: Annotated[list[MonitorState], Field(max_length=32, json_schema_extra=list_map("name"))] = []
     """States of the monitors with an action other than Alert."""
     actions: ActionRecords = []

@@ -268,7 +268,7 @@ class Promoted(Model):
 
 
 class Refresh(Model):
-    """A rollout of the live version with the pod template of the installed operator."""
+    """A rollout of the live version with the pod template of the installed operator, by a Refresh or a Promote."""
 
     revision: str
     """The revision that comes up."""

@@ -10,9 +10,7 @@ from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned, RevisionRef
-from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.messages import describe
 from steadfit.core.text import cut
 
 
@@ -57,14 +55,6 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
         if item.deployment == name
     ]
     return status.model_copy(update={"abandoned": sorted(entries, key=lambda entry: (entry.at, entry.revision))})
-
-
-def problem(entry: Abandoned) -> Problem:
-    """Return the message that names who abandoned a version, why, and what serves it."""
-    return Problem(
-        "CandidateAbandoned",
-        f"{describe(entry)} was abandoned by {entry.by}: {entry.reason}; a Promote of version {entry.number} serves it",
-    )
 
 
 def entry_of(ref: RevisionRef, status: ModelDeploymentStatus) -> Abandoned | None:

@@ -15,9 +15,10 @@ from steadfit.core.problem import Problem
 from steadfit.core.reasons.catalogue import ReasonWord
 from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.messages import describe
 from steadfit.core.serving.quarantine import is_version_quarantined, quarantines_of
 
-from . import abandoned, eligible_versions, pin, version_floor
+from . import eligible_versions, pin, version_floor
 
 
 def problem(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
@@ -26,10 +27,10 @@ def problem(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
     cause = _cause(newest, status, fleet) if newest else None
     last = _abandoned_since(status, fleet)
     if newest is None or cause is None:
-        return abandoned.problem(last) if last else _of_replaced_job(status, fleet)
+        return _abandoned(last, status, fleet) if last else _of_replaced_job(status, fleet)
     if last is None or last.version == newest.name:
         return cause
-    return Problem(cause.reason, f"{cause.message}; {abandoned.problem(last).message}")
+    return Problem(cause.reason, f"{cause.message}; {_abandoned(last, status, fleet).message}")
 
 
 def _newest(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
@@ -62,7 +63,7 @@ def _cause(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -
         return _rejected(version)
     pinned, entry = _pinned(version, status, fleet), _entry_of(version, status)
     if pinned or entry:
-        return pinned or (abandoned.problem(entry) if entry else None)
+        return pinned or (_abandoned(entry, status, fleet) if entry else None)
     if version.status.phase == "Held":
         gate = version.status.gate
         return _needs_promote("Held", version, f" is held: {gate.message}" if gate else " is held")
@@ -78,9 +79,22 @@ def _quarantined(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fl
     step = f"a Release and then a Promote of version {number} serve it"
     if status.live is None:
         step = f"a Release of version {number} lets it serve"
-    elif pin.effective_pin(status, fleet) is not None:
-        step += f", once version {status.live.number} is not pinned any more"
+    else:
+        step += _after_pin(status, fleet)
     return Problem("Quarantined", f"version {number} is in quarantine by {by}: {reason}; {step}")
+
+
+def _abandoned(entry: Abandoned, status: ModelDeploymentStatus, fleet: Fleet) -> Problem:
+    """Return the message that names who abandoned a version, why, and what serves it."""
+    step = f"a Promote of version {entry.number} serves it{_after_pin(status, fleet)}"
+    return Problem("CandidateAbandoned", f"{describe(entry)} was abandoned by {entry.by}: {entry.reason}; {step}")
+
+
+def _after_pin(status: ModelDeploymentStatus, fleet: Fleet) -> str:
+    """Return that a Promote waits for the end of a pin; empty without one."""
+    if status.live is None or pin.effective_pin(status, fleet) is None:
+        return ""
+    return f", once version {status.live.number} is not pinned any more"
 
 
 def _rejected(version: ModelVersion) -> Problem:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
-from steadfit.api.rollout import Candidate, Promoted, RevisionRef
+from steadfit.api.rollout import Candidate, Promoted, Refresh, RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
@@ -79,9 +79,7 @@ def _named(
     if candidate is not None and candidate.digest == resolved.digest and candidate.champion_revision is not None:
         return _candidate(status, action, fleet)
     if live is not None and live.digest == resolved.digest and not is_quarantined(live, status, fleet):
-        if not served.is_let_through(live, status):
-            return ActionResult(served.enter(status, live, now), f"version {number} serves already, and is promoted")
-        return _abandoned_template(live, status, action, fleet, now)
+        return _serving(live, status, action, fleet, now)
     versions = fleet.observed.versions
     known = [item.spec.number for item in versions if version_floor.is_of_job(item, status, fleet)]
     promoted = Promoted(
@@ -100,6 +98,19 @@ def _named(
     return ActionResult(status.model_copy(update=update), _message(resolved.number, fleet))
 
 
+def _serving(
+    live: RevisionRef, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
+) -> ActionResult | Problem:
+    """Return the status in which the live version is let through, and its abandoned pod template is rolled out."""
+    if served.is_let_through(live, status):
+        return _abandoned_template(live, status, action, fleet, now)
+    through = served.enter(status, live, now)
+    template = _abandoned_template(through.live or live, through, action, fleet, now)
+    if isinstance(template, ActionResult):
+        return template
+    return ActionResult(through, f"version {live.number} serves already, and is promoted")
+
+
 def _abandoned_template(
     live: RevisionRef, status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
 ) -> ActionResult | Problem:
@@ -111,11 +122,13 @@ def _abandoned_template(
     ref = as_ref(version, rendering, now)
     if is_quarantined(ref, status, fleet):
         return Problem("RevisionQuarantined", f"revision {ref.revision} is in quarantine; Release it first")
-    candidate = Candidate(
-        **ref.model_dump(), champion_revision=live.revision, phase="Promoting", promoted_by=author(action)
-    )
+    by = author(action)
+    # Pods that differ by the operator alone are those of a Refresh: nothing else asks for them.
+    refreshed = rendering.inputs_digest == live.inputs_digest
+    asked = Refresh(revision=ref.revision, replaces=live.revision, action=action.name, by=by, at=now)
     update = {
-        "candidate": candidate,
+        "candidate": Candidate(**ref.model_dump(), champion_revision=live.revision, phase="Promoting", promoted_by=by),
+        "refresh": asked if refreshed else status.refresh,
         # The live revision is not served instead of that template any more.
         "live": live.model_copy(update={"asked_inputs_digest": None}),
         "abandoned": [item for item in status.abandoned if item.revision != ref.revision],
