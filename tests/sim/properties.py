@@ -374,10 +374,20 @@ class Properties:
         if _champion(service["spec"]["selector"]) != labels[names.REVISION]:
             return
         wanted = deployment["spec"]["server"]["replicas"]
+        if labels[names.REVISION] in _quarantined(deployment) and self._lacks_room(change, deployment):
+            wanted = min(1, wanted)
         left = 0 if change.type == "DELETED" else change.new["spec"]["replicas"]
         before = change.old["spec"]["replicas"] if change.old else 0
         if left < min(before, wanted):
             yield f"the revision that takes the traffic is left with {left} pods instead of {wanted}"
+
+    def _lacks_room(self, change: Change, deployment: Mapping[str, Any]) -> bool:
+        """Return whether a pod of the candidate finds no node."""
+        revision = deployment["status"].get("candidate", {}).get("revision")
+        pods = self._store.peek("Pod", change.ref.namespace)
+        own = [pod for pod in pods if pod["metadata"].get("labels", {}).get(names.REVISION) == revision]
+        conditions = [one for pod in own for one in pod.get("status", {}).get("conditions", ())]
+        return any((one["type"], one["status"]) == ("PodScheduled", "False") for one in conditions)
 
     def _note_readiness(self, change: Change) -> None:
         metadata = change.new["metadata"]

@@ -108,7 +108,8 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
     "ProgressDeadlineExceeded": Reason(
         "The pods of the candidate were not ready within `spec.progressDeadline`; it is kept because no good version is"
         " live, or because a pin asks for it.",
-        "Read the message for the pods; correct `spec.server` or the model, or name another version.",
+        "Read the message for the pods; correct `spec.server` or the model, make room for them, or name another"
+        " version.",
         conditions=_PROGRESSING,
     ),
     "Promoted": Reason("The candidate is promoted, by the analysis or by a person.", NOTHING, normal=_DEPLOYMENT),

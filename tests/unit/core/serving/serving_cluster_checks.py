@@ -171,6 +171,7 @@ def scale(cluster: ServingCluster, existing: dict[str, Any], replicas: int) -> N
     revision = existing["metadata"]["labels"][names.REVISION]
     if revision == cluster.selected():
         target = cluster.deployment["spec"]["server"]["replicas"]
+        target = min(1, target) if _makes_room(cluster, revision) else target
         assert replicas >= min(target, existing["spec"]["replicas"]), "what serves was scaled down"
     bad, good = {entry.revision for entry in cluster.status.quarantine}, cluster.status.candidate
     if existing["spec"]["replicas"] == 0 and revision in bad:
@@ -180,6 +181,17 @@ def scale(cluster: ServingCluster, existing: dict[str, Any], replicas: int) -> N
     if grows and cluster.service and matched_by(cluster.service["spec"]["selector"], [existing["spec"]["template"]]):
         may = _allowed(cluster) | {cluster.selected()}
         assert revision in may, "what takes traffic and is neither live nor tried gets more pods"
+
+
+def _makes_room(cluster: ServingCluster, revision: str) -> bool:
+    """Return whether a revision is in quarantine, and pods of the one that replaces it have no room."""
+    good = cluster.status.candidate
+    lacking = cluster.unschedulable | set(cluster.refused)
+    return (
+        any(one.revision == revision for one in cluster.status.quarantine)
+        and good is not None
+        and (good.revision in lacking)
+    )
 
 
 def delete(cluster: ServingCluster, existing: dict[str, Any]) -> None:

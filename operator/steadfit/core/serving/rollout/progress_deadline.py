@@ -1,9 +1,9 @@
 """The progress deadline: how long the pods of a candidate may take to become ready, at its start and its promotion.
 
 A candidate that misses it is abandoned, so that it neither keeps half of the traffic nor holds back runs for ever. It
-is kept where nothing better serves (the first version, the last one that a rollback can go back to, one that answers in
-place of a live revision without ready pods, or waits for them) or where a person has decided (a pin); the status then
-names the next step.
+is kept where nothing better serves (the first version, the last one that a rollback can go back to, one that finds no
+room beside the only pod that answers, one that answers in place of a live revision without ready pods, or waits for
+them) or where a person has decided (a pin); the status then names the next step.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import Candidate
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.pod_messages import lacks_room
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import refresh
 from steadfit.core.serving.selection import abandoned, going_back
@@ -24,6 +25,8 @@ from steadfit.core.text import time_text
 from . import canary_start
 
 BY = "progressDeadline"
+CORRECT = "correct spec.server or the model"
+ROOM = "add a node or raise the quota"
 BOUND = ("Starting", "Promoting")
 """The phases that end when pods are ready. The others end by verdicts (`canary.py`) or by a person."""
 
@@ -69,14 +72,18 @@ def is_exceeded(candidate: Candidate, fleet: Fleet, now: datetime) -> bool:
 def next_step(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime) -> str:
     """Return what a person does about a candidate that is kept after its deadline; empty for one that is abandoned."""
     candidate = status.candidate
+    has_room = candidate is None or lacks_room(candidate.revision, fleet) is None
     if desired.pinned and not (candidate and refresh.brings(candidate.revision, status)):
-        return "correct spec.server or the model, or unpin the version"
+        return f"{CORRECT if has_room else ROOM}, or unpin the version"
     if status.live is None:
-        return "correct spec.server or the model"
+        return CORRECT if has_room else ROOM
     if is_quarantined(status.live, status, fleet):
+        if not has_room and fleet.desired_replicas == 1:
+            # An older version would find no room either, and the only pod that answers cannot be given up.
+            return f"{ROOM}, or set spec.server.replicas to 0 and back, which leaves no pod to answer in between"
         if candidate and going_back.best(status, fleet, now, beyond={candidate.digest}).revision:
             return ""
-        return "correct spec.server, or name another version with a Rollback"
+        return f"{'correct spec.server' if has_room else ROOM}, or name another version with a Rollback"
     if candidate is None:
         return ""
     if canary_start.waits_for_champion(status, fleet) or failover.stand_in(status, fleet) == candidate.revision:

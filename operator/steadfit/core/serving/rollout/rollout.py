@@ -15,7 +15,7 @@ from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.stability import instability
-from steadfit.core.serving.traffic import pod_shares
+from steadfit.core.serving.traffic import partial_rollback, pod_shares
 
 from . import canary, canary_start, clocks, progress_deadline
 from .going_live import go_live, ref_fields
@@ -66,7 +66,7 @@ def _may_go_live(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, 
     """Return whether all pods of a revision are ready; without replicas, whether they were: it is the last good one.
 
     Going back from a revision that was rolled back needs enough of them, or a single one after the progress deadline or
-    when none of the bad revision is ready.
+    when none of the bad revision is ready. Without room for more, what there is may suffice.
     """
     if fleet.desired_replicas == 0:
         was_ready = status.last_good is not None and status.last_good.revision == ref.revision
@@ -76,7 +76,9 @@ def _may_go_live(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, 
         return fleet.is_complete(ref.revision)
     same = stored is not None and stored.revision == ref.revision
     late = stored is not None and same and progress_deadline.is_exceeded(stored, fleet, now)
-    return late or fleet.has_enough(ref.revision) or fleet.ready_pods(live.revision) == 0
+    if late or fleet.has_enough(ref.revision) or fleet.ready_pods(live.revision) == 0:
+        return True
+    return same and partial_rollback.suffices(status, fleet)
 
 
 def _taken_over(

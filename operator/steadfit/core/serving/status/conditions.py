@@ -26,7 +26,7 @@ from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import frozen_template, template_repair
 from steadfit.core.serving.selection import not_rolled_out, pin
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
-from steadfit.core.serving.traffic import failover, route_condition, service
+from steadfit.core.serving.traffic import failover, partial_rollback, route_condition, service
 
 from . import canary_conditions, failover_condition, progressing, recovery_conditions, up_to_date
 
@@ -106,7 +106,7 @@ def _readiness(
     if is_quarantined(live, status, fleet):
         if problem:
             return stalled(problem.reason, problem.message)
-        coming = f"; {_coming_back(status.candidate, fleet)}" if status.candidate else ""
+        coming = f"; {_coming_back(status.candidate, live, status, fleet)}" if status.candidate else ""
         answers = _answers_meanwhile(live, status, fleet)
         return reconciling("RollingBack", f"version {live.number} was rolled back and {answers}{coming}")
     if failover.answering(status, fleet):
@@ -146,12 +146,12 @@ def _answers_meanwhile(live: RevisionRef, status: ModelDeploymentStatus, fleet: 
     return "still answers" if fleet.ready_pods(live.revision) else "has no ready pod"
 
 
-def _coming_back(candidate: Candidate, fleet: Fleet) -> str:
+def _coming_back(candidate: Candidate, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str:
     """Return what the replacement of a version that was rolled back lacks."""
-    return (
-        f"version {candidate.number} replaces it: {candidate.message}; with {fleet.enough_pods} of them it takes all of"
-        " the traffic"
-    )
+    then = f"with {fleet.enough_pods} of them it takes all of the traffic"
+    if partial_rollback.makes_room(status, fleet):
+        then = f"pods of version {live.number} end one by one to make room; {then}, or with as many as that has left"
+    return f"version {candidate.number} replaces it: {candidate.message}; {then}"
 
 
 def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list[DesiredCondition]:
