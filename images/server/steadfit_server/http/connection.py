@@ -31,10 +31,6 @@ from steadfit_server.telemetry.voices import Voice
 MAX_HEAD_BYTES = 64 * 1024
 # Relative jitter of a connection's bounds, so that clients that connect together do not all reconnect together.
 JITTER = 0.25
-# Most requests and seconds of a connection while the counts by connection are read. A comparison learns from each new
-# connection: with eight clients and the usual bounds a canary gets one in 8 s, with these one in 2 s.
-COMPARED_REQUESTS = 25
-COMPARED_SECONDS = 8.0
 
 
 def http_protocol(lifecycle: Lifecycle, settings: Settings, tallies: Tallies) -> type[HttpToolsProtocol]:
@@ -49,8 +45,6 @@ def http_protocol(lifecycle: Lifecycle, settings: Settings, tallies: Tallies) ->
             self._requests = 0
             self._most_requests = _about(settings.max_requests_per_connection)
             self._last_at = self.loop.time() + _about(settings.max_connection_seconds)
-            self._compared_requests = min(_about(COMPARED_REQUESTS), self._most_requests)
-            self._compared_last_at = min(self.loop.time() + _about(COMPARED_SECONDS), self._last_at)
             self._voice = Voice()
             self._extensions: dict[str, dict[object, object]] = {
                 CONNECTION: {"is_last": self._is_last, "voice": self._voice}
@@ -104,10 +98,7 @@ def http_protocol(lifecycle: Lifecycle, settings: Settings, tallies: Tallies) ->
 
         def _is_last(self, status: int) -> bool:
             """Return whether the next answer is the last one of this connection; `status` is its HTTP status."""
-            bounds = self._most_requests, self._last_at
-            if tallies.compared:
-                bounds = self._compared_requests, self._compared_last_at
-            worn = self._requests >= bounds[0] or self.loop.time() >= bounds[1]
+            worn = self._requests >= self._most_requests or self.loop.time() >= self._last_at
             return (worn or lifecycle.draining or status >= 500) and not self._more_comes()
 
         def _more_comes(self) -> bool:

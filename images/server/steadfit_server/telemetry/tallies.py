@@ -10,7 +10,6 @@ value.
 """
 
 import asyncio
-import math
 import time
 import uuid
 from bisect import bisect_left
@@ -26,8 +25,6 @@ from steadfit_server.telemetry.voices import Voice, Voices
 KEPT_SECONDS = 120
 # Largest answer, in bytes. One that would be larger ends with an earlier second.
 MAX_BYTES = 256 * 1024
-# Time after a read in which a comparison is taken to be under way: it is longer than the time between two reads.
-COMPARING_SECONDS = 40.0
 # Largest step of the wall clock, in seconds, that seconds are not counted anew for.
 MAX_STEP = 0.5
 
@@ -67,7 +64,6 @@ class Tallies:
         self._identity = {"namespace": namespace, "model": model, "version": version, "revision": revision}
         self._monotonic = monotonic
         self._wall = wall
-        self._read_at = -math.inf
         self._voices = Voices()
         self._cells: dict[int, tuple[list[int], dict[int, int]]] = {}
         self._begin()
@@ -97,11 +93,6 @@ class Tallies:
         bucket = bisect_left(BUCKETS, seconds)
         latencies[bucket] = latencies.get(bucket, 0) + 1
 
-    @property
-    def compared(self) -> bool:
-        """Whether the counts are read, as while a canary is compared with this version or is this version."""
-        return self._monotonic() - self._read_at < COMPARING_SECONDS
-
     def left(self, voice: Voice) -> None:
         """Forget a connection that is closed."""
         self._voices.left(voice)
@@ -128,7 +119,6 @@ class Tallies:
         `latest` is the last closed second, `closed` the last one that the rows cover. It is an earlier one if the
         answer would be larger than `MAX_BYTES`; the next call, with this one as `since`, returns more.
         """
-        self._read_at = self._monotonic()
         closed = self._closed
         parts: list[bytes] = []
         last, size = closed.last, 1024

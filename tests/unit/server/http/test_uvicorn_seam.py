@@ -86,7 +86,6 @@ def test_a_connection_reads_attributes_that_uvicorn_sets_and_sets_none_that_uvic
     assert set(READ) <= set(theirs)
     added = set(ours) - set(theirs)
     assert added == {
-        "_compared_last_at", "_compared_requests",
         "_extensions", "_head_bytes", "_in_head", "_last_at", "_most_requests", "_requests", "_upgrading",
         "_voice",
     }  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from steadfit_server.telemetry.metrics import BUCKETS
-from steadfit_server.telemetry.tallies import COMPARING_SECONDS, KEPT_SECONDS, MAX_BYTES, Tallies
+from steadfit_server.telemetry.tallies import KEPT_SECONDS, MAX_BYTES, Tallies
 from steadfit_server.telemetry.voices import MAX_GROUPS, Voice
 
 START = 1_800_000_000
@@ -225,16 +225,6 @@ def test_a_step_of_the_clock_counts_anew_under_another_id(step: float) -> None:
     assert server.answer("one") == first
     server.pass_(1)
     assert [row[:3] for row in server.read()["rows"]] == [[int(server.wall) - 1, first, 1]]
-
-
-def test_a_comparison_is_under_way_while_the_counts_are_read() -> None:
-    server = Clocked()
-    assert not server.tallies.compared
-    server.read()
-    server.pass_(COMPARING_SECONDS - 1)
-    assert server.tallies.compared
-    server.pass_(2)
-    assert not server.tallies.compared
 
 
 def test_a_slow_drift_of_the_clock_counts_on() -> None:
