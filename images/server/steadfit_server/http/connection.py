@@ -5,7 +5,6 @@
   failure of the server: a Service balances connections when they are opened, so a connection that never ends keeps its
   client on one pod. A connection is not closed between pipelined requests: the later ones would be lost.
 - The size of a request's head is limited; httptools has no limit of its own.
-- The requests of a connection are counted as one voice, which ends with it.
 - An offer to upgrade (e.g. `Upgrade: h2c` from Java's HTTP client) is ignored, as HTTP allows; httptools treats the
   offer as accepted and drops the body of the request.
 
@@ -24,8 +23,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from steadfit_server.http.app import CONNECTION
 from steadfit_server.inference.lifecycle import Lifecycle
 from steadfit_server.settings import Settings
-from steadfit_server.telemetry.tallies import Tallies
-from steadfit_server.telemetry.voices import Voice
 
 # Limit on a request's line and headers, in bytes.
 MAX_HEAD_BYTES = 64 * 1024
@@ -33,7 +30,7 @@ MAX_HEAD_BYTES = 64 * 1024
 JITTER = 0.25
 
 
-def http_protocol(lifecycle: Lifecycle, settings: Settings, tallies: Tallies) -> type[HttpToolsProtocol]:
+def http_protocol(lifecycle: Lifecycle, settings: Settings) -> type[HttpToolsProtocol]:
     """Return the class of connections, which uvicorn instantiates with its own arguments."""
 
     class Protocol(HttpToolsProtocol):
@@ -45,14 +42,7 @@ def http_protocol(lifecycle: Lifecycle, settings: Settings, tallies: Tallies) ->
             self._requests = 0
             self._most_requests = _about(settings.max_requests_per_connection)
             self._last_at = self.loop.time() + _about(settings.max_connection_seconds)
-            self._voice = Voice()
-            self._extensions: dict[str, dict[object, object]] = {
-                CONNECTION: {"is_last": self._is_last, "voice": self._voice}
-            }
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            super().connection_lost(exc)
-            tallies.left(self._voice)
+            self._extensions: dict[str, dict[object, object]] = {CONNECTION: {"is_last": self._is_last}}
 
         def data_received(self, data: bytes) -> None:
             continued = self._in_head

@@ -26,7 +26,6 @@ from steadfit_server.http.drain_file import DrainFile
 from steadfit_server.http.unclosed import closed_by_clients
 from steadfit_server.inference.lifecycle import Lifecycle
 from steadfit_server.settings import Settings
-from steadfit_server.telemetry.tallies import Tallies
 
 LOG = logging.getLogger(__name__)
 
@@ -45,17 +44,15 @@ class DrainingServer(uvicorn.Server):
         The ASGI application.
     lifecycle : Lifecycle
         State of the process; this server sets `ending` and `left`.
-    tallies : Tallies
-        Counts by connection and second; this server closes the seconds.
     """
 
-    def __init__(self, settings: Settings, app: App, lifecycle: Lifecycle, tallies: Tallies) -> None:
+    def __init__(self, settings: Settings, app: App, lifecycle: Lifecycle) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 host=settings.host,
                 port=settings.port,
-                http=http_protocol(lifecycle, settings, tallies),
+                http=http_protocol(lifecycle, settings),
                 loop="asyncio",
                 ws="none",
                 lifespan="off",
@@ -70,7 +67,6 @@ class DrainingServer(uvicorn.Server):
             )
         )
         self._lifecycle = lifecycle
-        self._tallies = tallies
         self._drain_seconds = settings.drain_seconds
         self._linger_seconds = settings.linger_seconds
         self._port = settings.port
@@ -78,20 +74,17 @@ class DrainingServer(uvicorn.Server):
         self._drain_file = DrainFile(settings.drain_file)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until `should_exit` is set; meanwhile follow the drain file, and close the seconds of the tallies."""
-        beside = [asyncio.create_task(each) for each in (self._watch_drain_file(), self._tallies.keep_time())]
-        for task in beside:
-            # Without them the pod would keep its clients when the traffic leaves, or a canary its traffic when it
-            # fails: then the server ends, and is restarted.
-            task.add_done_callback(lambda _: self._end())
+        """Serve until `should_exit` is set, and follow the drain file meanwhile."""
+        watching = asyncio.create_task(self._watch_drain_file())
+        # Without it the pod would keep its clients when the traffic leaves: then the server ends, and is restarted.
+        watching.add_done_callback(lambda _: self._end())
         try:
             await super().serve(sockets)
             await self._linger()
         finally:
-            for task in beside:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
