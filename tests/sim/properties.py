@@ -405,9 +405,18 @@ class Properties:
             if record["phase"] == "Pending":
                 continue
             known = self._done.setdefault(record["uid"], record)
-            # A time of a clock that was ahead is corrected: it goes back.
-            if known | {"at": record["at"]} != record or record["at"] > known["at"]:
+            # A time of a clock that was ahead is corrected: it goes back. Texts of older actions are shortened.
+            kept = {
+                name: record[name] for name in record if name == "at" or _is_beginning(record[name], known.get(name))
+            }
+            if known | kept != record or record["at"] > known["at"]:
                 yield f"the action {record['name']} was done: {known}, and again: {record}"
+
+
+def _is_beginning(text: Any, whole: Any) -> bool:
+    """Return whether a text is the beginning of another one, shortened with an ellipsis."""
+    texts = isinstance(text, str) and isinstance(whole, str)
+    return texts and text.endswith("…") and whole.startswith(text.removesuffix("…"))
 
 
 def _accepted(change: Change) -> bool:
