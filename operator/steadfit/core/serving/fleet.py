@@ -111,8 +111,12 @@ class Fleet:
         return self._changed_fields.get(revision)
 
     def is_kept(self, revision: str) -> bool:
-        """Return whether a revision can serve with the pod template that it has always had."""
-        return self.has_deployment(revision) or revision in self.declared
+        """Return whether a revision can serve with the pod template that it has always had: something proves it."""
+        return revision in self.declared
+
+    def is_as_declared(self, revision: str) -> bool:
+        """Return whether a revision's Deployment has the pod template that the operator declared."""
+        return self.is_kept(revision) and self.changed_field(revision) is None
 
     def ready_pods(self, revision: str | None) -> int:
         """Return the number of ready pods of a revision: the smaller of the Deployment's and the pods' own count.
@@ -127,10 +131,10 @@ class Fleet:
     def is_complete(self, revision: str, pods: int | None = None) -> bool:
         """Return whether a revision is scaled to so many pods, spec.server.replicas by default, and all are ready.
 
-        Pods that someone else has given another template count for nothing.
+        Pods whose template someone else has changed, or nothing proves, count for nothing.
         """
         found, desired = self.workload(revision), self.desired_replicas if pods is None else pods
-        if found is None or found.deleting or not found.settled or self.changed_field(revision):
+        if found is None or found.deleting or not found.settled or not self.is_as_declared(revision):
             return False
         return found.replicas == desired and self.ready_pods(revision) >= desired
 

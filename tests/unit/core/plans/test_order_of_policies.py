@@ -18,6 +18,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned
 from steadfit.core import names
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.revisions import declared_template
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Plan, Signal
 
@@ -155,7 +156,8 @@ def ready() -> ServingCluster:
 def at_work(cluster: ServingCluster) -> tuple[Fleet, ModelDeploymentStatus]:
     """Return what a plan begins with."""
     observed = corrected(cluster.observe(), cluster.now)
-    return Fleet(observed), observed.deployment.status
+    fleet, status = Fleet(observed), observed.deployment.status
+    return fleet.with_declared(declared_template.known(status, fleet)), status
 
 
 def full() -> tuple[Fleet, ModelDeploymentStatus]:

@@ -20,6 +20,7 @@ from steadfit.api.trainingrun import TrainingRun
 from steadfit.core import names
 from steadfit.core.plans import model_deployment
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.revisions import declared_template
 from steadfit.core.types import (
     Action,
     Apply,
@@ -324,7 +325,8 @@ class ServingCluster:
 
     @property
     def fleet(self) -> Fleet:
-        return Fleet(self.observe())
+        found = Fleet(self.observe())
+        return found.with_declared(declared_template.known(self.status, found))
 
     def version(self, number: int) -> ModelVersion:
         return self.reader.read(ModelVersion, self.versions[number])

@@ -52,6 +52,11 @@ def of_revision(ref: RevisionRef, fleet: Fleet) -> Mapping[str, Any] | None:
     return rendered if rendered is not None and _is_proven(rendered, ref) else None
 
 
+def is_known(ref: RevisionRef, fleet: Fleet) -> bool:
+    """Return whether something in the cluster proves the template of a revision, even if the status lacks it."""
+    return ref.revision in fleet.declared or of_revision(ref, fleet) is not None
+
+
 def in_use(status: ModelDeploymentStatus) -> Iterator[RevisionRef]:
     """Yield the revisions that serve, served last, or are being rolled out."""
     seen = set()

@@ -34,15 +34,19 @@ def revision_of(
 
     The live revision and the candidate stay until the inputs are neither those of their pods nor those for which they
     were chosen, also for a duplicate of their version. An upgrade of the operator changes no inputs.
+    One whose template nothing proves is not reused; the live one keeps its pods, and a candidate without store too.
     The last good revision is reused unless the inputs have changed since. A template that was rolled back is not used
     again: an older revision of the version serves then. A Refresh asks for the present template of the live version.
     """
+
+    def stays(ref: RevisionRef) -> bool:
+        return ref == live or (ref == status.candidate and desired is None)
 
     def serves(ref: RevisionRef | None) -> bool:
         return (
             ref is not None
             and ref.digest == version.spec.artifact.digest
-            and fleet.is_kept(ref.revision)
+            and (fleet.is_kept(ref.revision) or (stays(ref) and fleet.has_deployment(ref.revision)))
             and not is_quarantined(ref, status, fleet)
         )
 

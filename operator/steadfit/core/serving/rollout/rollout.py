@@ -65,9 +65,12 @@ def _advance(
 def _may_go_live(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> bool:
     """Return whether all pods of a revision are ready; without replicas, whether they were: it is the last good one.
 
-    Going back from a revision that was rolled back needs enough of them, or a single one after the progress deadline or
-    when none of the bad revision is ready. Without room for more, what there is may suffice.
+    Pods that are not as declared take no traffic. Going back from a revision that was rolled back needs enough pods, or
+    a single one after the progress deadline or when none of the bad revision is ready. Without room for more, what
+    there is may suffice.
     """
+    if not fleet.is_as_declared(ref.revision):
+        return False
     if fleet.desired_replicas == 0:
         was_ready = status.last_good is not None and status.last_good.revision == ref.revision
         return was_ready and fleet.is_complete(ref.revision)

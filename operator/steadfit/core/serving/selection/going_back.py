@@ -17,7 +17,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
-from steadfit.core.serving.revisions import template_repair
+from steadfit.core.serving.revisions import declared_template, template_repair
 from steadfit.core.serving.revisions.lookup import desired_inputs, reuse_revision, revision_of
 
 from . import abandoned, served
@@ -188,6 +188,9 @@ def _unless_barred(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet
     entry = abandoned.entry_of(ref, status)
     if entry is not None:
         return Barred(ref.number, f"has a pod template that was abandoned by {entry.by}")
+    # A candidate whose store is away may be one; what was rendered right now is none.
+    if fleet.has_deployment(ref.revision) and not declared_template.is_known(ref, fleet):
+        return Barred(ref.number, "has a pod template that nothing proves")
     if template_repair.contest(ref, status, fleet):
         return Barred(ref.number, "has a pod template that someone else changes again and again")
     return ref
