@@ -48,6 +48,7 @@ def test_every_write_names_its_manager_content_type_and_asks_for_strict_fields()
     async def story(fake: FakeAPI, client: APIServer) -> None:
         created = await client.create(training_job())
         await client.patch_status(created, {"phase": "x"})
+        await client.patch_spec(await client.get(TRAINING_JOBS, "flights", "ns"), {"image": None})
         await client.apply(training_job(image="b"), "steadfit-scale")
         await client.replace(await client.get(TRAINING_JOBS, "flights", "ns"))
 
@@ -59,6 +60,7 @@ def test_every_write_names_its_manager_content_type_and_asks_for_strict_fields()
     ours = {"fieldManager": "steadfit", "fieldValidation": "Strict"}
     assert sent == [
         ("POST", "application/json", ours),
+        ("PATCH", "application/merge-patch+json", ours),
         ("PATCH", "application/merge-patch+json", ours),
         (
             "PATCH",

@@ -149,6 +149,13 @@ class SimClient:
                 raise AssertionError(f"the status of {ref_of(manifest)} is written without {fence}")
         return await self._write("status", manifest, lambda: self._store.patch_status(manifest, patch, MANAGER))
 
+    async def patch_spec(self, manifest: Manifest, patch: Mapping[str, Any]) -> JSON:
+        """Merge-patch the spec of the observed object."""
+        for fence in ("uid", "resourceVersion"):
+            if not manifest["metadata"].get(fence):
+                raise AssertionError(f"the spec of {ref_of(manifest)} is written without {fence}")
+        return await self._write("patch", manifest, lambda: self._store.patch_spec(manifest, patch, MANAGER))
+
     async def replace(self, manifest: Manifest) -> JSON:
         """Replace an object."""
         return await self._write("replace", manifest, lambda: self._store.replace(manifest, MANAGER))

@@ -19,7 +19,7 @@ from .builtin import complete
 from .objects import JSON, Ref, clone, merge, ref_of, selected, stable_uid
 from .schema import admit
 
-Operation = Literal["create", "replace", "apply", "status", "edit", "delete"]
+Operation = Literal["create", "replace", "apply", "patch", "status", "edit", "delete"]
 
 _STATUS_SUBRESOURCE = {"Job", "Deployment", "ReplicaSet", "Pod", "Service", "Namespace", "HTTPRoute"}
 _WITHOUT_GENERATION = {"Service", "Namespace", "Secret", "Lease", "Event", "Pod"}
@@ -134,6 +134,14 @@ class Store:
         old = self._fenced(ref, manifest)
         new = {**old, "status": merge(old.get("status", {}), patch)}
         return self._update(ref, old, new, manager, "status")
+
+    def patch_spec(self, manifest: Mapping[str, Any], patch: Mapping[str, Any], manager: str) -> JSON:
+        """Merge-patch the spec, and add labels and annotations."""
+        ref = ref_of(manifest)
+        old = self._fenced(ref, manifest)
+        added = {key: manifest["metadata"][key] for key in ("labels", "annotations") if key in manifest["metadata"]}
+        new = {**old, "metadata": merge(old["metadata"], added), "spec": merge(old.get("spec", {}), patch)}
+        return self._update(ref, old, new, manager, "patch")
 
     def set_status(self, ref: Ref, status: Mapping[str, Any], manager: str) -> JSON:
         """Replace the whole status, as built-in controllers do."""

@@ -14,7 +14,7 @@ from .starting_objects import NAME, action
 
 
 def service_apply(write: Write) -> bool:
-    return write.verb == "apply" and write.ref.kind == "Service"
+    return write.verb == "patch" and write.ref.kind == "Service"
 
 
 def test_a_thawed_leader_cannot_point_traffic_at_what_was_rolled_back_meanwhile() -> None:

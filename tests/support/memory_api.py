@@ -96,6 +96,12 @@ class MemoryAPI:
         self.writes.append(f"status {key_of(manifest)}")
         return copy.deepcopy(self._store("MODIFIED", _merge(stored, {"status": patch})))
 
+    async def patch_spec(self, manifest: Mapping[str, Any], patch: Mapping[str, Any]) -> JSONObject:
+        stored = self._found("patch_spec", key_of(manifest))
+        self._fence(manifest, stored)
+        self.writes.append(f"patch {key_of(manifest)}")
+        return copy.deepcopy(self._store("MODIFIED", _merge(stored, {"spec": patch})))
+
     async def replace(self, manifest: Mapping[str, Any]) -> JSONObject:
         stored = self._found("replace", key_of(manifest))
         self._fence(manifest, stored)

@@ -56,13 +56,23 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Replace:
+    """Give the observed object this spec and no other field, whoever has set it; its metadata keep what others add.
+
+    A server-side apply removes only what the same manager has applied before. It fails if the object has changed.
+    """
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete an object, with the observed uid as precondition."""
 
     manifest: Manifest
 
 
-Action = Create | Apply | Delete
+Action = Create | Apply | Replace | Delete
 
 
 def reference(kind: str, obj: Object) -> Manifest:

@@ -116,15 +116,14 @@ class APIServer:
 
     async def patch_status(self, manifest: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
         """Merge-patch `.status` of the observed object by `patch`; a `Conflict` if the object has changed since."""
-        metadata = manifest["metadata"]
-        body = {
-            "apiVersion": manifest["apiVersion"],
-            "kind": manifest["kind"],
-            "metadata": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
-            "status": patch,
-        }
+        body = {**_observed(manifest, "uid", "resourceVersion"), "status": patch}
         path = _path(manifest, "status")
         return await self._call("patch", resource_of(manifest), path, _WRITE, body, MERGE_PATCH)
+
+    async def patch_spec(self, manifest: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+        """Merge-patch `.spec` of the observed object by `patch`, and add the manifest's labels and annotations."""
+        body = {**_observed(manifest, "uid", "resourceVersion", "labels", "annotations"), "spec": patch}
+        return await self._call("patch", resource_of(manifest), _path(manifest), _WRITE, body, MERGE_PATCH)
 
     async def replace(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Replace an object; a `Conflict` if `metadata.resourceVersion` is not the stored one."""
@@ -233,6 +232,12 @@ def _error(code: int, status: Mapping[str, Any], retry_after: str | None) -> API
         error = Conflict
     seconds = float(retry_after) if retry_after is not None and retry_after.isdigit() else None
     return error(code, reason, str(status.get("message") or reason), seconds)
+
+
+def _observed(manifest: Mapping[str, Any], *fields: str) -> dict[str, Any]:
+    """Return the head of a patch, with these fields of the metadata; uid and resourceVersion fence it."""
+    metadata = {name: manifest["metadata"][name] for name in fields if name in manifest["metadata"]}
+    return {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": metadata}
 
 
 def _path(manifest: Mapping[str, Any], subresource: str | None = None) -> str:

@@ -91,6 +91,12 @@ class KubeClient(Protocol):
     async def patch_status(self, manifest: Manifest, patch: Mapping[str, Any]) -> dict[str, Any]:
         """Merge-patch `.status` of the observed object by `patch`; a `Conflict` if the object has changed since."""
 
+    async def patch_spec(self, manifest: Manifest, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """Merge-patch `.spec` of the observed object by `patch`, and add the manifest's labels and annotations.
+
+        It raises a `Conflict` if the object has changed since.
+        """
+
     async def replace(self, manifest: Manifest) -> dict[str, Any]:
         """Replace an object; a `Conflict` if `metadata.resourceVersion` is not the stored one."""
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from steadfit.core.types import Action, Apply, Create, Delete, Event, Plan
+from steadfit.core.types import Action, Apply, Create, Delete, Event, Plan, Replace
 from steadfit.kube.cache import Cache, JSONObject
 from steadfit.kube.client import APIError, Conflict, Forbidden, Invalid, KubeClient, NotFound
 from steadfit.kube.clock import Clock
@@ -160,6 +160,8 @@ class Reconciler:
                 case Apply(manifest):
                     # Without a fence a forced apply would take over an object of another owner.
                     await create_or_adopt(self._client, self._cache, manifest)
+                case Replace(manifest):
+                    await self._replace(manifest)
                 case Delete(manifest):
                     await self._client.delete(manifest)
         except (Conflict, NotFound):
@@ -174,6 +176,11 @@ class Reconciler:
             if manifest["kind"] != "Pod":
                 raise
             await self._refresh(manifest)
+
+    async def _replace(self, manifest: Mapping[str, Any]) -> None:
+        """Write the difference to the cached object; if that is not the observed one, the API server refuses it."""
+        stored = self._cache.get(key_of(manifest)) or {}
+        self._cache.put(await self._client.patch_spec(manifest, merge_patch(stored.get("spec", {}), manifest["spec"])))
 
     async def _create(self, manifest: Mapping[str, Any]) -> None:
         try:

@@ -26,6 +26,7 @@ ServingReason = Literal[
     "PodsReady",
     "RejectedVersionServing",
     "RouteAccepted",
+    "RouteChanged",
     "RouteNotAccepted",
     "RouteNotCreated",
     "RouteNotOwned",
@@ -146,6 +147,13 @@ SERVING: Mapping[ServingReason, Reason] = {
         conditions=_SERVING,
     ),
     "RouteAccepted": Reason("Every Gateway accepts the HTTPRoute as it is now.", NOTHING, conditions=_ROUTE),
+    "RouteChanged": Reason(
+        "A field of the HTTPRoute is not what `spec.traffic` asks for: it was just edited, or someone else has changed"
+        " the route. The operator puts it right.",
+        "Nothing to do. If it lasts longer than a minute, `kubectl get httproute --show-managed-fields -o yaml` names"
+        " who changes it.",
+        conditions=_ROUTE,
+    ),
     "RouteNotAccepted": Reason(
         "A Gateway does not accept the HTTPRoute, or has not said so yet.",
         "Read the Gateway's own message, then correct the Gateway, its listener or `spec.traffic`.",

@@ -33,6 +33,7 @@ from steadfit.core.types import (
     Plan,
     Platform,
     PodTimes,
+    Replace,
     Signal,
     Stores,
 )
@@ -459,7 +460,7 @@ class ServingCluster:
             serving_cluster_gateways.deleted(self, existing)
             del self.workloads[metadata["name"]]
             return True
-        assert isinstance(action, Apply)
+        assert isinstance(action, Replace if kind == "Service" else Apply)
         assert metadata["resourceVersion"] == existing["metadata"]["resourceVersion"]
         annotations = {**existing["metadata"].get("annotations", {}), **metadata.get("annotations", {})}
         existing["metadata"]["annotations"] = annotations

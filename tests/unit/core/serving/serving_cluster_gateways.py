@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from steadfit.core import names
 from steadfit.core.serving.quarantine import is_revision_quarantined
-from steadfit.core.types import Action, Apply, Create, Delete
+from steadfit.core.types import Action, Create, Delete, Replace
 
 from . import serving_cluster_checks
 
@@ -150,7 +150,7 @@ def _write(
     if isinstance(action, Delete):
         put(None)
         return True
-    assert isinstance(action, Apply)
+    assert isinstance(action, Replace)
     changed = manifest["spec"] != existing["spec"]
     kept = {**existing["metadata"], "resourceVersion": str(cluster.counter)}
     kept["generation"] += changed

@@ -17,7 +17,7 @@ from steadfit.core.serving import ownership
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.quarantine import is_quarantined, is_revision_quarantined
-from steadfit.core.types import Action, Apply, Create, Delete, Manifest
+from steadfit.core.types import Action, Create, Delete, Manifest, Replace
 
 from . import failover, partial_rollback, pod_shares, revision_services, route_weights, warm_standby
 from .route_weights import WHOLE
@@ -61,6 +61,15 @@ def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
         return False
     referenced = candidate.revision in route_weights.referenced(deployment, route)
     return referenced and ownership.decided(route) == decision(live, candidate)
+
+
+def changed_field(fleet: Fleet) -> str | None:
+    """Return the first field of our route, but for its weights, that is not as it should be; None if all are."""
+    deployment, route = fleet.observed.deployment, fleet.observed.route
+    stored = route.get("spec", {}) if route is not None else {}
+    wished = _spec(deployment, route_weights.referenced(deployment, route))
+    differs = (name for name in sorted({*stored, *wished}) if stored.get(name) != wished.get(name))
+    return next((f"spec.{name}" for name in differs), None)
 
 
 def render(
@@ -130,7 +139,7 @@ def _update_route(status: ModelDeploymentStatus, revisions: Sequence[str], fleet
         return [Create(render(deployment, weights, decided, None))]
     if _is_up_to_date(route, _spec(deployment, weights), decided):
         return []
-    return [Apply(render(deployment, weights, decided, route))]
+    return [Replace(render(deployment, weights, decided, route))]
 
 
 def _must_wait(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
@@ -159,7 +168,7 @@ def _rolling_back(
     weights = {live.revision: WHOLE - weight, **({good.revision: weight} if good and weight else {})}
     if _is_up_to_date(route, _spec(deployment, weights), ownership.decided(route)):
         return []
-    return [Apply(render(deployment, weights, ownership.decided(route), route))]
+    return [Replace(render(deployment, weights, ownership.decided(route), route))]
 
 
 def _redistributed(weights: Mapping[str, int], live: RevisionRef, services: frozenset[str]) -> Mapping[str, int]:
@@ -169,6 +178,5 @@ def _redistributed(weights: Mapping[str, int], live: RevisionRef, services: froz
 
 
 def _is_up_to_date(route: Manifest, spec: Mapping[str, Any], decided: str) -> bool:
-    stored = route.get("spec", {})
-    same = all(stored.get(key) == value for key, value in spec.items())
-    return same and bool(stored.get("hostnames")) == ("hostnames" in spec) and ownership.decided(route) == decided
+    """Return whether the route is as it should be: every field decides where requests go, so it has no other one."""
+    return route.get("spec") == spec and ownership.decided(route) == decided

@@ -13,9 +13,9 @@ from steadfit.api.modeldeployment import ModelDeployment
 from steadfit.core import names
 from steadfit.core.serving import ownership
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.types import Action, Apply, Create, Delete, Manifest
+from steadfit.core.types import Action, Create, Delete, Manifest, Replace
 
-from .service import PORTS, leads_to, selector
+from .service import leads_to, selector, spec
 
 
 def existing(fleet: Fleet) -> frozenset[str]:
@@ -33,8 +33,7 @@ def keep(revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:
         if found is None:
             actions.append(Create(render(deployment, revision)))
         elif _exists(found) and not leads_to(found, selector(deployment, revision)):
-            desired = render(deployment, revision)
-            actions.append(Apply({**desired, "metadata": {**desired["metadata"], **ownership.preconditions(found)}}))
+            actions.append(Replace(render(deployment, revision, found)))
     return actions
 
 
@@ -43,8 +42,8 @@ def retire(kept: frozenset[str], fleet: Fleet) -> Sequence[Action]:
     return [Delete(one) for one in fleet.observed.services if _exists(one) and _revision(one) not in kept]
 
 
-def render(deployment: ModelDeployment, revision: str) -> dict[str, Any]:
-    """Return the Service of one revision."""
+def render(deployment: ModelDeployment, revision: str, observed: Manifest | None = None) -> dict[str, Any]:
+    """Return the Service of one revision, with uid and resourceVersion of the observed one as preconditions."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -57,12 +56,9 @@ def render(deployment: ModelDeployment, revision: str) -> dict[str, Any]:
                 names.REVISION: revision,
             },
             "ownerReferences": [names.owner_reference(deployment)],
+            **(ownership.preconditions(observed) if observed is not None else {}),
         },
-        "spec": {
-            "type": "ClusterIP",
-            "selector": selector(deployment, revision),
-            "ports": [dict(port) for port in PORTS],
-        },
+        "spec": spec(selector(deployment, revision), observed),
     }
 
 

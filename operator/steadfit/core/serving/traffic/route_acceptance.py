@@ -11,6 +11,8 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.types import Manifest
 
+from . import http_route
+
 NEEDED = ("Accepted", "ResolvedRefs")
 
 
@@ -31,6 +33,8 @@ def problem(fleet: Fleet) -> Problem | None:
         )
     if observed.route is None or "deletionTimestamp" in observed.route["metadata"]:
         return Problem("RouteNotCreated", f"the HTTPRoute {name} is created once a version serves")
+    if field := http_route.changed_field(fleet):
+        return Problem("RouteChanged", f"{field} of HTTPRoute {name} is not as it should be; it is being put right")
     messages = [message for parent in parents(fleet) if (message := _refusal(parent, observed.route))]
     return Problem("RouteNotAccepted", "; ".join(messages)) if messages else None
 

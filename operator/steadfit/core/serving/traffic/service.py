@@ -85,6 +85,18 @@ def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
     return ownership.decided(observed.service) == decision(live, candidate)
 
 
+OURS = {
+    "type",
+    "selector",
+    "ports",
+    "sessionAffinity",
+    "sessionAffinityConfig",
+    "publishNotReadyAddresses",
+    "externalName",
+}
+"""Fields of a Service's spec that decide which pods get which requests. The others are of the cluster and its users."""
+
+
 def render(
     deployment: ModelDeployment, labels: Mapping[str, str], decided: str, observed: Manifest | None
 ) -> dict[str, Any]:
@@ -93,12 +105,25 @@ def render(
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": ownership.metadata(deployment, decided, observed),
-        "spec": {"type": "ClusterIP", "selector": dict(labels), "ports": [dict(port) for port in PORTS]},
+        "spec": spec(labels, observed),
     }
 
 
+def spec(labels: Mapping[str, str], observed: Manifest | None) -> dict[str, Any]:
+    """Return the spec with this selector. Of ours it has only what it needs, and of the observed one all the rest."""
+    theirs = observed.get("spec", {}) if observed is not None else {}
+    kept = {name: value for name, value in theirs.items() if name not in OURS}
+    return {**kept, "type": "ClusterIP", "selector": dict(labels), "ports": [dict(port) for port in PORTS]}
+
+
 def leads_to(service: Manifest, labels: Mapping[str, str]) -> bool:
-    """Return whether a Service selects pods by just these labels, through our ports."""
-    spec = service.get("spec", {})
-    ports = [{key: port.get(key) for key in PORTS[0]} for port in spec.get("ports", [])]
-    return spec.get("selector") == labels and ports == list(PORTS)
+    """Return whether a Service selects ready pods by just these labels, each for any request, through our ports."""
+    stored = service.get("spec", {})
+    ports = [{key: port.get(key) for key in PORTS[0]} for port in stored.get("ports", [])]
+    return (
+        stored.get("selector") == labels
+        and ports == list(PORTS)
+        and stored.get("type", "ClusterIP") == "ClusterIP"
+        and stored.get("sessionAffinity", "None") == "None"
+        and not stored.get("publishNotReadyAddresses")
+    )

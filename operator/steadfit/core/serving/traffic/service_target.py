@@ -11,7 +11,7 @@ from steadfit.core.serving import ownership
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.quarantine import is_quarantined
-from steadfit.core.types import Action, Apply, Create, Manifest
+from steadfit.core.types import Action, Create, Manifest, Replace
 
 from . import failover, partial_rollback, pod_shares, traffic_label
 from .service import decision, leads_to, render, selected_revision, selector, shared
@@ -41,7 +41,7 @@ def point(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     labels = selector(deployment, instead) if instead else _desired_selector(live, status, fleet)
     if _is_up_to_date(service, labels, decided):
         return []
-    return [Apply(render(deployment, labels, decided, service))]
+    return [Replace(render(deployment, labels, decided, service))]
 
 
 def after(pointing: Sequence[Action], fleet: Fleet) -> Fleet:
@@ -79,7 +79,7 @@ def _rolling_back(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet
     labels = traffic_label.selector(deployment, good.revision) if good else selector(deployment, live.revision)
     if leads_to(service, labels):
         return []
-    return [Apply(render(deployment, labels, ownership.decided(service), service))]
+    return [Replace(render(deployment, labels, ownership.decided(service), service))]
 
 
 def _without_candidate(deployment: ModelDeployment, service: Manifest | None) -> Sequence[Action]:
@@ -87,7 +87,7 @@ def _without_candidate(deployment: ModelDeployment, service: Manifest | None) ->
     champion = shared(deployment, service)
     if service is None or champion is None:
         return []
-    return [Apply(render(deployment, selector(deployment, champion), ownership.decided(service), service))]
+    return [Replace(render(deployment, selector(deployment, champion), ownership.decided(service), service))]
 
 
 def _is_up_to_date(service: Manifest, labels: Mapping[str, str], decided: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from steadfit.core import names
-from steadfit.core.types import Apply
+from steadfit.core.types import Replace
 
 from tests.unit.core.serving.canaries import STEPS, champion, tried, trying
 from tests.unit.core.serving.serving_cluster import ServingCluster, serving
@@ -362,7 +362,7 @@ def test_what_a_deposed_leader_still_sends_for_a_dropped_candidate_is_refused() 
     assert cluster.service is not None
     version = cluster.service["metadata"]["resourceVersion"]
     assert [action.manifest["metadata"]["resourceVersion"] for action in late] == [version]
-    assert isinstance(late[0], Apply)
+    assert isinstance(late[0], Replace)
     cluster.act("Abort")
     cluster.settle()
     assert cluster.service["metadata"]["resourceVersion"] != version

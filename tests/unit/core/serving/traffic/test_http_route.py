@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from steadfit.core.types import Apply, Create, Delete
+from steadfit.core.types import Action, Apply, Create, Replace
 
 from tests.unit.core.serving import serving_cluster_gateways
 from tests.unit.core.serving.canaries import champion, tried
@@ -33,7 +33,7 @@ def tried_by_weight(replicas: int = 2, **spec: Any) -> ServingCluster:
     return cluster
 
 
-def on_route(cluster: ServingCluster) -> list[Apply | Create | Delete]:
+def on_route(cluster: ServingCluster) -> list[Action]:
     actions = cluster.plan().actions
     return [action for action in actions if action.manifest["kind"] == "HTTPRoute"]
 
@@ -139,7 +139,7 @@ def test_a_candidate_that_fails_loses_its_weight_before_its_pods() -> None:
     cluster = tried_by_weight()
     cluster.finds("Fail")
     assert cluster.step()
-    actions = [action.manifest["kind"] for action in cluster.plan().actions if isinstance(action, Apply)]
+    actions = [action.manifest["kind"] for action in cluster.plan().actions if isinstance(action, Apply | Replace)]
     assert "HTTPRoute" in actions
     assert "Deployment" not in actions
     cluster.settle()
@@ -190,7 +190,7 @@ def test_weights_that_somebody_edited_are_put_right_with_the_observed_uid_and_re
     for backend in route(cluster)["spec"]["rules"][0]["backendRefs"]:
         backend["weight"] = 50
     (action,) = on_route(cluster)
-    assert isinstance(action, Apply)
+    assert isinstance(action, Replace)
     for field in ("uid", "resourceVersion"):
         assert action.manifest["metadata"][field] == route(cluster)["metadata"][field]
     cluster.settle()

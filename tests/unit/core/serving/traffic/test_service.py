@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from steadfit.core.types import Apply, Create
+from steadfit.core.types import Create, Replace
 
 from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 
 
-def actions_on_service(cluster: ServingCluster) -> list[Apply | Create]:
+def actions_on_service(cluster: ServingCluster) -> list[Create | Replace]:
     return [
         action
         for action in cluster.plan().actions
-        if isinstance(action, Apply | Create) and action.manifest["kind"] == "Service"
+        if isinstance(action, Create | Replace) and action.manifest["kind"] == "Service"
     ]
 
 
@@ -32,7 +32,7 @@ def test_an_existing_service_is_applied_with_the_observed_uid_and_resource_versi
     assert cluster.service is not None
     cluster.service["spec"]["selector"] = {"app": "somebody edited it"}
     (action,) = actions_on_service(cluster)
-    assert isinstance(action, Apply)
+    assert isinstance(action, Replace)
     for field in ("uid", "resourceVersion"):
         assert action.manifest["metadata"][field] == cluster.service["metadata"][field]
 
@@ -50,7 +50,7 @@ def test_a_new_decision_changes_the_service_so_that_an_older_one_meets_another_r
     assert cluster.service is not None
     cluster.service["metadata"]["annotations"]["steadfit.dev/decided-at"] = "2020-01-01T00:00:00Z"
     (action,) = actions_on_service(cluster)
-    assert isinstance(action, Apply)
+    assert isinstance(action, Replace)
     since = cluster.status.dump()["live"]["since"]
     assert action.manifest["metadata"]["annotations"] == {"steadfit.dev/decided-at": since}
 
