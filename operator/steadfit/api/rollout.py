@@ -127,6 +127,8 @@ class Abandoned(Model):
     """Its number."""
     digest: str | None = None
     """Digest of its artifact."""
+    inputs_digest: str | None = None
+    """Digest of what users had chosen for its pods."""
     reason: Annotated[str, Field(max_length=1024)]
     """Why, in a sentence."""
     by: str
@@ -150,6 +152,8 @@ class QuarantineEntry(Model):
     """Digest of the artifact, also if another revision of it may serve."""
     template_digest: str | None = None
     """Digest of the pod template. A duplicate of the version with the same template is in quarantine too."""
+    inputs_digest: str | None = None
+    """Digest of what users had chosen for its pods."""
     reason: Annotated[str, Field(max_length=1024)]
     """Why, in a sentence."""
     by: str

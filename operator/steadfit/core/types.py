@@ -337,6 +337,8 @@ class ObservedModelDeployment:
     """Whether the cluster has the Gateway API."""
     frozen_templates: Sequence[Manifest] = ()
     """The apps/v1 ControllerRevisions that it owns, one per revision."""
+    decisions: Sequence[Manifest] = ()
+    """The apps/v1 ControllerRevisions that keep its decisions about pod templates, also those without an owner."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Why the API server refused ControllerRevisions of the namespace, by their names."""
     pod_times: Mapping[str, PodTimes] = field(default_factory=dict)

@@ -146,6 +146,9 @@ class Observer:
         deployment = self._one(ModelDeployment, obj)
         namespace = deployment.metadata.namespace
         job = deployment.training_job
+        kept = owned_by(self._cache, CONTROLLER_REVISIONS, deployment.uid)
+        # By the label: a restore brings them back without their owner.
+        decisions = (CONTROLLER_REVISIONS, MODEL_DEPLOYMENT, (namespace, deployment.name))
         return ObservedModelDeployment(
             deployment=deployment,
             job=self._training_job(namespace, job),
@@ -163,7 +166,10 @@ class Observer:
             route=self._cache.get(Key(HTTP_ROUTES, namespace, deployment.name)),
             services=[one for one in owned_by(self._cache, SERVICES, deployment.uid) if _of_a_revision(one)],
             gateway_api=not self._cache.lacks(HTTP_ROUTES),
-            frozen_templates=owned_by(self._cache, CONTROLLER_REVISIONS, deployment.uid),
+            frozen_templates=[one for one in kept if not _is_decision(one)],
+            decisions=[
+                one for one in self._cache.by(*decisions) if _is_decision(one) and _is_no_others(one, deployment)
+            ],
             refusals=self.refused(namespace, CONTROLLER_REVISIONS),
             pod_times=self._pod_times,
         )
@@ -297,6 +303,17 @@ class Observer:
         if len(self._parsed) > MAX_PARSED:
             self._parsed.popitem(last=False)
         return parsed
+
+
+def _is_decision(revision: JSONObject) -> bool:
+    """Return whether a ControllerRevision keeps a decision, and no pod template."""
+    return names.DECISION in revision["metadata"].get("labels", {})
+
+
+def _is_no_others(obj: JSONObject, deployment: ModelDeployment) -> bool:
+    """Return whether a ModelDeployment, or nothing, owns an object; not one that was deleted, and had its name."""
+    owner = names.controller_of(obj)
+    return owner is None or owner["uid"] == deployment.uid
 
 
 def _of_a_revision(service: JSONObject) -> bool:

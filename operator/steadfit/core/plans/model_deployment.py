@@ -19,6 +19,7 @@ from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis
 from steadfit.core.serving.revisions import (
+    decision_records,
     declared_template,
     frozen_template,
     inputs_recovery,
@@ -67,6 +68,9 @@ def _recall(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Model
     # After served: a version that was let through is not recalled as abandoned.
     status = abandoned.recall(status, fleet)
     status = version_floor.recall(status, fleet)
+    # After abandoned: the records add to the entries that the versions know.
+    status = decision_records.recall(status, fleet)
+    # After served and decision_records: what was rolled back goes back to what was let through.
     status = status_recovery.live(status, fleet)
     # After status_recovery: the live revision that it finds may lack its inputs too.
     status = inputs_recovery.recall(status, fleet)
@@ -134,6 +138,7 @@ def _actions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Iter
     yield from scaling.keep(status, fleet, now)
     # After what starts pods: these only keep records.
     yield from frozen_template.keep(status, fleet)
+    yield from decision_records.keep(status, fleet)
     yield from serving_label.keep(status, pointed)
     # After what starts pods and moves traffic: only then is anything without use.
     yield from scaling.retire(status, fleet, now)

@@ -105,6 +105,7 @@ def enter(
         digest=digest,
         artifact=bad.digest,
         template_digest=bad.template_digest,
+        inputs_digest=bad.inputs_digest,
         reason=cut(reason),
         by=by,
         at=now,

@@ -1,10 +1,10 @@
 """What the lists of a ModelDeployment's status drop when they are full, and why no decision is forgotten.
 
-`abandoned` drops the oldest entry: the version floor keeps its version from returning, and the live revision keeps the
-pod template that it was not exchanged for. `quarantine` drops first an entry that its ModelVersions remember, or one of
-a pod template alone, which only an edit of the spec asks for again; then one of a version that is not among those that
-a rollback goes back to, as the floor keeps that from returning. `released` drops an entry whose note beside the
-artifact is deleted: nothing is left to be released; a Release without room is rejected. `served` is bounded in
+`abandoned` drops the oldest entry whose version the floor keeps from returning: not one of a pod template that the
+present spec asks for, of a version that may serve. `quarantine` drops first an entry that its ModelVersions remember,
+or one of a pod template alone, which only an edit of the spec asks for again; then one of a version that is not among
+those that a rollback goes back to, as the floor keeps that from returning. `released` drops an entry whose note beside
+the artifact is deleted: nothing is left to be released; a Release without room is rejected. `served` is bounded in
 `selection/served.py`, `rollbacks` by the limit of a day, `actions` in `core/action_records.py`. `podFailures` drops
 those of revisions that are neither live nor last good nor the candidate: what they led to is stored. Its other bounds
 are those of `stability/pod_failures.py`.
@@ -18,11 +18,13 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.api.rollout import QuarantineEntry, RevisionRef
+from steadfit.api.rollout import Abandoned, QuarantineEntry, RevisionRef
+from steadfit.core.problem import Problem
 from steadfit.core.status_texts import ONE_EACH, shortened
 
 from .fleet import Fleet
 from .quarantine import is_removed, quarantines_of
+from .revisions.revision import render
 
 MAX_ABANDONED = 16
 MAX_QUARANTINE = 32
@@ -47,7 +49,9 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
             "actions": shortened(status.actions, is_needed=lambda record: record.uid in pending),
             "rollbacks": shortened(status.rollbacks),
             "diagnoses": shortened(status.diagnoses, ONE_EACH),
-            "abandoned": shortened(_bounded(status.abandoned, MAX_ABANDONED, lambda entry: True)),
+            "abandoned": shortened(
+                _bounded(status.abandoned, MAX_ABANDONED, lambda entry: not _bars_a_template(entry, status, fleet))
+            ),
             "quarantine": shortened(
                 _bounded(
                     status.quarantine,
@@ -86,9 +90,26 @@ def _was_let_through(entry: QuarantineEntry, fleet: Fleet) -> bool:
 
 
 def _is_remembered(entry: QuarantineEntry, fleet: Fleet) -> bool:
-    """Return whether a quarantine counts without its entry, or is of a pod template alone."""
+    """Return whether a quarantine counts without its entry, or is of a pod template that is not asked for."""
     if entry.digest is None:
-        return True
+        return not _is_asked_for(entry, fleet)
     versions = fleet.versions.of_artifact(entry.digest)
     name = fleet.observed.deployment.name
     return all(any(known.deployment == name for known in quarantines_of(version.status)) for version in versions)
+
+
+def _bars_a_template(entry: Abandoned, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether an abandoned revision is one that the present spec asks for, of a version that may serve."""
+    through = {one.digest for one in status.served_versions} | ({status.live.digest} if status.live else set())
+    return entry.digest in through and _is_asked_for(entry, fleet)
+
+
+def _is_asked_for(entry: Abandoned | QuarantineEntry, fleet: Fleet) -> bool:
+    """Return whether the present spec asks for the pod template of an entry; it does as long as that is not known."""
+    for version in fleet.versions.named(entry.version):
+        present = render(version, fleet)
+        if isinstance(present, Problem) or entry.revision == present.revision:
+            return True
+        if entry.inputs_digest is not None and entry.inputs_digest == present.inputs_digest:
+            return True
+    return False

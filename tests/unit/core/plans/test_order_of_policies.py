@@ -18,7 +18,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned
 from steadfit.core import names
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.revisions import declared_template
+from steadfit.core.serving.revisions import decision_records, declared_template
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Plan, Signal
 
@@ -143,6 +143,34 @@ def lost(verb: str | None = None) -> ServingCluster:
     return cluster
 
 
+def decided_over_a_template(verb: str) -> ServingCluster:
+    """Return a ModelDeployment that has lost its status after its changed server was rolled back or aborted."""
+    cluster = serving(1)
+    cluster.edit(server={**cluster.deployment["spec"]["server"], "image": "server:bad"})
+    cluster.step() if verb == "Abort" else cluster.settle()
+    cluster.act(verb)
+    cluster.settle()
+    cluster.versions_notice()
+    cluster.deployment["status"] = {"observedGeneration": -1}
+    return cluster
+
+
+def rolling_back() -> tuple[Fleet, ModelDeploymentStatus]:
+    """Return a status that was lost while a changed server was rolled back, with what its record knows."""
+    cluster = serving(1)
+    cluster.edit(server={**cluster.deployment["spec"]["server"], "image": "server:bad"})
+    cluster.settle()
+    cluster.broken.add(cluster.moves[0])
+    cluster.kubelet()
+    cluster.act("Rollback")
+    for _ in range(4):
+        cluster.step()
+    cluster.versions_notice()
+    cluster.deployment["status"] = {"observedGeneration": -1}
+    fleet, status = at_work(cluster)
+    return fleet, decision_records.recall(status, fleet)
+
+
 def ready() -> ServingCluster:
     """Return a ModelDeployment whose candidate has all of its pods."""
     cluster = serving(1)
@@ -181,6 +209,9 @@ PROOFS: dict[Pair, Callable[[], ServingCluster | tuple[Fleet, ModelDeploymentSta
     ("plan", "decide", "conclude"): rolled_back_twice,
     ("plan", "move", "conclude"): ready,
     ("_recall", "served", "abandoned"): made_again,
+    ("_recall", "abandoned", "decision_records"): lambda: decided_over_a_template("Abort"),
+    ("_recall", "decision_records", "status_recovery"): lambda: decided_over_a_template("Rollback"),
+    ("_recall", "served", "status_recovery"): rolling_back,
     ("_recall", "status_recovery", "inputs_recovery"): upgraded,
     ("_decide", "dispatch", "automatic_rollback"): rolled_back_twice,
     ("_decide", "pod_failures", "automatic_rollback"): unstable,

@@ -316,7 +316,8 @@ class ServingCluster:
             route=clone(self.route),
             services=[clone(item) for item in self.services.values()],
             gateway_api=self.gateway_api,
-            frozen_templates=[clone(item) for item in self.frozen_templates.values()],
+            frozen_templates=[clone(item) for item in self.frozen_templates.values() if not _is_decision(item)],
+            decisions=[clone(item) for item in self.frozen_templates.values() if _is_decision(item)],
             pod_times=self.pod_times,
         )
 
@@ -517,6 +518,10 @@ def _unscheduled(name: str, labels: dict[str, str]) -> dict[str, Any]:
         "spec": {"containers": [], "volumes": []},
         "status": {"phase": "Pending", "conditions": [{**condition, "message": "0/3 nodes are available"}]},
     }
+
+
+def _is_decision(manifest: dict[str, Any]) -> bool:
+    return names.DECISION in manifest["metadata"]["labels"]
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:

@@ -60,10 +60,12 @@ def canary(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
     for verdict in after.candidate.verdicts if after.candidate else []:
         if verdict.verdict != "NoData" and (verdict.name, verdict.verdict) not in known:
             assert measured.get(verdict.name, NOTHING).candidate, f"{verdict.verdict} from no data"
-    if any(entry not in before.quarantine and entry.by == "analysis" for entry in after.quarantine):
+    # A status that was lost gets its decisions back.
+    lost = before.observed_generation < 0
+    if not lost and any(entry not in before.quarantine and entry.by == "analysis" for entry in after.quarantine):
         assert WORSE in measured.values(), "put back without a metric that failed"
         assert not cluster.deployment["spec"].get("dryRun"), "put back in a dry run"
-    if any(entry not in before.abandoned and entry.by == "analysis" for entry in after.abandoned):
+    if not lost and any(entry not in before.abandoned and entry.by == "analysis" for entry in after.abandoned):
         assert tried is not None
         steps = cluster.deployment["spec"].get("strategy", {}).get("canary", {}).get("steps", [])
         moved = tried.weight not in [step["weight"] for step in steps]

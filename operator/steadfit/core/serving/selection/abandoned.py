@@ -23,6 +23,7 @@ def enter(
         version=candidate.version,
         number=candidate.number,
         digest=candidate.digest,
+        inputs_digest=candidate.inputs_digest,
         reason=cut(reason),
         by=by,
         at=now,
