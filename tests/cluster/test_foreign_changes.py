@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -32,6 +33,12 @@ def container(manifest: Manifest) -> dict[str, Any]:
     """The only container of a Deployment's pods."""
     (found,) = manifest["spec"]["template"]["spec"]["containers"]
     return dict(found)
+
+
+def runs(manifest: Manifest) -> tuple[str, list[str], str]:
+    """Image, command and working directory of a Deployment's only container; empty where it has none."""
+    found = container(manifest)
+    return found["image"], found.get("command", []), found.get("workingDir", "")
 
 
 def answers(kubectl: Kubectl, version: str, timeout: float) -> float:
@@ -71,14 +78,19 @@ def test_a_foreign_image_is_put_right_and_whoever_insists_is_named_in_the_status
     before = first_served(namespace, store, images)
     name, image = before["metadata"]["name"], container(before)["image"]
 
-    for turn in range(3):
-        namespace.run("set", "image", f"deployment/{name}", f"{container(before)['name']}={images['flights-train']}")
+    server = container(before)["name"]
+    foreign_command = {"containers": [{"name": server, "command": ["sleep", "3600"], "workingDir": "/tmp"}]}
+    changes = [
+        ("set", "image", f"deployment/{name}", f"{server}={images['flights-train']}"),
+        # The operator declares neither: an apply with empty values has to take both away from their owner.
+        ("patch", "deployment", name, "-p", json.dumps({"spec": {"template": {"spec": foreign_command}}})),
+        ("set", "image", f"deployment/{name}", f"{server}={images['flights-train']}"),
+    ]
+    for turn, change in enumerate(changes, start=1):
+        namespace.run(*change)
         # A pod that was replaced by hand is none of ours to put right; what it is replaced by must be ours again.
-        right = namespace.wait_for(
-            "deployment", name, lambda d: container(d)["image"] == image, timeout=30, what=f"repair {turn + 1}"
-        )
-        assert container(right)["image"] == image
-    namespace.run("set", "image", f"deployment/{name}", f"{container(before)['name']}={images['flights-train']}")
+        namespace.wait_for("deployment", name, lambda d: runs(d) == (image, [], ""), timeout=30, what=f"repair {turn}")
+    namespace.run("set", "image", f"deployment/{name}", f"{server}={images['flights-train']}")
 
     contested = namespace.wait_for(
         "modeldeployment", "model", lambda d: condition(d, "Ready").get("reason") == "TemplateContested", timeout=30

@@ -50,6 +50,8 @@ class Store:
         self.resource_version = 100
         self.unserved: set[str] = {"HTTPRoute"}
         """Kinds of which the cluster has no CRD."""
+        self.policies: list[Callable[[JSON, Mapping[str, Any] | None], object]] = []
+        """What admission makes of each object that is written, in place; with the stored one, None at its creation."""
         self.listeners: list[Callable[[Change], None]] = []
 
     def find(self, ref: Ref) -> JSON | None:
@@ -222,7 +224,13 @@ class Store:
         }
         if ref.kind not in _WITHOUT_GENERATION:
             new["metadata"]["generation"] = 1
-        return self._admitted(ref, new, None)
+        return self._admitted(ref, self._mutated(new, None), None)
+
+    def _mutated(self, new: JSON, old: Mapping[str, Any] | None) -> JSON:
+        mutated = clone(new) if self.policies else new
+        for policy in self.policies:
+            policy(mutated, old)
+        return mutated
 
     def _admitted(self, ref: Ref, new: JSON, old: JSON | None) -> JSON:
         stored, errors = admit(ref.kind, complete(ref, new), old)
@@ -252,7 +260,8 @@ class Store:
         return stored
 
     def _settle(self, ref: Ref, old: JSON, new: JSON, manager: str, operation: Operation) -> JSON:
-        new = self._admitted(ref, new, old)
+        # A rule for an object selects none of its subresources.
+        new = self._admitted(ref, new if operation == "status" else self._mutated(new, old), old)
         if new == old:
             return clone(old)
         if "generation" in old["metadata"] and _without(new) != _without(old):

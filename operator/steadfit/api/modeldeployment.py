@@ -29,6 +29,7 @@ from .monitor import Monitors, MonitorState
 from .pod import EnvVars, LocalObjectReference, PodSettings, ResourceRequirements
 from .rollout import (
     Abandoned,
+    AdmittedTemplate,
     AutomaticRollback,
     Candidate,
     Diagnosis,
@@ -176,6 +177,10 @@ class ModelDeploymentStatus(Status):
     """Versions that were released from quarantine."""
     template_repairs: Annotated[list[TemplateRepair], Field(max_length=32)] = []
     """Pod templates that someone else has changed in the last hour or that still differ, oldest repair first."""
+    admitted_templates: Annotated[
+        list[AdmittedTemplate], Field(max_length=4, json_schema_extra=list_map("revision"))
+    ] = []
+    """Pod templates that a policy at admission changes whenever the operator applies them."""
     pod_failures: Annotated[list[PodFailure], Field(max_length=36)] = []
     """Exits and losses of readiness of the servers of the live, the last good and the candidate revision in the last
     24 h, oldest first, at most 12 a revision."""

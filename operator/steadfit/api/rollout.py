@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from .base import Model, list_map
 from .modelversion import MetricValue
@@ -233,6 +233,18 @@ class TemplateRepair(Model):
     """How often it was put right, without an hour in which nobody changed it."""
     since: datetime | None = None
     """Since when it is as it should be; absent while it differs."""
+
+
+class AdmittedTemplate(Model):
+    """What admission makes of the declared pod template of a revision, as an apply of the operator has shown."""
+
+    revision: str
+    """The revision."""
+    values: Annotated[list[Annotated[str, StringConstraints(max_length=16)]], Field(max_length=16)]
+    """Digests of the fields that admission changes, with the values that it gives them. With these values they are as
+    they should be."""
+    changes: Annotated[str, Field(max_length=512)]
+    """The fields with their values before and after."""
 
 
 class PodFailure(Model):

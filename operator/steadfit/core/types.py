@@ -343,6 +343,8 @@ class ObservedModelDeployment:
     """Why the API server refused ControllerRevisions of the namespace, by their names."""
     pod_times: Mapping[str, PodTimes] = field(default_factory=dict)
     """When the operator saw the pods change, by their uids."""
+    applied_templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the API server made of the last pod template that this operator applied, by the uid of the Deployment."""
 
 
 @dataclass(frozen=True, slots=True)

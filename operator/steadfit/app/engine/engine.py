@@ -44,6 +44,7 @@ from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.signals import Signals
 
 from .affected_keys import keys_of
+from .applied_templates import AppliedTemplates
 from .indexes import INDEXES, is_pending_action
 from .observe import Observer
 from .pod_times import PodObservations
@@ -108,11 +109,17 @@ class Engine:
         """Measured signals of the live versions; the poller fills them."""
         self.signals.listen(self._queue.add)
         self._refusals = Refusals(self._cache, self._enqueue_affected)
+        self._applied = AppliedTemplates(self._enqueue_affected)
         self._observer = Observer(
-            self._cache, platform, self.signals, self._refusals, PodObservations(self._cache, clock).by_uid
+            self._cache,
+            platform,
+            self.signals,
+            self._refusals,
+            PodObservations(self._cache, clock).by_uid,
+            self._applied,
         )
         self._reconciler = Reconciler(
-            client, self._cache, clock, self._recorder, plan_table(self._observer), self._refusals
+            client, self._cache, clock, self._recorder, plan_table(self._observer), self._refusals, self._applied
         )
         self.on_found: Callable[[], None] = lambda: None
         """Called when the cluster serves a resource that it lacked: the watches have to be restarted to see it."""

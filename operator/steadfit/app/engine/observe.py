@@ -58,6 +58,7 @@ from steadfit.prometheus.canary_trial import Trial, trial_of
 from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.signals import Signals
 
+from .applied_templates import AppliedTemplates
 from .indexes import MODEL_DEPLOYMENT, actions_on, deployments_of, owned_by, runs_of, versions_of
 from .refusals import Refusals
 
@@ -76,11 +77,13 @@ class Observer:
         signals: Signals | None = None,
         refusals: Refusals | None = None,
         pod_times: Mapping[str, PodTimes] | None = None,
+        applied: AppliedTemplates | None = None,
     ) -> None:
         self._cache = cache
         self._signals = signals or Signals()
         self._refusals = refusals
         self._pod_times = {} if pod_times is None else pod_times
+        self._applied = applied
         self.platform = platform
         self.alerts_refused_since: datetime | None = None
         """Since when senders of alerts refuse the certificate of the intake and no alert arrives."""
@@ -149,11 +152,12 @@ class Observer:
         kept = owned_by(self._cache, CONTROLLER_REVISIONS, deployment.uid)
         # By the label: a restore brings them back without their owner.
         decisions = (CONTROLLER_REVISIONS, MODEL_DEPLOYMENT, (namespace, deployment.name))
+        workloads = owned_by(self._cache, DEPLOYMENTS, deployment.uid)
         return ObservedModelDeployment(
             deployment=deployment,
             job=self._training_job(namespace, job),
             versions=self._many(ModelVersion, versions_of(self._cache, namespace, job)),
-            workloads=owned_by(self._cache, DEPLOYMENTS, deployment.uid),
+            workloads=workloads,
             # The ReplicaSets between a Deployment and its pods are not watched: the label links them.
             pods=self._cache.by(PODS, MODEL_DEPLOYMENT, (namespace, deployment.name)),
             service=self._cache.get(Key(SERVICES, namespace, deployment.name)),
@@ -172,6 +176,7 @@ class Observer:
             ],
             refusals=self.refused(namespace, CONTROLLER_REVISIONS),
             pod_times=self._pod_times,
+            applied_templates=self._applied.of(workloads) if self._applied is not None else {},
         )
 
     def model_action(self, obj: JSONObject) -> ObservedModelAction:

@@ -26,6 +26,7 @@ from steadfit.kube.merge import merge_patch
 from steadfit.kube.resources import Resource
 
 from .adopt import NameTaken, create_or_adopt
+from .applied_templates import AppliedTemplates
 from .refusals import Refusals
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Reconciler:
         recorder: Recorder,
         planners: Mapping[Resource, Planner],
         refusals: Refusals,
+        applied: AppliedTemplates,
     ) -> None:
         self._client = client
         self._cache = cache
@@ -69,6 +71,7 @@ class Reconciler:
         self._recorder = recorder
         self._planners = planners
         self._refusals = refusals
+        self._applied = applied
         self._outcomes: Counter[tuple[str, Outcome]] = Counter()
 
     async def reconcile(self, key: Key) -> Result:
@@ -170,7 +173,9 @@ class Reconciler:
 
     async def _apply(self, manifest: Mapping[str, Any], field_manager: str) -> None:
         try:
-            self._cache.put(await self._client.apply(manifest, field_manager))
+            reply = await self._client.apply(manifest, field_manager)
+            self._cache.put(reply)
+            self._applied.record(manifest, reply)
         except NotFound:
             # Pods go at any time, as when a node is drained; what is gone needs no change, and the others need theirs.
             if manifest["kind"] != "Pod":

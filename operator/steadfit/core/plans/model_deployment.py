@@ -19,6 +19,7 @@ from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis
 from steadfit.core.serving.revisions import (
+    admitted_template,
     decision_records,
     declared_template,
     frozen_template,
@@ -46,6 +47,8 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     status = _recall(status, fleet, now)
     # After recall: what a revision's pods have to be is told by the digests in the status.
     fleet = fleet.with_declared(declared_template.known(status, fleet))
+    status = admitted_template.learn(status, fleet)
+    fleet = fleet.with_admitted(admitted_template.values(status))
     # After recall: people and monitors decide about the revision that serves, which a lost status does not name.
     status = _decide(status, fleet, now)
     # After recall and decide: a pin, a promotion and a quarantine of this pass say which revision should serve.

@@ -35,6 +35,7 @@ ServingReason = Literal[
     "Serving",
     "StatusRecovered",
     "SwitchingTraffic",
+    "TemplateAdmitted",
     "TemplateChanged",
     "TemplateContested",
     "TemplatesKept",
@@ -190,6 +191,12 @@ SERVING: Mapping[ServingReason, Reason] = {
         "The operator points the Service at the live version.",
         "If it lasts longer than a minute, read the operator's log: it cannot write the Service.",
         conditions=(*_READY, *_PROGRESSING),
+    ),
+    "TemplateAdmitted": Reason(
+        "A policy at admission changes the pod template of a revision whenever the operator applies it, as a registry"
+        " mirror does. The pods run as the policy says, and the message of `Serving` names the fields.",
+        NOTHING,
+        normal=_DEPLOYMENT,
     ),
     "TemplateChanged": Reason(
         "The pod template of a revision's Deployment is not the one that the operator declared: someone else, or a"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -74,11 +74,21 @@ class Fleet:
     observed: ObservedModelDeployment
     declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The pod templates of the revisions as the operator declared them, as far as that is proven."""
+    admitted: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Digests of what admission makes of fields of the declared templates, by revision."""
 
     def with_declared(self, declared: Mapping[str, Mapping[str, Any]]) -> Fleet:
         """Return the fleet with these declared templates; look-ups of the observed objects are not built again."""
-        found = replace(self, declared=declared)
-        built = {name: value for name, value in vars(self).items() if name not in ("declared", "_changed_fields")}
+        return self._with(declared=declared)
+
+    def with_admitted(self, admitted: Mapping[str, Collection[str]]) -> Fleet:
+        """Return the fleet with what admission makes of the declared templates."""
+        return self._with(admitted=admitted) if admitted else self
+
+    def _with(self, **templates: Any) -> Fleet:
+        found = replace(self, **templates)
+        not_kept = ("declared", "admitted", "_changed_fields")
+        built = {name: value for name, value in vars(self).items() if name not in not_kept}
         vars(found).update(built)
         return found
 
@@ -193,7 +203,7 @@ class Fleet:
     @cached_property
     def _changed_fields(self) -> Mapping[str, str | None]:
         return {
-            revision: first_difference(declared, found.manifest["spec"]["template"])
+            revision: first_difference(declared, found.manifest["spec"]["template"], self.admitted.get(revision, ()))
             for revision, found in self._workloads.items()
             if (declared := self.declared.get(revision)) is not None
         }

@@ -21,9 +21,9 @@ def test_a_pass_compares_each_pod_template_once(monkeypatch: pytest.MonkeyPatch)
         workload["spec"]["template"]["metadata"]["annotations"] = {"kubectl.kubernetes.io/restartedAt": "now"}
     compared: Counter[str] = Counter()
 
-    def counting(ours: Any, theirs: Any) -> str | None:
+    def counting(ours: Any, theirs: Any, admitted: Any) -> str | None:
         compared[str(ours["metadata"]["labels"])] += 1
-        return first_difference(ours, theirs)
+        return first_difference(ours, theirs, admitted)
 
     monkeypatch.setattr("steadfit.core.serving.fleet.first_difference", counting)
     cluster.plan()

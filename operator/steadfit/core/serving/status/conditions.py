@@ -23,7 +23,7 @@ from steadfit.core.serving.messages import describe
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
-from steadfit.core.serving.revisions import frozen_template, template_repair
+from steadfit.core.serving.revisions import admitted_template, frozen_template, template_repair
 from steadfit.core.serving.selection import not_rolled_out, pin
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import failover, partial_rollback, route_condition, service
@@ -216,7 +216,8 @@ def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
             f"{served}; the gate of TrainingJob {fleet.observed.deployment.training_job} rejects it now,"
             " and the next verified version replaces it",
         )
-    return DesiredCondition(SERVING, "True", "Serving", served)
+    admitted = admitted_template.changes_of(behind.revision, status)
+    return DesiredCondition(SERVING, "True", "Serving", f"{served}; at admission, {admitted}" if admitted else served)
 
 
 def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from steadfit.api.base import Condition
 from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import TemplateRepair
 from steadfit.core.conditions import STALLED, reason_of
 from steadfit.core.monitors.evaluation import FIRING
 from steadfit.core.serving.fleet import Fleet
@@ -30,6 +31,7 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *_begun(before, after, "Progressing", "Unstable"),
         *_begun(before, after, "TemplatesFrozen", "ControllerRevisionRefused"),
         *_repairs(before, after),
+        *_admitted(before, after),
         *_warm(before, after),
         *_stalled(before, after),
         *_monitors(before, after),
@@ -75,11 +77,25 @@ def _quarantine(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> 
 
 
 def _repairs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
-    known = {(entry.revision, entry.at) for entry in before.template_repairs}
+    known = {(entry.revision, entry.at) for entry in before.template_repairs if _is_change(entry)}
     return [
         Event("Warning", "TemplateChanged", f"{entry.field} of revision {entry.revision} was changed and is put right")
         for entry in after.template_repairs
-        if (entry.revision, entry.at) not in known
+        if _is_change(entry) and (entry.revision, entry.at) not in known
+    ]
+
+
+def _is_change(entry: TemplateRepair) -> bool:
+    """Return whether someone has changed a template; what is new may be as admission makes each one of them."""
+    return entry.generation != 1 or entry.count > 1 or entry.since is not None
+
+
+def _admitted(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    known = {entry.revision: entry.changes for entry in before.admitted_templates}
+    return [
+        Event("Normal", "TemplateAdmitted", f"at admission of revision {entry.revision}, {entry.changes}")
+        for entry in after.admitted_templates
+        if known.get(entry.revision) != entry.changes
     ]
 
 
