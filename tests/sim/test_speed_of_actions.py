@@ -56,7 +56,7 @@ def test_the_service_moves_by_the_third_write_after_the_action_and_the_old_pods_
         assert chain[:5] == [
             "apply ModelAction",
             "status ModelDeployment",
-            "apply Service",
+            "patch Service",
             "apply Pod",
             "apply Pod",
         ], ours

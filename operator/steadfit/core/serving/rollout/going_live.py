@@ -22,7 +22,9 @@ def go_live(status: ModelDeploymentStatus, desired: RevisionRef, fleet: Fleet, n
     ]
     if previous and previous[0] == status.live and not bake.applies(status, fleet.observed.deployment, now):
         previous = [previous[0].model_copy(update={"baked": True})]
-    live = RevisionRef(**ref_fields(desired) | {"since": now})
+    # What a person has promoted bakes anew: it has not come back by itself.
+    baked = desired.baked and not (status.promoted and status.promoted.digest == desired.digest)
+    live = RevisionRef(**ref_fields(desired) | {"since": now, "baked": baked})
     return status.model_copy(update={"live": live, "last_good": previous[0] if previous else None, "candidate": None})
 
 
