@@ -11,6 +11,8 @@ from datetime import datetime
 from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.modelaction import ModelAction
 
+from .status_texts import shortened
+
 MAX_RECORDS = 24
 """Most records of rejected actions, and most of all others: more than the completed ModelActions that are kept."""
 
@@ -20,7 +22,7 @@ def make_room(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -
 
     A record is needed while its ModelAction is Pending: without it the action would be executed again.
     """
-    pending = {action.uid for action in actions if action.status.phase == "Pending"}
+    pending = _pending(actions)
     kept = list(records)
     for rejected in (True, False):
         while sum((record.phase == "Rejected") == rejected for record in kept) >= MAX_RECORDS:
@@ -30,6 +32,12 @@ def make_room(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -
                 return None
             kept.remove(oldest)
     return kept
+
+
+def shorten(records: Sequence[ActionRecord], actions: Sequence[ModelAction]) -> list[ActionRecord]:
+    """Return the records with their texts as long as there is room for; a pending action has yet to copy its own."""
+    pending = _pending(actions)
+    return shortened(records, is_needed=lambda record: record.uid in pending)
 
 
 def record_of(
@@ -46,3 +54,8 @@ def record_of(
         message=message,
         at=at,
     )
+
+
+def _pending(actions: Sequence[ModelAction]) -> set[str]:
+    """Return the uids of the actions that have not ended."""
+    return {action.uid for action in actions if action.status.phase == "Pending"}

@@ -8,12 +8,12 @@ from datetime import datetime
 from steadfit.api.modelversion import ModelVersion
 from steadfit.api.run import Cause
 from steadfit.api.trainingjob import TrainingJobStatus
+from steadfit.core import action_records
 from steadfit.core.conditions import merge
 from steadfit.core.input_hash import input_hash
 from steadfit.core.problem import Problem
 from steadfit.core.serving.recovery import retrain_causes
 from steadfit.core.serving.recovery.retrain_causes import FiringMonitor
-from steadfit.core.status_texts import shortened
 from steadfit.core.times_ahead import corrected
 from steadfit.core.training import cancel, retention, run_manifest, validation
 from steadfit.core.training import conditions as job_conditions
@@ -57,13 +57,12 @@ def plan(observed: ObservedTrainingJob, now: datetime) -> Plan:
     held = blocked.of_every_cause(status, problem, job)
     status = _with_wait(status, held or limit, observed, now)
     generation = job.metadata.generation
-    pending = {action.uid for action in observed.actions if action.status.phase == "Pending"}
     desired = job_conditions.conditions(
         status, problem, job, runs, versions, paused, observed.refusals, observed.alerts_refused_since
     )
     status = status.model_copy(
         update={
-            "actions": shortened(status.actions, is_needed=lambda record: record.uid in pending),
+            "actions": action_records.shorten(status.actions, observed.actions),
             "next_run_at": min((state.next_scheduled_at for state in status.triggers), default=None),
             "observed_generation": generation,
             "conditions": merge(job.status.conditions, desired, generation, now),

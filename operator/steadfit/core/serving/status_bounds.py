@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned, QuarantineEntry, RevisionRef
+from steadfit.core import action_records
 from steadfit.core.problem import Problem
 from steadfit.core.status_texts import ONE_EACH, shortened
 
@@ -39,14 +40,13 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
     refs: list[RevisionRef] = [ref for ref in (status.live, status.candidate, status.last_good) if ref]
     present = {ref.revision for ref in refs}
     going_back = {ref.digest for ref in refs} | {entry.digest for entry in status.served_versions}
-    pending = {action.uid for action in fleet.observed.actions if action.status.phase == "Pending"}
     candidate = status.candidate
     if candidate is not None:
         candidate = candidate.model_copy(update={"verdicts": shortened(candidate.verdicts, ONE_EACH)})
     return status.model_copy(
         update={
             "candidate": candidate,
-            "actions": shortened(status.actions, is_needed=lambda record: record.uid in pending),
+            "actions": action_records.shorten(status.actions, fleet.observed.actions),
             "rollbacks": shortened(status.rollbacks),
             "diagnoses": shortened(status.diagnoses, ONE_EACH),
             "abandoned": shortened(
