@@ -51,6 +51,17 @@ PIN = obj(
     },
 )
 
+REFRESH_ALL = obj(
+    "ModelAction",
+    {
+        "verb": "Refresh",
+        "target": {"kind": "ModelDeployment", "selector": {}},
+        "pace": {"maxConcurrent": 2, "memberDeadline": "6h"},
+        "reason": "upgrade of the operator",
+        "requestedBy": "jane",
+    },
+)
+
 
 def edited(manifest: Manifest, path: str, value: Any) -> Manifest:
     """The object with one field set (or taken away, if the value is GONE), named as `spec.data.0.uri`."""
@@ -357,6 +368,20 @@ BAD = [
     (PIN, "spec.verb", "Unpin", "Retrain, Cancel, Unpin, Abort and Refresh take no version"),
     (PIN, "spec.verb", "Explode", 'supported values: "Retrain", "Rollback", "Promote", "Abort", "Pin", "Unpin"'),
     (PIN, "spec.target.kind", "TrainingJob", "the target of all other verbs is a ModelDeployment"),
+    (PIN, "spec.target", {"kind": "ModelDeployment", "selector": {}}, "only Refresh takes a selector"),
+    (PIN, "spec.target", {"kind": "ModelDeployment"}, "set exactly one of name and selector"),
+    (PIN, "spec.pace", {}, "pace is for a Refresh with a selector"),
+    (REFRESH_ALL, "spec.target.name", "flights", "set exactly one of name and selector"),
+    (REFRESH_ALL, "spec.target.selector", GONE, "set exactly one of name and selector"),
+    (
+        REFRESH_ALL,
+        "spec.target",
+        {"kind": "ModelDeployment", "name": "flights", "allNamespaces": True},
+        "allNamespaces needs a selector; an empty one selects every ModelDeployment",
+    ),
+    (REFRESH_ALL, "spec.target.kind", "TrainingJob", "the target of all other verbs is a ModelDeployment"),
+    (REFRESH_ALL, "spec.pace.maxConcurrent", 11, "should be less than or equal to 10"),
+    (REFRESH_ALL, "spec.pace.memberDeadline", "1d", "must be a length of time above zero"),
     (PIN, "spec.reason", "", "spec.reason in body should be at least 1 chars long"),
     (PIN, "spec.requestedBy", GONE, 'missing required field "requestedBy"'),
 ]

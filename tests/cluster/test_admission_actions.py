@@ -157,6 +157,27 @@ def test_a_verb_in_one_namespace_is_none_in_another(namespace: Kubectl, shared_n
     assert "may not rollback" in refusal(elsewhere, action(ROLLBACK, "jane"))
 
 
+def test_a_selector_takes_the_right_to_every_object_of_the_namespace(namespace: Kubectl) -> None:
+    every = {"verb": "Refresh", "target": {"kind": "ModelDeployment", "selector": {"matchLabels": {"team": "fraud"}}}}
+    jane = grant(namespace, "jane", [CREATE, rule("refresh", "modeldeployments", "flights")])
+    assert (
+        "user 'jane' may not refresh every ModelDeployment: it takes the verb 'refresh' on"
+        " modeldeployments.steadfit.dev in this namespace, as the ClusterRole steadfit-oncall has it"
+    ) in refusal(jane, action(every, "jane"))
+    bind(namespace, "joe", "steadfit-oncall").create(action(every, "joe"))
+
+
+def test_all_namespaces_take_the_right_in_all_namespaces(namespace: Kubectl) -> None:
+    target = {"kind": "ModelDeployment", "selector": {}, "allNamespaces": True}
+    everywhere = {"verb": "Refresh", "target": target}
+    jane = bind(namespace, "jane", "steadfit-oncall")
+    assert (
+        "may not refresh every ModelDeployment: it takes the verb 'refresh' on modeldeployments.steadfit.dev in all"
+        " namespaces"
+    ) in refusal(jane, action(everywhere, "jane"))
+    namespace.create(action(everywhere, "kubernetes-admin"), "--dry-run=server")
+
+
 def test_an_admin_may_label_what_somebody_else_asked_for(namespace: Kubectl) -> None:
     jane = bind(namespace, "jane", "steadfit-oncall")
     name = jane.create(action(ROLLBACK, "jane"))["metadata"]["name"]

@@ -48,7 +48,7 @@ class Properties:
         self._complete_at: dict[tuple[str, str], float] = {}
         self._empty_at: dict[tuple[str, str], float] = {}
         self._final: dict[str, str] = {}
-        self._done: dict[str, JSON] = {}
+        self._done: dict[tuple[str, str], JSON] = {}
         self._checks: tuple[Check, ...] = (
             self._statuses_can_be_read,
             self._users_objects_are_left_alone,
@@ -404,7 +404,8 @@ class Properties:
         for record in change.new["status"].get("actions", ()):
             if record["phase"] == "Pending":
                 continue
-            known = self._done.setdefault(record["uid"], record)
+            # A Refresh with a selector is done once on each of its targets.
+            known = self._done.setdefault((change.new["metadata"]["uid"], record["uid"]), record)
             # A time of a clock that was ahead is corrected: it goes back. Texts of older actions are shortened.
             kept = {
                 name: record[name] for name in record if name == "at" or _is_beginning(record[name], known.get(name))

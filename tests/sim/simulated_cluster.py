@@ -91,6 +91,8 @@ class SimulatedCluster:
         self.properties = Properties(self.store)
         self.history: list[Change] = []
         self.crashes = 0
+        self.platform = PLATFORM
+        """The installation of the next process."""
         self.clock_ahead = timedelta()
         """How far the clock of the next process is ahead."""
         self.processes: list[Process] = []
@@ -119,7 +121,7 @@ class SimulatedCluster:
             client,
             ClockAhead(self.loop, self.clock_ahead),
             rng,
-            PLATFORM,
+            self.platform,
             EngineSettings(identity=f"steadfit-{number}"),
             self.conditions.plan_table,
         )

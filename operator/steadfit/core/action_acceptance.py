@@ -27,8 +27,16 @@ LONGEST_DELAY = timedelta(hours=1)
 
 
 def is_accepted(action: ModelAction, target: Object) -> bool:
-    """Return whether a target may execute an action: it was accepted under this uid, and for this target."""
-    return action.metadata.annotations.get(names.ACCEPTED_ANNOTATION) == action.uid and not _precedes(action, target)
+    """Return whether a target may execute an action: it was accepted under this uid, and for this target.
+
+    Of the targets that an action selects, one may once the status of the action names it.
+    """
+    if action.metadata.annotations.get(names.ACCEPTED_ANNOTATION) != action.uid or precedes(action, target):
+        return False
+    if action.spec.target.name is not None:
+        return True
+    progress = action.status.progress
+    return progress is not None and any(turn.uid == target.uid for turn in progress.under_way)
 
 
 def accept(action: ModelAction) -> list[Apply]:
@@ -59,7 +67,7 @@ def expired(
             f"it was requested at {time_text(requested)}, more than an hour before it was created at"
             f" {time_text(created)}; to request it anew, create it with the time of now, or without"
         )
-    if _precedes(action, target):
+    if precedes(action, target):
         return (
             f"{action.spec.target.kind} {target.name} is not older than this action, which was meant for an earlier one"
             " of the name; to request it anew, create it again"
@@ -78,7 +86,7 @@ def expired(
     return None
 
 
-def _precedes(action: ModelAction, target: Object) -> bool:
+def precedes(action: ModelAction, target: Object) -> bool:
     """Return whether an action was meant for an earlier object of its target's name.
 
     Times are whole seconds. Within the target's own second, an action with a fixed name may come from the same restored

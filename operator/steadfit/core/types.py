@@ -357,6 +357,8 @@ class ObservedModelAction:
     """The other actions on the same target."""
     causes: Sequence[Cause] = ()
     """The causes of the target's runs and versions."""
+    scope: Sequence[ModelDeployment] = ()
+    """Without a target: the ModelDeployments among which a pending action selects."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,10 @@ from .indexes import (
     deployments_of,
     in_namespace,
     is_finished,
+    is_pending_action,
     runs_of,
+    scope_of,
+    selections_of,
     training_job_of,
     versions_of,
 )
@@ -83,11 +86,19 @@ def _model_deployment(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
         yield Key(TRAINING_JOBS, key.namespace, job)
         yield from _keys(versions_of(cache, key.namespace, job))
     yield from _keys(actions_on(cache, key))
+    # A Refresh of several counts the others anew when it goes on.
+    for action in (*selections_of(cache, key.namespace), *selections_of(cache, None)):
+        if is_pending_action(action) and key in _under_way(action):
+            yield key_of(action)
 
 
 def _model_action(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield key
     target = obj["spec"]["target"]
+    if target.get("name") is None:
+        yield from _under_way(obj)
+        yield from _keys(selections_of(cache, scope_of(obj)))
+        return
     target_key = Key(_OWN_BY_KIND[target["kind"]], key.namespace, target["name"])
     yield target_key
     # The oldest ones are deleted when a new one is done.
@@ -136,6 +147,12 @@ def _of_the_name(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
 
 def _keys(objects: Iterable[Mapping[str, Any]]) -> Iterator[Key]:
     return (key_of(obj) for obj in objects)
+
+
+def _under_way(action: Mapping[str, Any]) -> Iterator[Key]:
+    """Return the ModelDeployments whose turn it is in a Refresh of several."""
+    turns = action.get("status", {}).get("progress", {}).get("underWay", ())
+    return (Key(MODEL_DEPLOYMENTS, turn["namespace"], turn["name"]) for turn in turns)
 
 
 def _unfinished(runs: Iterable[Mapping[str, Any]]) -> Iterator[Key]:

@@ -54,6 +54,17 @@ def actions_on(cache: Cache, key: Key) -> list[JSONObject]:
     return cache.by(MODEL_ACTIONS, TARGET, (key.namespace, key.resource.kind, key.name))
 
 
+def selections_of(cache: Cache, namespace: str | None) -> list[JSONObject]:
+    """Return the ModelActions that select ModelDeployments of a namespace; of all namespaces if it is None."""
+    return cache.by(MODEL_ACTIONS, TARGET, (namespace, MODEL_DEPLOYMENTS.kind, None))
+
+
+def scope_of(action: Mapping[str, Any]) -> str | None:
+    """Return the namespace in which a ModelAction selects its targets; None = all of them."""
+    everywhere = action["spec"]["target"].get("allNamespaces", False)
+    return None if everywhere else action["metadata"].get("namespace")
+
+
 def is_finished(run: Mapping[str, Any]) -> bool:
     """Return whether a TrainingRun has ended for good."""
     return run.get("status", {}).get("phase") in FINISHED
@@ -92,7 +103,7 @@ def _training_job(obj: JSONObject) -> Iterator[Hashable]:
 def _target(obj: JSONObject) -> Iterator[Hashable]:
     if obj["kind"] == MODEL_ACTIONS.kind:
         target = obj["spec"]["target"]
-        yield (obj["metadata"].get("namespace"), target["kind"], target["name"])
+        yield (scope_of(obj), target["kind"], target.get("name"))
 
 
 def _model_deployment(obj: JSONObject) -> Iterator[Hashable]:

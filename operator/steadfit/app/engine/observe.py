@@ -59,7 +59,18 @@ from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.signals import Signals
 
 from .applied_templates import AppliedTemplates
-from .indexes import MODEL_DEPLOYMENT, actions_on, deployments_of, owned_by, runs_of, versions_of
+from .indexes import (
+    MODEL_DEPLOYMENT,
+    actions_on,
+    deployments_of,
+    in_namespace,
+    is_pending_action,
+    owned_by,
+    runs_of,
+    scope_of,
+    selections_of,
+    versions_of,
+)
 from .refusals import Refusals
 
 T = TypeVar("T", bound=Object)
@@ -161,7 +172,7 @@ class Observer:
             # The ReplicaSets between a Deployment and its pods are not watched: the label links them.
             pods=self._cache.by(PODS, MODEL_DEPLOYMENT, (namespace, deployment.name)),
             service=self._cache.get(Key(SERVICES, namespace, deployment.name)),
-            actions=self._actions(Key(MODEL_DEPLOYMENTS, namespace, deployment.name)),
+            actions=[*self._actions(Key(MODEL_DEPLOYMENTS, namespace, deployment.name)), *self._selections(namespace)],
             stores=self._stores(namespace),
             platform=self.platform,
             signals=self._signals.of(deployment),
@@ -183,6 +194,8 @@ class Observer:
         """Observe a ModelAction."""
         action = self._one(ModelAction, obj)
         namespace = action.metadata.namespace
+        if action.spec.target.name is None:
+            return self._selection(action, scope_of(obj))
         of_job = action.spec.target.kind == TRAINING_JOBS.kind
         key = Key(TRAINING_JOBS if of_job else MODEL_DEPLOYMENTS, namespace, action.spec.target.name)
         target = self._cache.get(key)
@@ -196,6 +209,17 @@ class Observer:
             causes=self._causes(namespace, key.name) if of_job else [],
         )
 
+    def _selection(self, action: ModelAction, scope: str | None) -> ObservedModelAction:
+        """Observe a ModelAction that selects its targets."""
+        siblings = self._many(ModelAction, selections_of(self._cache, scope))
+        return ObservedModelAction(
+            action=action,
+            target=None,
+            siblings=[sibling for sibling in siblings if sibling.uid != action.uid],
+            # One that has ended reads them no more.
+            scope=self._deployments_in(scope) if action.status.phase == "Pending" else [],
+        )
+
     def artifact_store(self, obj: JSONObject) -> ObservedArtifactStore:
         """Observe an ArtifactStore."""
         return ObservedArtifactStore(store=self._one(ArtifactStore, obj))
@@ -207,16 +231,16 @@ class Observer:
 
     def sources(self) -> list[MetricSource]:
         """Return all MetricSources, for the poller."""
-        return self._readable(MetricSource, METRIC_SOURCES)
+        return self._readable(MetricSource, self._cache.all(METRIC_SOURCES))
 
     def model_deployments(self) -> list[ModelDeployment]:
         """Return all ModelDeployments, for the rules."""
-        return self._readable(ModelDeployment, MODEL_DEPLOYMENTS)
+        return self._readable(ModelDeployment, self._cache.all(MODEL_DEPLOYMENTS))
 
     def live_models(self) -> list[LiveModel]:
         """Return the live versions and their monitors, for the poller."""
         found = []
-        for deployment in self._readable(ModelDeployment, MODEL_DEPLOYMENTS):
+        for deployment in self._readable(ModelDeployment, self._cache.all(MODEL_DEPLOYMENTS)):
             live, monitors = deployment.status.live, measured_monitors(deployment)
             if live is not None and monitors:
                 namespace = deployment.metadata.namespace or ""
@@ -227,7 +251,7 @@ class Observer:
     def trials(self) -> list[Trial]:
         """Return the candidates that take traffic beside a champion, for the poller."""
         found = []
-        for deployment in self._readable(ModelDeployment, MODEL_DEPLOYMENTS):
+        for deployment in self._readable(ModelDeployment, self._cache.all(MODEL_DEPLOYMENTS)):
             trial = trial_of(deployment, self._namespace_labels(deployment.metadata.namespace))
             if trial is not None:
                 found.append(trial)
@@ -254,6 +278,17 @@ class Observer:
 
     def _actions(self, key: Key) -> list[ModelAction]:
         return self._many(ModelAction, actions_on(self._cache, key))
+
+    def _selections(self, namespace: str | None) -> list[ModelAction]:
+        """Return the pending ModelActions that select among the ModelDeployments of a namespace."""
+        found = (*selections_of(self._cache, namespace), *selections_of(self._cache, None))
+        return self._many(ModelAction, (obj for obj in found if is_pending_action(obj)))
+
+    def _deployments_in(self, namespace: str | None) -> list[ModelDeployment]:
+        """Return the readable ModelDeployments of a namespace; those of all namespaces if it is None."""
+        if namespace is None:
+            return self._readable(ModelDeployment, self._cache.all(MODEL_DEPLOYMENTS))
+        return self._readable(ModelDeployment, in_namespace(self._cache, MODEL_DEPLOYMENTS, namespace))
 
     def _causes(self, namespace: str | None, job: str) -> list[Cause]:
         runs = self._many(TrainingRun, runs_of(self._cache, namespace, job))
@@ -284,10 +319,10 @@ class Observer:
         obj = self._cache.get(Key(NAMESPACES, None, namespace or ""))
         return obj["metadata"].get("labels", {}) if obj is not None else {}
 
-    def _readable(self, model: type[T], resource: Resource) -> list[T]:
-        """Return all readable objects of a resource; the pass of an unreadable one reports it."""
+    def _readable(self, model: type[T], objects: Iterable[JSONObject]) -> list[T]:
+        """Return the readable ones of some objects; the pass of an unreadable one reports it."""
         found = []
-        for obj in self._cache.all(resource):
+        for obj in objects:
             try:
                 found.append(self._one(model, obj))
             except ValidationError:

@@ -9,6 +9,7 @@ from steadfit.api.modelaction import ModelAction, ModelActionStatus
 from steadfit.core.action_acceptance import accept, expired
 from steadfit.core.conditions import READY, DesiredCondition, finished, merge, ready, reconciling, stalled
 from steadfit.core.reasons.catalogue import ReasonWord, is_reason
+from steadfit.core.serving.actions.paced_refresh import Step, advance
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Action, Delete, Event, ObservedModelAction, Plan, reference
 
@@ -23,11 +24,13 @@ def plan(observed: ObservedModelAction, now: datetime) -> Plan:
     """
     observed = corrected(observed, now)
     action, before = observed.action, observed.action.status
-    phase, reason, message, completed_at = _outcome(observed, now)
+    step, completed_at = _outcome(observed, now)
+    phase, reason, message = step.phase, step.reason, step.message
     generation = action.metadata.generation
     status = ModelActionStatus(
         phase=phase,
         message=message,
+        progress=step.progress,
         completed_at=completed_at,
         observed_generation=generation,
         conditions=merge(before.conditions, _conditions(phase, reason, message), generation, now),
@@ -35,26 +38,30 @@ def plan(observed: ObservedModelAction, now: datetime) -> Plan:
     events = (Event("Warning", "ActionRejected", message),) if phase == "Rejected" and before.phase == "Pending" else ()
     mark = tuple(accept(action))
     if phase == "Pending":
-        return Plan(status=status.dump(), actions=_delete_old(observed), events=events, marks=mark)
+        actions = _delete_old(observed)
+        return Plan(status=status.dump(), actions=actions, events=events, marks=mark, requeue_at=step.next_at)
     return Plan(status=status.dump(), actions=(*mark, *_delete_old(observed)), events=events)
 
 
-def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[ActionPhase, ReasonWord, str, datetime | None]:
-    """Return phase, reason, message and time of completion; a completed action never changes."""
+def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[Step, datetime | None]:
+    """Return the step that the action has come to, and its time of completion; a completed action never changes."""
     action, target = observed.action, observed.target
     before, ref = action.status, action.spec.target
     if before.phase != "Pending":
         known = next((one.reason for one in before.conditions if one.type == READY), None)
-        return before.phase, _reason(before.phase, known), before.message, before.completed_at
+        return Step(before.phase, _reason(before.phase, known), before.message, before.progress), before.completed_at
+    if ref.name is None:
+        step = advance(observed, now)
+        return step, None if step.phase == "Pending" else now
     if target is None:
-        return "Rejected", "TargetNotFound", f"there is no {ref.kind} {ref.name} in this namespace", now
+        return Step("Rejected", "TargetNotFound", f"there is no {ref.kind} {ref.name} in this namespace"), now
     record = _record(action, target.status.actions)
     if record is None and (why := expired(action, target, target.status.actions, observed.causes)):
-        return "Rejected", "Expired", why, now
+        return Step("Rejected", "Expired", why), now
     if record is None:
-        return "Pending", "Pending", f"waits for {ref.kind} {ref.name}", None
-    completed_at = None if record.phase == "Pending" else record.at
-    return record.phase, _reason(record.phase, record.reason), record.message, completed_at
+        return Step("Pending", "Pending", f"waits for {ref.kind} {ref.name}"), None
+    step = Step(record.phase, _reason(record.phase, record.reason), record.message)
+    return step, None if record.phase == "Pending" else record.at
 
 
 def _reason(phase: ActionPhase, stored: str | None) -> ReasonWord:

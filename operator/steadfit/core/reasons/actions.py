@@ -18,6 +18,8 @@ ActionReason = Literal[
     "NoRunInFlight",
     "NotPinned",
     "RefreshFailed",
+    "RefreshStopped",
+    "RefreshSuperseded",
     "RollbackEnded",
     "RunEnded",
     "TargetNotFound",
@@ -59,9 +61,21 @@ ACTIONS: Mapping[ActionReason, Reason] = {
         "No `Pin` action is in force.", "Remove `spec.pin` to end a pin of the spec.", conditions=_REJECTED
     ),
     "RefreshFailed": Reason(
-        "The live version keeps the pods that it has: with the pod template of the installed operator it did not become"
-        " live.",
+        "The live version keeps the pods that it has: with the pod template of the installed operator it was rolled"
+        " back or abandoned.",
         "Read the message; correct the cause, then create another `Refresh` action.",
+        conditions=_REJECTED,
+    ),
+    "RefreshStopped": Reason(
+        "A `Refresh` with a selector ended at a ModelDeployment that failed, was rolled back, or was not live with the"
+        " new pods within `pace.memberDeadline`. Those whose turn had not come keep the pods that they have.",
+        "Look at the ModelDeployment that the message names; correct the cause, then create another `Refresh`. It"
+        " leaves those that are up to date alone.",
+        conditions=_REJECTED,
+    ),
+    "RefreshSuperseded": Reason(
+        "Another rollout ended the `Refresh` before the live version had its new pods.",
+        "Nothing to do if a newer version serves: it has the new pods. Otherwise create another `Refresh` action.",
         conditions=_REJECTED,
     ),
     "RollbackEnded": Reason(

@@ -81,11 +81,13 @@ def outcome(name: str, status: ModelDeploymentStatus, before: Refresh | None) ->
         return {}
     live = status.live
     if before is None or before.action != name:
-        return {"phase": "Rejected", "reason": "RefreshFailed", "message": "another rollout has begun"}
+        return {"phase": "Rejected", "reason": "RefreshSuperseded", "message": "another rollout has begun"}
     if live is not None and live.revision == before.revision:
         return {"phase": "Succeeded", "message": f"version {live.number} serves with the pod template of this operator"}
     failed = [f"{one.reason} ({one.by})" for one in status.quarantine if one.revision == before.revision]
     given_up = [f"{one.reason} ({one.by})" for one in status.abandoned if one.revision == before.revision]
     serves = f"; version {live.number} keeps the pods that it has" if live else ""
-    why = [*failed, *given_up, "another rollout has begun"][0]
-    return {"phase": "Rejected", "reason": "RefreshFailed", "message": f"{why}{serves}"}
+    if not failed and not given_up:
+        message = f"another rollout has begun{serves}"
+        return {"phase": "Rejected", "reason": "RefreshSuperseded", "message": message}
+    return {"phase": "Rejected", "reason": "RefreshFailed", "message": f"{[*failed, *given_up][0]}{serves}"}
