@@ -168,6 +168,8 @@ class ModelDeploymentStatus(Status):
     """Root causes of firing monitors of action Recover: the model or the data."""
     served_versions: Annotated[list[ServedVersion], Field(max_length=16)] = []
     """Versions that served without a pin, the last one at the end. A removed pin goes back to it."""
+    served: Annotated[list[ServedVersion], Field(max_length=16)] | None = None
+    """The name of `servedVersions` in an earlier operator: read once after an upgrade, then absent."""
     version_floor: VersionFloor | None = None
     """Up to which number versions were decided on: they served without a pin, were rolled back or abandoned, or
     existed when a person promoted another one. Without a pin, only newer versions are rolled out. It never falls."""

@@ -29,8 +29,11 @@ def enter(status: ModelDeploymentStatus, ref: RevisionRef, now: datetime) -> Mod
 def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
     """Return a status without this list with what the versions know of this ModelDeployment, or one of its name.
 
-    Its status was lost, or it was deleted and applied again.
+    Its status was lost, or it was deleted and applied again. One that an earlier operator has written has the list
+    under its old name: the versions may be deleted, or not know it yet.
     """
+    if status.served is not None:
+        return status.model_copy(update={"served_versions": status.served_versions or status.served, "served": None})
     if status.served_versions:
         return status
     name = fleet.observed.deployment.name

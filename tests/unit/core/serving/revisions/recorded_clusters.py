@@ -124,19 +124,8 @@ def recorded(story: str, file: Path = FILE) -> ServingCluster:
 
 
 def _read_by_the_present_crd(cluster: ServingCluster) -> None:
-    """Drop the fields that the CRD does not have any more, as the API server does when it reads a stored object.
-
-    The ModelVersions of a real cluster know what served: their plan, which was not recorded, has written it.
-    """
-    status, metadata = cluster.deployment["status"], cluster.deployment["metadata"]
-    status.pop("versionFloorUid", None)
-    for entry in status.pop("served", ()):
-        serves = status.get("live", {}).get("number") == entry["number"]
-        end = {"outcome": "Serving", "share": 100} if serves else {"outcome": "Replaced", "share": 0}
-        ended_at = {} if serves else {"endedAt": cluster.now.isoformat()}
-        record = {"deployment": metadata["name"], "deploymentUid": metadata["uid"], "startedAt": entry["at"]}
-        known = cluster.versions[entry["number"]]["status"]
-        known["served"] = [*known.get("served", ()), {**record, **end, **ended_at, "letThrough": True}]
+    """Drop the field that the CRD does not have any more, as the API server does when it reads a stored object."""
+    cluster.deployment["status"].pop("versionFloorUid", None)
 
 
 def _state(cluster: ServingCluster) -> dict[str, Any]:

@@ -92,11 +92,28 @@ def test_an_upgrade_makes_no_live_revision_a_candidate(spec: dict[str, Any], cha
 @pytest.mark.parametrize(
     ("story", "served"), [("serves", [1, 2]), ("rolls back", [2, 1]), ("pinned by an action", [1])]
 )
-def test_what_the_previous_commit_let_through_is_taken_from_the_versions(story: str, served: list[int]) -> None:
+def test_what_an_earlier_operator_let_through_is_known_under_the_new_name(story: str, served: list[int]) -> None:
     cluster = recorded(story)
     assert cluster.status.served_versions == []
     cluster.settle()
     assert [entry.number for entry in cluster.status.served_versions] == served
+    assert "served" not in cluster.deployment["status"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_live_version_that_was_deleted_or_is_not_recorded_yet_serves_on_after_an_upgrade(known: bool) -> None:
+    cluster = recorded("serves")
+    before = revisions(cluster)
+    if known:
+        cluster.versions[2]["status"].pop("served", None)
+    else:
+        del cluster.versions[2]
+    upgrade(cluster)
+    for _ in range(5):
+        cluster.step()
+        assert (cluster.live(), cluster.candidate()) == (2, None)
+    assert revisions(cluster) == before
+    assert [entry.number for entry in cluster.status.served_versions] == [1, 2]
 
 
 def test_a_rollback_right_after_an_upgrade_goes_back_to_what_was_let_through() -> None:
