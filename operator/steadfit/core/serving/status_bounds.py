@@ -1,13 +1,14 @@
 """What the lists of a ModelDeployment's status drop when they are full, and why no decision is forgotten.
 
-`abandoned` drops the oldest entry whose version the floor keeps from returning: not one of a pod template that the
-present spec asks for, of a version that may serve. `quarantine` drops first an entry that its ModelVersions remember,
-or one of a pod template alone, which only an edit of the spec asks for again; then one of a version that is not among
-those that a rollback goes back to, as the floor keeps that from returning. `released` drops an entry whose note beside
-the artifact is deleted: nothing is left to be released; a Release without room is rejected. `served` is bounded in
-`selection/served.py`, `rollbacks` by the limit of a day, `actions` in `core/action_records.py`. `podFailures` drops
-those of revisions that are neither live nor last good nor the candidate: what they led to is stored. Its other bounds
-are those of `stability/pod_failures.py`.
+`abandoned` drops first an entry whose version the floor keeps from returning; then one of a pod template that neither
+the present spec asks for nor a rollback goes back to. What a rollback passes over stays: the floor does not bar it.
+`quarantine` drops first an entry that its ModelVersions remember, or one of a pod template alone, which only an edit
+of the spec asks for again; then one of a version that is not among those that a rollback goes back to, as the floor
+keeps that from returning. `released` drops an entry whose note beside the artifact is deleted: nothing is left to be
+released; a Release without room is rejected. `servedVersions` is bounded in `selection/served.py`, `rollbacks` by the
+limit of a day, `actions` in `core/action_records.py`. `podFailures` drops those of revisions that are neither live
+nor last good nor the candidate: what they led to is stored. Its other bounds are those of
+`stability/pod_failures.py`.
 
 The texts of an entry are bounded too: of older entries only their beginning is kept. Its Event has the long text.
 """
@@ -28,6 +29,7 @@ from .quarantine import is_removed, quarantines_of
 from .revisions.revision import render
 
 MAX_ABANDONED = 16
+"""Going back ends at as many: it drops the entry of none that it passes over."""
 MAX_QUARANTINE = 32
 """More than the versions that a rollback goes back to, which the floor does not keep from returning."""
 MAX_RELEASED = 16
@@ -50,16 +52,19 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
             "rollbacks": shortened(status.rollbacks),
             "diagnoses": shortened(status.diagnoses, ONE_EACH),
             "abandoned": shortened(
-                _bounded(status.abandoned, MAX_ABANDONED, lambda entry: not _bars_a_template(entry, status, fleet))
+                _bounded(
+                    status.abandoned,
+                    MAX_ABANDONED,
+                    lambda entry: entry.digest not in going_back and not _was_let_through(entry.digest, fleet),
+                    lambda entry: not _is_asked_for(entry, fleet) and entry.revision not in present,
+                )
             ),
             "quarantine": shortened(
                 _bounded(
                     status.quarantine,
                     MAX_QUARANTINE,
                     lambda entry: _is_remembered(entry, fleet),
-                    lambda entry: (
-                        (entry.artifact or entry.digest) not in going_back and not _was_let_through(entry, fleet)
-                    ),
+                    lambda entry: _artifact(entry) not in going_back and not _was_let_through(_artifact(entry), fleet),
                 )
             ),
             "pod_failures": [one for one in status.pod_failures if one.revision in present],
@@ -82,10 +87,15 @@ def _bounded(entries: Sequence[T], most: int, *are_expendable: Callable[[T], boo
     return kept
 
 
-def _was_let_through(entry: QuarantineEntry, fleet: Fleet) -> bool:
-    """Return whether a rollback could go back to the artifact of an entry, as a ModelVersion knows that it served."""
+def _artifact(entry: QuarantineEntry) -> str | None:
+    """Return the digest of the artifact of an entry, also of one about a pod template alone."""
+    return entry.artifact or entry.digest
+
+
+def _was_let_through(artifact: str | None, fleet: Fleet) -> bool:
+    """Return whether a rollback could go back to an artifact, as a ModelVersion knows that it served."""
     name = fleet.observed.deployment.name
-    versions = fleet.versions.of_artifact(entry.artifact or entry.digest or "")
+    versions = fleet.versions.of_artifact(artifact or "")
     return any(record.let_through and record.deployment == name for one in versions for record in one.status.served)
 
 
@@ -96,12 +106,6 @@ def _is_remembered(entry: QuarantineEntry, fleet: Fleet) -> bool:
     versions = fleet.versions.of_artifact(entry.digest)
     name = fleet.observed.deployment.name
     return all(any(known.deployment == name for known in quarantines_of(version.status)) for version in versions)
-
-
-def _bars_a_template(entry: Abandoned, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether an abandoned revision is one that the present spec asks for, of a version that may serve."""
-    through = {one.digest for one in status.served_versions} | ({status.live.digest} if status.live else set())
-    return entry.digest in through and _is_asked_for(entry, fleet)
 
 
 def _is_asked_for(entry: Abandoned | QuarantineEntry, fleet: Fleet) -> bool:

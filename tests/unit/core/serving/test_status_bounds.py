@@ -6,10 +6,12 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from steadfit.api.rollout import RevisionRef
 from steadfit.api.runinputs import Limits
 from steadfit.api.strategy import RolloutLimits
 from steadfit.core.serving import status_bounds
 from steadfit.core.serving.recovery import rollback_limit
+from steadfit.core.serving.revisions.lookup import revision_of
 from steadfit.core.serving.selection import served
 from steadfit.core.training.limits import automatic_runs
 
@@ -67,6 +69,65 @@ def test_a_pod_template_that_was_abandoned_can_be_promoted_after_the_list_is_ful
     name = cluster.act("Promote", 1)
     cluster.settle()
     assert cluster.record(name)[0] == "Succeeded"
+
+
+def given_up(cluster: ServingCluster, number: int) -> dict[str, Any]:
+    """Return the entry of the pod template that the present spec asks for of a version."""
+    ref = revision_of(cluster.version(number), cluster.status, cluster.fleet, cluster.now)
+    assert isinstance(ref, RevisionRef)
+    entry = {"version": ref.version, "number": number, "digest": ref.digest, "inputsDigest": ref.inputs_digest}
+    return {**entry, "revision": ref.revision, "reason": "", "by": "progressDeadline", "at": AT}
+
+
+def remembered(*numbers: int) -> ServingCluster:
+    """Return a cluster in which these versions served, and their ModelVersions know it."""
+    cluster = ServingCluster()
+    for number in numbers:
+        cluster.add(number)
+        cluster.settle()
+        cluster.versions_notice()
+    return cluster
+
+
+def test_what_a_rollback_passes_over_stays_after_the_list_of_abandoned_ones_is_full() -> None:
+    cluster = remembered(*range(1, 4 + served.MAX_ENTRIES))
+    entry = given_up(cluster, 2)
+    assert 2 not in [one.number for one in cluster.status.served_versions]
+    others = [
+        {
+            "revision": f"r{index}",
+            "version": f"gone-{index}",
+            "number": 1,
+            "digest": digest(900),
+            "reason": "",
+            "by": "ada",
+            "at": AT,
+        }
+        for index in range(status_bounds.MAX_ABANDONED - 1)
+    ]
+    cluster.deployment["status"]["abandoned"] = [entry, *others]
+    cluster.add(30)
+    cluster.step()
+    assert cluster.candidate() == 30
+    cluster.act("Abort")
+    cluster.settle()
+    kept = [one.revision for one in cluster.status.abandoned]
+    assert kept[:2] == [entry["revision"], others[1]["revision"]]
+
+
+def test_a_rollback_ends_before_it_would_drop_an_abandoned_pod_template() -> None:
+    numbers = range(1, 5 + status_bounds.MAX_ABANDONED)
+    cluster = remembered(*numbers)
+    barred = numbers[-2 : -2 - status_bounds.MAX_ABANDONED : -1]
+    cluster.deployment["status"]["abandoned"] = [given_up(cluster, number) for number in barred]
+    name = cluster.act("Rollback")
+    cluster.settle()
+    phase, message = cluster.record(name)
+    assert (phase, cluster.live(), cluster.candidate()) == ("Rejected", numbers[-1], None)
+    assert "and 13 more" in message
+    name = cluster.act("Rollback", 1)
+    cluster.settle()
+    assert (cluster.record(name)[0], cluster.live()) == ("Succeeded", 1)
 
 
 def quarantined(index: int, **entry: Any) -> dict[str, Any]:

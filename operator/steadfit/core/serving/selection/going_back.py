@@ -19,6 +19,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import declared_template, template_repair
 from steadfit.core.serving.revisions.lookup import desired_inputs, reuse_revision, revision_of
+from steadfit.core.serving.status_bounds import MAX_ABANDONED
 
 from . import abandoned, served
 
@@ -38,6 +39,7 @@ class Barred:
 
     number: int
     why: str
+    is_abandoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,9 @@ def _first(
         if isinstance(found, RevisionRef):
             return GoingBack(found, barred)
         barred.append(found)
+        # One more could be abandoned too, and its entry would drop another one, which would be tried again.
+        if sum(one.is_abandoned for one in barred) == MAX_ABANDONED:
+            break
     return GoingBack(None, barred)
 
 
@@ -187,7 +192,7 @@ def _unless_barred(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet
     """Return a revision, or why its pod template is not one to go back to."""
     entry = abandoned.entry_of(ref, status)
     if entry is not None:
-        return Barred(ref.number, f"has a pod template that was abandoned by {entry.by}")
+        return Barred(ref.number, f"has a pod template that was abandoned by {entry.by}", is_abandoned=True)
     # A candidate whose store is away may be one; what was rendered right now is none.
     if fleet.has_deployment(ref.revision) and not declared_template.is_known(ref, fleet):
         return Barred(ref.number, "has a pod template that nothing proves")
