@@ -69,6 +69,17 @@ def read(store: Store, uri: str) -> Note | None:
         raw = store.get(at, MAX_NOTE_BYTES)
     except ObjectMissingError:
         return None
+    return parse(raw, at)
+
+
+def parse(raw: bytes, at: str) -> Note:
+    """Return the note that lies at a URI.
+
+    Raises
+    ------
+    NoteError
+        It can't be read.
+    """
     try:
         return Note.model_validate_json(raw)
     except ValidationError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Self
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import ObjectStore, S3Store
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -26,6 +32,8 @@ CHUNK_BYTES = 4 * 1024 * 1024
 # Larger objects are written in parts, this many at once: together the memory that an upload takes.
 PART_BYTES = 16 * 1024 * 1024
 PARTS = 4
+# Writers of one small object that follow each other so closely are not expected: one Job for a version at a time.
+UPDATES = 8
 # A request may take as long as a large object needs, but a connection without data is closed.
 _CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "30m"}
 # Short: a caller retries until a deadline of its own, and its message names what it waits for.
@@ -54,6 +62,10 @@ class AccessDeniedError(StoreError):
 
 class ObjectExistsError(StoreError):
     """The object to create exists already."""
+
+
+class ObjectChangedError(StoreError):
+    """Another writer has changed the object since it was read."""
 
 
 class _CamelModel(BaseModel):
@@ -183,6 +195,40 @@ class Store:
         found = [(meta["path"].removeprefix(f"{key}/" if key else ""), meta["size"]) for meta in metas]
         return [StoredObject(folder + path, path, size) for path, size in sorted(found)]
 
+    def update(self, uri: str, change: Callable[[bytes | None], bytes | None], max_bytes: int) -> None:
+        """Write what `change` makes of a small object, or of None if there is none.
+
+        Requests are conditional: if another writer was faster, `change` is applied to what that one wrote.
+
+        Parameters
+        ----------
+        uri : str
+            URI of the object.
+        change : Callable[[bytes | None], bytes | None]
+            Returns the new bytes; nothing is written if they are the same or None.
+        max_bytes : int
+            Size of the largest object that is read.
+
+        Raises
+        ------
+        StoreError
+            See the subclasses; also when the object is larger than `max_bytes`.
+        """
+        for _ in range(UPDATES):
+            before, tag = self._tagged(uri, max_bytes) or (None, None)
+            after = change(before)
+            if after is None or after == before:
+                return
+            try:
+                if tag is None:
+                    self.put(uri, after, create=True)
+                else:
+                    self.replace(uri, after, tag)
+            except (ObjectExistsError, ObjectChangedError):
+                continue
+            return
+        raise StoreUnavailableError(f"{uri} was changed by another writer {UPDATES} times in a row.")
+
     def put(self, uri: str, content: bytes | Path, *, create: bool = False) -> None:
         """Write an object, from memory or from a file; readers see it whole or not at all.
 
@@ -207,6 +253,32 @@ class Store:
             else:
                 obstore.put(self._bucket, key, content, chunk_size=PART_BYTES, max_concurrency=PARTS)
 
+    def replace(self, uri: str, content: bytes, tag: str) -> None:
+        """Overwrite a small object that has an ETag, by one conditional request.
+
+        Raises
+        ------
+        ObjectChangedError
+            It has another ETag.
+        """
+        with self._sentences(uri):
+            obstore.put(self._bucket, self._key(uri), content, mode={"e_tag": tag}, use_multipart=False)
+
+    def _tagged(self, uri: str, max_bytes: int) -> tuple[bytes, str] | None:
+        """Return the bytes of a small object and its ETag; None if there is no object."""
+        try:
+            with self._sentences(uri):
+                found = obstore.get(self._bucket, self._key(uri))
+                size, tag = found.meta["size"], found.meta["e_tag"]
+                content = bytes(found.bytes()) if size <= max_bytes else b""
+        except ObjectMissingError:
+            return None
+        if size > max_bytes:
+            raise StoreError(f"{uri} is larger than {max_bytes} bytes.")
+        if tag is None:
+            raise StoreError(f"{uri} has no ETag, so a change by another writer could be lost.")
+        return content, tag
+
     def covers(self, uri: str) -> bool:
         """Return whether `uri` lies below this store's prefix."""
         return uri == self.uri_prefix or uri.startswith(self.uri_prefix + "/")
@@ -223,6 +295,8 @@ class Store:
             yield
         except AlreadyExistsError:
             raise ObjectExistsError(f"{uri} exists already.") from None
+        except PreconditionError:
+            raise ObjectChangedError(f"{uri} was changed by another writer.") from None
         except FileNotFoundError:
             raise ObjectMissingError(f"There is no {uri}, or no such bucket.") from None
         except (PermissionDeniedError, UnauthenticatedError) as error:

@@ -314,3 +314,34 @@ def test_an_upload_that_was_cut_has_no_manifest_and_is_no_artifact(tmp_path: Pat
         upload(store, "s3://lake/a/x/", tmp_path / "out", manifest)
     with pytest.raises(ObjectMissingError):
         download(store, "s3://lake/a/x/", manifest.digest, tmp_path / "in")
+
+
+def test_an_update_is_made_anew_of_what_another_writer_wrote_meanwhile() -> None:
+    store, bucket = _store()
+    others = [b"b", b"a"]
+
+    def longer(before: bytes | None) -> bytes:
+        if others:
+            obstore.put(bucket, "a/x", others.pop())
+        return (before or b"") + b"!"
+
+    store.update("s3://lake/a/x", longer, 10)
+    assert store.get("s3://lake/a/x") == b"b!"
+    store.update("s3://lake/a/x", lambda before: None, 10)
+    with pytest.raises(StoreError, match="larger than 1 bytes"):
+        store.update("s3://lake/a/x", longer, 1)
+    assert store.get("s3://lake/a/x") == b"b!"
+
+
+def test_an_update_that_others_overtake_again_and_again_fails_and_overwrites_nothing() -> None:
+    store, bucket = _store()
+    written: list[bytes] = []
+
+    def never(before: bytes | None) -> bytes:
+        written.append(f"{len(written)}".encode())
+        obstore.put(bucket, "a/x", written[-1])
+        return b"mine"
+
+    with pytest.raises(StoreUnavailableError, match="changed by another writer 8 times in a row"):
+        store.update("s3://lake/a/x", never, 10)
+    assert store.get("s3://lake/a/x") == written[-1]
