@@ -100,7 +100,7 @@ class SimulatedCluster:
         self._seen: dict[Ref, tuple[Mapping[str, Any], JSON]] = {}
         self.store.listeners.append(self.history.append)
         GarbageCollector(loop, self.store)
-        TrainingNodes(loop, self.store, lambda run, attempt: self.training(run, attempt))
+        self.training_nodes = TrainingNodes(loop, self.store, lambda run, attempt: self.training(run, attempt))
         ServingNodes(loop, self.store, lambda deployment: self.serving(deployment))
 
     # The operator

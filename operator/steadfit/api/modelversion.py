@@ -179,6 +179,27 @@ class PastQuarantine(Model):
     """Revision that was rolled back."""
 
 
+class PastServing(Model):
+    """A serving of an artifact by one ModelDeployment, perhaps of another cluster."""
+
+    version: Annotated[str, Field(max_length=253)]
+    """Name of the ModelVersion that served."""
+    deployment: Annotated[str, Field(max_length=63)]
+    """Name of the ModelDeployment."""
+    deployment_uid: Annotated[str, Field(max_length=64)]
+    """Its uid."""
+    started_at: datetime
+    """When it began to take traffic."""
+    ended_at: datetime
+    """When it took no traffic any more."""
+    share: int
+    """Percentage of the traffic, the last one."""
+    outcome: Annotated[str, Field(max_length=32)]
+    """How it ended."""
+    let_through: bool = False
+    """Whether it took all of the traffic without a pin."""
+
+
 class TrainingJobRef(LocalObjectReference):
     """The TrainingJob whose run produced a version."""
 
@@ -213,6 +234,9 @@ class ModelVersionSpec(Model):
     """An older version with the same digest. A duplicate is rolled out unless that artifact serves already."""
     quarantined: Annotated[list[PastQuarantine], Field(max_length=16, json_schema_extra=list_map("deployment"))] = []
     """Quarantines noted beside the artifact when it was published: the same files were rolled back before."""
+    served: Annotated[list[PastServing], Field(max_length=16)] = []
+    """Servings noted beside the artifact when it was published: the last ones of the same files that had no room in a
+    status. Nothing is decided by them."""
 
     model_config = {"json_schema_extra": validations(IMMUTABLE)}
 
@@ -276,7 +300,7 @@ class ServingRecord(Model):
     ended_at: datetime | None = None
     """When it took no traffic any more; absent while it does."""
     share: int
-    """Percentage of the traffic; 0 after the end."""
+    """Percentage of the traffic; after the end, the last one."""
     outcome: ServingOutcome
     """Candidate: it takes a share in a canary. Serving: it takes all of the traffic. Replaced: another version took
     over, or it was not the desired one any more. RolledBack: it is in quarantine. Abandoned: it was abandoned without a
@@ -302,7 +326,7 @@ class PastAbandonment(Model):
 
 
 class NoteFailure(Model):
-    """Failure to write the quarantine note beside the artifact."""
+    """Failure to write the quarantine note, or servings, beside the artifact."""
 
     failures: int
     """Number of consecutive failures."""
@@ -312,6 +336,8 @@ class NoteFailure(Model):
     """Time of the next attempt."""
     message: Annotated[str, Field(max_length=1024)]
     """What failed, in a sentence."""
+    of: Literal["Quarantine", "Servings"] = "Quarantine"
+    """What is not written."""
 
 
 class ModelVersionStatus(Status):
@@ -332,16 +358,17 @@ class ModelVersionStatus(Status):
     """Quarantines at further ModelDeployments."""
     releases: Annotated[list[Release], Field(max_length=64, json_schema_extra=list_map("deployment"))] = []
     """Quarantines that were ended: the newest 16, and each that a ModelDeployment still lists as released."""
-    served: Annotated[list[ServingRecord], Field(max_length=64)] = []
-    """Which ModelDeployments it has served, oldest first: the newest 16 records, and of each ModelDeployment the last
-    one that lets it through. A record that makes room is an Event and a line of the operator's log."""
+    served: Annotated[list[ServingRecord], Field(max_length=96)] = []
+    """Which ModelDeployments it has served, oldest first: the newest 16 records, of each ModelDeployment the last one
+    that lets it through, and those that are not written to `servings.json` beside the artifact yet. A record that the
+    store does not have makes room only for a 97th: it is an Event and a line of the operator's log."""
     abandoned: Annotated[list[PastAbandonment], Field(max_length=16)] = []
     """Where it was abandoned, oldest first. A Promote removes the entry."""
     below_floor_of: Annotated[list[str], Field(max_length=64)] = []
     """Names of the ModelDeployments whose version floor has reached its number: they do not roll it out by themselves,
     nor does one that is created again under such a name."""
     note_failure: NoteFailure | None = None
-    """Why the note in the store is not up to date; absent if it is."""
+    """Why the notes in the store are not up to date; absent if they are."""
 
 
 class ModelVersion(Object):

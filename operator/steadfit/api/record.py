@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from .base import Model
-from .modelversion import ChampionResult, DataRecord, File, PastQuarantine
+from .modelversion import ChampionResult, DataRecord, File, PastQuarantine, PastServing
 
 _DIGEST = r"^sha256:[0-9a-f]{64}$"
 _NESTING = 16
@@ -211,3 +211,6 @@ class Record(Model):
     quarantined: Annotated[list[PastQuarantine], Field(max_length=16), AfterValidator(_one_each)] | None = None
     """What lay beside the artifact: the ModelDeployments that had rolled these very files back. Absent when nothing
     did, so that a record of a time before this field equals the same one posted again."""
+    served: Annotated[list[PastServing], Field(max_length=16)] | None = None
+    """What lay beside the artifact: the last servings of these very files that have no room in a status. Absent when
+    there were none."""

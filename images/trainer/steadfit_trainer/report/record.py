@@ -2,11 +2,12 @@
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from steadfit_artifact.digest import Manifest
 from steadfit_artifact.quarantine import Entry
+from steadfit_artifact.servings import Serving
 
 from steadfit_trainer.config import Config
 
@@ -14,6 +15,7 @@ from steadfit_trainer.config import Config
 MAX_BYTES = 16 * 1024
 _OBJECTS = 8
 _QUARANTINES = 8
+_SERVINGS = 8
 _REASON = 256
 
 
@@ -98,6 +100,13 @@ def quarantined(record: dict[str, Any], past: Mapping[str, Entry]) -> dict[str, 
         return record
     entries = [{"deployment": name, **entry.model_dump(mode="json", by_alias=True)} for name, entry in past.items()]
     return {**record, "quarantined": sorted(entries, key=lambda entry: (entry["at"], entry["deployment"]))}
+
+
+def served(record: dict[str, Any], past: Sequence[Serving]) -> dict[str, Any]:
+    """Return the record with the last servings of the same files that lie beside the artifact, in their order."""
+    if not past:
+        return record
+    return {**record, "served": [one.model_dump(mode="json", by_alias=True) for one in past[-_SERVINGS:]]}
 
 
 def dump(record: dict[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import rfc8785
+from steadfit_artifact import servings
 from steadfit_artifact.digest import Manifest, manifest_of
 from steadfit_artifact.errors import ArtifactError
 from steadfit_artifact.formats import registry
@@ -58,6 +59,8 @@ def publish(
     deadline.retry(lambda: upload(connect(config.store), uri, paths.staging, manifest), StoreError)
     # The same files may have been rolled back before, by a cluster that has no record of it any more.
     result = record.quarantined(result, _past(config, uri, connect, deadline))
+    past = deadline.retry(lambda: servings.known(connect(config.store), uri), StoreError)
+    result = record.served(result, past)
     deadline.retry(lambda: write_record(connect(config.store), record_uri, result), StoreError)
     body = record.dump(record.posted(result))
     return deadline.retry(lambda: wait_for_version(operator, body, deadline.pause), OperatorUnavailableError)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from steadfit.core import names
+from steadfit.core.versions.serving_history import BATCH, MAX_RECORDS
 from steadfit.kube.cache import Cache, JSONObject
 from steadfit.kube.key import Key, key_of
 from steadfit.kube.resources import (
@@ -110,7 +111,7 @@ def _artifact_store(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield from _keys(cache.all(TRAINING_JOBS))
     yield from _unfinished(cache.all(TRAINING_RUNS))
     yield from _keys(cache.all(MODEL_DEPLOYMENTS))
-    yield from _in_quarantine(cache.all(MODEL_VERSIONS))
+    yield from _with_notes(cache.all(MODEL_VERSIONS))
 
 
 def _metric_source(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
@@ -122,7 +123,7 @@ def _namespace(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     yield from _keys(in_namespace(cache, TRAINING_JOBS, key.name))
     yield from _unfinished(in_namespace(cache, TRAINING_RUNS, key.name))
     yield from _keys(in_namespace(cache, MODEL_DEPLOYMENTS, key.name))
-    yield from _in_quarantine(in_namespace(cache, MODEL_VERSIONS, key.name))
+    yield from _with_notes(in_namespace(cache, MODEL_VERSIONS, key.name))
 
 
 def _child(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
@@ -159,9 +160,14 @@ def _unfinished(runs: Iterable[Mapping[str, Any]]) -> Iterator[Key]:
     return _keys(run for run in runs if not is_finished(run))
 
 
-def _in_quarantine(versions: Iterable[Mapping[str, Any]]) -> Iterator[Key]:
-    """Return the versions whose quarantine may have to be written to their store."""
-    return _keys(version for version in versions if version.get("status", {}).get("quarantine"))
+def _with_notes(versions: Iterable[Mapping[str, Any]]) -> Iterator[Key]:
+    """Return the versions whose quarantine or servings may have to be written to their store."""
+    statuses = ((version, version.get("status", {})) for version in versions)
+    return _keys(
+        version
+        for version, status in statuses
+        if status.get("quarantine") or len(status.get("served", ())) >= MAX_RECORDS + BATCH
+    )
 
 
 def _job_key(namespace: str | None, obj: Mapping[str, Any]) -> Iterator[Key]:

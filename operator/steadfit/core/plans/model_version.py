@@ -33,7 +33,7 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
     observed = corrected(observed, now)
     version, job = observed.version, _judging_job(observed)
     before = version.status
-    status = quarantine_sync.follow(quarantine_state.recall(observed), observed, now)
+    status = synced = quarantine_sync.follow(quarantine_state.recall(observed), observed, now)
     if job is not None and not gate.stands(version, job.spec.evaluation):
         evaluation = job.spec.evaluation
         judgements = gate.judge(version.spec.evaluation, evaluation)
@@ -51,7 +51,7 @@ def plan(observed: ObservedModelVersion, now: datetime) -> Plan:
     return Plan(
         status=status.dump(),
         actions=quarantine_sync.act(status, observed, now),
-        events=(*_events(before, status), *serving_history.events(before, observed, now)),
+        events=(*_events(before, status), *serving_history.events(synced, observed, now)),
         requeue_at=quarantine_sync.due(status, now),
     )
 
@@ -116,5 +116,6 @@ def _events(before: ModelVersionStatus, after: ModelVersionStatus) -> tuple[Even
         events.append(Event("Normal", "Released", f"released for ModelDeployment {before.quarantine.deployment}"))
     failed = after.note_failure
     if failed is not None and (before.note_failure is None or before.note_failure.message != failed.message):
-        events.append(Event("Warning", "QuarantineNotStored", failed.message))
+        servings = failed.of == "Servings"
+        events.append(Event("Warning", "ServingsNotStored" if servings else "QuarantineNotStored", failed.message))
     return tuple(events)

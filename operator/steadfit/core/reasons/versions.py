@@ -18,6 +18,7 @@ VersionReason = Literal[
     "Rejected",
     "Released",
     "ServingRecordDropped",
+    "ServingsNotStored",
     "Stored",
     "Verified",
     "WriteFailed",
@@ -77,9 +78,17 @@ VERSIONS: Mapping[VersionReason, Reason] = {
         normal=("ModelDeployment", "ModelVersion"),
     ),
     "ServingRecordDropped": Reason(
-        "`status.served` of the version is full, and its oldest record that no decision needs is dropped.",
-        "Nothing to do; the operator's log keeps the message, which has all that the record said.",
+        "`status.served` of the version is full of 96 records, and the oldest that no decision needs is dropped: the"
+        " store could not be written in time.",
+        "The operator's log keeps the message, which has all that the record said. Look at `status.noteFailure` of the"
+        " version, and whether its ArtifactStore is usable.",
         normal=_VERSION,
+    ),
+    "ServingsNotStored": Reason(
+        "Servings could not be written to `servings.json` beside the artifact; it is retried, and they stay in"
+        " `status.served` of the version meanwhile.",
+        "Check the store and the keys of the namespace; the message names a file that can't be read.",
+        warning=_VERSION,
     ),
     "Stored": Reason("The quarantine is written beside the artifact.", NOTHING, conditions=_STORED),
     "Verified": Reason(

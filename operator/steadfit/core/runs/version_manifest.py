@@ -111,6 +111,7 @@ def _spec(status: TrainingRunStatus, number: int, record: Record, observed: Obse
         parent=_parent(older),
         duplicate_of=_original(older, record.artifact.digest),
         quarantined=record.quarantined or [],
+        served=record.served or [],
     )
 
 

@@ -1,4 +1,4 @@
-"""The pod that writes the quarantines of an artifact beside it in its store.
+"""The pod that writes the quarantines of an artifact, or its servings, beside it in its store.
 
 The operator has no credentials of stores. The pod has those of a run's pod, in the version's namespace.
 """
@@ -52,25 +52,25 @@ def render(
         version,
         template,
         labels={**labels, **(names.queue_labels(training_job) if training_job else {})},
-        annotations={names.NOTE_ANNOTATION: fingerprint(change)},
+        annotations={names.NOTE_ANNOTATION: fingerprint(version, change)},
         deadline_seconds=DEADLINE_SECONDS,
     )
 
 
-def fingerprint(change: Change) -> str:
+def fingerprint(version: ModelVersion, change: Change) -> str:
     """Return what tells the Jobs of two changes apart."""
-    content = json.dumps(_document(change), sort_keys=True, separators=(",", ":"))
+    content = json.dumps(_document(version, change), sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
 
 
-def is_for(workload: Manifest, change: Change) -> bool:
-    """Return whether a Job was made for a change."""
+def is_for(workload: Manifest, version: ModelVersion, change: Change) -> bool:
+    """Return whether a Job was made for a change of a version."""
     annotations = workload["metadata"].get("annotations", {})
-    return bool(annotations.get(names.NOTE_ANNOTATION) == fingerprint(change))
+    return bool(annotations.get(names.NOTE_ANNOTATION) == fingerprint(version, change))
 
 
 def _container(version: ModelVersion, change: Change, store: ArtifactStore, platform: Platform) -> dict[str, Any]:
-    config = {"store": store_access.settings(store), "uri": version.spec.artifact.uri, **_document(change)}
+    config = {"store": store_access.settings(store), "uri": version.spec.artifact.uri, **_document(version, change)}
     return {
         "name": STEP,
         "image": platform.trainer_image,
@@ -88,7 +88,9 @@ def _container(version: ModelVersion, change: Change, store: ArtifactStore, plat
     }
 
 
-def _document(change: Change) -> dict[str, Any]:
+def _document(version: ModelVersion, change: Change) -> dict[str, Any]:
+    if change.served:
+        return {"served": [{"version": version.name, **item.dump()} for item in change.served]}
     put = {item.deployment: item.dump() for item in change.put}
     return {
         "put": {

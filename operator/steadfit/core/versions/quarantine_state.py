@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeployment
-from steadfit.api.modelversion import ModelVersion, ModelVersionStatus, Quarantine, Release
+from steadfit.api.modelversion import ModelVersion, ModelVersionStatus, Quarantine, Release, ServingRecord
 from steadfit.core.serving.quarantine import quarantines_of
 from steadfit.core.times_ahead import is_after
 from steadfit.core.types import ObservedModelVersion
@@ -34,14 +34,17 @@ class Change:
         Quarantines that are not written beside the artifact.
     take
         Releases of quarantines that may be written beside it.
+    served
+        Servings without room in the status. They come alone: a quarantine does not wait for them, nor fail with them.
     """
 
     put: tuple[Quarantine, ...] = ()
     take: tuple[Release, ...] = ()
+    served: tuple[ServingRecord, ...] = ()
 
     def __bool__(self) -> bool:
         """Tell whether anything is missing in the store."""
-        return bool(self.put or self.take)
+        return bool(self.put or self.take or self.served)
 
 
 def recall(observed: ObservedModelVersion) -> ModelVersionStatus:

@@ -1,4 +1,4 @@
-"""Writes quarantines and releases to the store: by one Job at a time, with growing pauses between attempts.
+"""Writes quarantines, releases and servings to the store: by one Job at a time, with growing pauses between attempts.
 
 The status comes first: it holds what is to be written, and it records the success of a Job before the Job is deleted.
 No Job starts beside another, because two writers of one note could undo each other.
@@ -7,7 +7,7 @@ No Job starts beside another, because two writers of one note could undo each ot
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from steadfit.api.modelversion import ModelVersionStatus, NoteFailure
 from steadfit.core import store_choice
@@ -17,7 +17,8 @@ from steadfit.core.serving.quarantine import quarantines_of
 from steadfit.core.text import cut, log_tail
 from steadfit.core.types import Action, Create, Delete, Manifest, ObservedModelVersion
 
-from . import quarantine_pod, quarantine_state
+from . import quarantine_pod, quarantine_state, serving_history
+from .quarantine_state import Change
 
 STORED: Final = "QuarantineStored"
 FIRST_PAUSE = timedelta(seconds=30)
@@ -26,12 +27,16 @@ LONGEST_PAUSE = timedelta(hours=1)
 
 def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> ModelVersionStatus:
     """Return the status after the outcome of the Job."""
-    change = quarantine_state.change(status, observed)
-    if not change:
-        return status.model_copy(update={"note_failure": None})
+    change = _change(status, observed)
+    if not change or (status.note_failure is not None and status.note_failure.of != _sort(change)):
+        status = status.model_copy(update={"note_failure": None})
     workload, before = _workload(observed), status.note_failure
-    if workload is None or job.is_deleted(workload) or not quarantine_pod.is_for(workload, change):
+    if not change or workload is None or job.is_deleted(workload):
         return status
+    if not quarantine_pod.is_for(workload, observed.version, change):
+        return status
+    if job.is_complete(workload) and change.served:
+        return serving_history.stored(status, change.served).model_copy(update={"note_failure": None})
     if job.is_complete(workload):
         return quarantine_state.learned(status, change, observed).model_copy(update={"note_failure": None})
     uid = workload["metadata"]["uid"]
@@ -43,13 +48,14 @@ def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: date
         job=uid,
         retry_at=now + min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE),
         message=cut(_why(workload, observed)),
+        of=_sort(change),
     )
     return status.model_copy(update={"note_failure": failure})
 
 
 def act(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> tuple[Action, ...]:
     """Return the action that is due: create the Job, or delete it once it is over."""
-    change, failure = quarantine_state.change(status, observed), status.note_failure
+    change, failure = _change(status, observed), status.note_failure
     workload = _workload(observed)
     if workload is not None:
         done = job.is_over(workload) and not job.is_deleted(workload)
@@ -82,6 +88,15 @@ def conditions(status: ModelVersionStatus, observed: ObservedModelVersion) -> li
         message = "the quarantine is being written beside the artifact" if change.put else "the note is being deleted"
         return [DesiredCondition(STORED, "False", "WritePending", message)]
     return [DesiredCondition(STORED, "False", "WriteFailed", _not_written(change, status.note_failure.message))]
+
+
+def _change(status: ModelVersionStatus, observed: ObservedModelVersion) -> Change:
+    """Return what is to be written next: servings come after every quarantine and release."""
+    return quarantine_state.change(status, observed) or Change(served=serving_history.waiting(status.served))
+
+
+def _sort(change: Change) -> Literal["Quarantine", "Servings"]:
+    return "Servings" if change.served else "Quarantine"
 
 
 def _not_written(change: quarantine_state.Change, why: str) -> str:

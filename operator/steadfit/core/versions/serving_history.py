@@ -2,11 +2,12 @@
 
 The status of a ModelDeployment says what serves; this survives its deletion. A ModelDeployment of the same name starts
 with what served last there (`core/serving/selection/served.py`), and not with a candidate that nobody has judged. A
-record that has no room is an Event and a line of the operator's log.
+record that no decision needs goes to the store (`quarantine_sync.py`), and leaves the status once it is there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeployment
@@ -16,25 +17,38 @@ from steadfit.core.text import time_text
 from steadfit.core.types import Event, ObservedModelVersion
 
 MAX_RECORDS = 16
-MOST_RECORDS = 64
-"""Most records where each is the last one that says that the version was let through at a ModelDeployment."""
+"""Newest records that stay in the status."""
+NEEDED_RECORDS = 64
+"""Most records that stay where each is the last one that says that the version was let through at a ModelDeployment."""
+ALL_RECORDS = 96
+"""Most records of a status, with those that its store does not have yet."""
+BATCH = 16
+"""Records that are written at once: a pod for each would be one for almost every rollout."""
 
 
 def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> ModelVersionStatus:
     """Return the status with the records that have room."""
-    return status.model_copy(update={"served": _bounded(_records(status, observed, now))})
+    records = _records(status, observed, now)
+    dropped = _dropped(records)
+    return status.model_copy(update={"served": [item for item in records if item not in dropped]})
+
+
+def waiting(records: Sequence[ServingRecord]) -> tuple[ServingRecord, ...]:
+    """Return the records that are to be written to the store next; none before a batch is complete."""
+    leaving = _leaving(records)[:BATCH]
+    return tuple(leaving) if len(leaving) == BATCH else ()
+
+
+def stored(status: ModelVersionStatus, written: Sequence[ServingRecord]) -> ModelVersionStatus:
+    """Return the status without the records that the store has."""
+    return status.model_copy(update={"served": [item for item in status.served if item not in written]})
 
 
 def events(before: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> list[Event]:
     """Return an Event for each record that this pass drops: what it says is not stored any more."""
-    records = _records(before, observed, now)
-    if len(records) <= MAX_RECORDS:
-        return []
-    kept = _bounded(records)
     return [
         Event("Normal", "ServingRecordDropped", f"the record of the oldest serving makes room: {_describe(record)}")
-        for record in records
-        if record not in kept
+        for record in _dropped(_records(before, observed, now))
     ]
 
 
@@ -59,10 +73,8 @@ def _records(status: ModelVersionStatus, observed: ObservedModelVersion, now: da
             going_on.append(record)
         elif known is not None:
             outcome = _outcome(deployment, observed.version)
-            ended.append(known.model_copy(update={"ended_at": now, "share": 0, "outcome": outcome}))
-    ended += [
-        item.model_copy(update={"ended_at": now, "share": 0, "outcome": "Ended"}) for item in open_records.values()
-    ]
+            ended.append(known.model_copy(update={"ended_at": now, "outcome": outcome}))
+    ended += [item.model_copy(update={"ended_at": now, "outcome": "Ended"}) for item in open_records.values()]
     return [*ended, *going_on]
 
 
@@ -100,19 +112,28 @@ def _is_of(entry: RevisionRef | ServedVersion | Abandoned | QuarantineEntry, ver
     return (entry.version, digest) == (version.name, version.spec.artifact.digest)
 
 
-def _bounded(records: list[ServingRecord]) -> list[ServingRecord]:
-    """Return the newest records, and of each ModelDeployment the last one that says it was let through there."""
-    kept = list(records)
-    while len(kept) > MAX_RECORDS:
-        expendable = next((item for item in kept if _is_expendable(item, kept)), None)
-        if expendable is None and len(kept) <= MOST_RECORDS:
-            break
-        kept.remove(expendable or next((item for item in kept if item.ended_at), kept[0]))
-    return kept
+def _dropped(records: Sequence[ServingRecord]) -> list[ServingRecord]:
+    """Return the records that have no room: the first of those that wait for the store, then the oldest."""
+    excess = len(records) - ALL_RECORDS
+    if excess <= 0:
+        return []
+    leaving = _leaving(records)
+    return [*leaving, *(item for item in records if item not in leaving)][:excess]
 
 
-def _is_expendable(record: ServingRecord, records: list[ServingRecord]) -> bool:
-    if record.ended_at is None:
-        return False
-    later = records[records.index(record) + 1 :]
-    return not record.let_through or any(item.let_through and item.deployment == record.deployment for item in later)
+def _leaving(records: Sequence[ServingRecord]) -> list[ServingRecord]:
+    """Return the oldest records that no decision needs, as far as the status has more than the newest."""
+    excess = len(records) - MAX_RECORDS
+    if excess <= 0:
+        return []
+    needed: list[ServingRecord] = []
+    spare: list[ServingRecord] = []
+    later: set[str] = set()
+    for item in reversed(records):
+        last = item.let_through and item.deployment not in later
+        (needed if item.ended_at is None or last else spare).append(item)
+        if item.let_through:
+            later.add(item.deployment)
+    oldest = [item for item in reversed(needed) if item.ended_at is not None]
+    beyond = max(0, len(needed) - NEEDED_RECORDS)
+    return [*spare[::-1][:excess], *oldest[:beyond]]

@@ -272,6 +272,24 @@ def test_a_version_of_files_that_had_been_rolled_back_is_made_with_what_is_known
     assert ModelVersion.model_validate(create()).spec.quarantined == []
 
 
+def test_a_version_of_files_that_had_served_is_made_with_their_servings_and_decides_nothing_by_them() -> None:
+    past = {
+        "version": "orders-v7",
+        "deployment": "orders",
+        "deploymentUid": "elsewhere",
+        "startedAt": "2026-01-01T00:00:00Z",
+        "endedAt": "2026-01-02T00:00:00Z",
+        "share": 100,
+        "outcome": "Replaced",
+        "letThrough": True,
+    }
+    made = create({"record": {**record(), "served": [past]}})
+    assert ModelVersion.model_validate(made).spec.dump()["served"] == [past]
+    assert ModelVersion.model_validate(create()).spec.served == []
+    subject, _ = judged(ModelVersion.model_validate(made))
+    assert subject.status.served == []
+
+
 def test_a_store_is_accepted_and_says_what_that_does_not_mean() -> None:
     plan = artifact_store.plan(ObservedArtifactStore(STORES.stores[0]), NOW)
     (ready,) = plan.status["conditions"]

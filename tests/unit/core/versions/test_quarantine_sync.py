@@ -434,3 +434,55 @@ def test_whichever_write_the_operator_crashes_before_the_store_learns_it_once(re
             made["status"] = {"conditions": [COMPLETE]}
     assert scene.knows() == ([] if release else [("flights", True)])
     assert (len(scene.made) - before, scene.jobs) == (1, {})
+
+
+def past(count: int) -> list[JSON]:
+    return [
+        {
+            "deployment": "shadow",
+            "deploymentUid": f"uid-{number}",
+            "startedAt": (START + timedelta(minutes=number)).isoformat(),
+            "endedAt": (START + timedelta(minutes=number, seconds=1)).isoformat(),
+            "share": 25,
+            "outcome": "Abandoned",
+        }
+        for number in range(count)
+    ]
+
+
+def test_servings_are_written_in_batches_and_stay_in_the_status_until_then() -> None:
+    scene = Scene()
+    scene.version["status"]["served"] = past(31)
+    scene.settle()
+    assert scene.made == [], "fifteen are no batch"
+    scene.version["status"]["served"] = past(50)
+    scene.settle()
+    first = config(scene.made[0])["served"]
+    assert [one["deploymentUid"] for one in first] == [f"uid-{number}" for number in range(16)]
+    assert {one["version"] for one in first} == {"flights-v2"}
+    assert len(scene.status.served) == 50
+    scene.end()
+    assert len(scene.status.served) == 34
+    scene.end()
+    assert (len(scene.status.served), len(scene.made), scene.jobs) == (18, 2, {})
+
+
+def test_a_quarantine_waits_for_no_servings_that_cannot_be_written() -> None:
+    scene = Scene()
+    scene.version["status"]["served"] = past(40)
+    scene.settle()
+    for _ in range(5):
+        scene.end(FAILED, "servings.json can't be read")
+        assert scene.status.note_failure.of == "Servings"
+        scene.now += timedelta(hours=1)
+        scene.settle()
+    scene.end(FAILED, "servings.json can't be read")
+    assert "ServingsNotStored" in {event.reason for event in scene.events}
+    assert "QuarantineNotStored" not in {event.reason for event in scene.events}
+    scene.deploy(quarantine=[entry()])
+    scene.settle()
+    assert set(config(scene.made[-1])["put"]) == {"flights"}, "at once, whatever the pause"
+    scene.end()
+    assert scene.knows() == [("flights", True)]
+    assert len(scene.status.served) == 40
+    assert "served" in config(scene.made[-1])

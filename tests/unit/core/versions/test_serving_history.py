@@ -65,29 +65,29 @@ def test_a_version_that_served_many_deployments_forgets_none_that_it_was_let_thr
     assert sorted(scene.names()) == sorted(f"flights-{number}" for number in range(40))
 
 
-def test_a_record_without_room_stays_in_an_event_and_a_line_of_the_log_with_all_that_it_says() -> None:
+def test_a_record_that_no_store_takes_stays_in_an_event_and_a_line_of_the_log_with_all_that_it_says() -> None:
     scene = Scene()
     said = []
-    for number in range(17):
+    for number in range(97):
         scene.serve("flights", f"uid-{number}")
         said += [event.message for event in scene.step().events if event.reason == "ServingRecordDropped"]
         del scene.deployments["flights"]
         said += [event.message for event in scene.step().events if event.reason == "ServingRecordDropped"]
-    assert len(scene.names()) == 16
+    assert len(scene.names()) == 96
     assert said == [
         "the record of the oldest serving makes room: ModelDeployment flights (uid uid-0) from 2026-01-01T00:00:00Z to"
         " 2026-01-01T00:02:00Z, Ended, let through"
     ]
 
 
-def test_no_more_than_64_records_are_kept_whatever_they_say() -> None:
+def test_no_more_than_96_records_are_kept_whatever_they_say() -> None:
     scene = Scene()
     said = []
-    for number in range(66):
+    for number in range(98):
         scene.serve(f"flights-{number}", f"uid-{number}")
         said += [event.message for event in scene.step().events if event.reason == "ServingRecordDropped"]
         scene.deployments.clear()
     scene.step()
-    assert len(scene.names()) == 64
-    assert scene.names()[-1] == "flights-65"
+    assert len(scene.names()) == 96
+    assert scene.names()[-1] == "flights-97"
     assert [message.split(" (uid")[0].split()[-1] for message in said] == ["flights-0", "flights-1"]

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -6,13 +7,14 @@ from typing import Any
 import pytest
 import steadfit_trainer.__main__ as cli
 from steadfit.api.artifactstore import ArtifactStore
-from steadfit.api.modelversion import ModelVersion, Quarantine, Release
+from steadfit.api.modelversion import ModelVersion, Quarantine, Release, ServingRecord
 from steadfit.api.record import Record
 from steadfit.core.types import Platform
 from steadfit.core.versions import quarantine_pod
 from steadfit.core.versions.quarantine_state import Change
+from steadfit_artifact import servings
 from steadfit_artifact.quarantine import read
-from steadfit_artifact.store import StoreUnavailableError
+from steadfit_artifact.store import Store, StoreConfig, StoreUnavailableError
 from steadfit_trainer.failures import DataFailure, StoreFailure
 from steadfit_trainer.steps.quarantine import QuarantineConfig, write_note
 
@@ -73,7 +75,7 @@ def test_to_write_the_same_again_writes_nothing(pod: RunPod) -> None:
 
 
 def _counting(store: Any, puts: list[str]) -> Any:
-    store.put = lambda uri, *_, **__: puts.append(uri)
+    store.put = store.replace = lambda uri, *_, **__: puts.append(uri)
     return store
 
 
@@ -106,6 +108,22 @@ def test_the_step_does_what_the_operators_job_says(
         log = tmp_path / "log"
         assert cli.main(container["args"], {"STEADFIT_CONFIG": told, "STEADFIT_TERMINATION_LOG": str(log)}) == 0
         assert named(pod) == left
+
+
+def test_the_step_adds_the_servings_that_the_operators_job_says(
+    pod: RunPod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "write_note", lambda told: write_note(told, pod.connect))
+    record = {key: value for key, value in serving(1).items() if key != "version"}
+    (container,) = _job(Change(served=(ServingRecord.model_validate(record),)))["spec"]["template"]["spec"][
+        "containers"
+    ]
+    told = container["env"][0]["value"].replace("$$", "$")
+    assert (
+        cli.main(container["args"], {"STEADFIT_CONFIG": told, "STEADFIT_TERMINATION_LOG": str(tmp_path / "log")}) == 0
+    )
+    (found,) = servings.known(pod.store("s3://models"), URI)
+    assert found == servings.Serving.model_validate(serving(1))
 
 
 def _job(change: Change) -> dict[str, Any]:
@@ -170,3 +188,119 @@ def test_a_result_beside_an_unreadable_note_is_not_published(tmp_path: Path) -> 
         pod.store("s3://models").put(f"{uri}quarantine.json", json.dumps({"schemaVersion": 2}).encode())
         with pytest.raises(StoreFailure, match="can't be read"):
             pod.publish(intake)
+
+
+class Overtaken(Store):
+    """A store in which somebody else writes between the read and the write of an update, once."""
+
+    def __init__(self, store: Store, other: Callable[[], object]) -> None:
+        super().__init__(store.uri_prefix, store._bucket)
+        self.others = [other]
+
+    def put(self, uri: str, content: bytes | Path, *, create: bool = False) -> None:
+        self._let_others_write()
+        super().put(uri, content, create=create)
+
+    def replace(self, uri: str, content: bytes, tag: str) -> None:
+        self._let_others_write()
+        super().replace(uri, content, tag)
+
+    def _let_others_write(self) -> None:
+        if self.others:
+            self.others.pop()()
+
+
+def overtaken(pod: RunPod, other: QuarantineConfig) -> Callable[[StoreConfig], Store]:
+    return lambda told: Overtaken(pod.connect(told), lambda: write_note(other, pod.connect))
+
+
+def test_two_clusters_on_one_bucket_lose_no_quarantine_of_each_other(pod: RunPod) -> None:
+    write_note(config({"flights": entry()}), overtaken(pod, config({"shadow": entry("it was late")})))
+    assert named(pod) == {"flights": "errors rose", "shadow": "it was late"}
+    write_note(config({"third": entry()}), overtaken(pod, config(take={"flights": AT})))
+    assert set(named(pod)) == {"shadow", "third"}
+
+
+def serving(number: int, **changes: Any) -> dict[str, Any]:
+    at = AT + timedelta(hours=number)
+    return {
+        "version": "flights-v2",
+        "deployment": "flights",
+        "deploymentUid": f"uid-{number}",
+        "startedAt": at.isoformat(),
+        "endedAt": (at + timedelta(minutes=1)).isoformat(),
+        "share": 100,
+        "outcome": "Replaced",
+        "letThrough": True,
+        **changes,
+    }
+
+
+def serves(*numbers: int, **changes: Any) -> QuarantineConfig:
+    served = [serving(number, **changes) for number in numbers]
+    return QuarantineConfig.model_validate({"store": STORE, "uri": URI, "served": served})
+
+
+def kept(pod: RunPod) -> list[str]:
+    return [one.deployment_uid for one in servings.known(pod.store("s3://models"), URI)]
+
+
+def test_servings_are_added_once_to_those_of_other_writers(pod: RunPod) -> None:
+    write_note(serves(2, 3), overtaken(pod, serves(1)))
+    assert kept(pod) == ["uid-1", "uid-2", "uid-3"]
+    write_note(serves(3, 4), pod.connect)
+    assert kept(pod) == ["uid-1", "uid-2", "uid-3", "uid-4"]
+
+
+def test_a_version_with_the_same_artifact_has_servings_of_its_own(pod: RunPod) -> None:
+    write_note(serves(1), pod.connect)
+    write_note(serves(1, version="flights-v3"), pod.connect)
+    assert kept(pod) == ["uid-1", "uid-1"]
+
+
+def test_of_more_than_2000_servings_those_that_ended_first_are_dropped_and_logged(
+    pod: RunPod, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = {"version": "v" * 253, "deployment": "d" * 63, "outcome": "o" * 32}
+    write_note(serves(*range(2000), **text), pod.connect)
+    write_note(serves(2000, **text), pod.connect)
+    assert (kept(pod)[0], len(kept(pod))) == ("uid-1", 2000)
+    (said,) = [line for line in caplog.messages if "has room for 2000 servings" in line]
+    assert "uid-0" in said
+    longest = servings.Serving.model_validate(serving(0, **text, deploymentUid="u" * 64))
+    assert len(servings.Servings(servings=[longest] * 2000).dump()) < servings.MAX_SERVINGS_BYTES
+
+
+def test_servings_that_cannot_be_read_are_not_overwritten_and_hold_no_quarantine_up(pod: RunPod) -> None:
+    pod.store("s3://models").put(f"{URI}servings.json", b"{")
+    with pytest.raises(DataFailure, match=r"servings\.json says who served this artifact, and can't be read"):
+        write_note(serves(1), pod.connect)
+    assert pod.store("s3://models").get(f"{URI}servings.json") == b"{"
+    write_note(config({"flights": entry()}), pod.connect)
+    assert named(pod) == {"flights": "errors rose"}
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_version_that_is_made_again_of_the_same_files_shows_their_last_servings(
+    tmp_path: Path, readable: bool
+) -> None:
+    pod = RunPod(tmp_path / "steadfit")
+    pod.put("s3://lake/flights/part-0.parquet", flights())
+    pod.fetch()
+    train(pod)
+    with operator(tmp_path) as intake:
+        pod.publish(intake)
+    first = intake.bodies()[0]
+    assert "served" not in first
+    past = [serving(number) for number in range(10)]
+    uri = first["artifact"]["uri"]
+    write_note(QuarantineConfig.model_validate({"store": STORE, "uri": uri, "served": past}), pod.connect)
+    if not readable:
+        pod.store("s3://models").put(f"{uri}servings.json", b"{")
+    pod.document["run"]["uid"] = "uid-2"
+    with operator(tmp_path) as intake:
+        pod.publish(intake)
+    posted = intake.bodies()[0]
+    assert posted["artifact"]["digest"] == first["artifact"]["digest"], "the servings are no part of the artifact"
+    found = Record.model_validate(posted).served or []
+    assert [one.deployment_uid for one in found] == ([f"uid-{number}" for number in range(2, 10)] if readable else [])

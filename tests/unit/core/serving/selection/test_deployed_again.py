@@ -86,36 +86,36 @@ def test_a_version_records_its_share_and_how_it_ended() -> None:
     cluster.finds("Fail")
     cluster.settle()
     cluster.versions_notice()
-    assert records(cluster, 2) == [("RolledBack", 0, False)]
+    assert records(cluster, 2) == [("RolledBack", 33, False)]
     cluster.add(3)
     cluster.settle()
     cluster.versions_notice()
     cluster.act("Abort")
     cluster.settle()
     cluster.versions_notice()
-    assert records(cluster, 3) == [("Abandoned", 0, False)]
+    assert records(cluster, 3) == [("Abandoned", 33, False)]
     cluster.edit(strategy={"blueGreen": {}})
     cluster.add(4)
     cluster.settle()
     cluster.versions_notice()
-    assert (records(cluster, 1), records(cluster, 4)) == ([("Replaced", 0, True)], [("Serving", 100, True)])
+    assert (records(cluster, 1), records(cluster, 4)) == ([("Replaced", 100, True)], [("Serving", 100, True)])
     first = cluster.version(1).status.served[0]
     assert first.ended_at is not None
     cluster.make_the_deployment_again()
-    assert records(cluster, 4) == [("Ended", 0, True)]
+    assert records(cluster, 4) == [("Ended", 100, True)]
 
 
 def test_a_full_list_of_records_keeps_the_one_that_says_a_version_was_let_through() -> None:
     cluster = serving(1, strategy=STEPS)
     cluster.versions_notice()
     before = cluster.versions[1]["status"]["served"][0]
-    ended = {**before, "endedAt": cluster.now.isoformat(), "outcome": "Ended", "share": 0}
-    tries = [{**ended, "letThrough": False, "deploymentUid": f"other-{index}"} for index in range(15)]
+    ended = {**before, "endedAt": cluster.now.isoformat(), "outcome": "Ended"}
+    tries = [{**ended, "letThrough": False, "deploymentUid": f"other-{index}"} for index in range(95)]
     cluster.versions[1]["status"]["served"] = [{**ended, "deployment": "elsewhere"}, *tries]
     cluster.now += timedelta(hours=1)
     cluster.versions_notice()
     kept = cluster.version(1).status.served
-    assert len(kept) == 16
+    assert len(kept) == 96
     assert (kept[0].deployment, kept[0].let_through) == ("elsewhere", True)
     assert [item.deployment_uid for item in kept[1:3]] == ["other-1", "other-2"]
     assert kept[-1].ended_at is None
