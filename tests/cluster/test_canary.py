@@ -137,8 +137,15 @@ def test_an_identical_candidate_is_promoted_and_no_request_fails(
     before = live(namespace, 1)["status"]["live"]["revision"]
     clients = traffic(namespace, images)
     namespace.apply(canary(server=another("b")))
-    share = candidate(namespace, "Analysing")
-    assert (share["weight"], share["actualWeight"], share["championRevision"]) == (50, 50, before)
+    candidate(namespace, "Analysing")
+    tried = namespace.wait_for(
+        "modeldeployment",
+        "model",
+        lambda d: (d["status"].get("candidate") or {}).get("actualWeight") == 50,
+        what="the share is in force",
+    )
+    share: Manifest = tried["status"]["candidate"]
+    assert (share["weight"], share["championRevision"]) == (50, before)
     after = namespace.wait_for(
         "modeldeployment",
         "model",

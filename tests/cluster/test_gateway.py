@@ -86,9 +86,15 @@ def test_the_weights_of_a_route_follow_a_canary_from_its_first_step_to_its_end(
 
     accept(namespace)
     tried = candidate(namespace, "Analysing")
-    assert (tried["revision"], tried["weight"], tried["actualWeight"]) == (new, 10, 10)
+    assert (tried["revision"], tried["weight"]) == (new, 10)
     shared(namespace, {old: 90, new: 10})
     accept(namespace)
+    namespace.wait_for(
+        "modeldeployment",
+        "model",
+        lambda d: (d["status"].get("candidate") or {}).get("actualWeight") == 10,
+        what="the share is in force",
+    )
     namespace.wait_for(
         "modeldeployment", "model", lambda d: condition(d, "RouteReady")["status"] == "True", what="the route is taken"
     )

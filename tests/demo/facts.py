@@ -196,7 +196,7 @@ def _of_versions(seen: Seen) -> Iterator[Fact]:
 
 def _of_the_candidate(seen: Seen) -> Iterator[Fact]:
     candidate = seen.deployment.get("status", {}).get("candidate")
-    if not candidate or not candidate.get("analysedSince"):
+    if not candidate or not candidate.get("stepSince"):
         return
     text = f"{candidate['version']} takes {candidate['actualWeight']} % of the traffic (asked: {candidate['weight']} %)"
     kept = (

@@ -23,6 +23,10 @@ class Gateways:
     """The CRDs of the Gateway API and a controller, installed into a cluster."""
 
     def __init__(self, cluster: SimulatedCluster) -> None:
+        self.deaf = False
+        """Whether it looks at no route."""
+        self.word = "True"
+        """What it says of each."""
         self._world = cluster
         cluster.store.unserved.discard("HTTPRoute")
         cluster.store.listeners.append(self._on_change)
@@ -36,9 +40,18 @@ class Gateways:
             generation = change.new["metadata"]["generation"]
             self._world.loop.call_later(SECONDS, self._accept, change.ref, generation)
 
+    def look(self, cluster: SimulatedCluster) -> None:
+        """Look at the route as it is."""
+        ref = cluster.ref("HTTPRoute", NAME)
+        route = cluster.store.look(ref)
+        if route is not None:
+            self._accept(ref, route["metadata"]["generation"])
+
     def _accept(self, ref: Ref, generation: int) -> None:
+        if self.deaf:
+            return
         conditions = [
-            {"type": kind, "status": "True", "reason": kind, "observedGeneration": generation}
+            {"type": kind, "status": self.word, "reason": kind, "observedGeneration": generation}
             for kind in ("Accepted", "ResolvedRefs")
         ]
         route = self._world.store.look(ref)

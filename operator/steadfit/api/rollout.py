@@ -75,7 +75,7 @@ class Verdict(Model):
 Verdicts = Annotated[list[Verdict], Field(max_length=16, json_schema_extra=list_map("name"))]
 
 
-ClockStop = Literal["ScaledToZero", "AnswersAlone"]
+ClockStop = Literal["ScaledToZero", "AnswersAlone", "NotInForce"]
 
 
 class Candidate(RevisionRef):
@@ -95,7 +95,7 @@ class Candidate(RevisionRef):
     step: int | None = None
     """Index of its step, from 0."""
     step_since: datetime | None = None
-    """When it began to take the traffic of this step."""
+    """When it began to take the traffic of this step, put forward by the time in which its share was not in force."""
     analysed_since: datetime | None = None
     """When it began to take traffic."""
     inconclusive_since: datetime | None = None
@@ -103,13 +103,15 @@ class Candidate(RevisionRef):
     passes."""
     stopped_by: ClockStop | None = None
     """Why no time counts against it. ScaledToZero: spec.server.replicas is 0. AnswersAlone: no pod of the live revision
-    is ready, so there is nothing to compare it with."""
+    is ready, so there is nothing to compare it with. NotInForce: the HTTPRoute or the Service does not share the
+    traffic out; after spec.progressDeadline it is abandoned."""
     stopped_since: datetime | None = None
     """Since when no time counts against it."""
     weight: int | None = None
     """Percentage of the traffic in this step, as in the spec."""
     actual_weight: int | None = None
-    """Actual percentage of the traffic: with a Service, the candidate's share of the pods."""
+    """Percentage of the traffic that is in force: by a Gateway, the weight in the HTTPRoute that it has accepted; by
+    the Service, the candidate's share of the ready pods. Absent while nobody knows it."""
     verdicts: Verdicts = []
     """Results of the metrics of the analysis."""
     promoted_by: str | None = None

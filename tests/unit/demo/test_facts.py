@@ -98,7 +98,7 @@ def test_each_step_of_a_canary_is_told_once_it_takes_traffic() -> None:
     candidate: Manifest = {**LIVE, "step": 0, "weight": 33, "actualWeight": 33}
     chronicle = Chronicle()
     assert names(seen(candidate=candidate), chronicle) == []
-    candidate["analysedSince"] = "t"
+    candidate |= {"analysedSince": "t", "stepSince": "t"}
     assert names(seen(candidate=candidate), chronicle) == ["canaried"]
     assert names(seen(candidate={**candidate, "step": 1}), chronicle) == ["canaried"]
     assert names(seen(candidate={**candidate, "step": 1}), chronicle) == []
@@ -139,7 +139,14 @@ def test_every_fact_can_be_a_step_of_the_report() -> None:
         seen(
             live=LIVE,
             lastGood=LIVE,
-            candidate={**LIVE, "revision": "ccc", "analysedSince": "t", "step": 0, "weight": 33, "actualWeight": 33},
+            candidate={
+                **LIVE,
+                "revision": "ccc",
+                "analysedSince": "t",
+                "stepSince": "t",
+                "weight": 33,
+                "actualWeight": 33,
+            },
             diagnoses=[{"monitor": "q", "decidedAt": "t", "number": 2, "message": "m", "verdict": "ConceptDrift"}],
             quarantine=[{"revision": "ddd", "version": "flights-v3", "reason": "worse", "at": "t"}],
         ),

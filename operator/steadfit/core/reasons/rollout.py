@@ -28,6 +28,7 @@ RolloutReason = Literal[
     "RolloutCancelled",
     "RolloutStarted",
     "RolloutSuperseded",
+    "ShareNotInForce",
     "TrainingJobReplaced",
     "Unpinned",
     "Unstable",
@@ -127,6 +128,12 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
     "RolloutCancelled": Reason("The candidate is no longer the version to serve.", NOTHING, normal=_DEPLOYMENT),
     "RolloutStarted": Reason("The pods of a new candidate are created.", NOTHING, normal=_DEPLOYMENT),
     "RolloutSuperseded": Reason("A newer version replaces the candidate.", NOTHING, normal=_DEPLOYMENT),
+    "ShareNotInForce": Reason(
+        "The candidate is to take a share of the traffic, and the HTTPRoute or the Service does not share it out. No"
+        " time counts, and no step ends by what is measured; after `spec.progressDeadline` it is abandoned.",
+        "Correct what the message names; `RouteReady` says the same of the HTTPRoute.",
+        conditions=_PROGRESSING,
+    ),
     "TrainingJobReplaced": Reason(
         "The newest verified version is of a TrainingJob that was deleted and applied again since; what serves stays.",
         "Wait for a version of the present TrainingJob, or create a `Promote` action for the one in the message.",

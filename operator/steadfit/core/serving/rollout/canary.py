@@ -23,7 +23,7 @@ from steadfit.core.serving.revisions import refresh
 from steadfit.core.serving.selection import abandoned, served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.stability.instability import Instability
-from steadfit.core.serving.traffic import failover, pod_shares
+from steadfit.core.serving.traffic import failover, pod_shares, share_in_force
 
 from . import analysis, canary_start
 from . import canary_messages as messages
@@ -74,7 +74,7 @@ def advance(
     if candidate.analysed_since is None:
         candidate = canary_start.begin_analysis(candidate, live, status, unstable, fleet, now)
         return _with_candidate(status, candidate, fleet)
-    if candidate.step_since is None and pod_shares.all_ready(candidate, fleet):
+    if candidate.step_since is None and share_in_force.holds(candidate, fleet):
         candidate = candidate.model_copy(update={"step_since": now})
     finding = analysis.judge(fleet.observed.deployment, candidate, fleet.observed.compared, now)
     return _analyse(status, candidate, live, steps, analysis.with_stability(finding, unstable), fleet, now)
@@ -105,10 +105,12 @@ def deadline_message(candidate: Candidate, status: ModelDeploymentStatus, fleet:
     return messages.at_deadline(deadline, fleet.observed.deployment.spec.analysis.on_inconclusive)
 
 
-def _answering_alone(status: ModelDeploymentStatus, candidate: Candidate, live: RevisionRef) -> ModelDeploymentStatus:
+def _answering_alone(
+    status: ModelDeploymentStatus, candidate: Candidate, live: RevisionRef, fleet: Fleet
+) -> ModelDeploymentStatus:
     """Return the status while no pod of the champion is ready and no verdict decides: the candidate stays."""
-    update = {"actual_weight": 100, "message": messages.answering_alone(candidate, live)}
-    return status.model_copy(update={"candidate": candidate.model_copy(update=update)})
+    candidate = candidate.model_copy(update={"message": messages.answering_alone(candidate, live)})
+    return _with_candidate(status, candidate, fleet)
 
 
 def _analyse(
@@ -134,11 +136,12 @@ def _analyse(
         return _with_candidate(status, _in_phase(candidate, "Paused", messages.dry_run(finding)), fleet)
     if failover.stand_in(status, fleet) == candidate.revision:
         if finding.outcome != "Pass" or _waits_for_person(candidate, fleet, now):
-            return _answering_alone(status, candidate, live)
+            return _answering_alone(status, candidate, live, fleet)
         if candidate.phase != "Promoting":
             # It has all of the traffic already.
             return _with_candidate(status, _promoted(candidate), fleet)
-    stands = fleet.desired_replicas > 0 and (candidate.step_since is not None or candidate.phase == "Promoting")
+    holds = candidate.step_since is not None and candidate.stopped_by != "NotInForce"
+    stands = fleet.desired_replicas > 0 and (holds or candidate.phase == "Promoting")
     passed = finding.outcome == "Pass" and stands
     deadline = _deadline(candidate, fleet)
     late = deadline is not None and now >= deadline
@@ -203,7 +206,7 @@ def _in_phase(candidate: Candidate, phase: str, message: str) -> Candidate:
 
 def _with_candidate(status: ModelDeploymentStatus, candidate: Candidate, fleet: Fleet) -> ModelDeploymentStatus:
     """Return the status with the candidate and its actual share of the traffic."""
-    share = pod_shares.share(candidate, fleet.observed.deployment)
+    share = share_in_force.share(candidate, fleet)
     return status.model_copy(update={"candidate": candidate.model_copy(update={"actual_weight": share})})
 
 

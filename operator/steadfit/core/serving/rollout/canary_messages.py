@@ -7,7 +7,7 @@ from datetime import datetime
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
-from steadfit.core.serving.traffic import pod_shares
+from steadfit.core.serving.traffic import pod_shares, share_in_force
 from steadfit.core.text import time_text
 
 from . import canary_start
@@ -19,11 +19,14 @@ _PERSON = "waits for a Promote or an Abort"
 
 
 def position(candidate: Candidate, fleet: Fleet) -> str:
-    """Return the actual share of a candidate, its step, and the step's weight if few pods cannot express it."""
+    """Return the share of a candidate that is in force, its step, and the step's weight if that is another one."""
     deployment = fleet.observed.deployment
     spec = deployment.spec.strategy
     steps = len(spec.canary.steps) if spec and spec.canary else 0
     step = f"step {(candidate.step or 0) + 1} of {max(steps, (candidate.step or 0) + 1)}"
+    problem = share_in_force.problem(candidate, fleet)
+    if candidate.actual_weight is None and problem is not None and fleet.desired_replicas:
+        return f"is to take {candidate.weight} % of the traffic ({step}), which is not in force: {problem.message}"
     if candidate.weight != candidate.actual_weight:
         step += f" has weight {candidate.weight} %"
     if pod_shares.by_gateway(deployment):
@@ -42,10 +45,16 @@ def waiting(candidate: Candidate, finding: Finding, pause: datetime | None, flee
     if finding.outcome != "Pass":
         parts.append(finding.sentence)
     elif candidate.step_since is None:
-        parts.append("every metric passed; waits for the pods of this step")
+        parts.append(f"every metric passed; waits for the {_lacks(candidate, fleet)} of this step")
+    elif candidate.stopped_by == "NotInForce":
+        parts.append("every metric passed; waits for the share of this step")
     elif pause is not None:
         parts.append(f"every metric passed; the step's pause ends at {time_text(pause)}")
     return "; ".join(parts)
+
+
+def _lacks(candidate: Candidate, fleet: Fleet) -> str:
+    return "share" if pod_shares.all_ready(candidate, fleet) else "pods"
 
 
 def promoting(candidate: Candidate, finding: Finding, fleet: Fleet) -> str:
@@ -64,8 +73,9 @@ def answering_alone(candidate: Candidate, live: RevisionRef) -> str:
 
 def failed(candidate: Candidate, live: RevisionRef, finding: Finding, fleet: Fleet) -> str:
     """Return why a candidate is rolled back."""
-    share = pod_shares.share(candidate, fleet.observed.deployment)
-    return f"worse than version {live.number} at {share} % of the traffic: {finding.sentence}"
+    share = share_in_force.share(candidate, fleet)
+    taken = "an unknown share" if share is None else f"{share} %"
+    return f"worse than version {live.number} at {taken} of the traffic: {finding.sentence}"
 
 
 def dry_run(finding: Finding) -> str:

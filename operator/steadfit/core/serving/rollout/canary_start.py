@@ -49,7 +49,7 @@ def begin_analysis(
         hindrance = unstable.hold
     if hindrance:
         return candidate.model_copy(update={"phase": "Starting", "message": hindrance})
-    since = dict.fromkeys(("step_since", "analysed_since", "inconclusive_since"), now)
+    since = dict.fromkeys(("analysed_since", "inconclusive_since"), now)
     return candidate.model_copy(update={"phase": "Analysing", "message": "the traffic is being moved", **since})
 
 

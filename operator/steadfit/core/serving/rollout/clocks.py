@@ -1,18 +1,26 @@
 """The clocks of a candidate stand still while no time counts against it.
 
 At 0 replicas no pod can become ready and no metric gets a verdict. While the candidate answers alone, there is no
-champion to compare it with. A clock that began anew afterwards would never run out under an autoscaler that goes to 0
-and back.
+champion to compare it with. While its share is not in force, a step shows nothing. A clock that began anew afterwards
+would never run out under an autoscaler that goes to 0 and back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, ClockStop
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.traffic import failover
+from steadfit.core.serving.traffic import failover, share_in_force
+
+_CLOCKS: Mapping[ClockStop, Sequence[str]] = {
+    "ScaledToZero": ("phase_since", "inconclusive_since"),
+    # The deadline of a phase runs on: the candidate's own pods can become ready.
+    "AnswersAlone": ("inconclusive_since",),
+    "NotInForce": ("inconclusive_since", "step_since"),
+}
 
 
 def stop_or_resume(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
@@ -30,8 +38,12 @@ def stop_or_resume(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -
 def _stop(status: ModelDeploymentStatus, candidate: Candidate, fleet: Fleet) -> ClockStop | None:
     if fleet.desired_replicas == 0:
         return "ScaledToZero"
-    alone = candidate.analysed_since is not None and failover.stand_in(status, fleet) == candidate.revision
-    return "AnswersAlone" if alone else None
+    if candidate.analysed_since is None:
+        return None
+    if failover.stand_in(status, fleet) == candidate.revision:
+        return "AnswersAlone"
+    analysed = candidate.phase == "Analysing"
+    return "NotInForce" if analysed and share_in_force.problem(candidate, fleet) is not None else None
 
 
 def _resumed(candidate: Candidate, now: datetime) -> dict[str, datetime | None]:
@@ -39,7 +51,5 @@ def _resumed(candidate: Candidate, now: datetime) -> dict[str, datetime | None]:
     stopped, by = candidate.stopped_since, candidate.stopped_by
     if stopped is None:
         return {}
-    # The deadline of a phase also runs while the candidate answers alone: its own pods can become ready.
-    clocks = ("phase_since", "inconclusive_since") if by == "ScaledToZero" else ("inconclusive_since",)
-    begins = {clock: getattr(candidate, clock) for clock in clocks}
+    begins = {clock: getattr(candidate, clock) for clock in _CLOCKS[by or "AnswersAlone"]}
     return {clock: begin + (now - max(begin, stopped)) for clock, begin in begins.items() if begin is not None}

@@ -1,5 +1,7 @@
 """The progress deadline: how long the pods of a candidate may take to become ready, at its start and its promotion.
 
+The share of its traffic may be out of force for as long.
+
 A candidate that misses it is abandoned, so that it neither keeps half of the traffic nor holds back runs for ever. It
 is kept where nothing better serves (the first version, the last one that a rollback can go back to, one that finds no
 room beside the only pod that answers, one that answers in place of a live revision without ready pods, or waits for
@@ -19,7 +21,7 @@ from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import refresh
 from steadfit.core.serving.selection import abandoned, going_back
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
-from steadfit.core.serving.traffic import failover, pod_shares
+from steadfit.core.serving.traffic import failover, pod_shares, share_in_force
 from steadfit.core.text import time_text
 
 from . import canary_start
@@ -51,12 +53,16 @@ def enforce(
         return status
     longest = fleet.observed.deployment.spec.progress_deadline
     reason = f"its pods were not ready within {longest}: {candidate.message}"
+    if candidate.stopped_by == "NotInForce" and (problem := share_in_force.problem(candidate, fleet)):
+        reason = f"its share of the traffic was not in force within {longest}: {problem.message}"
     after = abandoned.enter(status, candidate, reason=reason, by=BY, now=now)
     return after.model_copy(update={"promoted": None})
 
 
 def ends(candidate: Candidate, deployment: ModelDeployment) -> datetime | None:
-    """Return when the pods of a candidate have to be ready; None while no pods are waited for."""
+    """Return when the pods of a candidate have to be ready, or its share in force; None while neither is waited for."""
+    if candidate.stopped_by == "NotInForce" and candidate.phase == "Analysing" and candidate.stopped_since is not None:
+        return candidate.stopped_since + parse_duration(deployment.spec.progress_deadline)
     if candidate.phase not in BOUND or candidate.phase_since is None or candidate.stopped_by == "ScaledToZero":
         return None
     return candidate.phase_since + parse_duration(deployment.spec.progress_deadline)

@@ -15,7 +15,7 @@ from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.stability import instability
-from steadfit.core.serving.traffic import partial_rollback, pod_shares
+from steadfit.core.serving.traffic import partial_rollback, share_in_force
 
 from . import canary, canary_start, clocks, progress_deadline
 from .going_live import go_live, ref_fields
@@ -110,5 +110,5 @@ def full_candidate(stored: Candidate | None, desired: RevisionRef, fleet: Fleet)
     fields = ref_fields(desired) | ({"since": stored.since} if stored and same else {})
     promoted = stored is not None and same and stored.phase == "Promoting"
     candidate = stored.model_copy(update=fields) if stored and promoted else Candidate(**fields)
-    share = pod_shares.share(candidate, fleet.observed.deployment)
+    share = share_in_force.share(candidate, fleet)
     return candidate.model_copy(update={"message": canary_start.progress(candidate, fleet), "actual_weight": share})

@@ -27,7 +27,9 @@ def progress(candidate: Candidate, fleet: Fleet, *, held: bool) -> tuple[ReasonW
         by = f"by {candidate.promoted_by}" if candidate.promoted_by else "by the analysis"
         return failing or "Promoting", f"{version} was promoted {by} and gets all of its pods: {candidate.message}"
     reason: ReasonWord = "CanaryPaused" if candidate.phase == "Paused" else "CanaryAnalysing"
-    if candidate.phase == "Analysing" and any(map(_has_few_samples, candidate.verdicts)):
+    if candidate.stopped_by == "NotInForce":
+        reason = "ShareNotInForce"
+    elif candidate.phase == "Analysing" and any(map(_has_few_samples, candidate.verdicts)):
         reason = "AwaitingSamples"
     position = f"{version} {canary_messages.position(candidate, fleet)}"
     return failing or reason, f"{position}; {candidate.message}" if candidate.message else position

@@ -23,7 +23,6 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
 
 def _of_candidate(old: Candidate | None, new: Candidate, after: ModelDeploymentStatus, fleet: Fleet) -> list[Event]:
     beside = f" beside version {after.live.number}" if after.live else ""
-    took_traffic = old is not None and old.analysed_since is not None
     if new.phase == "Promoting":
         if old is not None and old.phase == "Promoting":
             return []
@@ -35,11 +34,12 @@ def _of_candidate(old: Candidate | None, new: Candidate, after: ModelDeploymentS
     if new.phase == "Paused":
         paused = old is not None and old.phase == "Paused"
         return [] if paused else [Event("Warning", "CanaryPaused", f"{position}: {new.message}")]
-    if not took_traffic:
+    # At the moment at which the share is in force, and not when it is decided.
+    if new.step_since is None or (old is not None and old.step_since is not None):
+        return []
+    if new.step == 0:
         return [Event("Normal", "CanaryStarted", f"{position}{beside}")]
-    if old is not None and old.step != new.step:
-        return [Event("Normal", "CanaryStepStarted", position)]
-    return []
+    return [Event("Normal", "CanaryStepStarted", position)]
 
 
 def _of_end(old: Candidate, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:

@@ -34,16 +34,6 @@ def desired_pods(candidate: Candidate, deployment: ModelDeployment) -> int:
     return pods_for_weight(candidate.weight, deployment)
 
 
-def share(candidate: Candidate, deployment: ModelDeployment) -> int | None:
-    """Return the actual share of the traffic of a candidate, in per cent; None without a canary."""
-    if candidate.champion_revision is None:
-        return None
-    if by_gateway(deployment):
-        return candidate.weight
-    pods, champion = desired_pods(candidate, deployment), deployment.spec.server.replicas
-    return round(100 * pods / (pods + champion)) if champion else None
-
-
 def all_ready(candidate: Candidate, fleet: Fleet) -> bool:
     """Return whether a candidate has all of its desired pods, and all are ready."""
     pods = desired_pods(candidate, fleet.observed.deployment)

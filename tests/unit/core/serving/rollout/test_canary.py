@@ -189,7 +189,7 @@ def test_no_data_for_hours_decides_nothing() -> None:
 @pytest.mark.parametrize("word", ["NoData", "Inconclusive"])
 def test_without_a_verdict_for_too_long_a_candidate_is_given_up_and_not_quarantined(word: str) -> None:
     cluster = trying()
-    since, revision = tried(cluster).analysed_since, tried(cluster).revision
+    since, revision = tried(cluster).inconclusive_since, tried(cluster).revision
     assert since is not None
     assert cluster.plan().requeue_at == since + timedelta(hours=24)
     cluster.finds(word)
