@@ -43,7 +43,7 @@ def status(cluster: SimulatedCluster) -> JSON:
     return cluster.status("ModelDeployment", NAME)
 
 
-def candidate(cluster: SimulatedCluster) -> Mapping[str, str]:
+def candidate(cluster: SimulatedCluster) -> JSON:
     found: JSON = status(cluster).get("candidate", {})
     return found
 

@@ -59,7 +59,7 @@ def restore(
     update = {
         "override": None,
         "promoted": None,
-        "candidate": full_candidate(None, good, fleet),
+        "candidate": full_candidate(status.model_copy(update={"candidate": None}), good, fleet),
         # What a person names serves although it was abandoned before, as by a Promote.
         "abandoned": [entry for entry in status.abandoned if entry.revision != good.revision],
     }

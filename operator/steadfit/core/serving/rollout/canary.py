@@ -182,7 +182,7 @@ def _promote(
     passes = finding.outcome == "Pass" and all(verdict.verdict == "Pass" for verdict in stored)
     if (passes or waived) and pod_shares.all_ready(candidate, fleet):
         return go_live(status, candidate, fleet, now)
-    message = messages.promoting(candidate, finding, fleet)
+    message = messages.promoting(candidate, finding, status, fleet)
     return _with_candidate(status, candidate.model_copy(update={"message": message}), fleet)
 
 

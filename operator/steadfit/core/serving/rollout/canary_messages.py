@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
@@ -31,9 +32,10 @@ def position(candidate: Candidate, fleet: Fleet) -> str:
         step += f" has weight {candidate.weight} %"
     if pod_shares.by_gateway(deployment):
         return f"takes {candidate.actual_weight} % of the traffic ({step})"
+    if fleet.desired_replicas == 0:
+        return f"takes no traffic ({step})"
     pods = pod_shares.desired_pods(candidate, deployment)
-    taken = f"{candidate.actual_weight} %" if candidate.actual_weight is not None else "none"
-    return f"takes {taken} of the traffic ({step}, {pods} of {pods + fleet.desired_replicas} pods)"
+    return f"takes {candidate.actual_weight} % of the traffic ({step}, {pods} of {pods + fleet.desired_replicas} pods)"
 
 
 def waiting(candidate: Candidate, finding: Finding, pause: datetime | None, fleet: Fleet) -> str:
@@ -57,9 +59,9 @@ def _lacks(candidate: Candidate, fleet: Fleet) -> str:
     return "share" if pod_shares.all_ready(candidate, fleet) else "pods"
 
 
-def promoting(candidate: Candidate, finding: Finding, fleet: Fleet) -> str:
+def promoting(candidate: Candidate, finding: Finding, status: ModelDeploymentStatus, fleet: Fleet) -> str:
     """Return what a promoted candidate waits for: its pods, and verdicts that it has lost since."""
-    parts = [] if pod_shares.all_ready(candidate, fleet) else [canary_start.progress(candidate, fleet)]
+    parts = [] if pod_shares.all_ready(candidate, fleet) else [canary_start.progress(candidate, status, fleet)]
     return "; ".join(parts if finding.outcome == "Pass" else [*parts, finding.sentence])
 
 

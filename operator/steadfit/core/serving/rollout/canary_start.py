@@ -9,10 +9,15 @@ from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.api.strategy import Canary
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
+from steadfit.core.serving.quarantine import is_removed
 from steadfit.core.serving.stability.instability import Instability
 from steadfit.core.serving.traffic import failover, pod_shares, route_condition, service, traffic_label
 
 NO_REPLICAS = "it starts once there are pods; spec.server.replicas is 0"
+BEING_RELEASED = (
+    "its pods start once the note of its quarantine is deleted from the store; the condition QuarantineStored of its"
+    " ModelVersion says what that waits for"
+)
 
 
 def update_candidate(stored: Candidate | None, desired: RevisionRef, live: RevisionRef, steps: Canary) -> Candidate:
@@ -87,7 +92,7 @@ def _hindrance(candidate: Candidate, live: RevisionRef, status: ModelDeploymentS
     if alone and not fleet.has_enough(candidate.revision):
         return f"{fleet.ready_pods(candidate.revision)} of {fleet.desired_replicas} pods are ready; {_replaces(fleet)}"
     if not alone and not pod_shares.all_ready(candidate, fleet):
-        return progress(candidate, fleet)
+        return progress(candidate, status, fleet)
     if not alone and fleet.ready_pods(live.revision) == 0:
         return f"its pods are ready; it takes no traffic while no pod of version {live.number} is ready"
     if not alone and not pod_shares.by_gateway(deployment):
@@ -104,11 +109,19 @@ def _replaces(fleet: Fleet) -> str:
     return f"with {fleet.enough_pods} of them it answers, as no pod of the live version is ready"
 
 
-def progress(candidate: Candidate, fleet: Fleet) -> str:
+def is_being_released(candidate: Candidate, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
+    """Return whether the note of a candidate's quarantine is not deleted from the store yet: its servers would end."""
+    items = (item for item in status.released if item.digest == candidate.digest)
+    return any(not is_removed(item, fleet) for item in items) and fleet.ready_pods(candidate.revision) == 0
+
+
+def progress(candidate: Candidate, status: ModelDeploymentStatus, fleet: Fleet) -> str:
     """Return the number of ready pods of a candidate, and why the others are not ready."""
     pods = pod_shares.desired_pods(candidate, fleet.observed.deployment)
     if pods == 0:
         return NO_REPLICAS
+    if is_being_released(candidate, status, fleet):
+        return BEING_RELEASED
     count = f"{min(pods, fleet.ready_pods(candidate.revision))} of {pods} pods are ready"
     if not fleet.has_deployment(candidate.revision):
         return f"{count}: the Deployment is being created"

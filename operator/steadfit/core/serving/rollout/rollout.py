@@ -56,7 +56,7 @@ def _advance(
     if not held and _may_go_live(ref, status, fleet, now):
         unjudged = desired.pinned and served.is_unjudged(ref, status, fleet)
         return go_live(status, ref.model_copy(update={"only_pinned": unjudged}), fleet, now)
-    candidate = full_candidate(status.candidate, ref, fleet)
+    candidate = full_candidate(status, ref, fleet)
     if unstable and held:
         candidate = candidate.model_copy(update={"message": f"{candidate.message}; {unstable.hold}"})
     return status.model_copy(update={"candidate": candidate.model_copy(update={"promoted_by": desired.promoted_by})})
@@ -101,14 +101,16 @@ def _taken_over(
     return after.model_copy(update={"promoted": None}) if replaced else after
 
 
-def full_candidate(stored: Candidate | None, desired: RevisionRef, fleet: Fleet) -> Candidate:
+def full_candidate(status: ModelDeploymentStatus, desired: RevisionRef, fleet: Fleet) -> Candidate:
     """Return the desired revision as a candidate with all of its pods.
 
     It keeps the time at which it was first chosen. A candidate that was promoted from a canary keeps its verdicts.
     """
+    stored = status.candidate
     same = stored is not None and stored.revision == desired.revision
     fields = ref_fields(desired) | ({"since": stored.since} if stored and same else {})
     promoted = stored is not None and same and stored.phase == "Promoting"
     candidate = stored.model_copy(update=fields) if stored and promoted else Candidate(**fields)
     share = share_in_force.share(candidate, fleet)
-    return candidate.model_copy(update={"message": canary_start.progress(candidate, fleet), "actual_weight": share})
+    message = canary_start.progress(candidate, status, fleet)
+    return candidate.model_copy(update={"message": message, "actual_weight": share})

@@ -69,7 +69,7 @@ def _needed(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Seque
             selected_revision(deployment, fleet.observed.service),
         )
         pods = fleet.desired_replicas if candidate.revision in alone else pod_shares.desired_pods(candidate, deployment)
-        needed.append((candidate, pods))
+        needed.append((candidate, 0 if canary_start.is_being_released(candidate, status, fleet) else pods))
     standby = warm_standby.revision(status, fleet, now)
     if standby is not None and (candidate is None or standby.revision != candidate.revision):
         needed.append((standby, warm_standby.pods(fleet)))

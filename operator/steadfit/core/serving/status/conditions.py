@@ -29,8 +29,8 @@ from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.traffic import failover, partial_rollback, route_condition, service
 
 from . import canary_conditions, failover_condition, progressing, recovery_conditions, up_to_date
+from .failover_condition import SERVING
 
-SERVING: Final = "Serving"
 PODS_READY: Final = "PodsReady"
 OVERRIDDEN: Final = "Overridden"
 TEMPLATES_FROZEN: Final = "TemplatesFrozen"
@@ -196,7 +196,7 @@ def _awaiting_job(deployment: ModelDeployment) -> list[DesiredCondition]:
 
 def _serving(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
     if status.live and failover.answering(status, fleet):
-        return DesiredCondition(SERVING, "True", "FailedOver", failover_condition.message(status.live, status, fleet))
+        return failover_condition.serving(status.live, status, fleet)
     behind = revision_behind_service(status, fleet)
     if behind is None:
         return DesiredCondition(SERVING, "False", "NotServing", "no version takes requests")
@@ -224,6 +224,9 @@ def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition
     live = status.live
     if live is None:
         return DesiredCondition(PODS_READY, "False", "NotServing", "no version is live")
+    if fleet.desired_replicas == 0:
+        none = f"version {live.number} is to have no pods, as spec.server.replicas is 0"
+        return DesiredCondition(PODS_READY, "True", "PodsReady", none)
     count = f"{fleet.ready_pods(live.revision)} of {fleet.desired_replicas} pods of version {live.number} are ready"
     if fleet.ready_pods(live.revision) >= fleet.desired_replicas:
         return DesiredCondition(PODS_READY, "True", "PodsReady", count)

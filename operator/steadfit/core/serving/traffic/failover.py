@@ -20,7 +20,8 @@ def stand_in(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
 
     The first that applies: one that takes traffic already and may, the last good one, the candidate. A candidate of a
     canary has to take traffic already, as it is not judged before. What else has the traffic and answers alone (in
-    quarantine, abandoned, replaced by a newer candidate) keeps it until its successor has enough pods.
+    quarantine, abandoned, replaced by a newer candidate, with pods that nobody has verified) keeps it until its
+    successor has enough pods, and gets none that it does not have.
     """
     live = status.live
     if live is None or fleet.desired_replicas == 0 or fleet.ready_pods(live.revision) > 0:
@@ -36,16 +37,21 @@ def successor(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
     Nothing can be compared then, and its gate has verified it. It gets all of its pods, and takes over with enough.
     """
     found = stand_in(status, fleet)
-    return None if found in (None, *_allowed(status, fleet)) else _unjudged(status, fleet)
+    return None if found in (None, *_permitted(status, fleet)) else _unjudged(status, fleet)
 
 
 def _allowed(status: ModelDeploymentStatus, fleet: Fleet) -> list[str]:
+    """Return the revisions that may be given traffic: those that may answer, with the pods that were verified."""
+    return [revision for revision in _permitted(status, fleet) if fleet.is_as_declared(revision)]
+
+
+def _permitted(status: ModelDeploymentStatus, fleet: Fleet) -> list[str]:
     """Return the revisions that may answer: the last good one, and a candidate unless its canary has yet to start."""
     good, candidate = status.last_good, status.candidate
     found = [good.revision] if good and permitted.may_stand_in(good, status, fleet) else []
-    if candidate is None or is_quarantined(candidate, status, fleet) or _unjudged(status, fleet):
-        return found
-    return [*found, candidate.revision]
+    if candidate and not is_quarantined(candidate, status, fleet) and not _unjudged(status, fleet):
+        found.append(candidate.revision)
+    return found
 
 
 def _unjudged(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:

@@ -147,6 +147,10 @@ def test_a_released_version_serves_when_a_person_asks_for_it(verb: str) -> None:
     cluster.settle()
     cluster.act(verb, 2)
     cluster.settle()
+    assert cluster.replicas()[2] == 0, "its servers would end while the note lies beside the artifact"
+    assert "once the note of its quarantine is deleted" in cluster.message("Progressing")
+    forget(cluster, 2)
+    cluster.settle()
     assert cluster.live() == 2
 
 

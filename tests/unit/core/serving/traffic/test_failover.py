@@ -499,3 +499,51 @@ def test_scaled_up_during_a_rollback_the_last_good_version_answers_until_the_nam
     cluster.broken.clear()
     cluster.settle()
     assert (cluster.live(), cluster.answering()) == (1, {1})
+
+
+def forget_the_template(cluster: ServingCluster, number: int) -> str:
+    """Let nothing prove the pod template of a version any more, which someone has changed. Return its revision."""
+    revision = next(
+        ref.revision for ref in (cluster.status.live, cluster.status.last_good) if ref and ref.number == number
+    )
+    del cluster.frozen_templates[f"flights-{revision}"]
+    cluster.stores = []
+    return revision
+
+
+def test_traffic_never_moves_to_pods_that_nobody_has_verified() -> None:
+    cluster = serving(1, 2, drains=True)
+    forget_the_template(cluster, 1)
+    cluster.settle()
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    assert (cluster.live(), cluster.selected()) == (2, champion(cluster))
+    assert cluster.condition("Serving") == ("False", "NoReadyPods")
+    assert cluster.seen("FailedOver") == []
+
+
+def test_what_answers_alone_keeps_answering_when_nothing_proves_its_pods_any_more_and_is_not_called_good() -> None:
+    cluster = serving(1, 2, drains=True)
+    cluster.broken.add(champion(cluster))
+    cluster.settle()
+    assert cluster.answering() == {1}
+    forget_the_template(cluster, 1)
+    cluster.settle()
+    assert cluster.answering() == {1}
+    assert cluster.condition("Serving") == ("Unknown", "TemplateUnproven")
+    assert cluster.condition("Ready") == ("False", "TemplateUnproven")
+    assert "create a Refresh action" in cluster.message("Ready")
+    cluster.broken.clear()
+    cluster.settle()
+    assert cluster.answering() == {2}
+    assert cluster.condition("Serving") == ("True", "Serving")
+
+
+def test_no_sentence_counts_pods_of_none() -> None:
+    cluster = serving(1, 2, drains=True)
+    cluster.edit(server={"replicas": 0})
+    for _ in range(60):
+        assert not [one.message for one in cluster.status.conditions if " of 0 " in one.message]
+        if not cluster.step():
+            break
+    assert cluster.condition("PodsReady") == ("True", "PodsReady")
