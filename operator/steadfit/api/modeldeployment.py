@@ -43,6 +43,7 @@ from .rollout import (
     RevisionRef,
     ServedVersion,
     TemplateRepair,
+    TrafficRepair,
     VersionFloor,
     WarmRelease,
 )
@@ -179,6 +180,9 @@ class ModelDeploymentStatus(Status):
     """Versions that were released from quarantine."""
     template_repairs: Annotated[list[TemplateRepair], Field(max_length=32)] = []
     """Pod templates that someone else has changed in the last hour or that still differ, oldest repair first."""
+    traffic_repairs: Annotated[list[TrafficRepair], Field(max_length=6)] = []
+    """The HTTPRoute and the Services that someone else has changed in the last hour or that still differ, oldest repair
+    first."""
     admitted_templates: Annotated[
         list[AdmittedTemplate], Field(max_length=4, json_schema_extra=list_map("revision"))
     ] = []

@@ -220,13 +220,9 @@ class WarmRelease(Model):
     """When it was decided."""
 
 
-class TemplateRepair(Model):
-    """A pod template that someone else changes and the operator puts right."""
+class Repair(Model):
+    """Something that someone else changes and the operator puts right."""
 
-    revision: str
-    """The revision."""
-    generation: int | None = None
-    """Generation of the Deployment with the change that is put right; absent while the next repair waits."""
     field: Annotated[str, Field(max_length=1024)]
     """The first field that differs."""
     at: datetime
@@ -235,6 +231,42 @@ class TemplateRepair(Model):
     """How often it was put right, without an hour in which nobody changed it."""
     since: datetime | None = None
     """Since when it is as it should be; absent while it differs."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a change is being put right."""
+        raise NotImplementedError
+
+
+class TemplateRepair(Repair):
+    """A pod template that someone else changes and the operator puts right."""
+
+    revision: str
+    """The revision."""
+    generation: int | None = None
+    """Generation of the Deployment with the change that is put right; absent while the next repair waits."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a change is being put right."""
+        return self.generation is not None
+
+
+class TrafficRepair(Repair):
+    """An HTTPRoute or a Service that someone else changes and the operator puts right."""
+
+    kind: Literal["HTTPRoute", "Service"]
+    """Its kind."""
+    name: str
+    """Its name."""
+    change: str | None = None
+    """Generation, or resourceVersion, of the object with the change that is put right; absent while the next repair
+    waits."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a change is being put right."""
+        return self.change is not None
 
 
 class AdmittedTemplate(Model):

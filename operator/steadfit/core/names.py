@@ -28,6 +28,9 @@ CA_ANNOTATION = "steadfit.dev/operator-ca"
 DECIDED_ANNOTATION = "steadfit.dev/decided-at"
 """On a Service, HTTPRoute or Deployment: time of the decision that it follows. Every decision so changes the object,
 and a late write of a former leader fails on the resourceVersion."""
+WRITTEN_ANNOTATION = "steadfit.dev/written"
+"""On a Service or HTTPRoute: digest of what the operator wrote last of what decides where requests go. If something
+else stands there, someone else has written it."""
 DRAIN_ANNOTATION = "steadfit.dev/drain"
 """On a pod: "true" while its server has to close each connection after the answer."""
 NOTE_ANNOTATION = "steadfit.dev/quarantine-note"

@@ -18,7 +18,7 @@ from steadfit.core.text import cut
 
 from tests.unit.core.serving.serving_cluster import serving
 
-MOST = 216 * 1024
+MOST = 220 * 1024
 AT = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
 LENGTHS = {
     "revision": 10,

@@ -34,7 +34,15 @@ from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.stability import instability, pod_failures
 from steadfit.core.serving.status import conditions as serving_conditions
 from steadfit.core.serving.status.events import events
-from steadfit.core.serving.traffic import drain, http_route, service, service_target, serving_label, warm_standby
+from steadfit.core.serving.traffic import (
+    drain,
+    http_route,
+    service,
+    service_target,
+    serving_label,
+    traffic_repair,
+    warm_standby,
+)
 from steadfit.core.status_texts import ONE_EACH, shortened
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Action, ObservedModelDeployment, Plan
@@ -104,7 +112,11 @@ def _conclude(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Mod
     # After version_floor: it keeps the decisions that a full list drops.
     status = status_bounds.keep(status, fleet)
     status = template_repair.decide(status, fleet, now)
-    return warm_standby.release(status, fleet, now)
+    status = warm_standby.release(status, fleet, now)
+    # After all of them: what is put right is what the status asks for.
+    return traffic_repair.decide(
+        status, fleet, now, lambda one: [*service_target.point(one, fleet), *http_route.point(one, fleet, now)]
+    )
 
 
 def _report(
@@ -131,9 +143,9 @@ def _report(
 
 def _actions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Iterator[Action]:
     """Yield the actions. One that is refused ends the pass, so what matters most comes first."""
-    pointing = service_target.point(status, fleet)
+    pointing = traffic_repair.allowed(service_target.point(status, fleet), status, fleet)
     yield from pointing
-    yield from http_route.point(status, fleet, now)
+    yield from traffic_repair.allowed(http_route.point(status, fleet, now), status, fleet)
     pointed = service_target.after(pointing, fleet)
     # In the pass that moves the traffic, and before what its clients need not wait for.
     yield from drain.annotate(pointed)
@@ -163,6 +175,7 @@ def _dues(
         progress_deadline.due(status, fleet, now),
         warm_standby.ends(status, fleet, now),
         template_repair.due(status),
+        traffic_repair.due(status),
         *(result.due for result in results),
         *automatic_rollback.changes_at(status, fleet, now),
         *instability.changes_at(status, desired, fleet, now),

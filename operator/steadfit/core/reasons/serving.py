@@ -27,10 +27,13 @@ ServingReason = Literal[
     "RejectedVersionServing",
     "RouteAccepted",
     "RouteChanged",
+    "RouteContested",
     "RouteNotAccepted",
     "RouteNotCreated",
     "RouteNotOwned",
     "ScaledToZero",
+    "ServiceChanged",
+    "ServiceContested",
     "ServiceNotOwned",
     "Serving",
     "StatusRecovered",
@@ -154,6 +157,14 @@ SERVING: Mapping[ServingReason, Reason] = {
         "Nothing to do. If it lasts longer than a minute, `kubectl get httproute --show-managed-fields -o yaml` names"
         " who changes it.",
         conditions=_ROUTE,
+        warning=_DEPLOYMENT,
+    ),
+    "RouteContested": Reason(
+        "The HTTPRoute is changed again and again; it was put right three times, and the next repair waits: ten"
+        " minutes, then twice as long each time, up to six hours. A new decision of the operator waits for none. It"
+        " ends after an hour in which nobody changes the route.",
+        "Find who changes it, `kubectl get httproute --show-managed-fields -o yaml` names the manager, and stop it.",
+        conditions=_ROUTE,
     ),
     "RouteNotAccepted": Reason(
         "A Gateway does not accept the HTTPRoute, or has not said so yet.",
@@ -174,6 +185,19 @@ SERVING: Mapping[ServingReason, Reason] = {
         "`spec.server.replicas` is 0, so no pod serves and no candidate starts.",
         "Raise the replicas to serve again.",
         conditions=(*_READY, "ModelAction/Ready"),
+    ),
+    "ServiceChanged": Reason(
+        "Someone else has changed what decides in a Service which pods answer; the operator puts it right.",
+        "Nothing to do; `kubectl get service --show-managed-fields -o yaml` names who changed it.",
+        warning=_DEPLOYMENT,
+    ),
+    "ServiceContested": Reason(
+        "A Service is changed again and again; it was put right three times, and the next repair waits: ten minutes,"
+        " then twice as long each time, up to six hours. A new decision of the operator waits for none. It ends after"
+        " an hour in which nobody changes the Service.",
+        "Find who changes it, `kubectl get service --show-managed-fields -o yaml` names the manager, and stop it.",
+        conditions=_READY,
+        warning=_DEPLOYMENT,
     ),
     "ServiceNotOwned": Reason(
         "A Service of the name exists and does not belong to this ModelDeployment.",

@@ -1,18 +1,18 @@
 """Repair of a pod template that someone else has changed: it is put right, and an Event names the field.
 
 Whoever changes it again and again (another controller, a policy at admission, a tool that syncs) gets it put right
-three times at once. Then the operator waits ten minutes, and twice as long after each further repair, up to six hours;
-the ModelDeployment is Stalled until nobody has changed the template for an hour.
+with the pauses of `repair_pauses.py`; the ModelDeployment is Stalled until nobody has changed the template for an hour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef, TemplateRepair
+from steadfit.core.serving import repair_pauses
 from steadfit.core.serving.fleet import Fleet, Workload
 from steadfit.core.serving.template_difference import put_right
 from steadfit.core.text import cut
@@ -20,13 +20,6 @@ from steadfit.core.types import Action, Apply
 
 from . import deployment_manifest
 
-LIMIT = 3
-FIRST_PAUSE = timedelta(minutes=10)
-DOUBLINGS = 6
-LONGEST_PAUSE = timedelta(hours=6)
-QUIET = timedelta(hours=1)
-RETRY = timedelta(minutes=1)
-"""How long one repair may take. After that it has failed or was undone at admission, and the next one counts."""
 MAX_ENTRIES = 32
 LONGEST_FIELD = 256
 CHANGED: Final = "TemplateChanged"
@@ -42,8 +35,8 @@ def decide(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelD
     """
     known = _by_revision(status.template_repairs)
     changed = {found.revision: (found, field) for found, field in _changed(fleet)}
-    kept = [_rest(entry, now) for revision, entry in known.items() if revision not in changed]
-    repairs = [entry for entry in kept if entry.since and now < entry.since + QUIET]
+    kept = [repair_pauses.rest(entry, now) for revision, entry in known.items() if revision not in changed]
+    repairs = [entry for entry in kept if repair_pauses.is_kept(entry, now)]
     repairs += [_next(known.get(revision), *change, now) for revision, change in changed.items()]
     repairs.sort(key=lambda entry: entry.at)
     return status.model_copy(update={"template_repairs": repairs[-MAX_ENTRIES:]})
@@ -62,32 +55,16 @@ def repair(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
 
 def due(status: ModelDeploymentStatus) -> datetime | None:
     """Return when a repair has to be made, has failed or is forgotten; None if there is none."""
-    return min((_due(entry) for entry in status.template_repairs), default=None)
+    return min(map(repair_pauses.due, status.template_repairs), default=None)
 
 
 def contest(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str:
-    """Return who has to do what about a template that was put right too often; empty if none was.
-
-    A fourth change begins it. It ends an hour after the last one, and no repair interrupts it.
-    """
+    """Return who has to do what about a template that was put right too often; empty if none was."""
     found, entry = fleet.workload(ref.revision), _of(ref.revision, status)
-    if found is None or entry is None or entry.count < LIMIT:
-        return ""
-    waits = entry.since is None and entry.generation is None
-    if entry.count == LIMIT and not waits:
+    if found is None or entry is None:
         return ""
     name = found.manifest["metadata"]["name"]
-    if entry.since is not None:
-        state = f"nobody has since {entry.since:%H:%M:%S} UTC, and this ends at {_due(entry):%H:%M:%S} UTC"
-    elif waits:
-        state = f"it is next put right at {_due(entry):%H:%M:%S} UTC"
-    else:
-        state = "the last repair is under way"
-    return (
-        f"someone else changes {entry.field} of Deployment {name} again and again; it was put right {entry.count}"
-        f" times; {state}: find who does it (kubectl get deployment {name} --show-managed-fields -o yaml), stop it, and"
-        " set the field back or wait"
-    )
+    return repair_pauses.contest(entry, f"Deployment {name}", f"kubectl get deployment {name}")
 
 
 def unproven(ref: RevisionRef, fleet: Fleet) -> str:
@@ -110,8 +87,9 @@ def problem(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> st
         return ""
     name, field = found.manifest["metadata"]["name"], fleet.changed_field(ref.revision)
     if field is not None:
-        waits = entry is not None and entry.since is None and entry.generation is None
-        coming = f"it is next put right at {_due(entry):%H:%M:%S} UTC" if entry and waits else "it is being put right"
+        waits = entry is not None and repair_pauses.waits(entry)
+        due_at = f"it is next put right at {repair_pauses.due(entry):%H:%M:%S} UTC" if entry and waits else ""
+        coming = due_at or "it is being put right"
         return f"someone else has changed {field} of Deployment {name}; {coming}"
     if entry is not None and not found.is_updated:
         return f"{entry.field} of Deployment {name} was put right; its pods are being replaced"
@@ -121,30 +99,13 @@ def problem(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> st
 def _next(entry: TemplateRepair | None, found: Workload, field: str, now: datetime) -> TemplateRepair:
     """Return the entry of a changed template: a repair that is under way, the next one, or the wait for it."""
     generation = _generation(found)
-    if entry is not None and entry.generation == generation and now < entry.at + RETRY:
+    step = repair_pauses.step(entry, now, same=entry is not None and entry.generation == generation)
+    if entry is not None and step == "go on":
         return entry
-    if entry is not None and now < entry.at + _pause(entry.count):
+    if entry is not None and step == "wait":
         return entry.model_copy(update={"generation": None, "field": field, "since": None})
     count = entry.count + 1 if entry is not None else 1
     return TemplateRepair(revision=found.revision, generation=generation, field=field, at=now, count=count)
-
-
-def _rest(entry: TemplateRepair, now: datetime) -> TemplateRepair:
-    """Return the entry of a template that is as it should be."""
-    return entry if entry.since is not None else entry.model_copy(update={"since": now})
-
-
-def _pause(count: int) -> timedelta:
-    """Return how long after so many repairs the next one waits."""
-    if count < LIMIT:
-        return timedelta()
-    return min(FIRST_PAUSE * (1 << min(count - LIMIT, DOUBLINGS)), LONGEST_PAUSE)
-
-
-def _due(entry: TemplateRepair) -> datetime:
-    if entry.since is not None:
-        return entry.since + QUIET
-    return entry.at + (_pause(entry.count) if entry.generation is None else RETRY)
 
 
 def _by_revision(repairs: Sequence[TemplateRepair]) -> dict[str, TemplateRepair]:

@@ -26,7 +26,7 @@ from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import admitted_template, frozen_template, template_repair
 from steadfit.core.serving.selection import not_rolled_out, pin
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
-from steadfit.core.serving.traffic import failover, partial_rollback, route_condition, service
+from steadfit.core.serving.traffic import failover, partial_rollback, route_condition, service, traffic_repair
 
 from . import canary_conditions, failover_condition, progressing, recovery_conditions, up_to_date
 from .failover_condition import SERVING
@@ -53,7 +53,7 @@ def conditions(
         _serving(status, fleet),
         progressing.condition(readiness, status, desired, fleet, now),
         *canary_conditions.conditions(status, fleet),
-        *route_condition.conditions(fleet),
+        *route_condition.conditions(status, fleet),
         _pods_ready(status, fleet),
         *up_to_date.conditions(status, fleet),
         *_overridden(status, fleet),
@@ -111,6 +111,8 @@ def _readiness(
         return reconciling("RollingBack", f"version {live.number} was rolled back and {answers}{coming}")
     if failover.answering(status, fleet):
         return failover_condition.readiness(live, status, fleet)
+    if contested := traffic_repair.contest(status, of_route=False):
+        return stalled("ServiceContested", contested)
     behind = revision_behind_service(status, fleet)
     if behind is None:
         return reconciling("SwitchingTraffic", f"the Service is being pointed at version {live.number}")

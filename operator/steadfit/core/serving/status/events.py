@@ -13,6 +13,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.messages import describe
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
+from steadfit.core.serving.traffic import traffic_repair
 from steadfit.core.serving.traffic.service import selected_revision
 from steadfit.core.types import Event
 
@@ -31,6 +32,7 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *_begun(before, after, "Progressing", "Unstable"),
         *_begun(before, after, "TemplatesFrozen", "ControllerRevisionRefused"),
         *_repairs(before, after),
+        *_traffic_repairs(before, after),
         *_admitted(before, after),
         *_warm(before, after),
         *_stalled(before, after),
@@ -82,6 +84,19 @@ def _repairs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> lis
         Event("Warning", "TemplateChanged", f"{entry.field} of revision {entry.revision} was changed and is put right")
         for entry in after.template_repairs
         if _is_change(entry) and (entry.revision, entry.at) not in known
+    ]
+
+
+def _traffic_repairs(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Event]:
+    known = {(entry.kind, entry.name, entry.at) for entry in before.traffic_repairs}
+    return [
+        Event(
+            "Warning",
+            "RouteChanged" if entry.kind == traffic_repair.ROUTE else "ServiceChanged",
+            f"{entry.field} of {entry.kind} {entry.name} was changed by someone else and is put right",
+        )
+        for entry in after.traffic_repairs
+        if (entry.kind, entry.name, entry.at) not in known
     ]
 
 

@@ -63,24 +63,32 @@ def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
     return referenced and ownership.decided(route) == decision(live, candidate)
 
 
+def is_changed(route: Manifest) -> bool:
+    """Return whether something else stands in our route than the operator wrote last."""
+    written = ownership.written(route)
+    return bool(written) and written != ownership.digest(route.get("spec", {}))
+
+
 def changed_field(fleet: Fleet) -> str | None:
-    """Return the first field of our route, but for its weights, that is not as it should be; None if all are."""
+    """Return the first field of our route that is not as it should be, of its weights as written; None if all are."""
     deployment, route = fleet.observed.deployment, fleet.observed.route
     stored = route.get("spec", {}) if route is not None else {}
     wished = _spec(deployment, route_weights.referenced(deployment, route))
     differs = (name for name in sorted({*stored, *wished}) if stored.get(name) != wished.get(name))
-    return next((f"spec.{name}" for name in differs), None)
+    weights = "spec.rules" if route is not None and is_changed(route) else None
+    return next((f"spec.{name}" for name in differs), weights)
 
 
 def render(
     deployment: ModelDeployment, weights: Mapping[str, int], decided: str, observed: Manifest | None
 ) -> dict[str, Any]:
     """Return the HTTPRoute, with uid and resourceVersion of the observed one as preconditions."""
+    spec = _spec(deployment, weights)
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": ownership.metadata(deployment, decided, observed),
-        "spec": _spec(deployment, weights),
+        "metadata": ownership.metadata(deployment, decided, ownership.digest(spec), observed),
+        "spec": spec,
     }
 
 
@@ -179,4 +187,5 @@ def _redistributed(weights: Mapping[str, int], live: RevisionRef, services: froz
 
 def _is_up_to_date(route: Manifest, spec: Mapping[str, Any], decided: str) -> bool:
     """Return whether the route is as it should be: every field decides where requests go, so it has no other one."""
-    return route.get("spec") == spec and ownership.decided(route) == decided
+    said = ownership.written(route) in ("", ownership.digest(spec))
+    return said and route.get("spec") == spec and ownership.decided(route) == decided

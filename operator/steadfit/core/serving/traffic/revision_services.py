@@ -55,6 +55,7 @@ def render(deployment: ModelDeployment, revision: str, observed: Manifest | None
                 names.MODEL_DEPLOYMENT: deployment.name,
                 names.REVISION: revision,
             },
+            "annotations": {names.WRITTEN_ANNOTATION: ownership.digest(selector(deployment, revision))},
             "ownerReferences": [names.owner_reference(deployment)],
             **(ownership.preconditions(observed) if observed is not None else {}),
         },

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
+from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.conditions import DesiredCondition
 from steadfit.core.serving.fleet import Fleet
 
-from . import http_route, pod_shares, route_acceptance
+from . import http_route, pod_shares, route_acceptance, traffic_repair
 
 ROUTE_READY: Final = "RouteReady"
 
 
-def conditions(fleet: Fleet) -> list[DesiredCondition]:
+def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:
     """Return the condition, `True` while the spec names no Gateway. `Ready` is about the Service alone."""
     if not pod_shares.by_gateway(fleet.observed.deployment):
         message = "spec.traffic names no Gateway: requests come through the Service"
         return [DesiredCondition(ROUTE_READY, "True", "NoGateway", message)]
+    if contested := traffic_repair.contest(status, of_route=True):
+        return [DesiredCondition(ROUTE_READY, "False", "RouteContested", contested)]
     problem = route_acceptance.problem(fleet)
     if problem is not None:
         return [DesiredCondition(ROUTE_READY, "False", problem.reason, problem.message)]

@@ -104,7 +104,7 @@ def render(
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": ownership.metadata(deployment, decided, observed),
+        "metadata": ownership.metadata(deployment, decided, ownership.digest(dict(labels)), observed),
         "spec": spec(labels, observed),
     }
 
@@ -114,6 +114,12 @@ def spec(labels: Mapping[str, str], observed: Manifest | None) -> dict[str, Any]
     theirs = observed.get("spec", {}) if observed is not None else {}
     kept = {name: value for name, value in theirs.items() if name not in OURS}
     return {**kept, "type": "ClusterIP", "selector": dict(labels), "ports": [dict(port) for port in PORTS]}
+
+
+def is_changed(service: Manifest) -> bool:
+    """Return whether something else decides who answers than the operator wrote last; a Service of ours."""
+    written, labels = ownership.written(service), service.get("spec", {}).get("selector") or {}
+    return bool(written) and (written != ownership.digest(labels) or not leads_to(service, labels))
 
 
 def leads_to(service: Manifest, labels: Mapping[str, str]) -> bool:

@@ -91,4 +91,5 @@ def _without_candidate(deployment: ModelDeployment, service: Manifest | None) ->
 
 
 def _is_up_to_date(service: Manifest, labels: Mapping[str, str], decided: str) -> bool:
-    return leads_to(service, labels) and ownership.decided(service) == decided
+    said = ownership.written(service) in ("", ownership.digest(dict(labels)))
+    return said and leads_to(service, labels) and ownership.decided(service) == decided

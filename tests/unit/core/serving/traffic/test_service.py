@@ -52,7 +52,7 @@ def test_a_new_decision_changes_the_service_so_that_an_older_one_meets_another_r
     (action,) = actions_on_service(cluster)
     assert isinstance(action, Replace)
     since = cluster.status.dump()["live"]["since"]
-    assert action.manifest["metadata"]["annotations"] == {"steadfit.dev/decided-at": since}
+    assert action.manifest["metadata"]["annotations"]["steadfit.dev/decided-at"] == since
 
 
 def test_ports_that_somebody_edited_are_put_right() -> None:
