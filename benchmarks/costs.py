@@ -1,4 +1,4 @@
-"""Measures the cost of counting, prediction tokens and bounded connections per request, in one run.
+"""Measures the cost of counting, prediction tokens, bounded connections and tallies per request, in one run.
 
     uv run --all-extras python -m benchmarks.costs
 
@@ -24,12 +24,14 @@ VARIANTS = {
     "no ends": ("--bound", "0"),
     "no counting": ("--bound", "0", "--without-counting"),
     "nothing": ("--bound", "0", "--without-signals"),
+    "no tallies": ("--bound", "0", "--without-signals", "--without-tallies"),
 }
 # Name, arguments with the part, arguments without it, and the fraction of the difference to print.
 COSTS = (
     ("ends of connections", "ends", "no ends", 0.1),
     ("counting", "no ends", "no counting", 1.0),
     ("prediction tokens", "no counting", "nothing", 1.0),
+    ("tallies", "nothing", "no tallies", 1.0),
 )
 
 

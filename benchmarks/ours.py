@@ -1,9 +1,10 @@
 """The model server with a model from a directory instead of a store.
 
-    <directory> [--without-signals | --without-counting] [--bound <requests per connection>] <port>
+    <directory> [--without-signals | --without-counting] [--without-tallies] [--bound <requests per connection>] <port>
 
 The options turn parts off to measure their cost: `--without-signals` counting and prediction tokens,
-`--without-counting` only the counting, `--bound 0` the bounds on connections.
+`--without-counting` only the counting, `--without-tallies` the counts by connection, `--bound 0` the bounds on
+connections.
 """
 
 import os
@@ -20,6 +21,8 @@ from steadfit_server.model.artifact_model import ArtifactModel
 from steadfit_server.settings import Settings
 from steadfit_server.telemetry.metrics import Metrics
 from steadfit_server.telemetry.signals import Signals
+from steadfit_server.telemetry.tallies import Tallies
+from steadfit_server.telemetry.voices import Voice
 
 ENVIRONMENT = {
     "NAMESPACE": "bench",
@@ -30,6 +33,14 @@ ENVIRONMENT = {
     % ("0" * 64),
     "HOST": "127.0.0.1",
 }
+
+
+class NoTallies(Tallies):
+    """Counts nothing by connection."""
+
+    def answered(self, voice: Voice, status: int, seconds: float, at: float) -> None:
+        """Do nothing."""
+
 
 if __name__ == "__main__":
     directory, port = Path(sys.argv[1]), sys.argv[-1]
@@ -45,5 +56,6 @@ if __name__ == "__main__":
         if "--without-counting" in sys.argv:
             signals.counting = None
     lifecycle = Lifecycle(Predictor(model, settings.max_rows, settings.request_timeout_seconds, signals))
-    metrics = Metrics(settings.namespace, settings.model_name, settings.version, settings.revision)
-    DrainingServer(settings, App(settings, lifecycle, metrics), lifecycle).run()
+    identity = (settings.namespace, settings.model_name, settings.version, settings.revision)
+    tallies = NoTallies(*identity) if "--without-tallies" in sys.argv else Tallies(*identity)
+    DrainingServer(settings, App(settings, lifecycle, Metrics(*identity), tallies), lifecycle, tallies).run()

@@ -16,7 +16,9 @@ from steadfit_server.inference.lifecycle import Lifecycle
 from steadfit_server.inference.loader import Loader
 from steadfit_server.inference.predictor import Predictor
 from steadfit_server.settings import Settings
+from steadfit_server.telemetry import endpoint
 from steadfit_server.telemetry.metrics import Metrics
+from steadfit_server.telemetry.tallies import Tallies
 
 LOG = logging.getLogger(__name__)
 
@@ -29,9 +31,10 @@ def main() -> int:
     except ValidationError as error:
         return _fail(_termination_log(), _sentence(error))
     logs.configure(model=settings.model_name, version=settings.version, revision=settings.revision)
-    metrics = Metrics(settings.namespace, settings.model_name, settings.version, settings.revision)
+    identity = (settings.namespace, settings.model_name, settings.version, settings.revision)
+    metrics, tallies = Metrics(*identity), Tallies(*identity)
     lifecycle = Lifecycle()
-    server = DrainingServer(settings, App(settings, lifecycle, metrics), lifecycle)
+    server = DrainingServer(settings, App(settings, lifecycle, metrics, tallies), lifecycle, tallies)
     capture = _capture(settings)
     code = 0
 
@@ -55,7 +58,7 @@ def main() -> int:
 
     retry, deadline = settings.retry_seconds, settings.store_deadline_seconds
     Loader(load, lifecycle, _called(settings.artifact.store), retry, deadline, loaded, failed).start()
-    metrics.listen(settings.host, settings.metrics_port)
+    endpoint.listen(settings.host, settings.metrics_port, metrics.registry, tallies)
     LOG.info("starting", extra={"fields": {"uri": settings.artifact.uri, "digest": settings.artifact.digest}})
     server.run()
     if capture is not None:

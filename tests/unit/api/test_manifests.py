@@ -112,6 +112,28 @@ def test_alertmanager_and_runs_reach_the_intake_and_no_other_pods() -> None:
     ]
 
 
+def test_the_operator_reaches_the_metrics_port_of_servers_and_no_other_port_of_theirs() -> None:
+    policy = find("base/network-policy.yaml", "NetworkPolicy", "steadfit-operator")
+    (rule,) = [rule for rule in policy["spec"]["egress"] if "to" in rule]
+    assert rule["ports"] == [{"port": 9090, "protocol": "TCP"}]
+    assert rule["to"] == [
+        {
+            "namespaceSelector": {},
+            "podSelector": {"matchExpressions": [{"key": "steadfit.dev/model-deployment", "operator": "Exists"}]},
+        }
+    ]
+
+
+def test_the_operator_and_prometheus_reach_the_metrics_port_of_servers_and_no_other_pods() -> None:
+    policy = find("examples/network-policy/network-policy.yaml", "NetworkPolicy", "steadfit-servers")
+    (rule,) = [rule for rule in policy["spec"]["ingress"] if rule["ports"] == [{"port": 9090, "protocol": "TCP"}]]
+    prometheus, operator = rule["from"]
+    assert prometheus["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}
+    pod = find("base/operator.yaml", "Deployment", "steadfit-operator")["spec"]["template"]["metadata"]["labels"]
+    assert operator["podSelector"]["matchLabels"].items() <= pod.items()
+    assert operator["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "steadfit-system"}
+
+
 def test_argo_cd_gets_a_health_check_for_every_kind() -> None:
     (kustomization,) = load("argocd/kustomization.yaml")
     files = kustomization["configMapGenerator"][0]["files"]

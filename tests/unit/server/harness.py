@@ -18,6 +18,7 @@ from steadfit_server.model.interface import Output, ServedModel
 from steadfit_server.settings import Settings
 from steadfit_server.telemetry.metrics import Metrics
 from steadfit_server.telemetry.signals import CaptureSink, Signals
+from steadfit_server.telemetry.tallies import Tallies
 
 INFER = "/v2/models/flights/infer"
 FEEDBACK = "/v2/models/flights/feedback"
@@ -128,11 +129,11 @@ class Caller:
         self.lifecycle.predictor = Predictor(
             model or self.fake, self.settings.max_rows, self.settings.request_timeout_seconds, self.signals
         )
-        self.metrics = Metrics(
-            self.settings.namespace, self.settings.model_name, self.settings.version, self.settings.revision
-        )
+        given = self.settings
+        identity = (given.namespace, given.model_name, given.version, given.revision)
+        self.metrics, self.tallies = Metrics(*identity), Tallies(*identity)
         self.metrics.watch(self.signals)
-        self.app = App(self.settings, self.lifecycle, self.metrics)
+        self.app = App(self.settings, self.lifecycle, self.metrics, self.tallies)
 
     async def ask(
         self,

@@ -10,7 +10,9 @@ from steadfit_server.http.server import DrainingServer
 from steadfit_server.inference.lifecycle import Lifecycle
 from steadfit_server.inference.predictor import Predictor
 from steadfit_server.settings import Settings
+from steadfit_server.telemetry import endpoint
 from steadfit_server.telemetry.metrics import Metrics
+from steadfit_server.telemetry.tallies import Tallies
 
 from tests.unit.server.harness import FakeModel
 
@@ -18,7 +20,8 @@ if __name__ == "__main__":
     logs.configure()
     settings = Settings()
     lifecycle = Lifecycle()
-    metrics = Metrics(settings.namespace, settings.model_name, settings.version, settings.revision)
+    identity = (settings.namespace, settings.model_name, settings.version, settings.revision)
+    metrics, tallies = Metrics(*identity), Tallies(*identity)
     if os.environ.get("NEVER_READY") != "1":
         model = FakeModel()
         lifecycle.predictor = Predictor(model, settings.max_rows, settings.request_timeout_seconds)
@@ -26,6 +29,6 @@ if __name__ == "__main__":
         if slow:
             lifecycle.predictor.inline_rows = int(os.environ.get("PREDICTION_INLINE", "0"))
             model.act = lambda: time.sleep(slow)
-    metrics.listen(settings.host, settings.metrics_port)
-    DrainingServer(settings, App(settings, lifecycle, metrics), lifecycle).run()
+    endpoint.listen(settings.host, settings.metrics_port, metrics.registry, tallies)
+    DrainingServer(settings, App(settings, lifecycle, metrics, tallies), lifecycle, tallies).run()
     sys.exit(0)

@@ -19,6 +19,7 @@ from steadfit_server.inference.predictor import Predictor
 from steadfit_server.protocol.errors import ClientGone, RequestError, quoted
 from steadfit_server.settings import Settings
 from steadfit_server.telemetry.metrics import Metrics
+from steadfit_server.telemetry.tallies import Tallies
 
 LOG = logging.getLogger(__name__)
 
@@ -29,17 +30,19 @@ Document = dict[str, Any]
 T = TypeVar("T")
 
 READ = ("GET", "HEAD")
-# The ASGI extension by which `connection.py` says whether the next answer is the last one of its connection.
+# The ASGI extension by which `connection.py` says whether the next answer is the last one of its connection, and as
+# which voice its requests are counted.
 CONNECTION = "steadfit.connection"
 
 
 class App:
     """Answers health, metadata, inference and feedback for one version of one model."""
 
-    def __init__(self, settings: Settings, lifecycle: Lifecycle, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, lifecycle: Lifecycle, metrics: Metrics, tallies: Tallies) -> None:
         self._settings = settings
         self._lifecycle = lifecycle
         self._metrics = metrics
+        self._tallies = tallies
         self._inferring = 0
         metrics.show_draining(lambda: lifecycle.draining)
         self._identity: Document = {
@@ -86,8 +89,15 @@ class App:
             status = 500
             document = self._identity | {"error": f"The server failed; its log has the cause under {incident}."}
         if inference:
-            self._metrics.answered(status, time.perf_counter() - started)
+            self._count(scope, status, started)
         await self._send(scope, send, status, document, headers)
+
+    def _count(self, scope: Scope, status: int, started: float) -> None:
+        now = time.perf_counter()
+        self._metrics.answered(status, now - started)
+        connection = scope.get("extensions", {}).get(CONNECTION)
+        if connection:
+            self._tallies.answered(connection["voice"], status, now - started, now)
 
     async def _infer(self, scope: Scope, receive: Receive) -> Document:
         answer = await self._posted(scope, receive, Predictor.infer)

@@ -26,6 +26,7 @@ from steadfit_server.http.drain_file import DrainFile
 from steadfit_server.http.unclosed import closed_by_clients
 from steadfit_server.inference.lifecycle import Lifecycle
 from steadfit_server.settings import Settings
+from steadfit_server.telemetry.tallies import Tallies
 
 LOG = logging.getLogger(__name__)
 
@@ -44,15 +45,17 @@ class DrainingServer(uvicorn.Server):
         The ASGI application.
     lifecycle : Lifecycle
         State of the process; this server sets `ending` and `left`.
+    tallies : Tallies
+        Counts by connection and second; this server closes the seconds.
     """
 
-    def __init__(self, settings: Settings, app: App, lifecycle: Lifecycle) -> None:
+    def __init__(self, settings: Settings, app: App, lifecycle: Lifecycle, tallies: Tallies) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 host=settings.host,
                 port=settings.port,
-                http=http_protocol(lifecycle, settings),
+                http=http_protocol(lifecycle, settings, tallies),
                 loop="asyncio",
                 ws="none",
                 lifespan="off",
@@ -67,6 +70,7 @@ class DrainingServer(uvicorn.Server):
             )
         )
         self._lifecycle = lifecycle
+        self._tallies = tallies
         self._drain_seconds = settings.drain_seconds
         self._linger_seconds = settings.linger_seconds
         self._port = settings.port
@@ -74,17 +78,19 @@ class DrainingServer(uvicorn.Server):
         self._drain_file = DrainFile(settings.drain_file)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until `should_exit` is set, and follow the drain file meanwhile."""
+        """Serve until `should_exit` is set; meanwhile follow the drain file, and close the seconds of the tallies."""
         watching = asyncio.create_task(self._watch_drain_file())
         # Without it the pod would keep its clients when the traffic leaves: then the server ends, and is restarted.
         watching.add_done_callback(lambda _: self._end())
+        beside = [watching, asyncio.create_task(self._tallies.keep_time())]
         try:
             await super().serve(sockets)
             await self._linger()
         finally:
-            watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
+            for task in beside:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,10 +1,8 @@
 """The metrics of this server, each with the labels namespace, model, version and revision."""
 
 from collections.abc import Callable
-from threading import Thread
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from steadfit_server.telemetry.collector import SignalsCollector
 from steadfit_server.telemetry.series import Series
@@ -72,7 +70,3 @@ class Metrics:
     def watch(self, signals: Signals) -> None:
         """Export the signals of the loaded model as well."""
         self.registry.register(SignalsCollector(signals, LABELS, self._labels))
-
-    def listen(self, host: str, port: int) -> tuple[WSGIServer, Thread]:
-        """Serve `/metrics` from a thread of its own: scrapes and predictions do not wait for each other."""
-        return start_http_server(port, host, registry=self.registry)

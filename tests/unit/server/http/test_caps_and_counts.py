@@ -7,6 +7,7 @@ import time
 
 import orjson
 import pytest
+from steadfit_server.telemetry.voices import Voice
 
 from tests.unit.server.harness import INFER, NUMBERS, Caller, FakeModel, Feature, mixed, tensor
 
@@ -159,9 +160,31 @@ def test_a_server_that_the_traffic_has_left_closes_connections_until_it_is_back_
 def test_the_connection_says_whether_an_answer_is_its_last(is_last: bool) -> None:
     caller = Caller()
     caller.lifecycle.ending = not is_last
-    connection = {"is_last": lambda status: is_last and status == 200}
+    connection = {"is_last": lambda status: is_last and status == 200, "voice": Voice()}
     answer = caller.post(BODY, extensions={"steadfit.connection": connection})
     assert answer.headers.get("connection") == ("close" if is_last else None)
+
+
+def test_requests_are_counted_by_their_connection() -> None:
+    caller = Caller()
+    voices = Voice(), Voice()
+    for voice, body in ((voices[0], BODY), (voices[0], b"{"), (voices[1], BODY)):
+        caller.post(body, extensions={"steadfit.connection": {"is_last": lambda status: False, "voice": voice}})
+    caller.post(BODY)  # without a connection of the server's own it has no voice
+    second = orjson.loads(caller.tallies.document())["closed"] + 1
+
+    def counted() -> list[list[int]]:
+        caller.tallies.tick()
+        return [row[1:4] for row in orjson.loads(caller.tallies.document(second - 1))["rows"]]
+
+    deadline = time.monotonic() + 5
+    while sum(row[1] for row in counted()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    totals: dict[int, int] = {}
+    for group, requests, failed in counted():
+        assert failed == 0
+        totals[group] = totals.get(group, 0) + requests
+    assert totals == {voices[0].group: 2, voices[1].group: 1}
 
 
 def value(caller: Caller, name: str, **labels: str) -> float | None:

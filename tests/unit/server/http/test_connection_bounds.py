@@ -1,10 +1,11 @@
 """Connections end after some requests or some time, on real sockets, and no request is lost by it."""
 
 import time
+import urllib.request
 from pathlib import Path
 
 import orjson
-from steadfit_server.http.connection import JITTER
+from steadfit_server.http.connection import COMPARED_REQUESTS, JITTER
 
 from tests.support.load import LoadProcess
 from tests.unit.server.harness import mixed
@@ -54,6 +55,21 @@ def test_a_failed_answer_is_the_last_of_its_connection_and_a_refused_one_is_not(
         failed = connection.ask(request())
         assert (failed.status, failed.headers["connection"]) == (503, "close")
         assert connection.closed_within(10)
+
+
+def test_while_a_comparison_reads_the_counts_connections_end_sooner_also_without_bounds(tmp_path: Path) -> None:
+    bounds = {"STEADFIT_MAX_REQUESTS_PER_CONNECTION": "0", "STEADFIT_MAX_CONNECTION_SECONDS": "0"}
+    with serving(tmp_path, **bounds) as server:
+        server.wait_ready()
+        url = f"http://127.0.0.1:{server.metrics_port}/tallies"
+        with urllib.request.urlopen(url, timeout=10) as response:
+            assert response.status == 200
+        # A person who looks at the counts changes nothing.
+        assert requests_until_closed(server, most=100) == 100
+        with urllib.request.urlopen(f"{url}?comparing=true", timeout=10) as response:
+            assert response.status == 200
+        counts = [requests_until_closed(server) for _ in range(5)]
+    assert all(COMPARED_REQUESTS * (1 - JITTER) <= count <= COMPARED_REQUESTS * (1 + JITTER) + 1 for count in counts)
 
 
 def test_a_connection_without_bounds_lasts(tmp_path: Path) -> None:

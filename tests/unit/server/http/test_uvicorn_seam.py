@@ -16,6 +16,7 @@ import uvicorn
 from steadfit_server.http.connection import http_protocol
 from steadfit_server.http.server import DrainingServer
 from steadfit_server.inference.lifecycle import Lifecycle
+from steadfit_server.telemetry.tallies import Tallies
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -32,6 +33,7 @@ CONNECTION = {
         "(self, config: 'Config', server_state: 'ServerState', app_state: 'dict[str, Any]', "
         "_loop: 'asyncio.AbstractEventLoop | None' = None) -> 'None'"
     ),
+    "connection_lost": "(self, exc: 'Exception | None') -> 'None'",
     "data_received": "(self, data: 'bytes') -> 'None'",
     "on_message_begin": "(self) -> 'None'",
     "on_headers_complete": "(self) -> 'None'",
@@ -48,7 +50,7 @@ def overridden(ours: type, theirs: type) -> set[str]:
 
 @pytest.fixture
 def connection_class() -> type[HttpToolsProtocol]:
-    return http_protocol(Lifecycle(), settings())
+    return http_protocol(Lifecycle(), settings(), Tallies("team", "flights", "7", "0a1b2c3d4e"))
 
 
 def connection(made: type[HttpToolsProtocol]) -> HttpToolsProtocol:
@@ -84,7 +86,9 @@ def test_a_connection_reads_attributes_that_uvicorn_sets_and_sets_none_that_uvic
     assert set(READ) <= set(theirs)
     added = set(ours) - set(theirs)
     assert added == {
+        "_compared_last_at", "_compared_requests",
         "_extensions", "_head_bytes", "_in_head", "_last_at", "_most_requests", "_requests", "_upgrading",
+        "_voice",
     }  # fmt: skip
     helpers = {name for name in vars(connection_class) if not hasattr(HttpToolsProtocol, name)}
     assert helpers == {"_head_without_offer", "_is_last", "_more_comes"}
