@@ -9,13 +9,14 @@ from steadfit.api.metrics import METRICS
 from steadfit.api.monitor import Query
 from steadfit.api.rollout import Verdict
 from steadfit.api.strategy import AnalysisMetric
-from steadfit.core.types import Arm
+from steadfit.core.types import Arm, SequentialResult
 
-from .msprt import SequentialResult
+LEAST, PART = Margin(0.01), Margin(30.0, relative=True)
+"""The margins of an error rate without one: the larger one holds."""
 
 
-def margin(metric: AnalysisMetric) -> Margin:
-    """Return the margin of a comparison.
+def margin(metric: AnalysisMetric, champion: Arm) -> Margin:
+    """Return the margin of a comparison; that of an error rate without one depends on the champion's.
 
     Raises
     ------
@@ -25,7 +26,9 @@ def margin(metric: AnalysisMetric) -> Margin:
     kind = metric.error_rate or metric.latency or metric.quality
     if kind is None:
         raise ValueError(f"metric {metric.name} compares nothing")
-    return kind.margin
+    if kind.margin is not None:
+        return kind.margin
+    return max(LEAST, PART, key=lambda margin: margin.of(champion.mean))
 
 
 def is_share(metric: AnalysisMetric) -> bool:
@@ -64,7 +67,7 @@ def message(verdict: Verdict) -> str:
 
 def _bound(metric: AnalysisMetric, champion: Arm) -> str:
     """Return the margin: `1 %`, or `20% of the champion's, 0.2 %`."""
-    allowed = margin(metric)
+    allowed = margin(metric, champion)
     number = _number(metric, allowed.of(champion.mean))
     return f"{allowed.written()} of the champion's, {number}" if allowed.relative else number
 

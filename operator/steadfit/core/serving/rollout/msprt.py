@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+
+from steadfit.core.types import SequentialResult
 
 FAIL_ALPHA = 0.005
 """Maximum probability that one metric ever fails a candidate as good as the champion."""
@@ -21,25 +22,6 @@ WIDE = 10.0
 """Standard deviation of the wide mixture in scales: it finds a candidate that fails half of its requests within two
 minutes. The mean of both likelihood ratios is valid as well."""
 SMALLEST_VARIANCE = 1e-12
-
-
-@dataclass(frozen=True, slots=True)
-class SequentialResult:
-    """Result of the test of a harm: by how much the candidate's mean is worse than the champion's.
-
-    Attributes
-    ----------
-    verdict
-        Fail: there is a harm. Pass: it is smaller than the margin. Inconclusive: neither is shown.
-    ratio
-        Logarithm of the likelihood ratio against no difference.
-    upper
-        Upper end of the harm's confidence sequence.
-    """
-
-    verdict: Literal["Pass", "Fail", "Inconclusive"]
-    ratio: float
-    upper: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from steadfit.core.serving.rollout.msprt import FAIL_ALPHA, SequentialResult, Tolerance, sequential_test
+from steadfit.core.serving.rollout.msprt import FAIL_ALPHA, Tolerance, sequential_test
 from steadfit.core.serving.rollout.stratified_difference import (
     BOUND,
     FEWEST,
@@ -14,6 +14,7 @@ from steadfit.core.serving.rollout.stratified_difference import (
     pair,
     share_variance,
 )
+from steadfit.core.types import SequentialResult
 
 
 def looked(harm: float, variance: float) -> SequentialResult:
