@@ -186,8 +186,11 @@ class ServingNodes:
             one = podstatus.container(name, image, state, restarts=restarts, last=last)
             one["ready"] = ready
             phase = "Running" if "running" in state or restarts else "Pending"
+            status = podstatus.status(phase, begun, [], [one], ready=ready)
+            if phase == "Running":
+                status["podIP"] = _address(ref)
             try:
-                self._store.set_status(ref, podstatus.status(phase, begun, [], [one], ready=ready), "kubelet")
+                self._store.set_status(ref, status, "kubelet")
             except APIError:
                 return False
             return True
@@ -227,6 +230,11 @@ class ServingNodes:
 def _is_ready(pod: Mapping[str, Any]) -> bool:
     conditions = pod.get("status", {}).get("conditions", ())
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _address(ref: Ref) -> str:
+    number = int(stable_uid(ref.namespace, ref.name)[:6], 16)
+    return f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
 
 
 def _reference(owner: JSON) -> JSON:

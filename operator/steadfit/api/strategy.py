@@ -88,9 +88,9 @@ class Traffic(Model):
 class ErrorRateComparison(Model):
     """Share of requests that the server failed (5xx)."""
 
-    margin: Annotated[Margin, margin_schema(exclusiveMinimum=0, exclusiveMaximum=1)] = Margin(0.01)
+    margin: Annotated[Margin | None, margin_schema(exclusiveMinimum=0, exclusiveMaximum=1)] = None
     """By how much the candidate's share may be larger: a share of the requests, or a percentage of the champion's
-    share, such as `20%`."""
+    share, such as `20%`. The larger of 0.01 and 30 % of the champion's share when absent."""
 
 
 class LatencyComparison(Model):

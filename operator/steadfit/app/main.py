@@ -47,6 +47,8 @@ from steadfit.kube.restored import Restored
 from steadfit.prometheus.client import SourceClient
 from steadfit.prometheus.credentials import Credentials
 from steadfit.prometheus.poller import Poller
+from steadfit.tallies.client import TalliesClient
+from steadfit.tallies.reader import TalliesReader
 
 from .clock import SystemClock
 from .settings import Settings
@@ -97,6 +99,7 @@ class Operator:
             planners,
         )
         self._poller = Poller(self._engine, self._engine.signals, self._connect, clock, rng)
+        self._tallies = TalliesReader(self._engine, self._engine.signals.comparisons, TalliesClient, clock)
         self._rules = RulesPublisher(
             self._client,
             self._engine.model_deployments,
@@ -153,6 +156,7 @@ class Operator:
             self._engine.run,
             self._supervisor.run,
             self._poller.run,
+            self._tallies.run,
             self._rules.run,
             self._ca.run,
             self._reachability.run,
@@ -196,6 +200,7 @@ class Operator:
             self._alerts,
             self._supervisor,
             self._poller,
+            self._tallies,
             self._rules,
             self._ca,
             FrozenRollbacks(self._engine.model_deployments),

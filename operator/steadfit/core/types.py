@@ -189,6 +189,25 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class SequentialResult:
+    """Result of the test of a harm: by how much the candidate's mean is worse than the champion's.
+
+    Attributes
+    ----------
+    verdict
+        Fail: there is a harm. Pass: it is smaller than the margin. Inconclusive: neither is shown.
+    ratio
+        Logarithm of the likelihood ratio against no difference.
+    upper
+        Upper end of the harm's confidence sequence.
+    """
+
+    verdict: Literal["Pass", "Fail", "Inconclusive"]
+    ratio: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """The latest measurement for one metric of the analysis.
 
@@ -209,6 +228,10 @@ class Compared:
         out; None = the difference of the two means.
     in_step
         Number of requests or outcomes of the candidate since its present step began; None = not known.
+    result
+        Result of the test of the servers' own counts by connection; None = a comparison from a MetricSource.
+    fallback
+        Why a comparison is from a MetricSource although it could be by connection, in a part of a sentence.
     """
 
     query: str = ""
@@ -219,6 +242,8 @@ class Compared:
     code: NoDataReason = "NotMeasured"
     difference: float | None = None
     in_step: float | None = None
+    result: SequentialResult | None = None
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class Trial:
     namespace_labels: Mapping[str, str]
     step_since: datetime | None = None
     """Since when it takes the traffic of its present step."""
+    step: int = 0
+    """Index of its present step."""
 
 
 def trial_of(deployment: ModelDeployment, namespace_labels: Mapping[str, str]) -> Trial | None:
@@ -59,6 +61,7 @@ def trial_of(deployment: ModelDeployment, namespace_labels: Mapping[str, str]) -
         deployment.spec.analysis,
         namespace_labels,
         candidate.step_since,
+        candidate.step or 0,
     )
 
 
@@ -74,6 +77,12 @@ def expression(trial: Trial, text: str) -> str:
     """
     values = {"version": str(trial.version), "revision": trial.revision}
     return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
+
+
+def by_connection_key(analysis: Analysis, metric: AnalysisMetric) -> tuple[object, ...]:
+    """Return the key of a comparison by connection, whose result is that of the test: it depends on margins too."""
+    together = sum(one.query is None for one in analysis.metrics)
+    return metric.error_rate, metric.latency, together, analysis.min_samples
 
 
 def query_key(metric: AnalysisMetric) -> tuple[object, ...]:

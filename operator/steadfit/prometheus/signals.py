@@ -5,8 +5,9 @@ Listeners are called only when the phase of a monitor may change: a value that c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from steadfit.api.metricsource import MetricSource
 from steadfit.api.modeldeployment import ModelDeployment
@@ -18,6 +19,13 @@ from steadfit.kube.resources import METRIC_SOURCES, MODEL_DEPLOYMENTS
 
 from .canary_results import ComparisonResults
 from .live import LiveModel
+
+
+class Listener(Protocol):
+    """Called with the key of an object that has to be reconciled."""
+
+    def __call__(self, key: Key, *, urgent: bool = False) -> None:
+        """Take the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +43,14 @@ class Signals:
     def __init__(self) -> None:
         self._measured: dict[tuple[str | None, str], dict[str, _Measured]] = {}
         self._health: dict[str, tuple[tuple[str, int], SourceHealth]] = {}
-        self._listeners: list[Callable[[Key], None]] = []
+        self._listeners: list[Listener] = []
         self.comparisons = ComparisonResults(
-            lambda namespace, name: self._notify(Key(MODEL_DEPLOYMENTS, namespace, name))
+            lambda namespace, name: self._notify(Key(MODEL_DEPLOYMENTS, namespace, name), urgent=True)
         )
         """The last comparisons of candidates with their champions."""
 
-    def listen(self, listener: Callable[[Key], None]) -> None:
-        """Call `listener` with the key of every object that has to be reconciled."""
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` for every object that has to be reconciled; a changed verdict on a canary is urgent."""
         self._listeners.append(listener)
 
     def of(self, deployment: ModelDeployment) -> Mapping[str, Signal]:
@@ -114,9 +122,9 @@ class Signals:
         kept = {source.name for source in sources}
         self._health = {name: known for name, known in self._health.items() if name in kept}
 
-    def _notify(self, key: Key) -> None:
+    def _notify(self, key: Key, *, urgent: bool = False) -> None:
         for listener in self._listeners:
-            listener(key)
+            listener(key, urgent=urgent)
 
 
 def _identity(source: MetricSource) -> tuple[str, int]:

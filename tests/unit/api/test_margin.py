@@ -67,7 +67,7 @@ def test_anything_else_is_refused(value: object) -> None:
 
 def test_the_defaults_are_what_they_were() -> None:
     assert ChampionComparison().dump() == {"margin": 0.005}
-    assert ErrorRateComparison().dump() == {"margin": 0.01}
+    assert ErrorRateComparison().dump() == {}
     assert LatencyComparison().dump() == {"max": "250ms", "margin": 0.05}
     assert QualityComparison(metric="mae").dump() == {"metric": "mae", "margin": 0.02}
 

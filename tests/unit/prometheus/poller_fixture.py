@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from steadfit.api.metricsource import MetricSource
+from steadfit.kube.key import Key
 from steadfit.prometheus.canary_trial import Trial
 from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.poller import Poller
@@ -32,8 +33,11 @@ class PollerFixture:
         self.recorded = RecordedPrometheus(self.sources, list(lives), list(trials))
         self.signals = Signals()
         self.rung: list[str] = []
-        self.signals.listen(lambda key: self.rung.append(str(key)))
+        self.signals.listen(self._ring)
         self.poller = Poller(self.recorded, self.signals, lambda _: self.recordings, self.clock, Random(1))
+
+    def _ring(self, key: Key, *, urgent: bool = False) -> None:
+        self.rung.append(str(key))
 
     async def round(self) -> None:
         await self.poller.poll(self.recorded.all_sources[0], self.recordings)

@@ -18,7 +18,7 @@ from .poller_fixture import PollerFixture, play
 from .recordings import NOW, Rises
 
 DOWN = NoAnswer("Unreachable", "no connection to prometheus:9090")
-ERRORS: dict[str, Any] = {"name": "errors", "errorRate": {}}
+ERRORS: dict[str, Any] = {"name": "errors", "errorRate": {"margin": 0.01}}
 LATE: dict[str, Any] = {"name": "late", "latency": {}}
 
 

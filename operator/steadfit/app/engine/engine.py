@@ -168,6 +168,10 @@ class Engine:
         """Return the candidates that take traffic beside a champion."""
         return self._observer.trials()
 
+    def server_pods(self, namespace: str, name: str) -> list[JSONObject]:
+        """Return the pods of a ModelDeployment's servers."""
+        return self._observer.server_pods(namespace, name)
+
     def model_deployments(self) -> list[ModelDeployment]:
         """Return all ModelDeployments; read only."""
         return self._observer.model_deployments()

@@ -170,7 +170,7 @@ class Observer:
             versions=self._many(ModelVersion, versions_of(self._cache, namespace, job)),
             workloads=workloads,
             # The ReplicaSets between a Deployment and its pods are not watched: the label links them.
-            pods=self._cache.by(PODS, MODEL_DEPLOYMENT, (namespace, deployment.name)),
+            pods=self.server_pods(namespace, deployment.name),
             service=self._cache.get(Key(SERVICES, namespace, deployment.name)),
             actions=[*self._actions(Key(MODEL_DEPLOYMENTS, namespace, deployment.name)), *self._selections(namespace)],
             stores=self._stores(namespace),
@@ -247,6 +247,10 @@ class Observer:
                 labels = self._namespace_labels(namespace)
                 found.append(LiveModel(namespace, deployment.name, live.number, tuple(monitors), labels))
         return found
+
+    def server_pods(self, namespace: str | None, name: str) -> list[JSONObject]:
+        """Return the pods of a ModelDeployment's servers."""
+        return self._cache.by(PODS, MODEL_DEPLOYMENT, (namespace, name))
 
     def trials(self) -> list[Trial]:
         """Return the candidates that take traffic beside a champion, for the poller."""

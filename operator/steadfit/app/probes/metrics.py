@@ -24,6 +24,7 @@ from steadfit.core.series import OperatorSeries
 from steadfit.kube.api import ClientStatistics
 from steadfit.kube.lease import LeaseStatistics
 from steadfit.prometheus.poller import PollerStatistics
+from steadfit.tallies.reader import TalliesStatistics
 
 from .frozen_rollbacks import FrozenStatistics
 from .outdated import OutdatedStatistics
@@ -40,6 +41,7 @@ Statistics = (
     | AlertStatistics
     | SupervisorStatistics
     | PollerStatistics
+    | TalliesStatistics
     | RulesStatistics
     | FrozenStatistics
     | OutdatedStatistics
@@ -110,6 +112,12 @@ def _metrics(part: Statistics) -> Iterator[Metric]:
             for place, value in part.values.items():
                 values.add_metric(place, value)
             yield values
+        case TalliesStatistics():
+            text = "Reads of servers' counts by connection, by result."
+            yield _counter(OperatorSeries.TALLIES_READS, text, ("result",), {(k,): v for k, v in part.reads.items()})
+            yield _gauge(OperatorSeries.TALLIES_TRIALS, "Candidates whose servers are read.", part.trials)
+            text = "Largest time since the last second of a canary that was compared by connection."
+            yield _gauge(OperatorSeries.TALLIES_BEHIND_SECONDS, text, part.behind_seconds)
         case RulesStatistics():
             yield _gauge(OperatorSeries.RULES, "Rules published for Prometheus.", part.rules)
             yield _gauge(

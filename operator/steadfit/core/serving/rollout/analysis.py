@@ -17,11 +17,11 @@ from steadfit.api.rollout import Candidate, Verdict
 from steadfit.api.strategy import Analysis, AnalysisMetric
 from steadfit.core.serving.stability.instability import Instability
 from steadfit.core.text import cut
-from steadfit.core.types import Arm, Compared
+from steadfit.core.types import Arm, Compared, SequentialResult
 
 from . import analysis_messages as messages
 from . import thin_traffic
-from .msprt import SequentialResult, Tolerance, sequential_test
+from .msprt import Tolerance, sequential_test
 
 FEWEST_EVENTS = 5
 """Fewest failed, late or wrong answers of a candidate that is found worse by them: with fewer, the normal approximation
@@ -164,10 +164,12 @@ def _found(analysis: Analysis, metric: AnalysisMetric, compared: Compared) -> _D
     if candidate is None or champion is None:
         return compared if compared.reason else NOT_MEASURED
     few = _few(analysis, metric, candidate, champion)
-    if few:
+    # The test by connection is exact: it finds a candidate worse by any number of requests.
+    if few and (compared.result is None or compared.result.verdict != "Fail"):
         return Compared(reason=few, code="TooFewSamples")
-    found = compare(metric, compared, candidate, champion)
-    return _Decided(found.verdict, messages.comparison(metric, candidate, champion, found))
+    found = compared.result or compare(metric, compared, candidate, champion)
+    message = messages.comparison(metric, candidate, champion, found)
+    return _Decided(found.verdict, f"{message}; {compared.fallback}" if compared.fallback else message)
 
 
 def _few(analysis: Analysis, metric: AnalysisMetric, candidate: Arm, champion: Arm) -> str:
@@ -229,7 +231,7 @@ def tolerance(metric: AnalysisMetric, candidate: Arm, champion: Arm) -> Toleranc
     A percentage p is taken of the champion's mean so far, which is an estimate. The harm less the margin is then the
     candidate's mean less (1 + p) times the champion's, or (1 - p) times where larger is better; its variance follows.
     """
-    margin, variance = messages.margin(metric), candidate.variance + champion.variance
+    margin, variance = messages.margin(metric, champion), candidate.variance + champion.variance
     if not margin.relative:
         return Tolerance.fixed(margin.amount, variance)
     part = -margin.amount / 100 if _maximized(metric) else margin.amount / 100
