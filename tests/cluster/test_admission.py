@@ -560,7 +560,7 @@ def warnings(kubectl: Kubectl, spec: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("analysis", "needed"),
     [
-        ({}, "about 2000 requests a day"),
+        ({}, "about 500 requests a day"),
         ({"minSamples": 50, "maxDuration": "168h"}, "about 71 requests a day"),
         ({"onInconclusive": "Promote"}, ""),
     ],

@@ -152,12 +152,12 @@ class Analysis(Model):
         AnalysisMetric(name="latency", latency=LatencyComparison()),
     ]
     """The comparisons."""
-    min_samples: Annotated[int, Field(ge=50, le=10_000_000)] = 200
+    min_samples: Annotated[int, Field(ge=50, le=10_000_000)] = 50
     """Fewest requests, or outcomes, of each arm since the candidate takes traffic; fewer are no data. Each step needs
     as many of the candidate."""
     max_duration: Duration = "24h"
     """Longest time that a candidate takes traffic without a verdict. In that time the smallest step needs minSamples
-    requests of the candidate: with the defaults and a weight of 10, about 2,000 requests a day to the deployment."""
+    requests of the candidate: with the defaults and a weight of 10, about 500 requests a day to the deployment."""
     on_inconclusive: Literal["Pause", "Abandon", "Promote"] = "Abandon"
     """What happens after that time. Abandon: the champion takes all of the traffic. Pause: the candidate keeps its
     share until a person promotes or aborts it. Promote, for traffic that is too thin for a verdict: the candidate takes

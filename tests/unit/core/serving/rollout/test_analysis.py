@@ -139,14 +139,14 @@ def test_the_sentence_names_a_relative_margin_and_what_it_comes_to() -> None:
 @pytest.mark.parametrize(
     ("compared", "who"),
     [
-        (errors(50, 199, 1, 5000), "the candidate"),
-        (errors(50, 5000, 1, 199), "the champion"),
+        (errors(20, 49, 1, 5000), "the candidate"),
+        (errors(50, 5000, 1, 49), "the champion"),
         (errors(0, 10, 0, 10), "the candidate and the champion"),
     ],
 )
 def test_too_few_samples_of_either_arm_are_no_data(compared: Compared, who: str) -> None:
     one = verdict(ERRORS, compared)
-    assert (one.verdict, one.message) == ("NoData", f"fewer than 200 requests of {who} yet")
+    assert (one.verdict, one.message) == ("NoData", f"fewer than 50 requests of {who} yet")
 
 
 def test_the_least_number_of_samples_is_the_analysis_own() -> None:

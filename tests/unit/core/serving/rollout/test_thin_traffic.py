@@ -36,11 +36,11 @@ def a_day_is_over(cluster: ServingCluster) -> None:
 def test_the_status_says_what_the_traffic_allows_and_what_helps() -> None:
     cluster = thin("Abandon")
     assert (
-        "the candidate gets about 10 of them a day, so minSamples of 200 take about 20 days, and maxDuration is 24h:"
+        "the candidate gets about 10 of them a day, so minSamples of 50 take about 5 days, and maxDuration is 24h:"
         " raise maxDuration or the weight, lower minSamples, or set onInconclusive to Promote"
     ) in cluster.message("Progressing")
     a_day_is_over(cluster)
-    assert "minSamples of 200 take about 20 days" in cluster.status.abandoned[0].reason
+    assert "minSamples of 50 take about 5 days" in cluster.status.abandoned[0].reason
 
 
 def test_a_candidate_that_waits_for_samples_has_a_reason_of_its_own() -> None:
