@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from steadfit.core.conditions import READY, RECONCILING, STALLED
 
+from tests.unit.core.serving.actions.test_quarantine_and_release import forget
 from tests.unit.core.serving.serving_cluster import ServingCluster, serving
 from tests.unit.core.serving.serving_cluster_objects import digest
 
@@ -38,6 +39,8 @@ def test_the_only_version_is_in_quarantine_and_release_is_named_as_the_next_step
     message = "version 1 is in quarantine by jane: error rate doubled; a Release of version 1 lets it serve"
     assert cluster.message(READY) == cluster.message("Progressing") == message
     cluster.act("Release", 1)
+    cluster.settle()
+    forget(cluster, 1)
     cluster.settle()
     assert cluster.live() == 1
     assert cluster.condition("Progressing") == ("True", "NewestLive")
@@ -141,6 +144,8 @@ def released() -> ServingCluster:
 
 def released_and_unpinned() -> ServingCluster:
     cluster = released()
+    cluster.settle()
+    forget(cluster, 2)
     cluster.act("Pin", 2)
     cluster.settle()
     assert cluster.live() == 2
