@@ -91,9 +91,11 @@ def design_effect(candidate: Sums, champion: Sums) -> float:
 def exact_upper(bad: int, requests: float) -> float:
     """Return the upper end of the confidence sequence of one rate, from a beta-binomial mixture (Jeffreys' prior)."""
     good = max(requests - bad, 0.0)
+    if not good:
+        return 1.0
     mixture = math.lgamma(bad + 0.5) + math.lgamma(good + 0.5) - math.lgamma(bad + good + 1) - math.log(math.pi)
     target = mixture - math.log(1 / PASS_ALPHA)
-    low, high = bad / max(bad + good, 1e-9), 1.0
+    low, high = bad / (bad + good), 1.0
     for _ in range(40):
         rate = (low + high) / 2
         likelihood = (bad * math.log(rate) if bad else 0.0) + good * math.log1p(-rate)

@@ -99,3 +99,10 @@ def test_the_arms_are_those_of_the_seconds_of_both() -> None:
     assert (candidate.count, candidate.mean) == (1000, 0.1)
     assert (champion.count, champion.mean) == (3000, 0.0)
     assert candidate.variance == pytest.approx(0.1 * 0.9 / 1000, rel=0.01)
+
+
+@pytest.mark.parametrize("bad", range(1, 5))
+def test_a_candidate_whose_first_requests_all_fail_has_no_bound(bad: int) -> None:
+    evidence = canary(1, [(1, 1)] * bad, [(1, 0)] * 12)
+    assert bound(evidence.candidate, evidence.champion, 0.01, 0.3).upper == 1
+    assert verdict(evidence, 0.01, 0.3).verdict in ("Inconclusive", "Fail")
