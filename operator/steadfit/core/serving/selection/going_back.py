@@ -23,6 +23,7 @@ from steadfit.core.serving.status_bounds import MAX_ABANDONED
 
 from . import abandoned, served
 
+SAME = "is the same model with the same pod template"
 NAMED = 3
 """Number of barred versions that a message names."""
 
@@ -112,6 +113,9 @@ def _first(
     barred: list[Barred] = []
     for entry in entries:
         of_live = _is_of_live(entry, status)
+        if of_live and isinstance(entry, RevisionRef) and _has_template_of_live(entry, status):
+            barred.append(Barred(entry.number, SAME))
+            continue
         if of_live and isinstance(entry, RevisionRef) and entry.digest in beyond:
             barred.append(Barred(entry.number, "with its older pod template is the same model"))
         if entry.digest in beyond or (of_live and isinstance(entry, ServedVersion)):
@@ -128,6 +132,11 @@ def _first(
 
 def _is_of_live(entry: RevisionRef | ServedVersion, status: ModelDeploymentStatus) -> bool:
     return status.live is not None and entry.digest == status.live.digest
+
+
+def _has_template_of_live(ref: RevisionRef, status: ModelDeploymentStatus) -> bool:
+    """Return whether a revision of the live model differs from it by the version's name alone: it is a duplicate."""
+    return status.live is not None and ref.template_digest == status.live.template_digest
 
 
 def _remembered(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[ServedVersion]:
@@ -184,7 +193,7 @@ def _rendered(
     if isinstance(revision, Problem):
         return Barred(version.spec.number, revision.message.removeprefix(f"version {version.spec.number} "))
     if status.live is not None and revision.revision == status.live.revision:
-        return Barred(version.spec.number, "is the same model with the same pod template")
+        return Barred(version.spec.number, SAME)
     return _unless_barred(revision, status, fleet)
 
 
