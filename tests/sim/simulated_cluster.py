@@ -88,6 +88,8 @@ class SimulatedCluster:
         self.store = Store(loop.now, loop.time)
         self.training: Callable[[Mapping[str, Any], int], Training] = lambda run, attempt: Training()
         self.serving: Callable[[Mapping[str, Any]], Serving] = lambda deployment: Serving()
+        self.refuses = False
+        """Whether the story makes the API server refuse a write."""
         self.properties = Properties(self.store)
         self.history: list[Change] = []
         self.crashes = 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from steadfit.kube.client import Forbidden
+from steadfit.app.engine.adopt import NameTaken
+from steadfit.kube.client import APIError, Forbidden
 
 from .harness import play
 from .objects import JSON, clone
@@ -255,6 +257,29 @@ def test_what_can_not_be_proven_any_more_is_never_called_ready_and_it_is_said_wh
 QUOTA = "exceeded quota: objects, requested: count/controllerrevisions.apps=1, used: 0, limited: 0"
 
 
+@pytest.mark.parametrize("error", [APIError(500, "InternalError", "failed calling webhook"), NameTaken("another's")])
+def test_a_controller_revision_that_cannot_be_created_holds_up_nothing_else(error: Exception) -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        create = cluster.store.create
+
+        def admit(manifest: Mapping[str, Any], manager: str) -> JSON:
+            if manifest["kind"] == "ControllerRevision":
+                raise error
+            return create(manifest, manager)
+
+        cluster.refuses = True
+        cluster.store.create = admit  # type: ignore[method-assign]
+        await first_version_serves(cluster)
+        for number in (2, 3):
+            set_param(cluster, "depth", 4 + number)
+            await cluster.until(partial(serves, cluster, number), say="the next version serves")
+            pods = cluster.objects("Pod")
+            assert any("steadfit.dev/serving" in each["metadata"]["labels"] for each in pods)
+        await cluster.until(lambda: len(cluster.objects("Deployment")) == 2, within=600, say="version 1 is retired")
+
+    play(story)
+
+
 def test_a_refused_controller_revision_is_said_within_a_minute_and_holds_up_nothing_else() -> None:
     async def story(cluster: SimulatedCluster) -> None:
         create, full = cluster.store.create, [True]
@@ -264,9 +289,10 @@ def test_a_refused_controller_revision_is_said_within_a_minute_and_holds_up_noth
                 raise Forbidden(403, "Forbidden", QUOTA)
             return create(manifest, manager)
 
+        cluster.refuses = True
         cluster.store.create = admit  # type: ignore[method-assign]
         await first_version_serves(cluster)
-        await cluster.until(lambda: QUOTA in reason(cluster, "TemplatesFrozen"), within=60, say="it is said")
+        await cluster.until(lambda: QUOTA in reason(cluster, "PodTemplatesStored"), within=60, say="it is said")
         assert warnings(cluster, "ControllerRevisionRefused") == 1
         cluster.edit("Deployment", name_of(cluster), set_image)
         await cluster.until(lambda: warnings(cluster, "TemplateChanged"), within=60, say="a change is seen")
@@ -278,7 +304,9 @@ def test_a_refused_controller_revision_is_said_within_a_minute_and_holds_up_noth
         await cluster.until(lambda: serves(cluster, 3), say="version 3 serves")
         await cluster.until(lambda: cluster.find("Deployment", first) is None, say="version 1 is gone")
         full[0] = False
-        await cluster.until(lambda: reason(cluster, "TemplatesFrozen").startswith("True"), within=180, say="it is over")
+        await cluster.until(
+            lambda: reason(cluster, "PodTemplatesStored").startswith("True"), within=180, say="it is over"
+        )
         assert cluster.find("ControllerRevision", name_of(cluster)) is not None
 
     play(story)

@@ -32,15 +32,9 @@ class Create:
     """Create a child object.
 
     Its name is deterministic. An existing object of the same owner is adopted, one of another owner is an error.
-
-    Attributes
-    ----------
-    ends_pass
-        Whether no later action is carried out if the API server refuses this one.
     """
 
     manifest: Manifest
-    ends_pass: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,8 +95,7 @@ class Reconciler:
             logger.info("the object has changed meanwhile: %s", error)
             return Result("conflict", retry=True)
         except (Invalid, Forbidden, NameTaken) as error:
-            logger.warning("refused: %s", error)
-            self._recorder.record(obj, Event("Warning", "WriteRefused", str(error)))
+            self._refused(obj, error)
             return Result("refused", after=SLOW_RETRY_SECONDS, retry=True)
         except APIError as error:
             logger.warning("the API server refused or did not answer: %s", error)
@@ -125,13 +124,17 @@ class Reconciler:
         for action in plan.actions:
             try:
                 await self._act(action)
-            except (Invalid, Forbidden) as error:
-                if not isinstance(action, Create) or action.ends_pass:
-                    raise
-                # The status says it, by the words that `_create` has recorded.
-                logger.warning("refused: %s", error)
-                after = min(SLOW_RETRY_SECONDS, after or SLOW_RETRY_SECONDS)
+            except (Invalid, Forbidden, NameTaken) as error:
+                self._refused(obj, error)
+                if after is not None and after < SLOW_RETRY_SECONDS:
+                    # What is due sooner is not put off by it.
+                    return Result("refused", after=after)
+                return Result("refused", after=SLOW_RETRY_SECONDS, retry=True)
         return Result("acted" if plan.actions else "idle", after=after)
+
+    def _refused(self, obj: JSONObject, error: Exception) -> None:
+        logger.warning("refused: %s", error)
+        self._recorder.record(obj, Event("Warning", "WriteRefused", str(error)))
 
     async def _write_status(self, obj: JSONObject, stored: Mapping[str, Any], plan: Plan) -> Result:
         try:

@@ -151,14 +151,14 @@ def _actions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Iter
     yield from drain.annotate(pointed)
     yield from template_repair.repair(status, fleet)
     yield from scaling.keep(status, fleet, now)
-    # After what starts pods: these only keep records.
-    yield from frozen_template.keep(status, fleet)
-    yield from decision_records.keep(status, fleet)
     yield from serving_label.keep(status, pointed)
     # After what starts pods and moves traffic: only then is anything without use.
     yield from scaling.retire(status, fleet, now)
     yield from frozen_template.retire(status, fleet)
     yield from diagnosis.runs(status, fleet, now)
+    # Last: these only keep records, and one that is refused, or fails, ends the pass.
+    yield from frozen_template.keep(status, fleet)
+    yield from decision_records.keep(status, fleet)
 
 
 def _dues(

@@ -16,6 +16,7 @@ ConditionType = Literal[
     "LastRunSucceeded",
     "MetricsAvailable",
     "Overridden",
+    "PodTemplatesStored",
     "PodsReady",
     "Progressing",
     "QuarantineStored",
@@ -28,7 +29,6 @@ ConditionType = Literal[
     "RouteReady",
     "Serving",
     "Stalled",
-    "TemplatesFrozen",
     "Training",
     "UpToDate",
 ]
@@ -82,6 +82,11 @@ CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
     "Overridden": TypeOfCondition(
         _DEPLOYMENT, "`True`: a `Pin` action, and by whom, or `spec.pin` decides what serves.", always=False
     ),
+    "PodTemplatesStored": TypeOfCondition(
+        _DEPLOYMENT,
+        "Whether each revision in use has a ControllerRevision, so that its pod template outlives its Deployment.",
+        always=True,
+    ),
     "PodsReady": TypeOfCondition(_DEPLOYMENT, "Whether all pods of the live version are ready.", always=True),
     "Progressing": TypeOfCondition(
         _DEPLOYMENT,
@@ -112,9 +117,6 @@ CONDITION_TYPES: Mapping[ConditionType, TypeOfCondition] = {
     ),
     "Serving": TypeOfCondition(_DEPLOYMENT, "Which version answers requests.", always=True),
     "Stalled": TypeOfCondition(KINDS, "`True`: a person is needed; `Ready` is `False`.", always=False),
-    "TemplatesFrozen": TypeOfCondition(
-        _DEPLOYMENT, "`False`: the API server refuses the ControllerRevision of a revision in use.", always=True
-    ),
     "Training": TypeOfCondition(_JOB, "Whether a run is in flight, and what the next one waits for.", always=True),
     "UpToDate": TypeOfCondition(
         _DEPLOYMENT,

@@ -73,7 +73,7 @@ SERVING: Mapping[ServingReason, Reason] = {
         " only while its version still renders to the same pods.",
         "Read the API server's words in the message: raise the quota, correct the policy, or apply the roles of this"
         " release. It is tried again each minute.",
-        conditions=("ModelDeployment/TemplatesFrozen",),
+        conditions=("ModelDeployment/PodTemplatesStored",),
         warning=_DEPLOYMENT,
     ),
     "DrainNotSupported": Reason(
@@ -243,13 +243,13 @@ SERVING: Mapping[ServingReason, Reason] = {
         "Nobody can tell whether a Deployment has the pods that were verified: its ControllerRevision was deleted or"
         " changed, and the version does not render to these pods any more.",
         "Create a `Refresh` action, change `spec.server`, or serve another version: each brings pods that are proven.",
-        conditions=(*_READY, *_SERVING),
+        conditions=(*_READY, *_SERVING, "ModelDeployment/PodTemplatesStored"),
         warning=_DEPLOYMENT,
     ),
     "TemplatesKept": Reason(
-        "The API server refuses no ControllerRevision of a revision in use.",
+        "Each revision in use has a ControllerRevision with its pod template, or gets one now.",
         NOTHING,
-        conditions=("ModelDeployment/TemplatesFrozen",),
+        conditions=("ModelDeployment/PodTemplatesStored",),
     ),
     "TrafficSwitched": Reason("The Service selects another version now.", NOTHING, normal=_DEPLOYMENT),
     "WarmPodsReleased": Reason(

@@ -63,7 +63,7 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
         kept = known is not None and own and _is_same(known, found)
         if not kept and "deletionTimestamp" not in found["metadata"]:
             actions.append(Delete(found))
-    return [*(Create(record, ends_pass=False) for record in wanted.values()), *actions]
+    return [*(Create(record) for record in wanted.values()), *actions]
 
 
 def _about_templates(status: ModelDeploymentStatus) -> Iterator[Entry]:

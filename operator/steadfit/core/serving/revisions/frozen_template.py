@@ -53,18 +53,23 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
         if template is None:
             continue
         if frozen is None:
-            actions.append(Create(manifest(fleet.observed.deployment, ref, template), ends_pass=False))
+            actions.append(Create(manifest(fleet.observed.deployment, ref, template)))
         elif frozen["data"]["template"] != template:
             actions.append(Delete(frozen))
     return actions
 
 
+def missing(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[RevisionRef]:
+    """Return the revisions in use without a ControllerRevision."""
+    return [ref for ref in declared_template.in_use(status) if fleet.frozen_template(ref.revision) is None]
+
+
 def refused(status: ModelDeploymentStatus, fleet: Fleet) -> str:
     """Return which ControllerRevisions the API server refuses, by its own words; empty if none."""
     refusals, found = fleet.observed.refusals, []
-    for ref in declared_template.in_use(status):
+    for ref in missing(status, fleet):
         name = names.workload_name(fleet.observed.deployment.name, ref.revision)
-        if name in refusals and fleet.frozen_template(ref.revision) is None:
+        if name in refusals:
             kept = f"which keeps the pod template of version {ref.number}"
             found.append(f"the API server refuses ControllerRevision {name}, {kept}: {refusals[name]}")
     return "; ".join(found)

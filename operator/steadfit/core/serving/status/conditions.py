@@ -33,7 +33,7 @@ from .failover_condition import SERVING
 
 PODS_READY: Final = "PodsReady"
 OVERRIDDEN: Final = "Overridden"
-TEMPLATES_FROZEN: Final = "TemplatesFrozen"
+POD_TEMPLATES_STORED: Final = "PodTemplatesStored"
 JOB_TIMEOUT = timedelta(seconds=60)
 """Time to wait for the TrainingJob of a new ModelDeployment: a sync may apply it later."""
 
@@ -57,7 +57,7 @@ def conditions(
         _pods_ready(status, fleet),
         *up_to_date.conditions(status, fleet),
         *_overridden(status, fleet),
-        _templates_frozen(status, fleet),
+        _pod_templates_stored(status, fleet),
         *monitors_condition.conditions(results, deployment.status.conditions, status.candidate),
         *recovery_conditions.conditions(status, fleet, now),
     ]
@@ -236,13 +236,24 @@ def _pods_ready(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition
     return DesiredCondition(PODS_READY, "False", "PodsNotReady", f"{count}: {why.text}" if why else count)
 
 
-def _templates_frozen(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
-    refused = frozen_template.refused(status, fleet)
-    if not refused:
-        message = "no ControllerRevision with the pod template of a revision in use is refused"
-        return DesiredCondition(TEMPLATES_FROZEN, "True", "TemplatesKept", message)
-    then = "it is tried again each minute; until then the pods do not outlive a deletion of their Deployment"
-    return DesiredCondition(TEMPLATES_FROZEN, "False", "ControllerRevisionRefused", f"{refused}; {then}")
+def _pod_templates_stored(status: ModelDeploymentStatus, fleet: Fleet) -> DesiredCondition:
+    """Return whether the pod templates outlive their Deployments.
+
+    While one is missing that this process has not tried to store yet, what was found before stays.
+    """
+    refused, missing = frozen_template.refused(status, fleet), frozen_template.missing(status, fleet)
+    if refused:
+        then = "it is tried again each minute; until then the pods do not outlive a deletion of their Deployment"
+        return DesiredCondition(POD_TEMPLATES_STORED, "False", "ControllerRevisionRefused", f"{refused}; {then}")
+    doubts = [doubt for ref in missing if (doubt := template_repair.unproven(ref, fleet))]
+    if doubts:
+        return DesiredCondition(POD_TEMPLATES_STORED, "False", "TemplateUnproven", "; ".join(doubts))
+    conditions = fleet.observed.deployment.status.conditions
+    before = next((one for one in conditions if one.type == POD_TEMPLATES_STORED), None)
+    if missing and before is not None and before.reason == "ControllerRevisionRefused":
+        return DesiredCondition(POD_TEMPLATES_STORED, before.status, "ControllerRevisionRefused", before.message)
+    message = "each revision in use has a ControllerRevision with its pod template, or gets one now"
+    return DesiredCondition(POD_TEMPLATES_STORED, "True", "TemplatesKept", message)
 
 
 def _overridden(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:

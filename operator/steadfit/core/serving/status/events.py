@@ -30,7 +30,7 @@ def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: F
         *_live(before, after, fleet),
         *_begun(before, after, "Serving", "FailedOver"),
         *_begun(before, after, "Progressing", "Unstable"),
-        *_begun(before, after, "TemplatesFrozen", "ControllerRevisionRefused"),
+        *_begun(before, after, "PodTemplatesStored", "ControllerRevisionRefused"),
         *_repairs(before, after),
         *_traffic_repairs(before, after),
         *_admitted(before, after),
@@ -166,7 +166,7 @@ def _live(before: ModelDeploymentStatus, after: ModelDeploymentStatus, fleet: Fl
 def _begun(
     before: ModelDeploymentStatus,
     after: ModelDeploymentStatus,
-    kind: Literal["Serving", "Progressing", "TemplatesFrozen"],
+    kind: Literal["Serving", "Progressing", "PodTemplatesStored"],
     reason: Literal["FailedOver", "Unstable", "ControllerRevisionRefused"],
 ) -> list[Event]:
     """Return the Event of the moment at which a condition gets a reason, with its message."""
