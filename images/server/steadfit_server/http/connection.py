@@ -2,8 +2,9 @@
 
 - An idle connection is not closed while the process ends.
 - An answer is the last one of its connection while draining, after a number of requests or a time, and when it is a
-  failure of the server: a Service balances connections when they are opened, so a connection that never ends keeps its
-  client on one pod. A connection is not closed between pipelined requests: the later ones would be lost.
+  failure of the server other than overload: a Service balances connections when they are opened, so a connection that
+  never ends keeps its client on one pod. A connection is not closed between pipelined requests: the later ones would
+  be lost.
 - The size of a request's head is limited; httptools has no limit of its own.
 - The requests of a connection are counted as one voice, which ends with it.
 - An offer to upgrade (e.g. `Upgrade: h2c` from Java's HTTP client) is ignored, as HTTP allows; httptools treats the
@@ -108,7 +109,14 @@ def http_protocol(lifecycle: Lifecycle, settings: Settings, tallies: Tallies) ->
             if tallies.compared:
                 bounds = self._compared_requests, self._compared_last_at
             worn = self._requests >= bounds[0] or self.loop.time() >= bounds[1]
-            return (worn or lifecycle.draining or status >= 500) and not self._more_comes()
+            return (worn or lifecycle.draining or self._is_failure(status)) and not self._more_comes()
+
+        def _is_failure(self, status: int) -> bool:
+            """Return whether an answer is a failure that another pod may not have.
+
+            With a model loaded, 503 means too many requests at once, and a new connection for each is more load still.
+            """
+            return status >= 500 and (status != 503 or lifecycle.predictor is None)
 
         def _more_comes(self) -> bool:
             """Return whether the client has sent more than the current request, or still sends its body.

@@ -57,6 +57,19 @@ def test_a_failed_answer_is_the_last_of_its_connection_and_a_refused_one_is_not(
         assert connection.closed_within(10)
 
 
+def test_an_overloaded_server_keeps_the_connections_that_it_turns_away(tmp_path: Path) -> None:
+    with serving(tmp_path, STEADFIT_MAX_CONNECTION_SECONDS="0", STEADFIT_MAX_CONCURRENT_REQUESTS="1") as server:
+        server.wait_ready()
+        slow, other, whole = Connection(server.port), Connection(server.port), request()
+        slow.send(whole[:-1])
+        time.sleep(0.5)
+        turned_away = other.ask(request())
+        assert (turned_away.status, turned_away.headers.get("connection")) == (503, None)
+        slow.send(whole[-1:])
+        assert slow.answer().status == 200
+        assert other.ask(request()).status == 200, "the same connection serves on"
+
+
 def test_while_a_comparison_reads_the_counts_connections_end_sooner_also_without_bounds(tmp_path: Path) -> None:
     bounds = {"STEADFIT_MAX_REQUESTS_PER_CONNECTION": "0", "STEADFIT_MAX_CONNECTION_SECONDS": "0"}
     with serving(tmp_path, **bounds) as server:
