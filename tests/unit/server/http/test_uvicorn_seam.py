@@ -91,7 +91,7 @@ def test_a_connection_reads_attributes_that_uvicorn_sets_and_sets_none_that_uvic
         "_voice",
     }  # fmt: skip
     helpers = {name for name in vars(connection_class) if not hasattr(HttpToolsProtocol, name)}
-    assert helpers == {"_head_without_offer", "_is_last", "_more_comes"}
+    assert helpers == {"_head_without_offer", "_is_failure", "_is_last", "_more_comes"}
     assert not (added | helpers) & (set(theirs) | set(dir(HttpToolsProtocol)))
 
 
