@@ -28,7 +28,6 @@ LENGTHS = {
     "run": 63,
     "pod": 63,
     "uid": 36,
-    "version_floor_uid": 36,
     "container": 80,
     "name": 253,
     "action": 253,
