@@ -13,9 +13,9 @@ WORKERS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 # Some containers set this; every subprocess of every test would then compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# On a cluster of the user, skip the tests that stop the cluster and those of the local cluster's own properties.
+# On a cluster of the user, skip the tests that stop the cluster and those of what only the local cluster has.
 ifeq ($(CLUSTER),existing)
-NOT_LOCAL := tests/cluster/test_local_cluster.py
+NOT_LOCAL := tests/cluster/test_local_cluster.py tests/cluster/test_real_gateway.py
 else
 LOCAL_ONLY := tests/bringup
 endif

@@ -1,6 +1,6 @@
 """The HTTPRoute of a ModelDeployment, by the CRDs of the Gateway API.
 
-There is no Gateway in this cluster: what one says of a route, the test writes into its status, as a controller would.
+No Gateway takes these routes: what one says of a route, the test writes into its status, as a controller would.
 What is proved is that the API server takes the route in every phase of a canary, and that the weights are as asked.
 """
 

@@ -62,6 +62,7 @@ COREDNS = GoTool("coredns", "coredns", {"coredns": "github.com/coredns/coredns"}
 PAUSE = GoTool("pause", "pause", {"pause": "."})
 REGISTRY = GoTool("registry", "registry", {"registry": "github.com/distribution/distribution/v3/cmd/registry"})
 VERSITYGW = GoTool("versitygw", "versitygw", {"versitygw": "github.com/versity/versitygw/cmd/versitygw"})
+TRAEFIK = GoTool("traefik", "traefik", {"traefik": "github.com/traefik/traefik/v3/cmd/traefik"})
 
 
 def machine() -> str:

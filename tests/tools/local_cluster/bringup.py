@@ -8,6 +8,7 @@ import time
 from tests.tools.local_cluster import (
     binaries,
     engine,
+    gateway,
     gateway_api,
     images,
     kind,
@@ -67,6 +68,7 @@ def up(settings: Settings) -> None:
     registry.ensure(settings, docker)
     if not store.answers():
         store.ensure(settings, docker)
+    binaries.build(settings, binaries.TRAEFIK)  # now, while the modules that it shares with Kubernetes are there
     binaries.forget_sources(settings)
     say(f'The cluster is up ({time.monotonic() - started:.0f} s). For a shell: eval "$(make -s env)"')
 
@@ -88,6 +90,7 @@ def install(settings: Settings) -> None:
     built = images.build_all(settings, docker, (*images.PRODUCT, *images.DEVELOPMENT))
     installation.install(settings, built)
     gateway_api.install(settings)
+    gateway.install(settings, docker)
     monitoring.install(settings, built["monitoring"])
     images.build_all(settings, docker)
 

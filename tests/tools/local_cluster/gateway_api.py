@@ -1,7 +1,4 @@
-"""The Gateway API's CRDs, out of its pinned Go module: with them the API server knows HTTPRoutes.
-
-No Gateway is installed. What one would say of a route, the tests say.
-"""
+"""The Gateway API's CRDs, out of its pinned Go module: with them the API server knows HTTPRoutes."""
 
 import json
 import shutil
@@ -15,8 +12,9 @@ from tests.tools.local_cluster.shell import BringUpError, run, step
 MODULE = "sigs.k8s.io/gateway-api"
 VERSION = "v1.6.1"
 SUM = "h1:mock6phZbI6rvZerwrVNk7hVNymQgHo+6sJ81Ia7ftY="
-# Of the standard channel only what a route needs. Its admission policy would forbid others to install another version.
-KINDS = ("gatewayclasses", "gateways", "httproutes")
+# Of the standard channel only what a route needs, and what Traefik lists before it starts. The admission policy there
+# would forbid others to install another version.
+KINDS = ("gatewayclasses", "gateways", "httproutes", "grpcroutes", "referencegrants", "backendtlspolicies")
 GROUP = "gateway.networking.k8s.io"
 
 

@@ -18,6 +18,7 @@ TOOLS = [
     binaries.PAUSE,
     binaries.REGISTRY,
     binaries.VERSITYGW,
+    binaries.TRAEFIK,
 ]
 
 

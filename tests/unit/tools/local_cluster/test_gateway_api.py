@@ -22,7 +22,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The answer of `go mod download`, and a module beside it."""
     crds = tmp_path / "module" / "config" / "crd" / "standard"
     crds.mkdir(parents=True)
-    for plural in ("httproutes", "gateways", "gatewayclasses", "tcproutes"):
+    for plural in (*gateway_api.KINDS, "tcproutes"):
         (crds / f"gateway.networking.k8s.io_{plural}.yaml").write_text(plural)
     answer = {"Sum": gateway_api.SUM, "Dir": str(tmp_path / "module")}
     monkeypatch.setattr(tools, "go", lambda _: "go")
@@ -33,11 +33,8 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.mark.usefixtures("module")
 def test_only_the_kinds_that_a_route_needs_are_kept(tmp_path: Path) -> None:
     found = gateway_api.definitions(settings(tmp_path))
-    assert sorted(path.name.partition("_")[2] for path in found.iterdir()) == [
-        "gatewayclasses.yaml",
-        "gateways.yaml",
-        "httproutes.yaml",
-    ]
+    kept = {path.name for path in found.iterdir()}
+    assert kept == {f"gateway.networking.k8s.io_{plural}.yaml" for plural in gateway_api.KINDS}
 
 
 def test_another_module_than_the_pinned_one_is_refused_and_not_kept(tmp_path: Path, module: dict[str, Any]) -> None:
