@@ -1,5 +1,7 @@
 """Errors of artifacts and of rows for them; each message is a sentence for the user."""
 
+from pydantic import ValidationError
+
 
 class ArtifactError(Exception):
     """The artifact can't be used; trying again does not help."""
@@ -32,3 +34,10 @@ class ColumnError(ValueError):
         super().__init__(f"'{field}' {problem}")
         self.field = field
         self.problem = problem
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first problem of a document that can't be read: where it is, and what; no value of the document."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "its form"
+    return f"{where}: {first['msg']}"

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from steadfit_artifact.errors import ArtifactError
+from steadfit_artifact.errors import ArtifactError, first_problem
 from steadfit_artifact.store import AccessDeniedError, ObjectMissingError, Store, under
 
 LOG = logging.getLogger(__name__)
@@ -83,10 +83,8 @@ def parse(raw: bytes, at: str) -> Note:
     try:
         return Note.model_validate_json(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its form"
         raise NoteError(
-            f"{at} says who rolled this artifact back, and can't be read ({where}: {first['msg']}). Correct it, or"
+            f"{at} says who rolled this artifact back, and can't be read ({first_problem(error)}). Correct it, or"
             " delete it if the artifact may serve everywhere."
         ) from error
 

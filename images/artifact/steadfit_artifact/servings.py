@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from steadfit_artifact.errors import ArtifactError
+from steadfit_artifact.errors import ArtifactError, first_problem
 from steadfit_artifact.store import AccessDeniedError, ObjectMissingError, Store, under
 
 LOG = logging.getLogger(__name__)
@@ -69,10 +69,8 @@ def parse(raw: bytes, at: str) -> Servings:
     try:
         return Servings.model_validate_json(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its form"
         raise ServingsError(
-            f"{at} says who served this artifact, and can't be read ({where}: {first['msg']}). Correct it, or move it"
+            f"{at} says who served this artifact, and can't be read ({first_problem(error)}). Correct it, or move it"
             " away; then a new one begins."
         ) from error
 
