@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import signal
-import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +16,8 @@ from typing import Any
 
 import aiohttp
 from steadfit.kube.resources import ARTIFACT_STORES, LEASES, SECRETS, TRAINING_JOBS
+
+from tests.support.ports import free_port
 
 from .fakeapi import FakeAPI, Fault
 from .store import Backup
@@ -60,7 +61,7 @@ async def replica(fake: FakeAPI, directory: Path, name: str) -> AsyncIterator[Re
         "users": [{"name": "fake", "user": {}}],
     }
     (directory / "kubeconfig").write_text(json.dumps(kubeconfig))
-    ports = free_ports()
+    ports = free_port(), free_port()
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("STEADFIT_", "KUBE"))}
     environment |= {
         "KUBECONFIG": str(directory / "kubeconfig"),
@@ -82,13 +83,6 @@ async def replica(fake: FakeAPI, directory: Path, name: str) -> AsyncIterator[Re
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("", 0))
-        other.bind(("", 0))
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def renewed(fake: FakeAPI, backup: Backup) -> Callable[[], Awaitable[bool]]:

@@ -18,6 +18,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from steadfit.prometheus.answer import Answer, NoAnswer
 from steadfit.prometheus.client import SourceClient
 
+from tests.support.ports import free_port
 from tests.unit.trainer.tls import Authority
 
 from .fake_prometheus import Handler, Prometheus, matrix, play, says, scalar, vector
@@ -256,9 +257,7 @@ def test_a_large_answer_is_read() -> None:
 
 
 def test_nobody_who_listens_is_unreachable() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     error, _ = refusal(says(b""), lambda url: f"http://127.0.0.1:{port}")
     assert (error.code, str(error)) == ("Unreachable", f"no connection to 127.0.0.1:{port}")
 

@@ -17,16 +17,11 @@ from typing import Any
 
 import orjson
 
+from tests.support.ports import free_port
 from tests.unit.server.harness import ARTIFACT, INFER, Answer, mixed
 
 ROOT = Path(__file__).parents[3]
 FAKE = "tests.unit.server.serve_fake"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def request(document: Any = None, path: str = INFER, method: str = "POST", headers: str = "") -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +11,8 @@ from aiohttp import web
 from steadfit.tallies.answer import MAX_BYTES, Answer, NoTallies
 from steadfit.tallies.client import TIMEOUT_SECONDS, TalliesClient
 from steadfit.tallies.pods import ServerPod
+
+from tests.support.ports import free_port
 
 from .servers import START, Handler, document, server_pod, serving
 
@@ -134,9 +135,7 @@ def test_a_connection_that_breaks_is_silent() -> None:
 
 
 def test_a_refused_connection_is_a_server_without_tallies() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with pytest.raises(NoTallies, match=f"refuses connections to port {port}") as caught:
         asyncio.run(ask(server_pod(port)))
     assert not caught.value.silent
