@@ -74,7 +74,11 @@ class RecordedSeries(StrEnum):
     QUALITY_MAE_LOWER = "steadfit:quality_mae:lower"
 
     ERROR_RATIO = "steadfit:error_ratio"
+    LATENCY_INCREASE = "steadfit:request_duration_seconds_increase"
     LATENCY = "steadfit:latency_seconds"
+    # The lower ends of their 95 % intervals.
+    ERROR_RATIO_LOWER = "steadfit:error_ratio:lower"
+    LATENCY_LOWER = "steadfit:latency_seconds:lower"
 
 
 class OperatorSeries(StrEnum):

@@ -57,7 +57,8 @@ def queries(monitors: Iterable[tuple[Monitor, Recorded]], fresh_seconds: float) 
             windows.setdefault(series, set()).add(monitor.window)
         if recorded.selection:
             label = recorded.selection.label
-            selections.setdefault(recorded.series, (label, set()))[1].update(recorded.selection.values)
+            for series in filter(None, (recorded.series, recorded.bound)):
+                selections.setdefault(series, (label, set()))[1].update(recorded.selection.values)
     found = []
     for series in sorted(windows):
         labels = ["namespace", "model", "version", "window"]
@@ -124,15 +125,16 @@ def signal(
             return _undefined(recorded, live, monitor)
         return _no_series(recorded.series, live, monitor)
     found = [value for value in values.values() if value is not None]
-    bound = at(recorded.bound) if recorded.bound else None
-    if recorded.bound and bound is None:
+    ends = [at(recorded.bound, name) for name in values] if recorded.bound else []
+    if None in ends:
         return _no_series(recorded.bound, live, monitor)
-    if not all(map(math.isfinite, [*found, *([] if bound is None else [bound])])):
+    bounds = [end for end in ends if end is not None]
+    if not all(map(math.isfinite, [*found, *bounds])):
         return Signal(
             reason=f"{recorded.series} of version {live.version} is no finite number over {monitor.window}",
             code="NotANumber",
         )
-    return Signal(max(found), samples, bound)
+    return Signal(max(found), samples, max(bounds, default=None))
 
 
 def _unknown(names: Sequence[str], selection: Selection, live: LiveModel) -> Signal:

@@ -104,12 +104,30 @@ def test_a_series_is_asked_for_once_for_all_windows_and_features() -> None:
             {"steadfit:quality_rmse": 6.0, "steadfit:feedback_count": 1000.0},
             6.0,
         ),
-        (ERRORS, {"steadfit:error_ratio": 0.02, "steadfit:requests_count": 1000.0}, 0.02),
-        (LATE, {"steadfit:latency_seconds": {"0.95": 0.3, "0.99": 0.9}, "steadfit:requests_count": 1000.0}, 0.9),
     ],
 )
 def test_the_value_of_every_kind(spec: dict[str, Any], series: dict[str, Any], value: float) -> None:
     assert read(live(spec), series) == Signal(value, 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "series", "expected"),
+    [
+        (ERRORS, {"steadfit:error_ratio": 0.02, "steadfit:error_ratio:lower": 0.01}, Signal(0.02, 1000.0, 0.01)),
+        (
+            LATE,
+            {
+                "steadfit:latency_seconds": {"0.95": 0.3, "0.99": 0.9},
+                "steadfit:latency_seconds:lower": {"0.95": 0.2, "0.99": 0.7},
+            },
+            Signal(0.9, 1000.0, 0.7),
+        ),
+    ],
+)
+def test_errors_and_latency_have_the_end_of_their_interval(
+    spec: dict[str, Any], series: dict[str, Any], expected: Signal
+) -> None:
+    assert read(live(spec), series | {"steadfit:requests_count": 1000.0}) == expected
 
 
 WELL: dict[str, Any] = {"steadfit:drift_psi:weighted": 0.3, "steadfit:predictions_count": 1000.0}
@@ -168,7 +186,7 @@ def test_quantiles_are_asked_for_together_and_told_apart() -> None:
         monitor({"name": "p50", "latency": {"quantile": 0.5, "max": "1s"}, "action": "Rollback"}),
     ]
     found = {query.series: query.expression for query in queries(map(recorded, monitors), 90)}
-    assert sorted(found) == ["steadfit:latency_seconds", "steadfit:requests_count"]
+    assert sorted(found) == ["steadfit:latency_seconds", "steadfit:latency_seconds:lower", "steadfit:requests_count"]
     assert found["steadfit:latency_seconds"].startswith(
         "max by (namespace, model, version, window, quantile)"
         ' (steadfit:latency_seconds{window="1h",quantile=~"0\\\\.5|0\\\\.99"}'

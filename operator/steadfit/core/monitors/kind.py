@@ -70,8 +70,8 @@ class Recorded:
     selection
         Which of the series' values count; None = there is one a model, version and window.
     bound
-        Series of the end of the value's 95 % interval on the good side, which must lie beyond the limit too; empty =
-        there is none, and the value alone decides.
+        Series of the end of the value's 95 % interval on the good side, which must lie beyond the limit too, with the
+        labels of the value; empty = there is none, and the value alone decides.
     undefined
         Why samples may give no value, as the end of a sentence; empty = they always give one.
     """

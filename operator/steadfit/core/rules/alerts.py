@@ -20,6 +20,8 @@ from steadfit.core.promql import MODEL, Rule, duration, number, one_of, string
 from steadfit.core.series import OperatorSeries, RecordedSeries
 
 SEVERITY = "warning"
+OF_ONE = "version"
+"""Label that tells the series of one model apart; what a rule has for each model must be short."""
 
 
 def alerts(deployment: ModelDeployment) -> Iterator[Rule]:
@@ -59,11 +61,11 @@ def _alert(deployment: ModelDeployment, monitor: Monitor, version: int | None) -
     sign = ">" if found.above else "<"
     beyond = f"{value} {sign} {number(found.limit)}"
     if bound := _bound(monitor, of_model):
-        beyond = f"{value} and on ({MODEL}) {bound} {sign} {number(found.limit)}"
+        beyond = f"{value} and on ({OF_ONE}) {bound} {sign} {number(found.limit)}"
     parts = [
-        f"({beyond} or {value} {sign} {number(found.clear)} and on ({MODEL}) {firing})",
+        f"({beyond} or {value} {sign} {number(found.clear)} and on ({OF_ONE}) {firing})",
         *_enough_samples(monitor, of_model),
-        f"on ({MODEL}) {RecordedSeries.TAKES_TRAFFIC}{{{of_model}}}",
+        f"on ({OF_ONE}) {RecordedSeries.TAKES_TRAFFIC}{{{of_model}}}",
     ]
     rule = {
         "alert": name,
@@ -79,10 +81,7 @@ def _value(monitor: Monitor, of_model: str) -> str:
     source = measurement(monitor)
     match source:
         case Recorded():
-            selector = f"{of_model}, {_window(monitor)}"
-            if source.selection:
-                selector += f", {source.selection.label}{one_of(source.selection.values)}"
-            return f"{source.series}{{{selector}}}"
+            return f"{source.series}{{{_selector(monitor, source, of_model)}}}"
         case Expression():
             return f"{OperatorSeries.MONITOR_VALUE}{{{of_model}, monitor={string(monitor.name)}}}"
         case _:
@@ -94,14 +93,22 @@ def _bound(monitor: Monitor, of_model: str) -> str:
     source = measurement(monitor)
     if not isinstance(source, Recorded) or not source.bound:
         return ""
-    return f"{source.bound}{{{of_model}, {_window(monitor)}}}"
+    return f"{source.bound}{{{_selector(monitor, source, of_model)}}}"
+
+
+def _selector(monitor: Monitor, source: Recorded, of_model: str) -> str:
+    """Return the labels of the values, and of the ends of their intervals."""
+    selector = f"{of_model}, {_window(monitor)}"
+    if source.selection:
+        selector += f", {source.selection.label}{one_of(source.selection.values)}"
+    return selector
 
 
 def _enough_samples(monitor: Monitor, of_model: str) -> Iterator[str]:
     """Return the condition on the number of samples, if it is recorded."""
     source = measurement(monitor)
     if isinstance(source, Recorded):
-        yield f"on ({MODEL}) {source.samples}{{{of_model}, {_window(monitor)}}} >= {min_samples(monitor)}"
+        yield f"on ({OF_ONE}) {source.samples}{{{of_model}, {_window(monitor)}}} >= {min_samples(monitor)}"
 
 
 def _window(monitor: Monitor) -> str:

@@ -74,6 +74,14 @@ def test_with_fewer_samples_than_the_least_nothing_fires(tmp_path: Path) -> None
     a.play()
 
 
+def test_a_share_of_failed_requests_that_chance_alone_may_give_alerts_nobody(tmp_path: Path) -> None:
+    a = scene(tmp_path, deployment(errors(minSamples=20)))
+    requests(a, (10, 17, 3), (10, 170, 30))
+    a.alerts("ModelErrorsHigh", 9)
+    a.alerts("ModelErrorsHigh", 19, fires("errors"))
+    a.play()
+
+
 def test_what_fires_ends_when_too_few_samples_are_left(tmp_path: Path) -> None:
     a = scene(tmp_path, deployment(errors()))
     requests(a, (10, 50, 50), (10, 0, 5))

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from steadfit.api.monitor import ErrorRate
 from steadfit.core.monitors.kind import AlertText, Limit, Recorded
-from steadfit.core.monitors.recording.requests import requests
-from steadfit.core.promql import MODEL, Rule, record
-from steadfit.core.series import RecordedSeries, ServerSeries
+from steadfit.core.monitors.recording import requests as rules
+from steadfit.core.promql import Rule
+from steadfit.core.series import RecordedSeries
 
 MIN_SAMPLES = 100
 
@@ -20,7 +20,7 @@ def limit(error_rate: ErrorRate) -> Limit:
 
 def measurement(_: ErrorRate) -> Recorded:
     """Return the recorded share of failed requests."""
-    return Recorded(RecordedSeries.ERROR_RATIO, RecordedSeries.REQUESTS)
+    return Recorded(RecordedSeries.ERROR_RATIO, RecordedSeries.REQUESTS, bound=RecordedSeries.ERROR_RATIO_LOWER)
 
 
 def subject(_: ErrorRate) -> str:
@@ -42,11 +42,7 @@ def summary(_: ErrorRate, text: AlertText) -> str:
 
 
 def recording_rules(_: Sequence[ErrorRate], window: str, period: str) -> Iterator[Rule]:
-    """Return the rules for the requests and the share of those that were answered with 5xx."""
-    yield requests(window, period)
-    yield record(
-        RecordedSeries.ERROR_RATIO,
-        f'sum by ({MODEL}) (increase({ServerSeries.REQUESTS}{{code=~"5.."}}[{period}]))'
-        f' / on ({MODEL}) ({RecordedSeries.REQUESTS}{{window="{window}"}} > 0)',
-        window=window,
-    )
+    """Return the rules for the requests, the share of those that were answered with 5xx, and its interval."""
+    yield rules.requests(window, period)
+    yield rules.error_ratio(window, period)
+    yield rules.error_ratio_lower(window)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from steadfit.api.base import parse_duration
 from steadfit.api.monitor import Latency
 from steadfit.core.monitors.kind import AlertText, Limit, Recorded, Selection
-from steadfit.core.monitors.recording.requests import requests
-from steadfit.core.promql import MODEL, Rule, number, record
-from steadfit.core.series import RecordedSeries, ServerSeries
+from steadfit.core.monitors.recording import requests as rules
+from steadfit.core.promql import Rule, number
+from steadfit.core.series import RecordedSeries
 
 MIN_SAMPLES = 100
 
@@ -21,7 +21,12 @@ def limit(latency: Latency) -> Limit:
 
 def measurement(latency: Latency) -> Recorded:
     """Return the recorded quantile."""
-    return Recorded(RecordedSeries.LATENCY, RecordedSeries.REQUESTS, Selection("quantile", (number(latency.quantile),)))
+    return Recorded(
+        RecordedSeries.LATENCY,
+        RecordedSeries.REQUESTS,
+        Selection("quantile", (number(latency.quantile),)),
+        bound=RecordedSeries.LATENCY_LOWER,
+    )
 
 
 def subject(latency: Latency) -> str:
@@ -41,14 +46,10 @@ def summary(latency: Latency, text: AlertText) -> str:
 
 
 def recording_rules(latencies: Sequence[Latency], window: str, period: str) -> Iterator[Rule]:
-    """Return the rules for the requests and for each quantile that a monitor of this window names."""
-    yield requests(window, period)
-    buckets = f"sum by ({MODEL}, le) (increase({ServerSeries.REQUEST_DURATION_BUCKET}[{period}]))"
+    """Return the rules for the requests, and for each quantile that a monitor of this window names and its interval."""
+    yield rules.requests(window, period)
+    if latencies:
+        yield rules.latencies(window, period)
     for quantile in sorted({latency.quantile for latency in latencies}):
-        # Without requests a quantile is NaN, which is no value.
-        yield record(
-            RecordedSeries.LATENCY,
-            f"histogram_quantile({number(quantile)}, {buckets}) >= 0",
-            window=window,
-            quantile=number(quantile),
-        )
+        yield rules.latency(window, quantile)
+        yield rules.latency_lower(window, quantile)

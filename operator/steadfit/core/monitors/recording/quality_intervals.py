@@ -2,7 +2,7 @@
 
 A fall in quality is one only when this end lies beyond the level too. The rows are taken as independent of each other.
 
-- Accuracy: Wilson's interval of a share (J. Am. Stat. Assoc. 22 (1927)).
+- Accuracy: Wilson's interval of a share (`wilson.py`).
 - F1: a monotone function of TP/(TP + FP + FN), which is a share given that sum, so the ends of Wilson's interval of it.
 - Balanced accuracy: the standard errors of both recalls, added in squares, each with Wilson's term of z²/4n², without
   which a recall of 1 would have none.
@@ -22,10 +22,9 @@ from collections.abc import Iterator, Mapping
 from steadfit.core.promql import MODEL, Rule, number, record
 from steadfit.core.series import RecordedSeries, ServerSeries
 
+from . import wilson
 from .quality import BINS, LOWER, UPPER, outcomes, outcomes_sum
-
-Z = 1.959963984540054
-"""Two-sided 95 % quantile of the normal distribution."""
+from .wilson import Z
 
 BOUNDS: Mapping[str, RecordedSeries] = {
     "accuracy": RecordedSeries.QUALITY_ACCURACY_UPPER,
@@ -42,7 +41,7 @@ def quality_intervals(window: str, period: str) -> Iterator[Rule]:
     """Return the rules for one window, after those of the metrics; `period` is the window in PromQL."""
     decided = outcomes_sum(window, 'outcome=~"positive|negative|correct|wrong"')
     expressions = {
-        "accuracy": _wilson(_value(window, RecordedSeries.QUALITY_ACCURACY), decided),
+        "accuracy": wilson.upper(_value(window, RecordedSeries.QUALITY_ACCURACY), decided),
         "balanced_accuracy": _balanced_accuracy(window),
         "f1": _f1(window),
         "roc_auc": _roc_auc(window),
@@ -51,12 +50,6 @@ def quality_intervals(window: str, period: str) -> Iterator[Rule]:
     }
     for metric, expression in expressions.items():
         yield record(BOUNDS[metric], expression, window=window)
-
-
-def _wilson(share: str, rows: str) -> str:
-    """Return the upper end of Wilson's interval of a share."""
-    spread = f"sqrt({share} * (1 - {share}) / {rows} + {number(Z**2 / 4)} / ({rows}) ^ 2)"
-    return f"({share} + {number(Z**2 / 2)} / {rows} + {number(Z)} * {spread}) / (1 + {number(Z**2)} / {rows})"
 
 
 def _balanced_accuracy(window: str) -> str:
@@ -75,7 +68,7 @@ def _f1(window: str) -> str:
     hits, misses = (outcomes(window, f'outcome="positive", {bins}') for bins in (UPPER, LOWER))
     false_alarms = outcomes(window, f'outcome="negative", {UPPER}')
     whole = f"sum by ({MODEL}) (2 * {hits} or {misses} or {false_alarms})"
-    share = _wilson(f"({value} / (2 - {value}))", f"({whole} * (1 - {value} / 2))")
+    share = wilson.upper(f"({value} / (2 - {value}))", f"({whole} * (1 - {value} / 2))")
     return f"2 / (1 + 1 / ({share}))"
 
 

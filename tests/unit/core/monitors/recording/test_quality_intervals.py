@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 from steadfit.api.metrics import METRICS, MONITORED
-from steadfit.core.monitors.recording.quality_intervals import BOUNDS, Z
+from steadfit.core.monitors.recording.quality_intervals import BOUNDS
+from steadfit.core.monitors.recording.wilson import Z
 
 from tests.unit.core.rules.rising_counters import deployment, scene
 
