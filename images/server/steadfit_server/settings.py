@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535)
     metrics_port: int = Field(9090, ge=0, le=65535)
 
-    max_body_bytes: int = Field(4 * 1024 * 1024, gt=0)
+    # 10,000 rows of 20 doubles are 4 MiB of JSON.
+    max_body_bytes: int = Field(16 * 1024 * 1024, gt=0)
+    max_buffered_bytes: int = Field(128 * 1024 * 1024, gt=0)
     max_rows: int = Field(10_000, gt=0)
     max_concurrent_requests: int = Field(128, gt=0)
     request_timeout_seconds: float = Field(10.0, gt=0)

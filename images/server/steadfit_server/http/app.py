@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 import orjson
 
 from steadfit_server import __version__
-from steadfit_server.http.body import read_json_body
+from steadfit_server.http.body import Buffered, read_body
 from steadfit_server.inference.lifecycle import Lifecycle
-from steadfit_server.inference.predictor import Predictor
+from steadfit_server.inference.predictor import InferAnswer, Predictor
+from steadfit_server.protocol import binary_data
 from steadfit_server.protocol.errors import ClientGone, RequestError, quoted
 from steadfit_server.settings import Settings
 from steadfit_server.telemetry.metrics import Metrics
@@ -43,7 +44,8 @@ class App:
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._tallies = tallies
-        self._inferring = 0
+        self._answering = 0
+        self._buffered = Buffered(settings.max_buffered_bytes)
         metrics.show_draining(lambda: lifecycle.draining)
         self._identity: Document = {
             "model_name": settings.model_name,
@@ -70,9 +72,11 @@ class App:
         path, method = scope["path"], scope["method"]
         inference = path in self._infer_paths and method == "POST"
         headers: dict[bytes, bytes] = {}
+        binary = None
         try:
             if inference:
-                status, document = 200, await self._infer(scope, receive)
+                status = 200
+                document, binary = await self._infer(scope, receive)
             elif path == self._feedback_path and method == "POST":
                 status, document = await self._feedback(scope, receive)
             elif path in self._reads and method in READ:
@@ -90,7 +94,7 @@ class App:
             document = self._identity | {"error": f"The server failed; its log has the cause under {incident}."}
         if inference:
             self._count(scope, status, started)
-        await self._send(scope, send, status, document, headers)
+        await self._send(scope, send, status, document, headers, binary)
 
     def _count(self, scope: Scope, status: int, started: float) -> None:
         now = time.perf_counter()
@@ -99,10 +103,15 @@ class App:
         if connection:
             self._tallies.answered(connection["voice"], status, now - started, now)
 
-    async def _infer(self, scope: Scope, receive: Receive) -> Document:
-        answer = await self._posted(scope, receive, Predictor.infer)
-        answer["parameters"] = self._identity["parameters"] | answer.get("parameters", {})
-        return self._identity | answer
+    async def _infer(self, scope: Scope, receive: Receive) -> tuple[Document, bytes | None]:
+        """Return the JSON of an answer, and the bytes behind it; None if no output was asked for as bytes."""
+
+        def infer(predictor: Predictor, body: bytes) -> Awaitable[InferAnswer]:
+            return predictor.infer(body, binary_data.json_size(scope["headers"], body))
+
+        answer = await self._posted(scope, receive, infer)
+        parameters = self._identity["parameters"] | answer.document.get("parameters", {})
+        return self._identity | answer.document | {"parameters": parameters}, answer.binary or None
 
     async def _feedback(self, scope: Scope, receive: Receive) -> tuple[int, Document]:
         received = await self._posted(scope, receive, Predictor.feedback)
@@ -110,21 +119,27 @@ class App:
 
     async def _posted(self, scope: Scope, receive: Receive, answer: Callable[[Predictor, bytes], Awaitable[T]]) -> T:
         """Read a body and answer it, within the limits that all bodies share."""
-        predictor = self._loaded()
-        if self._inferring >= self._settings.max_concurrent_requests:
+        predictor, settings = self._loaded(), self._settings
+        self._refuse_overload()
+        with self._buffered.request() as buffered:
+            body = await read_body(
+                scope["headers"], receive, settings.max_body_bytes, settings.request_timeout_seconds, buffered
+            )
+            # Only now does it take one of the places: slow uploads must not keep the others from an answer.
+            self._refuse_overload()
+            self._answering += 1
+            try:
+                return await answer(predictor, body)
+            finally:
+                self._answering -= 1
+
+    def _refuse_overload(self) -> None:
+        if self._answering >= self._settings.max_concurrent_requests:
             raise RequestError(
                 503,
-                f"The server is answering {self._inferring} requests, which is its limit; try again.",
+                f"The server is answering {self._answering} requests, which is its limit; try again.",
                 {b"retry-after": b"1"},
             )
-        self._inferring += 1
-        try:
-            body = await read_json_body(
-                scope["headers"], receive, self._settings.max_body_bytes, self._settings.request_timeout_seconds
-            )
-            return await answer(predictor, body)
-        finally:
-            self._inferring -= 1
 
     def _loaded(self) -> Predictor:
         predictor = self._lifecycle.predictor
@@ -133,7 +148,7 @@ class App:
         return predictor
 
     def _server(self) -> tuple[int, Document]:
-        return 200, {"name": "steadfit", "version": __version__, "extensions": []}
+        return 200, {"name": "steadfit", "version": __version__, "extensions": [binary_data.EXTENSION]}
 
     def _live(self) -> tuple[int, Document]:
         return 200, {"live": True}
@@ -172,10 +187,20 @@ class App:
         return RequestError(404, f"There is nothing at {quoted(path)}; the model is at '{self._model_path}'.")
 
     async def _send(
-        self, scope: Scope, send: Send, status: int, document: Document, headers: dict[bytes, bytes]
+        self,
+        scope: Scope,
+        send: Send,
+        status: int,
+        document: Document,
+        headers: dict[bytes, bytes],
+        binary: bytes | None = None,
     ) -> None:
         body = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
-        lines = {b"content-type": b"application/json", b"content-length": b"%d" % len(body), **headers}
+        lines = {b"content-type": b"application/json", **headers}
+        if binary is not None:
+            lines |= {b"content-type": b"application/octet-stream", binary_data.HEADER: b"%d" % len(body)}
+            body += binary
+        lines[b"content-length"] = b"%d" % len(body)
         connection = scope.get("extensions", {}).get(CONNECTION)
         if connection["is_last"](status) if connection else self._lifecycle.draining:
             lines[b"connection"] = b"close"

@@ -10,9 +10,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from steadfit_server.model.interface import ServedModel, example
+from steadfit_server.protocol.binary_data import encode
 from steadfit_server.protocol.errors import InvalidInputError, RequestError, quoted
 from steadfit_server.protocol.inference_request import InferRequest, parse
 
@@ -21,6 +23,23 @@ if TYPE_CHECKING:
     from steadfit_server.telemetry.signals import Signals
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class InferAnswer:
+    """The answer to an inference request.
+
+    Attributes
+    ----------
+    document : dict[str, Any]
+        The JSON: `outputs`, `parameters` with the prediction's id and token, and `id` if the caller gave one.
+    binary : bytes
+        The data of the outputs that were asked for as bytes.
+    """
+
+    document: dict[str, Any]
+    binary: bytes = b""
+
 
 # Longest time that one prediction may block the event loop, in seconds.
 INLINE_SECONDS = 0.002
@@ -61,8 +80,8 @@ class Predictor:
         self._outputs = [str(tensor["name"]) for tensor in model.output_tensors]
         self.inline_rows = self._measure()
 
-    async def infer(self, body: bytes) -> dict[str, Any]:
-        """Return `outputs`, `parameters` with the prediction's id and token, and `id` if the caller gave one.
+    async def infer(self, body: bytes, json_size: int) -> InferAnswer:
+        """Return the answer to a request with so many bytes of JSON at its begin.
 
         Raises
         ------
@@ -70,8 +89,8 @@ class Predictor:
             400 for wrong input, 504 if the prediction took too long.
         """
         if len(body) > INLINE_BYTES:
-            return await self._in_worker(lambda: self._answer(self._parse(body)))
-        request = self._parse(body)
+            return await self._in_worker(lambda: self._answer(self._parse(body, json_size)))
+        request = self._parse(body, json_size)
         if request.rows > self.inline_rows:
             return await self._in_worker(lambda: self._answer(request))
         return self._answer(request)
@@ -89,26 +108,29 @@ class Predictor:
         receive = self.signals.feedback.receive
         return await self._in_worker(lambda: receive(body)) if len(body) > INLINE_BYTES else receive(body)
 
-    def _parse(self, body: bytes) -> InferRequest:
-        request = parse(body, self.model.features, self._max_rows)
+    def _parse(self, body: bytes, json_size: int) -> InferRequest:
+        request = parse(body, json_size, self.model.features, self._max_rows)
         for name in request.outputs or ():
             if name not in self._outputs:
                 known = ", ".join(f"'{output}'" for output in self._outputs)
                 raise InvalidInputError(f"Unknown output {quoted(name)}; the model gives {known}.")
         return request
 
-    def _answer(self, request: InferRequest) -> dict[str, Any]:
+    def _answer(self, request: InferRequest) -> InferAnswer:
         outputs = self.model.predict(request.columns)
-        answer: dict[str, Any] = {
-            "outputs": [
-                output.document() for output in outputs if request.outputs is None or output.name in request.outputs
-            ]
-        }
+        documents, binary = [], []
+        for output in outputs:
+            if request.outputs is not None and output.name not in request.outputs:
+                continue
+            data = encode(output.data, output.datatype) if request.is_binary(output.name) else None
+            documents.append(output.document(None if data is None else len(data)))
+            binary.append(data or b"")
+        answer: dict[str, Any] = {"outputs": documents}
         if self.signals is not None:
             answer["parameters"] = self.signals.predicted(request.columns, request.rows, outputs)
         if request.id is not None:
             answer["id"] = request.id
-        return answer
+        return InferAnswer(answer, b"".join(binary))
 
     async def _in_worker(self, work: Callable[[], T]) -> T:
         """Run in the worker thread; work that has not begun at the timeout is cancelled."""

@@ -35,16 +35,16 @@ class Output:
     data: list[Any] | NDArray[Any]
     parameters: Mapping[str, Any] | None = None
 
-    def document(self) -> dict[str, Any]:
-        """Return the tensor as the protocol's JSON object."""
-        document: dict[str, Any] = {
-            "name": self.name,
-            "datatype": self.datatype,
-            "shape": self.shape,
-            "data": self.data,
-        }
-        if self.parameters is not None:
-            document["parameters"] = self.parameters
+    def document(self, binary_size: int | None = None) -> dict[str, Any]:
+        """Return the tensor as the protocol's JSON object; with a size, its data are so many bytes behind the JSON."""
+        document: dict[str, Any] = {"name": self.name, "datatype": self.datatype, "shape": self.shape}
+        parameters = dict(self.parameters or {})
+        if binary_size is None:
+            document["data"] = self.data
+        else:
+            parameters["binary_data_size"] = binary_size
+        if parameters:
+            document["parameters"] = parameters
         return document
 
 

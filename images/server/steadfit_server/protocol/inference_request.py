@@ -1,14 +1,15 @@
 """Parses the body of an inference request (Open Inference Protocol V2, REST) into the model's columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
 from numpy.typing import NDArray
 
+from steadfit_server.protocol import binary_data
 from steadfit_server.protocol.errors import InvalidInputError, quoted
-from steadfit_server.protocol.tensors import DTYPES, NUMERIC, column, flat
+from steadfit_server.protocol.tensors import DTYPES, NUMERIC, WITHOUT_TEXT, column, flat
 
 
 class InputFeature(Protocol):
@@ -41,21 +42,33 @@ class InferRequest:
         The caller's id, echoed in the answer.
     outputs : tuple[str, ...] | None
         Names of the requested outputs; None is all.
+    binary : Mapping[str, bool]
+        Whether an output is to be bytes behind the JSON, by the names of those that say so.
+    all_binary : bool
+        Whether the others are.
     """
 
     columns: Mapping[str, NDArray[Any]]
     rows: int
     id: str | None
     outputs: tuple[str, ...] | None
+    binary: Mapping[str, bool] = field(default_factory=dict)
+    all_binary: bool = False
+
+    def is_binary(self, output: str) -> bool:
+        """Return whether an output is to be bytes behind the JSON."""
+        return self.binary.get(output, self.all_binary)
 
 
-def parse(body: bytes, features: Sequence[InputFeature], max_rows: int) -> InferRequest:
+def parse(body: bytes, json_size: int, features: Sequence[InputFeature], max_rows: int) -> InferRequest:
     """Parse an inference request.
 
     Parameters
     ----------
     body : bytes
-        The JSON text as received.
+        The JSON text as received, with the binary data of its tensors behind it.
+    json_size : int
+        Length of the JSON text in bytes.
     features : Sequence[InputFeature]
         The model's inputs.
     max_rows : int
@@ -67,7 +80,7 @@ def parse(body: bytes, features: Sequence[InputFeature], max_rows: int) -> Infer
         The request does not fit; the message names the field.
     """
     try:
-        document = orjson.loads(body)
+        document = orjson.loads(memoryview(body)[:json_size])
     except orjson.JSONDecodeError as error:
         raise InvalidInputError(f"The body is not valid JSON: {error}.") from None
     if not isinstance(document, dict):
@@ -78,9 +91,26 @@ def parse(body: bytes, features: Sequence[InputFeature], max_rows: int) -> Infer
     tensors = _named(document.get("inputs"), "inputs")
     if not tensors:
         raise InvalidInputError("'inputs' is empty; the model takes " + _listed(features) + ".")
-    outputs = tuple(_named(document["outputs"], "outputs")) if document.get("outputs") else None
+    outputs = _named(document["outputs"], "outputs") if document.get("outputs") else {}
+    binary_data.attach(tensors, memoryview(body)[json_size:])
     columns = _matrix(tensors, features, max_rows) or _columns(tensors, features, max_rows)
-    return InferRequest(columns, len(next(iter(columns.values()))), request_id, outputs)
+    return InferRequest(
+        columns,
+        len(next(iter(columns.values()))),
+        request_id,
+        tuple(outputs) or None,
+        {name: asked for name, entry in outputs.items() if (asked := _flag(entry, "binary_data")) is not None},
+        bool(_flag(document, "binary_data_output")),
+    )
+
+
+def _flag(entry: Mapping[str, Any], name: str) -> bool | None:
+    """Return a parameter that is true or false; None if it is absent."""
+    parameters = entry.get("parameters")
+    value = parameters.get(name) if isinstance(parameters, dict) else None
+    if value is not None and not isinstance(value, bool):
+        raise InvalidInputError(f"The parameter '{name}' must be true or false.")
+    return value
 
 
 def _named(entries: object, field: str) -> dict[str, dict[str, Any]]:
@@ -117,7 +147,7 @@ def _columns(
         if shape[1:] not in ([], [1]):
             raise InvalidInputError(f"{where}: shape must be [n] or [n, 1], not {shape}.")
         _check_datatype(where, tensor.get("datatype"), feature.datatype)
-        columns[feature.name] = column(where, flat(where, tensor.get("data"), shape), feature.datatype)
+        columns[feature.name] = column(where, flat(where, tensor, shape), tensor["datatype"], feature.datatype)
         if first is None:
             first = feature.name
         elif len(columns[feature.name]) != len(columns[first]):
@@ -144,14 +174,14 @@ def _matrix(
         raise InvalidInputError(
             f"{where}: shape {shape} has {shape[1]} columns, but the model takes {len(features)}: {_listed(features)}."
         )
-    text = [feature.name for feature in features if feature.datatype not in NUMERIC]
+    text = [feature.name for feature in features if feature.datatype not in WITHOUT_TEXT]
     if text:
         raise InvalidInputError(f"{where}: '{text[0]}' is not a number; send one tensor for each input.")
     if tensor.get("datatype") not in NUMERIC:
         raise InvalidInputError(f"{where}: datatype {quoted(tensor.get('datatype'))} is not numeric.")
-    values = flat(where, tensor.get("data"), shape)
+    values, step, given = flat(where, tensor, shape), len(features), tensor["datatype"]
     return {
-        feature.name: column(f"{where}, column '{feature.name}'", values[index :: len(features)], feature.datatype)
+        feature.name: column(f"{where}, column '{feature.name}'", values[index::step], given, feature.datatype)
         for index, feature in enumerate(features)
     }
 
@@ -168,8 +198,8 @@ def _shape(where: str, tensor: Mapping[str, Any], max_rows: int) -> list[int]:
 
 
 def _check_datatype(where: str, given: object, expected: str) -> None:
-    """Refuse a datatype of another kind; numbers of any width are accepted, and each value is checked later."""
-    if given == expected or (given in NUMERIC and expected in NUMERIC):
+    """Refuse a datatype of another kind; numbers of any width and booleans are accepted, and each value is checked."""
+    if given == expected or (given in WITHOUT_TEXT and expected in WITHOUT_TEXT):
         return
     if given is None:
         raise InvalidInputError(f"{where}: 'datatype' is missing; the model takes {expected}.")

@@ -1,7 +1,8 @@
 """Converts a tensor of the Open Inference Protocol to a numpy array, with a check of every element.
 
 numpy alone is not strict: it reads the string "1.5" as a number, True as 1, and truncates 1.5 to 1 for an integer
-array. So the Python types of the JSON values are checked first.
+array. So the Python types of the JSON values are checked first. Numbers and booleans are taken for each other where
+nothing is lost: what a client's data frame calls a column may change with one gap in it.
 """
 
 from collections.abc import Mapping
@@ -11,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadfit_server.protocol import binary_data
 from steadfit_server.protocol.errors import InvalidInputError
 
 FLOATS = ("FP16", "FP32", "FP64")
 INTEGERS = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 NUMERIC = (*FLOATS, *INTEGERS)
+WITHOUT_TEXT = ("BOOL", *NUMERIC)
 DTYPES: Mapping[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.bool_),
     "BYTES": np.dtype(object),
@@ -35,17 +38,24 @@ _TAKES = {"BOOL": "true or false", "BYTES": "strings", **dict.fromkeys(NUMERIC, 
 _JSON_NAMES = {str: "a string", bool: "a boolean", type(None): "null", list: "a list", dict: "an object"}
 
 
-def flat(where: str, data: object, shape: list[int]) -> list[Any]:
+Elements = list[Any] | NDArray[Any]
+"""Elements of a tensor: values of JSON, or an array of what was sent as bytes."""
+
+
+def flat(where: str, tensor: Mapping[str, Any], shape: list[int]) -> Elements:
     """Return the elements in row-major order; the protocol allows `data` flat or nested as `shape` says.
 
     Raises
     ------
     InvalidInputError
-        `data` is not a list or does not fit `shape`.
+        `data` is neither a list nor binary data, or does not fit `shape`.
     """
+    data = tensor.get("data")
+    rows, columns = shape[0], shape[1] if len(shape) == 2 else 1
+    if isinstance(data, memoryview):
+        return binary_data.decode(where, data, tensor["datatype"], rows * columns)
     if not isinstance(data, list):
         raise InvalidInputError(f"{where}: 'data' must be a list.")
-    rows, columns = shape[0], shape[1] if len(shape) == 2 else 1
     if len(shape) == 2 and data and isinstance(data[0], list):
         if len(data) != rows or any(not isinstance(row, list) or len(row) != columns for row in data):
             raise InvalidInputError(f"{where}: 'data' does not have shape {shape}.")
@@ -56,14 +66,23 @@ def flat(where: str, data: object, shape: list[int]) -> list[Any]:
     return data
 
 
-def column(where: str, values: list[Any], datatype: str) -> NDArray[Any]:
+def column(where: str, values: Elements, given: object, datatype: str) -> NDArray[Any]:
     """Return `values` as an array of shape [n], of the type that DTYPES has for `datatype`.
+
+    Parameters
+    ----------
+    given : object
+        The datatype that the caller names, of the same kind as `datatype`.
 
     Raises
     ------
     InvalidInputError
         An element has the wrong type or does not fit the datatype; the message names its row.
     """
+    if isinstance(values, np.ndarray):
+        return _converted(where, values, datatype)
+    if "BOOL" in (given, datatype) and given != datatype:
+        return _converted(where, column(where, values, given, str(given)), datatype)
     allowed = _ALLOWED[datatype]
     if not allowed.issuperset(map(type, values)):
         row = next(i for i, value in enumerate(values) if type(value) not in allowed)
@@ -73,6 +92,30 @@ def column(where: str, values: list[Any], datatype: str) -> NDArray[Any]:
     if datatype in INTEGERS:
         return _integers(where, values, dtype, datatype)
     return np.array(values, dtype)
+
+
+def _converted(where: str, values: NDArray[Any], datatype: str) -> NDArray[Any]:
+    """Convert an array to the type of a datatype, if no element changes by that."""
+    dtype = DTYPES[datatype]
+    if datatype == "BYTES" or (values.dtype == dtype and datatype not in FLOATS):
+        return values
+    if datatype in FLOATS:
+        fits = ~np.isinf(values)
+        takes = "finite numbers"
+    elif datatype == "BOOL":
+        fits = (values == 0) | (values == 1)
+        takes = "0 and 1"
+    else:
+        fits = values % 1 == 0 if values.dtype.kind == "f" else np.ones(len(values), np.bool_)
+        # Compared as Python numbers, as numpy compares large integers of two types as doubles.
+        limits, ends = np.iinfo(dtype), (int(values[fits].min(initial=0)), int(values[fits].max(initial=0)))
+        if ends[0] < limits.min or ends[1] > limits.max:
+            fits = np.array([limits.min <= value <= limits.max and value % 1 == 0 for value in values.tolist()])
+        takes = "whole numbers in its range"
+    if not fits.all():
+        row = int((~fits).argmax())
+        raise InvalidInputError(f"{where}: row {row} holds {values[row]}, but {datatype} takes {takes}.")
+    return values.astype(dtype)
 
 
 def _integers(where: str, values: list[Any], dtype: np.dtype[Any], datatype: str) -> NDArray[Any]:

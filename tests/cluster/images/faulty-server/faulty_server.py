@@ -10,9 +10,8 @@ import itertools
 import os
 import runpy
 import threading
-from typing import Any
 
-from steadfit_server.inference.predictor import Predictor
+from steadfit_server.inference.predictor import InferAnswer, Predictor
 
 EVERY = 10
 
@@ -20,10 +19,10 @@ _infer = Predictor.infer
 _counter = itertools.count(1)
 
 
-async def _sometimes(self: Predictor, body: bytes) -> dict[str, Any]:
+async def _sometimes(self: Predictor, body: bytes, json_size: int) -> InferAnswer:
     if next(_counter) % EVERY == 0:
         raise RuntimeError("a mistake")
-    return await _infer(self, body)
+    return await _infer(self, body, json_size)
 
 
 if __name__ == "__main__":

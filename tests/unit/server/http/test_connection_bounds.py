@@ -58,9 +58,11 @@ def test_a_failed_answer_is_the_last_of_its_connection_and_a_refused_one_is_not(
 
 
 def test_an_overloaded_server_keeps_the_connections_that_it_turns_away(tmp_path: Path) -> None:
-    with serving(tmp_path, STEADFIT_MAX_CONNECTION_SECONDS="0", STEADFIT_MAX_CONCURRENT_REQUESTS="1") as server:
+    whole = request()
+    limits = {"STEADFIT_MAX_CONNECTION_SECONDS": "0", "STEADFIT_MAX_BUFFERED_BYTES": str(len(whole))}
+    with serving(tmp_path, **limits) as server:
         server.wait_ready()
-        slow, other, whole = Connection(server.port), Connection(server.port), request()
+        slow, other = Connection(server.port), Connection(server.port)
         slow.send(whole[:-1])
         time.sleep(0.5)
         turned_away = other.ask(request())
