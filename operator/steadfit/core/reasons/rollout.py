@@ -93,7 +93,8 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
     "CandidateStarting": Reason("Pods of the candidate start.", NOTHING, conditions=_PROGRESSING),
     "ChampionChanged": Reason(
         "The newest version was compared with another version than the one that serves, so it is not rolled out.",
-        "The message names both. Create a `Retrain` action to compare again, or a `Pin` action to serve it as it is.",
+        "The message names both. Create a `Promote` action to serve it as it is; where the message says so, a `Retrain`"
+        " action compares again.",
         conditions=_WANTED,
         warning=_DEPLOYMENT,
     ),

@@ -136,6 +136,7 @@ class ServingCluster:
             spec = {"evaluation": {"metrics": [{"name": "roc_auc", "value": 0.7}], "champion": won(compared)}, **spec}
         artifact = {"uri": f"s3://models/{number}/", "digest": self.digest(number)}
         made = version(number, phase, f"job-{self.jobs}", **{"artifact": artifact, **spec})
+        made["metadata"]["creationTimestamp"] = self.now.isoformat()
         self.versions[number] = made
         self.made[made["metadata"]["name"], made["spec"]["artifact"]["digest"]] = made
 

@@ -16,7 +16,7 @@ from steadfit.core.serving.action_result import ActionResult
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined, is_removed
 from steadfit.core.serving.recovery.rollback import roll_back
-from steadfit.core.serving.selection import pin, promote
+from steadfit.core.serving.selection import pin, promote, served
 from steadfit.core.serving.traffic.service import selected_revision
 
 from . import abort, quarantine, refresh, release
@@ -48,7 +48,14 @@ def _unpin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now
     """Return the status without an override."""
     if status.override is None:
         return Problem("NotPinned", "no Pin action is in force; spec.pin is removed in the spec")
-    return ActionResult(status.model_copy(update={"override": None}), "the pin is removed")
+    live, then = status.live, "no version is live yet"
+    if pinned := fleet.observed.deployment.spec.pin:
+        then = f"{pin.describe(pinned)} is pinned by spec.pin"
+    elif live is not None:
+        stays = "serves until a newer one replaces it"
+        gives_way = "was served by the pin alone, and gives way to the last one that was let through"
+        then = f"version {live.number} {stays if served.is_let_through(live, status) else gives_way}"
+    return ActionResult(status.model_copy(update={"override": None}), f"the pin is removed: {then}")
 
 
 _VERBS: Mapping[str, Verb] = {
@@ -130,6 +137,10 @@ def _rolled_back(status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
     if live is not None and selected == live.revision and not is_quarantined(live, status, fleet):
         serves = "serves" if fleet.desired_replicas else "is live, without pods, as spec.server.replicas is 0"
         return {"phase": "Succeeded", "message": f"version {live.number} {serves}"}
+    if candidate and fleet.desired_replicas == 0:
+        step = f"raise spec.server.replicas, or Release version {live.number} to keep it" if live else ""
+        message = f"version {candidate.number} comes once there are pods, and spec.server.replicas is 0; {step}"
+        return {"message": message}
     if candidate:
         return {"message": f"rolling back to version {candidate.number}"}
     if live is not None and is_quarantined(live, status, fleet):
@@ -144,6 +155,10 @@ def _released(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet)
         return {"phase": "Succeeded", "message": "a later Release of the same version replaced this one"}
     if not is_removed(item, fleet):
         return {}
-    serves = status.live is not None and status.live.digest == item.digest
-    step = "it continues to serve" if serves else "Promote or Pin serves it"
+    live, candidate = status.live, status.candidate
+    step = "Promote or Pin serves it"
+    if live is not None and live.digest == item.digest:
+        step = "it continues to serve"
+    elif live is None and candidate is not None and candidate.digest == item.digest:
+        step = "it comes up, as no version is live"
     return {"phase": "Succeeded", "message": f"version {item.number} is released; {step}"}

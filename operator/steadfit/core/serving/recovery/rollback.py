@@ -71,6 +71,8 @@ def way_out(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> s
     others = (one for one in fleet.versions.newest_first if one.spec.artifact.digest != live.digest)
     other = next((one.spec.number for one in others if not permitted.bar(one, status, fleet)), None)
     step = "train another version" if other is None else f"a Rollback to version {other}, by its number, replaces it"
+    if fleet.desired_replicas == 0:
+        return f"{step}; nothing answers meanwhile, as spec.server.replicas is 0"
     return f"{step}; spec.server.replicas 0 stops serving meanwhile"
 
 

@@ -1,24 +1,27 @@
 """Why the newest version is not rolled out, and what a person can do about it.
 
-The newest version's cause comes first, by `_cause`, whatever older ones wait for. What a person promoted in vain since
-the live version serves is named beside it.
+The newest version's cause is the first of `_cause` that applies, whatever older ones wait for. What was abandoned since
+the live version serves is named beside it, and so is the pod template that the live version does not get. The newest
+decision comes first, as its next step is the one that counts.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import takewhile
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.modelversion import ModelVersion
-from steadfit.api.rollout import Abandoned
+from steadfit.api.rollout import Abandoned, QuarantineEntry
 from steadfit.core.problem import Problem
 from steadfit.core.reasons.catalogue import ReasonWord
 from steadfit.core.serving import permitted
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.messages import describe
 from steadfit.core.serving.quarantine import is_version_quarantined, quarantines_of
+from steadfit.core.serving.revisions import pod_inputs
 
-from . import eligible_versions, pin, version_floor
+from . import eligible_versions, older_template, pin, version_floor
 
 
 def problem(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
@@ -26,11 +29,35 @@ def problem(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
     newest = _newest(status, fleet)
     cause = _cause(newest, status, fleet) if newest else None
     last = _abandoned_since(status, fleet)
-    if newest is None or cause is None:
-        return _abandoned(last, status, fleet) if last else _of_replaced_job(status, fleet)
-    if last is None or last.version == newest.name:
-        return cause
-    return Problem(cause.reason, f"{cause.message}; {_abandoned(last, status, fleet).message}")
+    found = []
+    if newest is not None and cause is not None:
+        found.append((_decided_at(newest, status), cause))
+    if last is not None and not (cause and newest and last.version == newest.name):
+        found.append((last.at, _abandoned(last, status, fleet)))
+    if not found and (replaced := _of_replaced_job(status, fleet)):
+        found.append((None, replaced))
+    if template := older_template.decision(status):
+        found.append((template.at, older_template.problem(template, _after_pin(status, fleet))))
+    found.sort(key=lambda one: one[0].timestamp() if one[0] else 0.0, reverse=True)
+    if not found:
+        return None
+    return Problem(found[0][1].reason, "; ".join(one.message for _, one in found))
+
+
+def _decided_at(version: ModelVersion, status: ModelDeploymentStatus) -> datetime | None:
+    """Return when the last decision about a version was made; without one, when the version was made."""
+    digest = version.spec.artifact.digest
+    promoted, override = status.promoted, status.override
+    times = [
+        version.metadata.creation_timestamp,
+        *(entry.at for entry in status.quarantine if digest in (entry.digest, entry.artifact)),
+        *(item.at for item in quarantines_of(version.status)),
+        *(item.at for item in status.released if item.digest == digest),
+        *(entry.at for entry in status.abandoned if entry.digest == digest),
+        promoted.at if promoted and version.spec.number <= promoted.above else None,
+        override.at if override else None,
+    ]
+    return max((at for at in times if at), default=None)
 
 
 def _newest(status: ModelDeploymentStatus, fleet: Fleet) -> ModelVersion | None:
@@ -73,7 +100,7 @@ def _cause(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -
 def _quarantined(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem:
     number, name = version.spec.number, fleet.observed.deployment.name
     digest = version.spec.artifact.digest
-    here = [(entry.by, entry.reason) for entry in status.quarantine if digest in (entry.digest, entry.artifact)]
+    here = [(entry.by, entry.reason) for entry in status.quarantine if entry.digest == digest]
     noted = [(item.by, item.reason) for item in quarantines_of(version.status) if item.deployment == name]
     by, reason = [*here, *noted][0]
     step = f"a Release and then a Promote of version {number} serve it"
@@ -82,6 +109,19 @@ def _quarantined(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fl
     else:
         step += _after_pin(status, fleet)
     return Problem("Quarantined", f"version {number} is in quarantine by {by}: {reason}; {step}")
+
+
+def _template_quarantined(
+    version: ModelVersion, entry: QuarantineEntry, status: ModelDeploymentStatus, fleet: Fleet
+) -> Problem:
+    """Return that the pods of a version were rolled back and the model was not, which others may serve."""
+    number, store = version.spec.number, pod_inputs.store_of(version, fleet)
+    asked = None if isinstance(store, Problem) else pod_inputs.digest(fleet.observed.deployment, store)
+    promote = f"a Promote of version {number} serves it{_after_pin(status, fleet)}"
+    step = f"correct spec.server, then {promote}; with the same pods, a Release and then a Promote of version {number}"
+    if None not in (asked, entry.inputs_digest) and asked != entry.inputs_digest:
+        step = f"spec.server has changed since: {promote}"
+    return Problem("Quarantined", f"{older_template.quarantined(entry)}; {step}")
 
 
 def _abandoned(entry: Abandoned, status: ModelDeploymentStatus, fleet: Fleet) -> Problem:
@@ -130,9 +170,10 @@ def _passed_over(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fl
     live, digest, promoted = status.live, version.spec.artifact.digest, status.promoted
     if live is None or version.spec.number > version_floor.current(status, fleet):
         return None
-    if any(entry.artifact == digest for entry in status.quarantine):
+    entries = [entry for entry in status.quarantine if entry.artifact == digest]
+    if entries:
         # With the pod template that it had; a Promote with another one needs no Release.
-        return _quarantined(version, status, fleet)
+        return _template_quarantined(version, entries[-1], status, fleet)
     released = [item.by for item in status.released if item.digest == digest]
     if released:
         why = f" was released from quarantine by {released[-1]}, and is not rolled out by itself"
@@ -160,8 +201,8 @@ def _not_compared(version: ModelVersion, status: ModelDeploymentStatus, fleet: F
     retrain = "a Retrain compares again, " if observed.deployment.name == observed.deployment.training_job else ""
     return Problem(
         "ChampionChanged",
-        f"version {number} is not rolled out: it {compared}, and {serves}; {retrain}a Pin of version {number} serves it"
-        " without a comparison",
+        f"version {number} is not rolled out: it {compared}, and {serves}; {retrain}a Promote of version {number}"
+        " serves it without a comparison",
     )
 
 

@@ -51,6 +51,7 @@ def _of_end(old: Candidate, before: ModelDeploymentStatus, after: ModelDeploymen
             ]
     quarantined = {entry.revision for entry in before.quarantine}
     for entry in after.quarantine:
-        if entry.revision == old.revision and entry.revision not in quarantined:
+        # One that took no traffic is not rolled back; the Event Quarantined says what became of it.
+        if entry.revision == old.revision and entry.revision not in quarantined and old.analysed_since is not None:
             return [Event("Warning", "CanaryFailed", f"{describe(old)} is rolled back: {entry.reason}")]
     return []

@@ -55,7 +55,8 @@ def condition(
             "False",
             "OlderPodTemplate",
             f"version {live.number} is served with the pod template that it was proven with, and not with the"
-            " current spec.server; the next change of spec.server is rolled out",
+            f" current spec.server; a Promote of version {live.number} rolls that out, and so does the next change of"
+            " spec.server",
         )
     return _at_rest(live, status, fleet)
 

@@ -22,7 +22,7 @@ def test_a_pin_action_serves_its_version_until_unpin() -> None:
     unpin = cluster.act("Unpin")
     cluster.settle()
     assert cluster.live() == 3
-    assert cluster.record(unpin) == ("Succeeded", "the pin is removed")
+    assert cluster.record(unpin) == ("Succeeded", "the pin is removed: version 1 serves until a newer one replaces it")
     assert cluster.condition("Overridden") is None
 
 

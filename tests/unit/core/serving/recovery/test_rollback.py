@@ -103,7 +103,8 @@ def test_a_rolled_back_server_is_not_rendered_again_when_the_spec_returns_to_it(
     cluster.settle()
     assert cluster.selected() == good
     assert cluster.moves.count(bad or "") == 1
-    assert cluster.condition("Progressing") == ("False", "OlderPodTemplate")
+    assert cluster.condition("Progressing") == ("False", "Quarantined")
+    assert cluster.message("Progressing").startswith(f"the pod template of version 1 (revision {bad}), not its model, ")
 
 
 def test_the_digest_is_quarantined_too_when_only_the_model_had_changed() -> None:
@@ -209,7 +210,7 @@ def test_what_was_compared_with_the_version_that_was_rolled_back_does_not_follow
     assert cluster.condition("Progressing") == ("False", "ChampionChanged")
     assert cluster.message("Progressing") == (
         "version 3 is not rolled out: it was compared with flights-v2, and flights-v1 serves here;"
-        " a Retrain compares again, a Pin of version 3 serves it without a comparison"
+        " a Retrain compares again, a Promote of version 3 serves it without a comparison"
     )
     cluster.add(4)
     cluster.settle()

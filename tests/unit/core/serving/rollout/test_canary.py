@@ -393,7 +393,8 @@ def test_a_server_that_is_worse_is_put_back_and_its_version_serves_by_the_pods_i
     cluster.finds("Fail")
     cluster.settle()
     assert (champion(cluster), cluster.candidate()) == (before, None)
-    assert cluster.condition("Progressing") == ("False", "OlderPodTemplate")
+    assert cluster.condition("Progressing") == ("False", "Quarantined")
+    assert "not its model, is in quarantine by analysis: " in cluster.message("Progressing")
     assert cluster.status.quarantine[0].digest is None
 
 

@@ -425,7 +425,7 @@ def test_what_was_compared_before_a_pin_follows_once_its_champion_is_back() -> N
     assert [cluster.moves[index] for index in (0, 1)] == [cluster.moves[2], cluster.moves[3]]
 
 
-def test_a_deployment_of_another_name_is_told_that_only_a_pin_helps() -> None:
+def test_a_deployment_of_another_name_is_told_that_only_a_promote_helps() -> None:
     cluster = serving(1)
     cluster.add(2, against=digest(9))
     raw = {**cluster.deployment, "metadata": {**cluster.deployment["metadata"], "name": "elsewhere"}}
@@ -433,4 +433,4 @@ def test_a_deployment_of_another_name_is_told_that_only_a_pin_helps() -> None:
     observed = replace(cluster.observe(), deployment=ModelDeployment.model_validate(raw))
     problem = not_rolled_out.problem(cluster.status, Fleet(observed))
     assert problem is not None
-    assert problem.message.endswith("flights-v1 serves here; a Pin of version 2 serves it without a comparison")
+    assert problem.message.endswith("flights-v1 serves here; a Promote of version 2 serves it without a comparison")

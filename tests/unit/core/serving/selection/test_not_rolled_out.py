@@ -257,7 +257,7 @@ def abandoned_while_pinned() -> ServingCluster:
     [
         (released, "Released", "was released from quarantine by alice (action-2), and is not rolled out by itself;"),
         (released_and_unpinned, "Released", "itself; a Promote of version 2 serves it"),
-        (rolled_back_with_its_pod_template, "Quarantined", "a Release and then a Promote of version 2 serve it"),
+        (rolled_back_with_its_pod_template, "Quarantined", "not its model, is in quarantine by alice (action-1): "),
         (promoted_older, "BelowVersionFloor", "version 3 served before, and version 1 was chosen since; a Promote of"),
         (promoted_beside_one_not_compared, "BelowVersionFloor", "existed when alice (action-1) promoted version 1; a "),
         (unpinned, "BelowVersionFloor", "version 3 existed when alice (action-1) promoted version 1; a Promote of"),
@@ -283,17 +283,89 @@ def test_the_cause_of_the_newest_version_is_named_and_the_first_that_applies_to_
     assert words in cluster.message("Progressing")
 
 
-def test_a_promotion_that_was_abandoned_is_named_beside_the_cause_of_the_newest_version() -> None:
+def test_a_promotion_that_was_abandoned_is_named_before_the_older_cause_of_the_newest_version() -> None:
     cluster = rolled_back(1, 2, 3)
     cluster.act("Promote", 2)
     cluster.step()
     cluster.act("Abort")
     cluster.settle()
-    assert (cluster.live(), cluster.condition("Progressing")) == (1, ("False", "Quarantined"))
-    first, second = cluster.message("Progressing").split("; a Release and then a Promote of version 3 serve it; ")
-    assert first.startswith("version 3 is in quarantine")
-    assert second.startswith("version 2 ")
-    assert second.endswith("a Promote of version 2 serves it")
+    assert (cluster.live(), cluster.condition("Progressing")) == (1, ("False", "CandidateAbandoned"))
+    first, second = cluster.message("Progressing").split("; a Promote of version 2 serves it; ")
+    assert first.startswith("version 2 ")
+    assert second.startswith("version 3 is in quarantine")
+    assert second.endswith("; a Release and then a Promote of version 3 serve it")
+
+
+def test_after_its_pod_template_was_rolled_back_a_version_is_served_by_another_one() -> None:
+    cluster = rolled_back_with_its_pod_template()
+    cluster.settle()
+    end = "; with the same pods, a Release and then a Promote of version 2"
+    assert cluster.message("Progressing").endswith(f"correct spec.server, then a Promote of version 2 serves it{end}")
+    cluster.edit(server={"replicas": 2, "image": "mine:3"})
+    cluster.settle()
+    assert cluster.live() == 1
+    assert cluster.message("Progressing").endswith("; spec.server has changed since: a Promote of version 2 serves it")
+    cluster.act("Promote", 2)
+    cluster.settle()
+    assert (cluster.live(), cluster.condition("Progressing")) == (2, ("True", "NewestLive"))
+
+
+def with_its_pod_template_rolled_back_after(verb: str) -> ServingCluster:
+    """Return a cluster with an older story of version 2, in which the pods of version 1 were rolled back then."""
+    cluster = rolled_back(1, 2)
+    if verb == "Release":
+        cluster.act("Release", 2)
+        cluster.settle()
+        forget(cluster, 2)
+    cluster.edit(server={"replicas": 2, "image": "mine:2"})
+    cluster.settle()
+    cluster.act("Rollback")
+    cluster.settle()
+    assert cluster.live() == 1
+    return cluster
+
+
+@pytest.mark.parametrize("verb", ["Rollback", "Release"])
+def test_a_pod_template_that_was_rolled_back_is_named_before_the_older_story_of_a_version(verb: str) -> None:
+    cluster = with_its_pod_template_rolled_back_after(verb)
+    assert cluster.condition("Progressing") == ("False", "Quarantined")
+    first, older = cluster.message("Progressing").split(
+        "; a Promote of version 1 serves it with the same pods after a "
+    )
+    assert first.startswith("the pod template of version 1 (revision ")
+    assert "not its model, is in quarantine by alice" in first
+    assert first.endswith("; change spec.server: version 1 continues to serve with its older pods until then")
+    assert older.startswith("Release; version 2 ")
+    cluster.edit(server={"replicas": 2, "image": "mine:3"})
+    cluster.settle()
+    assert cluster.status.live is not None
+    assert cluster.status.live.asked_inputs_digest is None
+    assert cluster.message("Progressing").startswith("version 2 ")
+
+
+def test_a_pod_template_that_was_released_is_served_by_the_promote_that_is_named() -> None:
+    cluster = with_its_pod_template_rolled_back_after("Rollback")
+    before = cluster.status.live
+    cluster.act("Release", 1)
+    cluster.settle()
+    forget(cluster, 1)
+    cluster.settle()
+    assert cluster.condition("Progressing") == ("False", "Released")
+    assert "a Promote of version 1 serves it with the current spec.server" in cluster.message("Progressing")
+    cluster.act("Promote", 1)
+    cluster.settle()
+    assert cluster.status.live is not None
+    assert before is not None
+    assert cluster.status.live.revision != before.revision
+
+
+def test_a_version_that_was_compared_with_another_one_is_served_by_the_promote_that_is_named() -> None:
+    cluster = held_then_not_compared()
+    cluster.settle()
+    assert "a Promote of version 3 serves it without a comparison" in cluster.message("Progressing")
+    cluster.act("Promote", 3)
+    cluster.settle()
+    assert (cluster.live(), cluster.condition("Progressing")) == (3, ("True", "NewestLive"))
 
 
 def test_a_newest_version_with_the_artifact_that_serves_holds_nothing_back() -> None:
