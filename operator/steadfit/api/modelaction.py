@@ -128,6 +128,8 @@ class RefreshTurn(Model):
     """Uid of the ModelDeployment."""
     since: datetime
     """When its turn began."""
+    bakes_until: datetime | None = None
+    """When its turn ends, now that it is live with its new pods; absent until it is live."""
 
 
 class RefreshRefusal(Model):
@@ -164,6 +166,8 @@ class ModelActionStatus(Status):
 
     phase: ActionPhase = "Pending"
     """Pending, and finally Succeeded or Rejected."""
+    target: str = ""
+    """Name of the target, or its selector as `kubectl --selector` takes it; `all` for an empty one."""
     message: str = ""
     """The result in a sentence."""
     progress: RefreshProgress | None = None
@@ -187,7 +191,7 @@ DEFINITION = Definition(
     short_names=("ma",),
     columns=(
         PrinterColumn("Verb", ".spec.verb"),
-        PrinterColumn("Target", ".spec.target.name"),
+        PrinterColumn("Target", ".status.target", description="The target, or the selector"),
         PrinterColumn("Phase", ".status.phase"),
         PrinterColumn("By", ".spec.requestedBy"),
         PrinterColumn("Message", ".status.message"),

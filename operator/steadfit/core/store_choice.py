@@ -72,6 +72,16 @@ def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
     )
 
 
+def describe_selector(selector: LabelSelector) -> str:
+    """Return a label selector as `kubectl --selector` takes it; empty for one that selects everything."""
+    found = [f"{key}={value}" for key, value in selector.match_labels.items()]
+    for one in selector.match_expressions:
+        values = f"({','.join(one.values)})"
+        forms = {"In": f"{one.key} in {values}", "NotIn": f"{one.key} notin {values}", "Exists": one.key}
+        found.append(forms.get(one.operator, f"!{one.key}"))
+    return ",".join(found)
+
+
 def _meets(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> bool:
     match requirement.operator:
         case "In":

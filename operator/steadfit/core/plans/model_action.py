@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from steadfit.api.actionrecord import ActionPhase, ActionRecord
 from steadfit.api.modelaction import ModelAction, ModelActionStatus
@@ -10,9 +11,12 @@ from steadfit.core.action_acceptance import accept, expired
 from steadfit.core.conditions import READY, DesiredCondition, finished, merge, ready, reconciling, stalled
 from steadfit.core.reasons.catalogue import ReasonWord, is_reason
 from steadfit.core.serving.actions.paced_refresh import Step, advance
+from steadfit.core.store_choice import describe_selector
+from steadfit.core.text import cut
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Action, Delete, Event, ObservedModelAction, Plan, reference
 
+LONGEST_TARGET: Final = 128
 KEPT = 20
 """Number of completed actions to keep per target."""
 
@@ -29,6 +33,7 @@ def plan(observed: ObservedModelAction, now: datetime) -> Plan:
     generation = action.metadata.generation
     status = ModelActionStatus(
         phase=phase,
+        target=_target(action),
         message=message,
         progress=step.progress,
         completed_at=completed_at,
@@ -62,6 +67,15 @@ def _outcome(observed: ObservedModelAction, now: datetime) -> tuple[Step, dateti
         return Step("Pending", "Pending", f"waits for {ref.kind} {ref.name}"), None
     step = Step(record.phase, _reason(record.phase, record.reason), record.message)
     return step, None if record.phase == "Pending" else record.at
+
+
+def _target(action: ModelAction) -> str:
+    """Return what the column Target shows: a name, or a selector."""
+    ref = action.spec.target
+    if ref.selector is None:
+        return ref.name or ""
+    shown = cut(describe_selector(ref.selector) or "all", LONGEST_TARGET)
+    return f"{shown} (all namespaces)" if ref.all_namespaces else shown
 
 
 def _reason(phase: ActionPhase, stored: str | None) -> ReasonWord:

@@ -19,7 +19,7 @@ from steadfit.core.action_acceptance import expired, precedes
 from steadfit.core.reasons.catalogue import ReasonWord
 from steadfit.core.serving import bake
 from steadfit.core.store_choice import selects
-from steadfit.core.text import cut
+from steadfit.core.text import cut, time_text
 from steadfit.core.types import ObservedModelAction
 
 LONGEST_REFUSAL: Final = 256
@@ -72,7 +72,7 @@ def advance(observed: ObservedModelAction, now: datetime) -> Step:
     if not progress.under_way:
         return _finished(action, progress)
     ends = [at.until for _, at in standings if at.until is not None]
-    under_way = ", ".join(_name(action, turn) for turn in progress.under_way)
+    under_way = ", ".join(f"{_name(action, turn)} ({_stands(turn, pace)})" for turn in progress.under_way)
     return Step("Pending", "Pending", cut(f"{_count(progress)}; under way: {under_way}"), progress, min(ends))
 
 
@@ -127,11 +127,21 @@ def _live(member: ModelDeployment, turn: RefreshTurn | None, since: datetime, pa
     if turn is None or live is None or end is None or live.since < since:
         return _Standing("Refreshed")
     until = min(end, live.since + parse_duration(pace.bake_duration))
-    return _Standing("UnderWay", turn=turn, until=until) if now < until else _Standing("Refreshed")
+    if now >= until:
+        return _Standing("Refreshed")
+    return _Standing("UnderWay", turn=turn.model_copy(update={"bakes_until": until}), until=until)
 
 
 def _under_way(turn: RefreshTurn, pace: Pace) -> _Standing:
+    turn = turn.model_copy(update={"bakes_until": None})
     return _Standing("UnderWay", turn=turn, until=turn.since + parse_duration(pace.member_deadline))
+
+
+def _stands(turn: RefreshTurn, pace: Pace) -> str:
+    """Return how far the turn of a ModelDeployment is, and when that ends at the latest."""
+    if turn.bakes_until is not None:
+        return f"live, bakes until {time_text(turn.bakes_until)}"
+    return f"to be live by {time_text(turn.since + parse_duration(pace.member_deadline))}"
 
 
 def _returned(action: ModelAction, members: Sequence[ModelDeployment]) -> str | None:

@@ -40,7 +40,7 @@ def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondi
     if present.inputs_digest != live.inputs_digest:
         message = f"version {live.number} is served with an older pod template than that of the current spec.server"
         return [DesiredCondition(UP_TO_DATE, "False", "OlderPodTemplate", message)]
-    message = f"version {live.number} keeps {_kept(live, present, fleet)} until its next version"
+    message = f"version {live.number} keeps {_kept(live, present, fleet)} until a Refresh or its next version"
     return [DesiredCondition(UP_TO_DATE, "False", OLDER_PLATFORM, message)]
 
 

@@ -177,3 +177,40 @@ def test_what_has_ended_stays_so() -> None:
     stored = action("a").model_dump(by_alias=True, mode="json") | {"status": done}
     again = ObservedModelAction(ModelAction.model_validate(stored), None, [])
     assert plan(again, NOW + timedelta(days=1)).status == done
+
+
+def test_the_message_says_that_a_member_is_live_and_until_when_it_bakes() -> None:
+    waiting = step(action("a", bakeDuration="1h"), member("a"), member("b"))
+    assert waiting.message.endswith("under way: a (to be live by 2026-01-04T00:00:00Z)")
+    since = (NOW + timedelta(minutes=2)).isoformat()
+    baking = member("a", **record("Succeeded"), live={**LIVE["status"]["live"], "since": since})
+    found = step(action("a", bakeDuration="1h"), baking, member("b"), after=timedelta(minutes=5))
+    assert found.message.endswith("under way: a (live, bakes until 2026-01-02T01:02:00Z)")
+    assert found.progress is not None
+    assert [one.bakes_until for one in found.progress.under_way] == [NOW + timedelta(minutes=62)]
+    assert found.next_at == NOW + timedelta(minutes=62)
+
+
+@pytest.mark.parametrize(
+    ("selector", "shown"),
+    [
+        ({}, "all"),
+        ({"matchLabels": {"team": "ml", "tier": "gold"}}, "team=ml,tier=gold"),
+        ({"matchExpressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}]}, "team in (a,b)"),
+        ({"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["a"]}]}, "team notin (a)"),
+        ({"matchExpressions": [{"key": "old", "operator": "DoesNotExist"}]}, "!old"),
+        ({"matchExpressions": [{"key": "team", "operator": "Exists"}]}, "team"),
+    ],
+)  # fmt: skip
+def test_the_column_target_shows_a_selector_as_kubectl_takes_it(selector: JSON, shown: str) -> None:
+    found = plan(ObservedModelAction(action(selector=selector), None, [], scope=[member("a")]), NOW)
+    assert found.status["target"] == shown
+
+
+def test_the_column_target_names_all_namespaces() -> None:
+    asked = action()
+    target = asked.spec.target.model_copy(update={"all_namespaces": True})
+    asked = asked.model_copy(update={"spec": asked.spec.model_copy(update={"target": target})})
+    assert plan(ObservedModelAction(asked, None, [], scope=[member("a")]), NOW).status["target"] == (
+        "all (all namespaces)"
+    )

@@ -23,7 +23,7 @@ def test_a_version_lags_behind_after_an_upgrade_until_the_next_version() -> None
     assert cluster.condition("UpToDate") == ("False", "OlderPlatform")
     assert cluster.message("UpToDate") == (
         "version 1 keeps server image steadfit/server:1 instead of steadfit/server:2, with the pod template of an"
-        " earlier operator, until its next version"
+        " earlier operator, until a Refresh or its next version"
     )
     assert cluster.condition("Ready") == ("True", "Serving")
     cluster.add(2)
