@@ -304,7 +304,8 @@ class ServingRecord(Model):
     outcome: ServingOutcome
     """Candidate: it takes a share in a canary. Serving: it takes all of the traffic. Replaced: another version took
     over, or it was not the desired one any more. RolledBack: it is in quarantine. Abandoned: it was abandoned without a
-    verdict. Ended: the ModelDeployment was deleted, or serves another TrainingJob."""
+    verdict. Ended: the ModelDeployment was deleted, or names another TrainingJob and nothing of the
+    version any more."""
     let_through: bool = False
     """Whether it took all of the traffic without a pin. A ModelDeployment that is created again starts with the last
     such version."""

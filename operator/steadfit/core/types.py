@@ -333,6 +333,7 @@ class ObservedModelDeployment:
     deployment: ModelDeployment
     job: TrainingJob | None
     versions: Sequence[ModelVersion]
+    """The versions of the TrainingJob that the spec names: a number means one of them."""
     workloads: Sequence[Manifest]
     """The apps/v1 Deployments that it owns, one per revision."""
     pods: Sequence[Manifest]
@@ -358,6 +359,8 @@ class ObservedModelDeployment:
     """The apps/v1 ControllerRevisions that it owns, one per revision."""
     decisions: Sequence[Manifest] = ()
     """The apps/v1 ControllerRevisions that keep its decisions about pod templates, also those without an owner."""
+    earlier_versions: Sequence[ModelVersion] = ()
+    """The versions of other TrainingJobs that it decided about: they served before its trainingJobRef was changed."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Why the API server refused ControllerRevisions of the namespace, by their names."""
     pod_times: Mapping[str, PodTimes] = field(default_factory=dict)

@@ -31,6 +31,7 @@ from steadfit.kube.resources import (
 
 from .indexes import (
     actions_on,
+    deployments_naming,
     deployments_of,
     in_namespace,
     is_finished,
@@ -39,6 +40,7 @@ from .indexes import (
     scope_of,
     selections_of,
     training_job_of,
+    versions_named,
     versions_of,
 )
 
@@ -77,6 +79,7 @@ def _model_version(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
     if job is not None:
         yield from _unfinished(runs_of(cache, key.namespace, job))
         yield from _keys(deployments_of(cache, key.namespace, job))
+    yield from _keys(deployments_naming(cache, key))
 
 
 def _model_deployment(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
@@ -86,6 +89,7 @@ def _model_deployment(cache: Cache, key: Key, obj: JSONObject) -> Iterator[Key]:
         # The live version is the champion, and rollouts and monitors decide when the job trains again.
         yield Key(TRAINING_JOBS, key.namespace, job)
         yield from _keys(versions_of(cache, key.namespace, job))
+    yield from (Key(MODEL_VERSIONS, key.namespace, name) for name in versions_named(obj))
     yield from _keys(actions_on(cache, key))
     # A Refresh of several counts the others anew when it goes on.
     for action in (*selections_of(cache, key.namespace), *selections_of(cache, None)):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from steadfit.api.run import FINISHED
 from steadfit.core import names
+from steadfit.core.serving.selection.served import MAX_ENTRIES
 from steadfit.kube.cache import Cache, Index, JSONObject
 from steadfit.kube.key import Key
 from steadfit.kube.resources import (
@@ -22,6 +23,9 @@ NAMESPACE = "namespace"
 TRAINING_JOB = "training-job"
 TARGET = "target"
 MODEL_DEPLOYMENT = "model-deployment"
+VERSION = "version"
+REMEMBERED = "remembered"
+ARTIFACT = "artifact"
 
 
 def owned_by(cache: Cache, resource: Resource, uid: str) -> list[JSONObject]:
@@ -47,6 +51,40 @@ def versions_of(cache: Cache, namespace: str | None, job: str) -> list[JSONObjec
 def deployments_of(cache: Cache, namespace: str | None, job: str) -> list[JSONObject]:
     """Return the ModelDeployments that serve the versions of the TrainingJob of this name."""
     return cache.by(MODEL_DEPLOYMENTS, TRAINING_JOB, (namespace, job))
+
+
+def deployments_naming(cache: Cache, key: Key) -> list[JSONObject]:
+    """Return the ModelDeployments whose status names a ModelVersion, whatever TrainingJob they serve now."""
+    return cache.by(MODEL_DEPLOYMENTS, VERSION, (key.namespace, key.name))
+
+
+def earlier_versions_of(cache: Cache, deployment: JSONObject, digests: Iterable[str]) -> list[JSONObject]:
+    """Return the ModelVersions of other TrainingJobs than the present one that a ModelDeployment decides about.
+
+    Its status names them. What a lost status named is found by what the versions know, and by `digests`, the artifacts
+    of its pods; what a full list has dropped is found by what the versions know too.
+    """
+    namespace, status = deployment["metadata"].get("namespace"), deployment.get("status", {})
+    keys = [Key(MODEL_VERSIONS, namespace, name) for name in versions_named(deployment)]
+    found = [version for key in keys if (version := cache.get(key)) is not None]
+    is_lost = status.get("observedGeneration", -1) < 0
+    if is_lost or len(status.get("servedVersions", ())) >= MAX_ENTRIES:
+        found += cache.by(MODEL_VERSIONS, REMEMBERED, (namespace, deployment["metadata"]["name"]))
+    if is_lost:
+        for digest in digests:
+            found += cache.by(MODEL_VERSIONS, ARTIFACT, (namespace, digest))
+    job = training_job_of(deployment)
+    earlier = {version["metadata"]["name"]: version for version in found if training_job_of(version) != job}
+    return [earlier[name] for name in sorted(earlier)]
+
+
+def versions_named(deployment: Mapping[str, Any]) -> list[str]:
+    """Return the names of the ModelVersions in the status of a ModelDeployment."""
+    status = deployment.get("status", {})
+    entries = [status[place] for place in ("live", "lastGood", "candidate") if status.get(place)]
+    for place in ("servedVersions", "quarantine", "abandoned", "released"):
+        entries += status.get(place, ())
+    return list(dict.fromkeys(str(entry["version"]) for entry in entries))
 
 
 def actions_on(cache: Cache, key: Key) -> list[JSONObject]:
@@ -112,10 +150,34 @@ def _model_deployment(obj: JSONObject) -> Iterator[Hashable]:
         yield (obj["metadata"].get("namespace"), name)
 
 
+def _version(obj: JSONObject) -> Iterator[Hashable]:
+    if obj["kind"] == MODEL_DEPLOYMENTS.kind:
+        for name in versions_named(obj):
+            yield (obj["metadata"].get("namespace"), name)
+
+
+def _remembered(obj: JSONObject) -> Iterator[Hashable]:
+    if obj["kind"] == MODEL_VERSIONS.kind:
+        status = obj.get("status", {})
+        through = [record for record in status.get("served", ()) if record.get("letThrough")]
+        first = [status["quarantine"]] if status.get("quarantine") else []
+        decided = [*through, *first, *status.get("quarantineElsewhere", ()), *status.get("abandoned", ())]
+        for name in dict.fromkeys(record.get("deployment") for record in decided):
+            yield (obj["metadata"].get("namespace"), name)
+
+
+def _artifact(obj: JSONObject) -> Iterator[Hashable]:
+    if obj["kind"] == MODEL_VERSIONS.kind:
+        yield (obj["metadata"].get("namespace"), obj["spec"]["artifact"]["digest"])
+
+
 INDEXES: Mapping[str, Index] = {
     OWNER: _owner,
     NAMESPACE: _namespace,
     TRAINING_JOB: _training_job,
     TARGET: _target,
     MODEL_DEPLOYMENT: _model_deployment,
+    VERSION: _version,
+    REMEMBERED: _remembered,
+    ARTIFACT: _artifact,
 }

@@ -62,13 +62,16 @@ from .applied_templates import AppliedTemplates
 from .indexes import (
     MODEL_DEPLOYMENT,
     actions_on,
+    deployments_naming,
     deployments_of,
+    earlier_versions_of,
     in_namespace,
     is_pending_action,
     owned_by,
     runs_of,
     scope_of,
     selections_of,
+    training_job_of,
     versions_of,
 )
 from .refusals import Refusals
@@ -129,7 +132,10 @@ class Observer:
             job=job if job is not None and job.uid == reference.uid else None,
             # Versions are numbered by the TrainingJob's name, so runs of an earlier job of this name count too.
             siblings=[sibling for sibling in siblings if sibling.uid != run.uid and _trains(sibling)],
-            versions=self._many(ModelVersion, versions_of(self._cache, namespace, reference.name)),
+            versions=[
+                *self._many(ModelVersion, versions_of(self._cache, namespace, reference.name)),
+                *self._evaluated_of_others(run),
+            ],
             workloads=workloads,
             pods=self._pods(workloads),
             stores=self._stores(namespace, reference.name),
@@ -147,7 +153,7 @@ class Observer:
         return ObservedModelVersion(
             version=version,
             job=self._training_job(namespace, job),
-            deployments=self._many(ModelDeployment, deployments_of(self._cache, namespace, job)),
+            deployments=self._many(ModelDeployment, self._deployments_about(version)),
             workloads=workloads,
             pods=self._pods(workloads),
             stores=self._stores(namespace),
@@ -168,6 +174,9 @@ class Observer:
             deployment=deployment,
             job=self._training_job(namespace, job),
             versions=self._many(ModelVersion, versions_of(self._cache, namespace, job)),
+            earlier_versions=self._many(
+                ModelVersion, earlier_versions_of(self._cache, obj, _digests_of([*workloads, *kept]))
+            ),
             workloads=workloads,
             # The ReplicaSets between a Deployment and its pods are not watched: the label links them.
             pods=self.server_pods(namespace, deployment.name),
@@ -280,6 +289,23 @@ class Observer:
         runs = self._many(TrainingRun, self._cache.by(TRAINING_RUNS, MODEL_DEPLOYMENT, place))
         return [run for run in runs if run.spec.purpose == "Evaluate"]
 
+    def _evaluated_of_others(self, run: TrainingRun) -> list[ModelVersion]:
+        """Return the versions of other TrainingJobs that a run evaluates: they served before a change of the job."""
+        inputs, reference = run.spec.evaluate, run.spec.training_job_ref
+        compared = [inputs.live, inputs.last_good] if inputs is not None else []
+        keys = [Key(MODEL_VERSIONS, run.metadata.namespace, one.version) for one in compared if one is not None]
+        found = self._many(ModelVersion, (obj for key in keys if (obj := self._cache.get(key)) is not None))
+        return [version for version in found if version.spec.training_job_ref.name != reference.name]
+
+    def _deployments_about(self, version: ModelVersion) -> list[JSONObject]:
+        """Return the ModelDeployments that serve a version's TrainingJob, and others whose status names the version."""
+        namespace, job = version.metadata.namespace, version.spec.training_job_ref.name
+        naming = deployments_naming(self._cache, Key(MODEL_VERSIONS, namespace, version.name))
+        return [
+            *deployments_of(self._cache, namespace, job),
+            *(one for one in naming if training_job_of(one) != job),
+        ]
+
     def _actions(self, key: Key) -> list[ModelAction]:
         return self._many(ModelAction, actions_on(self._cache, key))
 
@@ -358,6 +384,12 @@ def _is_no_others(obj: JSONObject, deployment: ModelDeployment) -> bool:
     """Return whether a ModelDeployment, or nothing, owns an object; not one that was deleted, and had its name."""
     owner = names.controller_of(obj)
     return owner is None or owner["uid"] == deployment.uid
+
+
+def _digests_of(objects: Iterable[JSONObject]) -> list[str]:
+    """Return the artifacts of Deployments and ControllerRevisions, by their annotations."""
+    annotated = (obj["metadata"].get("annotations", {}) for obj in objects)
+    return [found[names.DIGEST_ANNOTATION] for found in annotated if names.DIGEST_ANNOTATION in found]
 
 
 def _of_a_revision(service: JSONObject) -> bool:

@@ -100,8 +100,13 @@ class Fleet:
 
     @cached_property
     def versions(self) -> VersionIndex:
-        """The versions, by name, number and artifact."""
+        """The versions of the TrainingJob that the spec names, by number: they are rolled out."""
         return VersionIndex(self.observed.versions)
+
+    @cached_property
+    def known_versions(self) -> VersionIndex:
+        """Those and the versions of other TrainingJobs that were decided about here, by name and artifact."""
+        return VersionIndex([*self.observed.versions, *self.observed.earlier_versions])
 
     def workload(self, revision: str) -> Workload | None:
         """Return the Deployment of a revision; None without one."""
@@ -171,7 +176,7 @@ class Fleet:
 
     def version_of(self, ref: RevisionRef | Released | ServedVersion) -> ModelVersion | None:
         """Return the version that a decision was about; None if it is gone, though another one may have its name."""
-        return version_of(ref, self.versions.named(ref.version))
+        return version_of(ref, self.known_versions.named(ref.version))
 
     @cached_property
     def _workloads(self) -> Mapping[str, Workload]:

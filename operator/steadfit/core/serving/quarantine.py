@@ -70,7 +70,7 @@ def is_revision_quarantined(revision: str, status: ModelDeploymentStatus, fleet:
         for entry in status.quarantine
     ):
         return True
-    served = fleet.versions.of_artifact(digest) if digest else ()
+    served = fleet.known_versions.of_artifact(digest) if digest else ()
     return any(is_version_quarantined(version, status, fleet) for version in served)
 
 

@@ -95,7 +95,7 @@ def _artifact(entry: QuarantineEntry) -> str | None:
 def _was_let_through(artifact: str | None, fleet: Fleet) -> bool:
     """Return whether a rollback could go back to an artifact, as a ModelVersion knows that it served."""
     name = fleet.observed.deployment.name
-    versions = fleet.versions.of_artifact(artifact or "")
+    versions = fleet.known_versions.of_artifact(artifact or "")
     return any(record.let_through and record.deployment == name for one in versions for record in one.status.served)
 
 
@@ -103,14 +103,14 @@ def _is_remembered(entry: QuarantineEntry, fleet: Fleet) -> bool:
     """Return whether a quarantine counts without its entry, or is of a pod template that is not asked for."""
     if entry.digest is None:
         return not _is_asked_for(entry, fleet)
-    versions = fleet.versions.of_artifact(entry.digest)
+    versions = fleet.known_versions.of_artifact(entry.digest)
     name = fleet.observed.deployment.name
     return all(any(known.deployment == name for known in quarantines_of(version.status)) for version in versions)
 
 
 def _is_asked_for(entry: Abandoned | QuarantineEntry, fleet: Fleet) -> bool:
     """Return whether the present spec asks for the pod template of an entry; it does as long as that is not known."""
-    for version in fleet.versions.named(entry.version):
+    for version in fleet.known_versions.named(entry.version):
         present = render(version, fleet)
         if isinstance(present, Problem) or entry.revision == present.revision:
             return True

@@ -44,6 +44,6 @@ def _abandoned(deployment: ModelDeployment, version: ModelVersion) -> list[PastA
 def _is_below_floor(version: ModelVersion, deployment: ModelDeployment) -> bool:
     """Return whether a ModelDeployment has decided on this number of this TrainingJob."""
     floor = deployment.status.version_floor
-    if floor is None or floor.uid is None:
+    if floor is None or floor.uid is None or version.spec.training_job_ref.name != deployment.training_job:
         return False
     return version.spec.training_job_ref.uid in (None, floor.uid) and version.spec.number <= floor.number

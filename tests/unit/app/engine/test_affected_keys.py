@@ -111,3 +111,14 @@ def test_news_of_a_store_and_a_namespace_concern_the_versions_that_have_somethin
     for news in (samples.artifact_store(), samples.namespace()):
         found = {str(key) for key in keys_of(cache, news) if key.resource.kind == "ModelVersion"}
         assert found == {"ModelVersion ns/flights-v1"}
+
+
+def test_a_version_and_a_deployment_that_names_it_concern_each_other_whatever_job_it_serves() -> None:
+    cache = Cache(INDEXES)
+    through = {"version": "flights-v1", "digest": "sha256:1", "number": 1, "at": "2026-01-01T00:00:00Z"}
+    deployment = samples.model_deployment("eu", "other", status={"servedVersions": [through]})
+    version = samples.model_version("flights-v1")
+    for obj in (samples.namespace(), deployment, version):
+        cache.put(obj)
+    assert "ModelDeployment ns/eu" in {str(key) for key in keys_of(cache, version)}
+    assert "ModelVersion ns/flights-v1" in {str(key) for key in keys_of(cache, deployment)}

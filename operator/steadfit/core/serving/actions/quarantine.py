@@ -8,7 +8,7 @@ from typing import TypeVar
 from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.modelversion import ModelVersion
-from steadfit.api.rollout import QuarantineEntry, RevisionRef
+from steadfit.api.rollout import Override, Promoted, QuarantineEntry, RevisionRef
 from steadfit.core import names
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
@@ -100,13 +100,16 @@ def _without(digest: str, status: ModelDeploymentStatus, fleet: Fleet) -> ModelD
     def kept(ref: Ref | None) -> Ref | None:
         return None if ref is None or ref.digest == digest else ref
 
-    numbers = {item.spec.number for item in fleet.versions.of_artifact(digest)}
+    def is_of(decided: Override | Promoted) -> bool:
+        named = pin.find(pin.of_action(decided), fleet)
+        return digest == (decided.digest or (named and named.spec.artifact.digest))
+
     override, promoted = status.override, status.promoted
     return status.model_copy(
         update={
             "candidate": kept(status.candidate),
             "last_good": kept(status.last_good),
-            "override": None if override and override.number in numbers else override,
-            "promoted": None if promoted and promoted.number in numbers else promoted,
+            "override": None if override and is_of(override) else override,
+            "promoted": None if promoted and is_of(promoted) else promoted,
         }
     )

@@ -93,8 +93,14 @@ def _replacement(
             f" {way_out(live, status, fleet)}",
         )
     proven = going_back.proven(status, fleet, now)
-    if isinstance(proven, RevisionRef) and proven.number == number:
+    named = pin.find(Pin(version=number), fleet)
+
+    def is_meant(ref: RevisionRef) -> bool:
+        # A version of another TrainingJob may have the number.
+        return ref.number == number and (named is None or named.spec.artifact.digest == ref.digest)
+
+    if isinstance(proven, RevisionRef) and is_meant(proven):
         return proven
-    if number == live.number:
+    if is_meant(live):
         return Problem("AlreadyServing", f"version {number} serves already; name another version")
     return pin.resolve(Pin(version=number), status, fleet, now)

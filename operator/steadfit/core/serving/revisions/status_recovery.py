@@ -92,7 +92,7 @@ def _read(revision: str, fleet: Fleet) -> RevisionRef | None:
     digest, template = annotations.get(names.DIGEST_ANNOTATION), annotations.get(names.TEMPLATE_ANNOTATION)
     named = [
         version
-        for version in fleet.versions.of_artifact(digest or "")
+        for version in fleet.known_versions.of_artifact(digest or "")
         if str(version.spec.number) == labels.get(names.VERSION)
     ]
     since = read_time(annotations.get(names.DECIDED_ANNOTATION)) or read_time(metadata.get("creationTimestamp"))

@@ -50,7 +50,7 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
             by=item.by,
             at=item.at,
         )
-        for version in fleet.observed.versions
+        for version in fleet.known_versions.versions
         if not any(entry.digest == version.spec.artifact.digest for entry in status.served_versions)
         for item in version.status.abandoned
         if item.deployment == name

@@ -61,18 +61,20 @@ def is_compared_with_live(version: ModelVersion, status: ModelDeploymentStatus, 
 
 def _is_artifact_quarantined(digest: str, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     return any(entry.digest == digest for entry in status.quarantine) or any(
-        is_version_quarantined(version, status, fleet) for version in fleet.versions.of_artifact(digest)
+        is_version_quarantined(version, status, fleet) for version in fleet.known_versions.of_artifact(digest)
     )
 
 
 def served_last(status: ModelDeploymentStatus, fleet: Fleet) -> list[ModelVersion]:
-    """Return the version that served last without a pin, in a list, while none is live; empty if none is left.
+    """Return the version of the TrainingJob's name that served last without a pin, while none is live, in a list.
 
     After a ModelDeployment was deleted and applied again it goes on serving: its gate has let it through, and an edit
     of that decides over new rollouts only.
     """
     found = (fleet.version_of(entry) for entry in reversed(status.served_versions))
-    return [version for version in found if version is not None and may_serve(version, status, fleet)][:1]
+    name = fleet.observed.deployment.training_job
+    own = (version for version in found if version is not None and version.spec.training_job_ref.name == name)
+    return [version for version in own if may_serve(version, status, fleet)][:1]
 
 
 def stays(live: ModelVersion, before: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:

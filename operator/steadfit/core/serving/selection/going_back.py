@@ -146,7 +146,7 @@ def _remembered(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[ServedV
     name, listed = fleet.observed.deployment.name, {entry.digest for entry in status.served_versions}
     found = [
         ServedVersion(version=one.name, number=one.spec.number, digest=one.spec.artifact.digest, at=max(times))
-        for one in fleet.observed.versions
+        for one in fleet.known_versions.versions
         if one.spec.artifact.digest not in listed
         and (times := [item.started_at for item in one.status.served if item.let_through and item.deployment == name])
     ]

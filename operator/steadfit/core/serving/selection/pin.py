@@ -29,7 +29,7 @@ def names(pin: Pin, ref: RevisionRef) -> bool:
 
 def find(pin: Pin, fleet: Fleet) -> ModelVersion | None:
     """Return the version that a pin names; of versions with the same digest, the first one."""
-    found = fleet.versions.of_artifact(pin.digest) if pin.digest else fleet.versions.numbered(pin.version or 0)
+    found = fleet.known_versions.of_artifact(pin.digest) if pin.digest else fleet.versions.numbered(pin.version or 0)
     named = (version for version in found if pin.version in (None, version.spec.number))
     return min(named, key=lambda version: version.spec.number, default=None)
 

@@ -41,7 +41,7 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
         ServedVersion(
             version=item.name, number=item.spec.number, digest=item.spec.artifact.digest, at=record.started_at
         )
-        for item in fleet.observed.versions
+        for item in fleet.known_versions.versions
         for record in item.status.served
         if record.let_through and record.deployment == name
     ]

@@ -43,7 +43,9 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
 
 
 def is_of_job(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether a version is one of that TrainingJob, and not of an earlier one of the same name."""
+    """Return whether a version is one of that TrainingJob, and of no earlier one, of the same name or another."""
+    if version.spec.training_job_ref.name != fleet.observed.deployment.training_job:
+        return False
     uid = training_job_uid(status, fleet)
     return uid is None or version.spec.training_job_ref.uid in (None, uid)
 
@@ -87,7 +89,7 @@ def _decided(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[int]:
     for name, digest in entries:
         digests.setdefault(name, set()).add(digest)
     for name, known in digests.items():
-        for version in fleet.versions.named(name):
+        for version in fleet.known_versions.named(name):
             # An entry of an older commit may lack the digest.
             if not known.isdisjoint({None, version.spec.artifact.digest}) and is_of_job(version, status, fleet):
                 yield version.spec.number
