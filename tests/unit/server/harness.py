@@ -14,7 +14,7 @@ from steadfit_artifact.reference import Reference
 from steadfit_server.http.app import App
 from steadfit_server.inference.lifecycle import Lifecycle
 from steadfit_server.inference.predictor import Predictor
-from steadfit_server.model.interface import Output, ServedModel
+from steadfit_server.model.interface import Output, ServedModel, zeros
 from steadfit_server.settings import Settings
 from steadfit_server.telemetry.metrics import Metrics
 from steadfit_server.telemetry.signals import CaptureSink, Signals
@@ -68,6 +68,9 @@ class FakeModel:
         {"name": "probabilities", "datatype": "FP64", "shape": [-1, 2]},
     )
     seen: list[Mapping[str, NDArray[Any]]] = field(default_factory=list)
+
+    def example(self, rows: int) -> Mapping[str, NDArray[Any]]:
+        return zeros(self.features, rows)
 
     def predict(self, columns: Mapping[str, NDArray[Any]]) -> Sequence[Output]:
         self.act()

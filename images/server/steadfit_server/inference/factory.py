@@ -2,6 +2,7 @@
 
 import logging
 
+from steadfit_artifact import example
 from steadfit_artifact.model import load_model
 from steadfit_artifact.quarantine import refuse
 from steadfit_artifact.reference import read_reference
@@ -33,13 +34,14 @@ def load(settings: Settings, capture: CaptureSink | None = None) -> Predictor:
     StoreError
         The artifact can't be fetched now.
     ArtifactError
-        The artifact was rolled back here, does not have its digest, can't be loaded, or fails on an example row.
+        The artifact was rolled back here, does not have its digest, can't be loaded, or fails on its example.
     """
     artifact = settings.artifact
     store = Store.connect(artifact.store)
     refuse(store, artifact.uri, settings.model_name)
     download(store, artifact.uri, artifact.digest, settings.model_dir)
-    model = ArtifactModel(load_model(settings.model_dir))
+    loaded = load_model(settings.model_dir)
+    model = ArtifactModel(loaded, example.read(settings.model_dir, loaded.features))
     reference = read_reference(settings.model_dir)
     if reference is None:
         LOG.warning("the artifact has no reference.json, so nothing is counted by bin")

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from steadfit_server.model.interface import ServedModel, example
+from steadfit_server.model.interface import ServedModel
 from steadfit_server.protocol.binary_data import encode
 from steadfit_server.protocol.errors import InvalidInputError, RequestError, quoted
 from steadfit_server.protocol.inference_request import InferRequest, parse
@@ -148,7 +148,7 @@ class Predictor:
 
     def _time(self, rows: int) -> float:
         """Return the shortest time of several predictions, in seconds: other processes only make them longer."""
-        columns = example(self.model.features, rows)
+        columns = self.model.example(rows)
         best = float("inf")
         for _ in range(3):
             start = time.perf_counter()

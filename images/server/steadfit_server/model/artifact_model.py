@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from steadfit_artifact.errors import ColumnError, ModelError
 from steadfit_artifact.prediction import Label, Model, Prediction
 
-from steadfit_server.model.interface import Output, example
+from steadfit_server.model import odd_input
+from steadfit_server.model.interface import Output, zeros
 from steadfit_server.protocol.errors import InvalidInputError
 from steadfit_server.protocol.inference_request import InputFeature
 
@@ -19,19 +20,28 @@ _DATATYPES = {"b": "BOOL", "i": "INT64", "u": "UINT64", "f": "FP64"}
 class ArtifactModel:
     """A loaded model whose predictions are tensors.
 
+    Parameters
+    ----------
+    model : Model
+        The model.
+    example : Mapping[str, NDArray[Any]], optional
+        A row of its training data, as columns of shape [1]; zeros and first categories for an artifact without one.
+
     Raises
     ------
     ModelError
-        The model fails on an example row.
+        The model fails on its example.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, example: Mapping[str, NDArray[Any]] | None = None) -> None:
         self._model = model
         self.classes: tuple[Label, ...] | None = model.classes
+        self._example = example or zeros(model.features, 1)
+        which = "its example" if example else "an example row of zeros and first categories"
         try:
-            outputs = self.predict(example(model.features, 1))
-        except InvalidInputError as error:
-            raise ModelError(f"The model refuses an example row of zeros and first categories: {error}") from error
+            outputs = _tensors(model.predict(self._example))
+        except (ColumnError, ModelError) as error:
+            raise ModelError(f"The model fails on {which}: {error}") from error
         self.output_tensors: Sequence[Mapping[str, Any]] = [
             {"name": each.name, "datatype": each.datatype, "shape": [-1, *each.shape[1:]]} for each in outputs
         ]
@@ -46,6 +56,10 @@ class ArtifactModel:
         """The artifact's format."""
         return self._model.format
 
+    def example(self, rows: int) -> Mapping[str, NDArray[Any]]:
+        """Return columns of shape [rows] that the model can predict."""
+        return {name: np.repeat(values, rows) for name, values in self._example.items()}
+
     def predict(self, columns: Mapping[str, NDArray[Any]]) -> Sequence[Output]:
         """Return `label` and `probabilities` of a classification, or `prediction` of a regression.
 
@@ -55,13 +69,25 @@ class ArtifactModel:
         ------
         InvalidInputError
             The model can't predict a row; the message names the input.
-        ModelError
-            The prediction is not a finite number.
+        Exception
+            What the model raises, if it fails on its example too.
         """
         try:
             return _tensors(self._model.predict(columns))
         except ColumnError as error:
             raise InvalidInputError(f"Input {error}") from error
+        except Exception as error:
+            odd = odd_input.blame(self._works, columns, self._example)
+            if odd is None:
+                raise
+            raise odd from error
+
+    def _works(self, columns: Mapping[str, NDArray[Any]]) -> bool:
+        try:
+            _tensors(self._model.predict(columns))
+        except Exception:
+            return False
+        return True
 
 
 def _tensors(prediction: Prediction) -> list[Output]:

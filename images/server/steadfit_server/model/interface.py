@@ -1,4 +1,4 @@
-"""The protocol of a served model, its output tensors and an example of its inputs."""
+"""The protocol of a served model, its output tensors, and inputs for a model without an example."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,12 +63,15 @@ class ServedModel(Protocol):
     def format(self) -> str:
         """Name of the artifact's format, e.g. `onnx`."""
 
+    def example(self, rows: int) -> Mapping[str, NDArray[Any]]:
+        """Return columns of shape [rows] that the model can predict."""
+
     def predict(self, columns: Mapping[str, NDArray[Any]]) -> Sequence[Output]:
         """Return the outputs for columns of shape [rows]; raises InvalidInputError for rows it can't predict."""
 
 
-def example(features: Sequence[InputFeature], rows: int) -> dict[str, NDArray[Any]]:
-    """Return example columns that every model must accept: 0, false, the first category."""
+def zeros(features: Sequence[InputFeature], rows: int) -> dict[str, NDArray[Any]]:
+    """Return columns of 0, false and the first category, as an example for a model that comes without one."""
     columns = {}
     for feature in features:
         value = (feature.categories or ("",))[0] if feature.datatype == "BYTES" else 0

@@ -29,7 +29,7 @@ from steadfit_trainer.failures import StoreFailure, UserFailure
 from steadfit_trainer.paths import Paths
 from steadfit_trainer.report import record
 from steadfit_trainer.report.operator_client import OperatorClient, OperatorUnavailableError, wait_for_version
-from steadfit_trainer.scoring import champion, reference_bins, score
+from steadfit_trainer.scoring import champion, example_row, reference_bins, score
 from steadfit_trainer.scoring.permutation_importance import importances
 
 LOG = logging.getLogger(__name__)
@@ -97,6 +97,7 @@ def assess(
     described = reference_bins.describe(model, paths, prediction, answers, classes, shares)
     if described is not None:
         (paths.staging / REFERENCE_NAME).write_bytes(described.dump())
+    example_row.write(model, paths, columns)
     manifest = manifest_of(paths.staging)
     LOG.info("%s on %d rows: %s", manifest.digest, len(truth), values)
     compared = champion.compare(config, paths, answers, connect, deadline)

@@ -1,17 +1,27 @@
 """Real models of each format and kind behind the protocol, in process."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import skops.io
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, PowerTransformer
+from steadfit_artifact import example
 from steadfit_artifact.errors import ColumnError, ModelError
+from steadfit_artifact.example import EXAMPLE_NAME
 from steadfit_artifact.model import load_model
 from steadfit_artifact.prediction import Prediction
+from steadfit_server.model import odd_input
 from steadfit_server.model.artifact_model import ArtifactModel
+from steadfit_server.model.interface import zeros
 
 from tests.unit.server import artifacts
-from tests.unit.server.harness import MIXED, Caller, mixed, replaced
+from tests.unit.server.harness import MIXED, Caller, mixed, replaced, tensor
 
 ROWS = replaced("hour", data=[2, 22])
 
@@ -99,10 +109,63 @@ def test_an_answer_that_is_no_number_is_a_failure_and_not_null() -> None:
     assert caller.infer(*mixed()).status == 500
 
 
+MONTHS = [{"name": "month", "datatype": "INT64"}, {"name": "wind", "datatype": "FP64"}]
+
+
+def months(directory: Path) -> Caller:
+    """A model that knows the months 1 to 12, and takes the logarithm of the wind; with its example."""
+    directory.mkdir()
+    generator = np.random.default_rng(0)
+    rows = np.stack([generator.integers(1, 13, 300), generator.uniform(1, 40, 300)], axis=1).astype(np.float32)
+    columns = ColumnTransformer([("month", OneHotEncoder(), [0]), ("wind", PowerTransformer("box-cox"), [1])])
+    skops.io.dump(make_pipeline(columns, LogisticRegression()).fit(rows, rows[:, 0] > 6), directory / "model.skops")
+    (directory / "signature.json").write_text(json.dumps(MONTHS))
+    loaded = load_model(directory)
+    (directory / EXAMPLE_NAME).write_bytes(example.dump(loaded.features, [7, 3.5]))
+    return Caller(ArtifactModel(loaded, example.read(directory, loaded.features)))
+
+
+def test_a_model_that_cannot_predict_zeros_serves_with_its_example(tmp_path: Path) -> None:
+    asked = tensor("month", "INT64", [1, 12]), tensor("wind", "FP64", [2.0, 30.0])
+    assert months(tmp_path / "a").infer(*asked).status == 200
+
+
+@pytest.mark.parametrize(
+    ("month", "wind", "sentence"),
+    [
+        ([1, 13, 2], [1.0, 2.0, 3.0], "Input 'month': the model has no answer for the value in row 1."),
+        ([1, 2, 3], [1.0, 2.0, -3.0], "Input 'wind': the model has no answer for the value in row 2."),
+        ([1, 2, 0], [1.0, 2.0, -3.0], "The model has no answer for the values of row 2 together."),
+    ],
+)
+def test_an_odd_value_is_the_callers_whatever_the_estimator_raises(
+    tmp_path: Path, month: list[int], wind: list[float], sentence: str
+) -> None:
+    caller = months(tmp_path / "a")
+    refused = caller.infer(tensor("month", "INT64", month), tensor("wind", "FP64", wind))
+    assert (refused.status, refused.error) == (400, sentence)
+    assert caller.value("steadfit_server_requests_total", code="500") in (None, 0)
+
+
+def test_a_model_that_fails_on_everything_is_a_failure_of_the_server(tmp_path: Path) -> None:
+    model = NotFinite()
+    caller = Caller(ArtifactModel(model, zeros(MIXED, 1)))  # type: ignore[arg-type]
+    model.value = float("inf")
+    assert caller.infer(*mixed()).status == 500
+
+
+def test_the_search_for_an_odd_value_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(odd_input, "SEARCH_SECONDS", -1.0)
+    columns = zeros(MIXED, 8)
+    columns["wind"][5] = 13
+    refused = odd_input.blame(lambda some: not (some["wind"] == 13).any(), columns, zeros(MIXED, 1))
+    assert str(refused) == "The model has no answer for the values of a row."
+
+
 def test_a_model_that_refuses_the_example_row_is_refused() -> None:
     class Picky(NotFinite):
         def predict(self, columns: Any) -> Prediction:
             raise ColumnError("hour", "must not be 0.")
 
-    with pytest.raises(ModelError, match="refuses an example row of zeros and first categories: Input 'hour' must"):
+    with pytest.raises(ModelError, match="fails on an example row of zeros and first categories: 'hour' must"):
         ArtifactModel(Picky())  # type: ignore[arg-type]

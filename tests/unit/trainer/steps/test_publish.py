@@ -52,7 +52,7 @@ def test_the_record_says_what_the_version_is_made_of(pod: RunPod, tmp_path: Path
     hexes = posted["artifact"]["digest"].removeprefix("sha256:")
     assert posted["artifact"]["uri"] == f"s3://models/team/ns/flights/artifacts/sha256/{hexes}/"
     names = [file["path"] for file in posted["artifact"]["files"]]
-    assert names == ["classes.json", "model.onnx", "model.skops", "reference.json", "signature.json"]
+    assert names == ["classes.json", "example.json", "model.onnx", "model.skops", "reference.json", "signature.json"]
     assert posted["artifact"]["size"] == sum(file["size"] for file in posted["artifact"]["files"])
     assert posted["data"][0] | {"digest": "", "objects": []} == {
         "name": "flights", "uri": "s3://lake/flights/", "digest": "", "rows": 480, "holdoutRows": 120,
