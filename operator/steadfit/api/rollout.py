@@ -294,6 +294,9 @@ class PodFailure(Model):
     """Why it ended, such as OOMKilled or Error; NotReady while it runs."""
     exit_code: int | None = None
     """Exit code; absent while it runs."""
+    message: str = ""
+    """Its termination message, or the end of its log: a rollback deletes the pod, and its log with it. Only
+    the last failure of a revision has it."""
     at: datetime
     """When it ended, or lost its readiness."""
     until: datetime | None = None

@@ -16,6 +16,8 @@ NEWEST: Final = 4
 """How many of the newest entries keep long texts."""
 ONE_EACH: Final = 8
 """The same of a list with one entry a monitor or a metric."""
+LAST_WORDS: Final = 200
+"""Longest message of the last failure of a server."""
 LONG: Final[Mapping[str, int]] = {"reason": 512, "message": 512, "by": 256, "requested_by": 256, "query": 512}
 SHORT: Final[Mapping[str, int]] = {"reason": 96, "message": 96, "by": 96, "requested_by": 96, "query": 96}
 

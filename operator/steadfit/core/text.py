@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ LONGEST = 1024
 """Maximum length of a message or a reason in a status."""
 LONGEST_TAIL = 512
 TAIL_LINES = 3
+_MESSAGE_KEYS = ("message", "msg", "event", "error")
 _MOST_BYTES = 6
 _ESCAPED = "<>&\u2028\u2029\x7f"
 _PLAIN = re.compile(r"[ !#-%'-;=?-\[\]-~]*")
@@ -68,9 +70,10 @@ def read_time(text: object) -> datetime | None:
 def log_tail(text: str) -> str:
     """Return the last lines of a text, joined by ` | `: at most three lines and 512 characters.
 
+    Of a line of JSON they have its message and the last line of its exception.
     The last line is always included, truncated at its start if it is too long: it holds the message of an exception.
     """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for raw in text.splitlines() if (line := _without_json(raw.strip()))]
     if not lines:
         return ""
     tail = lines[-1] if len(lines[-1]) <= LONGEST_TAIL else "…" + lines[-1][1 - LONGEST_TAIL :]
@@ -79,6 +82,19 @@ def log_tail(text: str) -> str:
             break
         tail = f"{line} | {tail}"
     return tail
+
+
+def _without_json(line: str) -> str:
+    """Return what a person reads of a line of a log: the message of one in JSON, any other as it is."""
+    if not line.startswith("{"):
+        return line
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    texts = [str(found[key]).strip() for key in _MESSAGE_KEYS if found.get(key)][:1]
+    raised = str(found.get("exception") or "").strip().splitlines()[-1:]
+    return " ".join(": ".join(part for part in (*texts, *raised) if part).split()) or line
 
 
 def difference_text(difference: float, lower: float, upper: float) -> tuple[str, str]:

@@ -24,6 +24,13 @@ def test_a_text_that_does_not_fit_ends_in_an_ellipsis() -> None:
         ("a\nb\nc\nd\n", "b | c | d"),
         (f"{'x' * 600}\nlast", "last"),
         ("x" * 600, "…" + "x" * 511),
+        ('{"level": "error", "message": "no disk", "time": 1}', "no disk"),
+        ('{"msg": "no disk"}\nTraceback', "no disk | Traceback"),
+        ('{"message": "it ends", "exception": "Traceback\\n  File\\nOSError: x"}', "it ends: OSError: x"),
+        ('{"message": "two\\nlines"}', "two lines"),
+        ('{"level": "error"}', '{"level": "error"}'),
+        ('{"message": "cut of', '{"message": "cut of'),
+        ('{"a":' * 2000, "…" + ('{"a":' * 2000)[-511:]),
     ],
 )
 def test_the_tail_is_the_last_lines_that_fit(text: str, expected: str) -> None:

@@ -19,10 +19,11 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.api.rollout import Abandoned, QuarantineEntry, RevisionRef
+from steadfit.api.rollout import Abandoned, PodFailure, QuarantineEntry, RevisionRef
 from steadfit.core import action_records
 from steadfit.core.problem import Problem
-from steadfit.core.status_texts import ONE_EACH, shortened
+from steadfit.core.status_texts import LAST_WORDS, ONE_EACH, shortened
+from steadfit.core.text import cut
 
 from .fleet import Fleet
 from .quarantine import is_removed, quarantines_of
@@ -67,10 +68,20 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
                     lambda entry: _artifact(entry) not in going_back and not _was_let_through(_artifact(entry), fleet),
                 )
             ),
-            "pod_failures": [one for one in status.pod_failures if one.revision in present],
+            "pod_failures": _with_last_words([one for one in status.pod_failures if one.revision in present]),
             "released": shortened(_bounded(status.released, MAX_RELEASED, lambda entry: is_removed(entry, fleet))),
         }
     )
+
+
+def _with_last_words(failures: Sequence[PodFailure]) -> list[PodFailure]:
+    """Return failures of servers of which the last of each revision keeps its message, the only one that is told."""
+    last = {one.revision: index for index, one in enumerate(failures)}
+    kept = [cut(one.message, LAST_WORDS) if last[one.revision] == i else "" for i, one in enumerate(failures)]
+    return [
+        one if one.message == message else one.model_copy(update={"message": message})
+        for one, message in zip(failures, kept, strict=True)
+    ]
 
 
 def has_room_to_release(status: ModelDeploymentStatus, fleet: Fleet) -> bool:

@@ -22,7 +22,14 @@ def pods_of(cluster: ServingCluster, number: int) -> list[dict[str, Any]]:
     )
 
 
-def end(cluster: ServingCluster, number: int, reason: str = "OOMKilled", code: int = 137, index: int = 0) -> None:
+def end(
+    cluster: ServingCluster,
+    number: int,
+    reason: str = "OOMKilled",
+    code: int = 137,
+    index: int = 0,
+    message: str = "",
+) -> None:
     """Let the server of a version's pod end; the next one starts and is not ready yet."""
     pod = pods_of(cluster, number)[index]
     now = cluster.now.isoformat()
@@ -30,6 +37,7 @@ def end(cluster: ServingCluster, number: int, reason: str = "OOMKilled", code: i
     ended = {
         "exitCode": code,
         "reason": reason,
+        "message": message,
         "startedAt": (cluster.now - timedelta(seconds=1)).isoformat(),
         "finishedAt": now,
         "containerID": f"containerd://{cluster.counter}",

@@ -144,7 +144,7 @@ def _judge(
         holds=now < last + HOLD,
         changes_at=min(times, default=None),
         reason=reason,
-        hold=messages.hold(reason, ends, fails_at if fails_at <= MAX_ENTRIES else None, champion),
+        hold=messages.hold(reason, own[-1], ends, fails_at if fails_at <= MAX_ENTRIES else None, champion),
     )
 
 

@@ -10,23 +10,32 @@ from steadfit.api.rollout import PodFailure, RevisionRef
 from steadfit.core.text import time_text
 
 _MINUTE = 60
+_OUT_OF_MEMORY = "OOMKilled"
 
 
 def reason(own: Sequence[PodFailure], others: Sequence[PodFailure], champion: RevisionRef | None) -> str:
-    """Return what has failed, beside what, and what a person does about it."""
+    """Return what has failed, beside what, and what a person does about it: the pods may be gone by then."""
     last = own[-1]
     what = "last " + (last.reason if last.exit_code is None else f"{last.reason} (exit code {last.exit_code})")
+    said = f" with: {last.message}" if last.message else ""
     beside = f"; version {champion.number} had {_counts(others) or 'none'}" if champion else ""
-    return f"unstable: {_counts(own)} of {_pods(own)}{_span(own)}, {what}{beside}; {_next_step(last)}"
+    return f"unstable: {_counts(own)} of {_pods(own)}{_span(own)}, {what}{said}{beside}; {_next_step(last)}"
 
 
-def hold(reason: str, ends: datetime | None, fails_at: int | None, champion: RevisionRef | None) -> str:
-    """Return how long a candidate is held, and by how many failures it is rolled back; None: more than are kept."""
+def hold(
+    reason: str, last: PodFailure, ends: datetime | None, fails_at: int | None, champion: RevisionRef | None
+) -> str:
+    """Return how long a candidate is held, and by how many failures it is rolled back; None: more than are kept.
+
+    Its pods stay meanwhile, and so do their logs.
+    """
     until = f"until {time_text(ends)}" if ends else "until its pods are ready"
     then = f"at {fails_at} within an hour"
     if fails_at is None and champion:
         then = f"once its pods fail four times as often as those of version {champion.number}"
-    return f"{reason}; it is held {until}, and rolled back {then}"
+    previous = "" if last.exit_code is None else "--previous "
+    read = "" if last.reason == _OUT_OF_MEMORY else f"; until then read `kubectl logs {previous}{last.pod}`"
+    return f"{reason}; it is held {until}, and rolled back {then}{read}"
 
 
 def _counts(failures: Sequence[PodFailure]) -> str:
@@ -50,7 +59,6 @@ def _span(failures: Sequence[PodFailure]) -> str:
 
 
 def _next_step(last: PodFailure) -> str:
-    if last.reason == "OOMKilled":
+    if last.reason == _OUT_OF_MEMORY:
         return "raise spec.server.resources.limits.memory"
-    previous = "" if last.exit_code is None else "--previous "
-    return f"read `kubectl logs {previous}{last.pod}`"
+    return "correct spec.server or the model"

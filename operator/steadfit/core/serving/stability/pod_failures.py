@@ -20,7 +20,8 @@ from steadfit.api.rollout import Candidate, PodFailure, RevisionRef
 from steadfit.core import names
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.traffic import drain
-from steadfit.core.text import cut, read_time
+from steadfit.core.status_texts import LAST_WORDS
+from steadfit.core.text import cut, log_tail, read_time
 from steadfit.core.times_ahead import SKEW
 from steadfit.core.types import Manifest, PodTimes
 
@@ -98,6 +99,7 @@ def _failures(pod: Manifest, server: Mapping[str, Any], ref: RevisionRef, times:
             container=ended.get("containerID", ""),
             reason=cut(ended.get("reason") or "Error", 64),
             exit_code=ended.get("exitCode", 0),
+            message=cut(log_tail(str(ended.get("message", ""))), LAST_WORDS),
             at=at,
         )
     if "running" in state and (lost := _lost_readiness_at(pod, server, state["running"])):

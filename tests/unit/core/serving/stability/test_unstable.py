@@ -86,7 +86,24 @@ def test_an_exit_of_any_code_counts_also_that_by_a_liveness_probe(reason: str, c
     falls(cluster, 2, 3, reason=reason, code=code)
     (entry,) = cluster.status.quarantine
     assert f"last {reason} (exit code {code})" in entry.reason
-    assert "read `kubectl logs --previous flights-" in entry.reason
+    assert entry.reason.endswith("; correct spec.server or the model"), "its pods are gone, and so are their logs"
+
+
+def test_what_a_server_said_last_outlives_its_pod() -> None:
+    cluster = trying()
+    line = '{"level": "error", "message": "cannot bind", "exception": "File x\\nOSError: 98"}'
+    falls(cluster, 2, 3, reason="Error", code=1, message=f"starting\n{line}\n")
+    (entry,) = cluster.status.quarantine
+    assert "last Error (exit code 1) with: starting | cannot bind: OSError: 98; version 1 had none" in entry.reason
+    assert "kubectl logs" not in entry.reason
+    assert any("cannot bind: OSError: 98" in message for message in cluster.seen("Quarantined"))
+
+
+def test_while_a_candidate_is_held_the_log_of_its_pod_is_named() -> None:
+    cluster = trying()
+    falls(cluster, 2, 1, reason="Error", code=1)
+    pod = failing_pods.pods_of(cluster, 2)[0]["metadata"]["name"]
+    assert f"until then read `kubectl logs --previous {pod}`" in cluster.message("Progressing")
 
 
 def test_three_exits_in_more_than_an_hour_only_hold() -> None:
@@ -111,7 +128,7 @@ def test_a_loss_of_readiness_that_lasts_for_five_minutes_puts_a_candidate_back()
     cluster.now = failure.at + timedelta(minutes=5)
     cluster.settle()
     (entry,) = cluster.status.quarantine
-    assert entry.reason.startswith("unstable: 1 loss of readiness of 1 pod, last NotReady; version 1 had none; read")
+    assert entry.reason.startswith("unstable: 1 loss of readiness of 1 pod, last NotReady; version 1 had none; correct")
 
 
 def test_a_short_loss_of_readiness_holds_for_ten_minutes_from_its_end() -> None:
