@@ -91,6 +91,9 @@ class Pairing:
         for row in answer.rows:
             if row.second > since:
                 feed.rows.setdefault(row.second, []).append(row)
+        # Also while the other arm has no pod that answers, so that no second is complete.
+        oldest = feed.closed - KEPT_SECONDS
+        feed.rows = {second: rows for second, rows in feed.rows.items() if second > oldest}
 
     def failed(self, uid: str, error: NoTallies) -> None:
         """Note that a pod has no tallies, or did not answer."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -128,6 +130,20 @@ def test_a_pod_is_asked_for_what_it_has_not_said() -> None:
     assert made.since("b1") == 99
     made.answered("b1", answer("b1", [100, 101, 102]))
     assert made.since("b1") == 102
+
+
+def test_what_an_arm_without_an_answer_waits_for_is_kept_no_longer_than_the_servers_keep_it() -> None:
+    made, sizes = pairing(), []
+    tracemalloc.start()
+    for second in range(100, 100 + 10 * KEPT_SECONDS):
+        made.answered("b1", answer("b1", [second]))
+        made.failed("c1", FOREIGN)
+        assert complete(made) == []
+        if second % KEPT_SECONDS == 99:
+            gc.collect()
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert sizes[-1] < 1.5 * sizes[1], sizes
 
 
 Steps = st.lists(

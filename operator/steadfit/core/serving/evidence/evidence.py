@@ -43,12 +43,17 @@ class Evidence:
         self._spent: float | None = 0.0 if heard_from is None else None
         self._voices = Voices(), Voices()
         self._swept = self.newest
+        self._begun = False
         self._rate_requests, self._rate_bad = ASSUMED_REQUESTS, ASSUMED_BAD
 
     def begin_step(self, step: int, since: int) -> None:
-        """Begin a step, with its own share of alpha."""
-        if (step, since) != (self.step, self.step_since):
-            self.step, self.step_since, self.in_step = step, since, 0
+        """Begin a step, with its own share of alpha.
+
+        A step begins once: when its begin is put forward later, as its share was out of force for a while, what was
+        spent and counted in it stays.
+        """
+        if step != self.step or not self._begun:
+            self.step, self.step_since, self.in_step, self._begun = step, since, 0, True
 
     def add(self, second: int, candidate: Iterable[Cell], champion: Iterable[Cell]) -> None:
         """Add a closed second of both arms; one that is not newer than the last one is ignored.
@@ -83,7 +88,9 @@ class Evidence:
         return sum(prior * total for prior, total in zip(bet.PRIOR, self.totals, strict=True))
 
     def _bet(self, heard: Heard, beside: Heard) -> None:
-        before, self._spent = self._spent or 0.0, self._spent_until(self.newest)
+        before = self._spent or 0.0
+        # What is spent stays spent: a step that began later than was known would take some of it back.
+        self._spent = max(before, self._spent_until(self.newest))
         begun = self._spent - before
         gone_bad = heard.gone_bad + beside.gone_bad
         if not gone_bad:
