@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
@@ -12,6 +13,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.rollout import canary_messages
 from steadfit.core.serving.traffic import drain, pod_shares
+from steadfit.core.text import time_text
 
 CONNECTION_DRAINING: Final = "ConnectionDraining"
 
@@ -29,15 +31,24 @@ def progress(candidate: Candidate, fleet: Fleet, *, held: bool) -> tuple[ReasonW
     reason: ReasonWord = "CanaryPaused" if candidate.phase == "Paused" else "CanaryAnalysing"
     if candidate.stopped_by == "NotInForce":
         reason = "ShareNotInForce"
-    elif candidate.phase == "Analysing" and any(map(_has_few_samples, candidate.verdicts)):
+    few = [verdict for verdict in candidate.verdicts if _has_few_samples(verdict)]
+    if few and reason == "CanaryAnalysing":
         reason = "AwaitingSamples"
-    position = f"{version} {canary_messages.position(candidate, fleet)}"
-    return failing or reason, f"{position}; {candidate.message}" if candidate.message else position
+    parts = [f"{version} {canary_messages.position(candidate, fleet)}", candidate.message, _counted(few)]
+    return failing or reason, "; ".join(filter(None, parts))
 
 
 def _has_few_samples(verdict: Verdict) -> bool:
     """Return whether a metric is measured on both arms and has no verdict for want of samples."""
     return verdict.verdict == "NoData" and None not in (verdict.samples, verdict.champion_samples)
+
+
+def _counted(few: Sequence[Verdict]) -> str:
+    """Return how many samples there are of metrics that have too few, by the numbers that are stored once a minute."""
+    if not few:
+        return ""
+    counts = [f"{one.name} {one.samples} of the candidate, {one.champion_samples} of the champion" for one in few]
+    return f"at {time_text(max(one.at for one in few))}: {'; '.join(counts)}"
 
 
 def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondition]:

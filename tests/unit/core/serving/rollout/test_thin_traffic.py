@@ -52,6 +52,18 @@ def test_a_candidate_that_waits_for_samples_has_a_reason_of_its_own() -> None:
         assert cluster.condition("Progressing") == ("True", reason), "the source does not answer, or the test goes on"
 
 
+def test_the_status_says_how_many_samples_there_are_and_counts_on_once_a_minute() -> None:
+    cluster = thin("Abandon")
+    assert "error-rate 10 of the candidate, 90 of the champion" in cluster.message("Progressing")
+    cluster.compared = dict.fromkeys(METRICS, replace(FEW, candidate=Arm(20, 0.0, 1e-2)))
+    cluster.settle()
+    assert "error-rate 20 of the candidate" not in cluster.message("Progressing"), "each measurement is no write"
+    cluster.now += timedelta(minutes=1)
+    cluster.settle()
+    at = f"{max(one.at for one in tried(cluster).verdicts):%Y-%m-%dT%H:%M:%SZ}"
+    assert f"; at {at}: error-rate 20 of the candidate, 90 of the champion; latency " in cluster.message("Progressing")
+
+
 def test_enough_traffic_is_not_spoken_of() -> None:
     cluster = trying(strategy=ONE_STEP)
     cluster.finds("NoData")
