@@ -390,7 +390,7 @@ DEFINITION = Definition(
         REASON,
         PrinterColumn("Metric", ".spec.evaluation.metrics[0].name", description="The main metric"),
         PrinterColumn("Value", ".spec.evaluation.metrics[0].value", "number", description="Its value"),
-        PrinterColumn("Gate", ".status.gate.verdict", description="Result of the comparison with the champion"),
+        PrinterColumn("Compared", ".status.gate.verdict", description="Result of the comparison with the champion"),
         PrinterColumn("Cause", ".spec.cause.type", description="Why its run started"),
         PrinterColumn("Quarantined", ".status.quarantine.at", "date", description="Time since its quarantine"),
         PrinterColumn("Digest", ".spec.artifact.digest", priority=1, description="Digest of the artifact"),

@@ -80,8 +80,22 @@ def _ready(
     if status.active_run is not None:
         return ready("RunInFlight", f"run {status.active_run.name} is in flight")
     if status.latest_version is not None:
-        return ready("Trained", f"the newest version is {status.latest_version.name}")
+        return _of_newest(status.latest_version.name, versions)
     return ready("Accepted", "the recipe is accepted; there is no version yet")
+
+
+def _of_newest(name: str, versions: Sequence[ModelVersion]) -> list[DesiredCondition]:
+    """Return that the recipe has trained a version, and what its gate says of it unless that lets it through."""
+    newest = next((version for version in versions if version.name == name), None)
+    verdict = next((one.message for one in newest.status.conditions if one.type == READY), "") if newest else ""
+    why = f": {verdict}" if verdict else ""
+    if newest is not None and newest.status.phase == "Rejected":
+        step = f"`kubectl describe mv {name}` compares its metrics"
+        return ready("VersionRejected", f"the newest version {name} is rejected{why}; {step}")
+    if newest is not None and newest.status.phase == "Held":
+        step = f"a Promote of version {newest.spec.number} serves it"
+        return ready("VersionHeld", f"the newest version {name} is held{why}; {step}")
+    return ready("Trained", f"the newest version is {name}")
 
 
 def _without_verified(status: TrainingJobStatus, versions: Sequence[ModelVersion]) -> list[DesiredCondition]:

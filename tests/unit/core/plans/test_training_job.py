@@ -342,6 +342,24 @@ def test_with_first_model_a_rejected_version_waits_for_a_person() -> None:
     assert len(cluster.runs()) == 1, "a threshold judges again and trains nothing"
 
 
+@pytest.mark.parametrize(
+    ("evaluation", "reason", "words"),
+    [
+        (
+            {**EVALUATION, "metrics": [{"name": "roc_auc", "goal": "Maximize", "threshold": 0.9}]},
+            "VersionRejected",
+            "roc_auc 0.71 does not meet the threshold 0.9",
+        ),
+        ({**EVALUATION, "bootstrap": "Manual"}, "VersionHeld", "a Promote of version 1 serves it"),
+    ],
+)
+def test_a_recipe_says_what_its_gate_says_of_the_newest_version(evaluation: Any, reason: str, words: str) -> None:
+    cluster = TrainingCluster(evaluation=evaluation)
+    cluster.run_well()
+    assert cluster.condition(*JOB)[:2] == ("True", reason), "the recipe is as valid as before"
+    assert words in cluster.condition(*JOB)[2]
+
+
 def test_an_overtaken_run_is_neither_a_success_nor_a_failure() -> None:
     cluster = TrainingCluster()
     cluster.settle()

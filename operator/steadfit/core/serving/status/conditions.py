@@ -175,6 +175,8 @@ def _before_the_first(status: ModelDeploymentStatus, fleet: Fleet, now: datetime
     else:
         rejected = sum(version.status.phase == "Rejected" for version in observed.versions)
         message = f"no version of TrainingJob {name} is verified yet" + (f"; {rejected} rejected" if rejected else "")
+        run = observed.job.status.active_run if observed.job else None
+        message += f"; TrainingRun {run.name} is in flight" if run else ""
     if observed.deployment.spec.ready_policy == "Accepted":
         return ready("Accepted", message)
     if blocked:

@@ -25,6 +25,14 @@ def test_rejected_versions_are_counted_while_the_first_good_one_is_awaited() -> 
     assert cluster.message(READY) == "no version of TrainingJob flights is verified yet; 1 rejected"
 
 
+def test_the_run_that_is_to_bring_the_first_version_is_named() -> None:
+    cluster = ServingCluster()
+    run = {"name": "flights-1f2e3d", "inputHash": "h", "cause": {"type": "SpecChange", "key": "h"}}
+    cluster.job = job() | {"status": {"activeRun": run}}
+    cluster.settle()
+    assert cluster.message(READY).endswith("is verified yet; TrainingRun flights-1f2e3d is in flight")
+
+
 def test_with_the_policy_accepted_a_deployment_is_ready_before_the_first_version() -> None:
     cluster = serving(readyPolicy="Accepted")
     assert cluster.condition(READY) == ("True", "Accepted")
