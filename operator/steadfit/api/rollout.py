@@ -137,6 +137,9 @@ class Abandoned(Model):
     """Who or what decided it."""
     at: datetime
     """When."""
+    while_going_back: bool = False
+    """Whether it missed its deadline in place of a live revision that may not, or cannot, serve any more. The entry
+    ends when a version that was let through serves: none of its own failures may have decided it."""
 
 
 class QuarantineEntry(Model):

@@ -41,7 +41,8 @@ def promotion(cluster: ServingCluster, after: ModelDeploymentStatus) -> None:
     let_through += [tried.number] if tried and tried.promoted_by else []
     promoted = new.number in let_through or _promoted_now(cluster.status, after)
     served = [entry.digest for entry in cluster.status.served_versions]
-    back = new.digest in served and old.digest != served[-1]
+    lost = names.workload_name("flights", old.revision) not in cluster.workloads
+    back = new.digest in served and (lost or old.digest != served[-1])
     if after.override or rolled_back or promoted or back:
         return
     found = ModelVersion.model_validate(cluster.made[new.version, new.digest])

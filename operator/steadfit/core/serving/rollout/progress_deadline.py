@@ -55,7 +55,7 @@ def enforce(
     reason = f"its pods were not ready within {longest}: {candidate.message}"
     if candidate.stopped_by == "NotInForce" and (problem := share_in_force.problem(candidate, fleet)):
         reason = f"its share of the traffic was not in force within {longest}: {problem.message}"
-    after = abandoned.enter(status, candidate, reason=reason, by=BY, now=now)
+    after = abandoned.enter(status, candidate, reason=reason, by=BY, now=now, while_going_back=desired.goes_back)
     return after.model_copy(update={"promoted": None})
 
 
@@ -83,7 +83,7 @@ def next_step(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fl
         return f"{CORRECT if has_room else ROOM}, or unpin the version"
     if status.live is None:
         return CORRECT if has_room else ROOM
-    if is_quarantined(status.live, status, fleet):
+    if desired.goes_back or is_quarantined(status.live, status, fleet):
         if not has_room and fleet.desired_replicas == 1:
             # An older version would find no room either, and the only pod that answers cannot be given up.
             return f"{ROOM}, or set spec.server.replicas to 0 and back, which leaves no pod to answer in between"

@@ -12,7 +12,7 @@ from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.serving import quarantine
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
-from steadfit.core.serving.selection import served
+from steadfit.core.serving.selection import abandoned, served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.stability import instability
 from steadfit.core.serving.traffic import partial_rollback, share_in_force
@@ -27,7 +27,7 @@ def advance(
     """Return the status after the next move towards the desired revision, within the progress deadline."""
     status = clocks.stop_or_resume(status, fleet, now)
     after = progress_deadline.enforce(status.candidate, _advance(status, desired, fleet, now), desired, fleet, now)
-    return _taken_over(status, after, desired, now)
+    return abandoned.end_going_back(_taken_over(status, after, desired, now), desired.revision, fleet)
 
 
 def _advance(

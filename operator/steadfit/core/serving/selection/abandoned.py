@@ -11,11 +11,20 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned, RevisionRef
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.text import cut
+
+from . import served
 
 
 def enter(
-    status: ModelDeploymentStatus, candidate: RevisionRef, *, reason: str, by: str, now: datetime
+    status: ModelDeploymentStatus,
+    candidate: RevisionRef,
+    *,
+    reason: str,
+    by: str,
+    now: datetime,
+    while_going_back: bool = False,
 ) -> ModelDeploymentStatus:
     """Return the status without the candidate, and with an entry for it."""
     entry = Abandoned(
@@ -27,9 +36,27 @@ def enter(
         reason=cut(reason),
         by=by,
         at=now,
+        while_going_back=while_going_back,
     )
     others = [one for one in status.abandoned if one.revision != candidate.revision]
     return status.model_copy(update={"abandoned": [*others, entry], "candidate": None})
+
+
+def end_going_back(status: ModelDeploymentStatus, desired: RevisionRef | None, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return the status without the entries of a way back that is over: a version that was let through serves.
+
+    Until then they say which targets were tried. Each may have missed its deadline by what hit them all, such as an
+    outage of the store, so none is abandoned for good.
+    """
+    live = status.live
+    if not any(entry.while_going_back for entry in status.abandoned):
+        return status
+    if live is None or desired is None or desired.revision != live.revision or is_quarantined(live, status, fleet):
+        return status
+    if not served.is_let_through(live, status):
+        return status
+    kept = [entry for entry in status.abandoned if not entry.while_going_back]
+    return status.model_copy(update={"abandoned": kept})
 
 
 def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:

@@ -35,6 +35,8 @@ class DesiredRevision:
         Author of the Promote; such a revision needs no verdict to take over.
     kept
         Whether it is the live version, which stays because nothing replaces it: no verdict let it through by that.
+    goes_back
+        Whether it replaces a live revision that may not, or cannot, serve any more.
     """
 
     revision: RevisionRef | None
@@ -42,6 +44,7 @@ class DesiredRevision:
     pinned: bool = False
     promoted_by: str | None = None
     kept: bool = False
+    goes_back: bool = False
 
 
 def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
@@ -121,7 +124,7 @@ def _after_pin(
     if back.digest == live.digest:
         # The pod template of the pin is tried anew if the spec still asks for it.
         back = back.model_copy(update={"asked_inputs_digest": None})
-    return DesiredRevision(back)
+    return DesiredRevision(back, goes_back=True)
 
 
 def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
@@ -159,12 +162,12 @@ def _replace_lost(
     )
     back = going_back.best(status, fleet, now).revision
     if back is not None:
-        return DesiredRevision(back, problem)
+        return DesiredRevision(back, problem, goes_back=True)
     for version in fleet.versions.newest_first:
         if eligible_versions.may_roll_out(version, status, fleet):
             revision = revision_of(version, status, fleet, now)
             if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
-                return DesiredRevision(revision, problem)
+                return DesiredRevision(revision, problem, goes_back=True)
     return DesiredRevision(live, problem)
 
 
@@ -182,21 +185,21 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
     version = fleet.version_of(chosen) if chosen else None
     if chosen and version and permitted.may_serve(version, status, fleet) and not is_quarantined(chosen, status, fleet):
         if fleet.is_kept(chosen.revision):
-            return DesiredRevision(chosen)
+            return DesiredRevision(chosen, goes_back=True)
         revision = revision_of(version, status, fleet, now)
         if isinstance(revision, RevisionRef):
-            return DesiredRevision(revision)
+            return DesiredRevision(revision, goes_back=True)
         if revision.reason == STORE_NOT_USABLE:
-            return DesiredRevision(chosen, revision)
+            return DesiredRevision(chosen, revision, goes_back=True)
     back = going_back.best(status, fleet, now)
     if back.revision is not None:
-        return DesiredRevision(back.revision)
+        return DesiredRevision(back.revision, goes_back=True)
     for other in eligible_versions.newest_first(status, fleet):
         revision = revision_of(other, status, fleet, now)
         if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
-            return DesiredRevision(revision)
+            return DesiredRevision(revision, goes_back=True)
     if chosen and fleet.is_kept(chosen.revision) and not is_quarantined(chosen, status, fleet):
-        return DesiredRevision(chosen)
+        return DesiredRevision(chosen, goes_back=True)
     return DesiredRevision(
         None,
         Problem(
