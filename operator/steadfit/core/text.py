@@ -32,6 +32,16 @@ def cut(text: str, longest: int = LONGEST) -> str:
     return f"{text[:kept]}…"
 
 
+def with_tail(text: str, tail: str, longest: int = LONGEST) -> str:
+    """Return a text that `tail` ends; where both are too long, the text is truncated."""
+    return f"{cut(text, longest - stored_length(tail))}{tail}"
+
+
+def is_cut_of(short: str, text: str) -> bool:
+    """Return whether a text is another one, truncated or not."""
+    return short == text or (short.endswith("…") and text.startswith(short[:-1]))
+
+
 def stored_length(text: str) -> int:
     """Return the length of a text as `cut` counts it."""
     return len(text) if _PLAIN.fullmatch(text) else sum(map(_bytes_of, text))

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from steadfit.core.text import LONGEST, LONGEST_TAIL, cut, log_tail
+from steadfit.core.text import LONGEST, LONGEST_TAIL, cut, is_cut_of, log_tail, stored_length, with_tail
 
 
 def test_a_text_that_fits_stays_as_it_is() -> None:
@@ -42,3 +42,17 @@ def test_the_tail_is_one_line_of_readable_length(text: str) -> None:
     tail = log_tail(text)
     assert len(tail) <= LONGEST_TAIL
     assert len(tail.splitlines()) <= 1
+
+
+@given(st.text(), st.text(max_size=10), st.integers(70, 200))
+def test_a_tail_is_kept_whole_and_the_text_before_it_is_cut(text: str, tail: str, longest: int) -> None:
+    found = with_tail(text, tail, longest)
+    assert found.endswith(tail)
+    assert stored_length(found) <= longest + len("…".encode()) - 1
+    assert is_cut_of(found[: len(found) - len(tail)], text)
+
+
+def test_a_text_is_no_cut_of_one_that_begins_otherwise() -> None:
+    assert is_cut_of("on…", "one")
+    assert not is_cut_of("on", "one")
+    assert not is_cut_of("on…", "two")

@@ -21,7 +21,8 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import going_back
 from steadfit.core.serving.selection.going_back import GoingBack
-from steadfit.core.text import cut
+from steadfit.core.status_texts import LONG
+from steadfit.core.text import is_cut_of, stored_length, with_tail
 from steadfit.core.types import Action, Create, Delete, reference
 
 from . import diagnosis_verdict, evaluation_run
@@ -29,6 +30,7 @@ from .diagnosis_verdict import VerdictMessage
 
 MOST = 3
 """Most versions that are evaluated one after the other before a diagnosis ends."""
+ROLLED_BACK = "; rolled back"
 
 
 def recover_monitors(deployment: ModelDeployment) -> list[Monitor]:
@@ -70,7 +72,7 @@ def follow(
 def rolled_back(status: ModelDeploymentStatus, monitor: str) -> ModelDeploymentStatus:
     """Return the status in which the message of a monitor's diagnosis reports the rollback."""
     entries = [
-        entry.model_copy(update={"message": cut(f"{entry.message}; rolled back")})
+        entry.model_copy(update={"message": with_tail(entry.message, ROLLED_BACK, LONG["message"])})
         if entry.monitor == monitor
         else entry
         for entry in status.diagnoses
@@ -202,7 +204,7 @@ def _is_current(
     current = entry.since == state.since or entry.decided_at + parse_duration(monitor.window) > now
     if entry.run is None:
         # It was decided without a run, so it applies as long as the same decision would be made again.
-        return current and known is not None and _decided(entry, known, fleet).message == entry.message
+        return current and known is not None and is_cut_of(entry.message, _decided(entry, known, fleet).message)
     if entry.verdict == "Inconclusive":
         return entry.decided_at + parse_duration(monitor.window) > now
     return current
@@ -249,10 +251,12 @@ def _without_run(live: RevisionRef, back: GoingBack, fleet: Fleet) -> VerdictMes
 
 
 def _decided(entry: Diagnosis, found: VerdictMessage, fleet: Fleet) -> Diagnosis:
-    """Return an entry with its verdict and message."""
+    """Return an entry with its verdict and message, which has room for what may follow it."""
     verdict, message = found
     numbers = " and ".join(str(one.number) for one in entry.passed)
-    tail = f"; no evaluation has found version {numbers} better" if entry.passed else ""
+    versions = f"versions {numbers}" if len(entry.passed) > 1 else f"version {numbers}"
+    tail = f"; no evaluation has found {versions} better" if entry.passed else ""
     if verdict == "ConceptDrift" and not fleet.observed.deployment.spec.dry_run:
         tail += "; a retraining follows"
-    return entry.model_copy(update={"verdict": verdict, "message": f"{message[: 1024 - len(tail)]}{tail}"})
+    longest = LONG["message"] - stored_length(ROLLED_BACK)
+    return entry.model_copy(update={"verdict": verdict, "message": with_tail(message, tail, longest)})

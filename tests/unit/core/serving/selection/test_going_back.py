@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from steadfit.core.serving.rollout import progress_deadline
 from steadfit.core.serving.selection import served
+from steadfit.core.status_texts import ONE_EACH
 
 from tests.unit.core.serving.canaries import STEPS, champion
 from tests.unit.core.serving.recovery.test_automatic_rollback import BAD, ERRORS, GOOD
@@ -68,7 +69,7 @@ def test_recover_evaluates_three_versions_at_most_before_it_blames_the_data() ->
         compared.append(entry(cluster).compared_number)
         end(cluster, MOVED)
     assert (compared, entry(cluster).verdict) == ([5, 4, 3], "ConceptDrift")
-    assert "no evaluation has found version 5 and 4 better" in entry(cluster).message
+    assert "no evaluation has found versions 5 and 4 better" in entry(cluster).message
     for _ in range(3):
         cluster.now += timedelta(hours=1)
         cluster.settle()
@@ -82,6 +83,28 @@ def test_recover_goes_past_a_version_that_cannot_be_evaluated() -> None:
     assert entry(cluster).compared_number == 1
     end(cluster, WORSE)
     assert cluster.live() == 1
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "<"])
+def test_a_long_message_leaves_room_for_what_was_evaluated_before(letter: str) -> None:
+    cluster = watched(1, 2, 3)
+    measure(cluster, FALLEN)
+    end(cluster, MOVED)
+    end(cluster, None, "Failed", failure={"class": "Store", "message": letter * 2000})
+    assert entry(cluster).message.endswith(f"{letter}…; no evaluation has found version 2 better")
+
+
+def test_more_diagnoses_than_keep_long_texts_are_made_once() -> None:
+    monitors = [{**QUALITY, "name": f"quality-{number}"} for number in range(ONE_EACH + 1)]
+    cluster = watched(1, 2, 3, monitors=monitors)
+    for number in (1, 2):
+        cluster.act("Quarantine", number)
+    cluster.signals = {monitor["name"]: FALLEN for monitor in monitors}
+    cluster.settle()
+    decided = [one.decided_at for one in cluster.status.diagnoses]
+    cluster.now += timedelta(minutes=1)
+    cluster.settle()
+    assert [one.decided_at for one in cluster.status.diagnoses] == decided
 
 
 def test_recover_waits_for_more_rows_before_it_goes_past_a_version_that_may_be_better() -> None:
