@@ -2,8 +2,8 @@
 
 The rules are client-go's. A key that is added while it is handled is marked dirty and queued again when its worker is
 done, so no change is lost and no object is handled twice at once. Two rules are added. An urgent key is handled before
-the others. A key whose passes change something again and again is held in between, because each of its changes queues
-it at once. All times are the event loop's.
+the others. A key whose passes change something again and again is throttled in between, because each of its changes
+queues it at once. All times are the event loop's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ JITTER = 0.2
 CHANGES_AT_ONCE = 100
 """Passes of one key that may change something without a wait: those of several rollouts."""
 CHANGE_SECONDS = 5.0
-"""Time after which a key may make one of them again, and the longest time it is held."""
+"""Time after which a key may make one of them again, and the longest time it is throttled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class QueueStatistics:
     processing: int
     """Keys that are being handled."""
     delayed: int
-    """Keys that are queued again at a later time, or held."""
+    """Keys that are queued again at a later time, or throttled."""
     failing: int
     """Keys whose last pass failed."""
     added: int
@@ -52,7 +52,7 @@ class WorkQueue(Generic[K]):
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
-        # Counts the keys that are dirty, not handled by a worker and not held.
+        # Counts the keys that are dirty, not handled by a worker and not throttled.
         self._ready = asyncio.Semaphore(0)
         # A dict from key to the time it was added: the keys to be handled (again), in this order.
         self._dirty: dict[K, float] = {}
@@ -63,13 +63,13 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         # When the changes of a key are used up: each takes `CHANGE_SECONDS` of the future. Oldest change first.
         self._used_until: OrderedDict[K, float] = OrderedDict()
-        self._held: dict[K, asyncio.TimerHandle] = {}
+        self._throttled: dict[K, asyncio.TimerHandle] = {}
         self._added = 0
         self._retried = 0
         self._waited = 0.0
 
     def add(self, key: K, *, urgent: bool = False) -> None:
-        """Queue a key, unless it is queued already; an urgent one moves before the others, and is held no longer."""
+        """Queue a key, unless it is queued already; an urgent one moves before the others, and is not throttled."""
         if urgent:
             self._urgent.setdefault(key)
             self._release(key)
@@ -106,10 +106,11 @@ class WorkQueue(Generic[K]):
         self._failures.pop(key, None)
 
     def note_change(self, key: K) -> bool:
-        """Count a pass that has changed something, before `done`; return whether the key is held from now on.
+        """Count a pass that has changed something, before `done`; return whether the key is throttled from now on.
 
-        It is held after `CHANGES_AT_ONCE` of them, for up to `CHANGE_SECONDS` or until it is added as urgent. So a plan
-        that never rests makes one change in this time, and not as many as the API server takes.
+        It is throttled after `CHANGES_AT_ONCE` of them, for up to `CHANGE_SECONDS` or until it is added as urgent, not
+        at all if that was during its pass. So a plan that never rests makes one change in this time, and not as many as
+        the API server takes.
         """
         now = asyncio.get_running_loop().time()
         while self._used_until and next(iter(self._used_until.values())) <= now:
@@ -118,10 +119,9 @@ class WorkQueue(Generic[K]):
         used = min(max(self._used_until.pop(key, now), now) + CHANGE_SECONDS, now + longest)
         self._used_until[key] = used
         wait = used - now - CHANGES_AT_ONCE * CHANGE_SECONDS
-        if wait <= 0:
+        if wait <= 0 or key in self._urgent:
             return False
-        self._urgent.pop(key, None)
-        self._held[key] = asyncio.get_running_loop().call_later(wait, self._release, key)
+        self._throttled[key] = asyncio.get_running_loop().call_later(wait, self._release, key)
         return True
 
     async def get(self) -> K:
@@ -141,7 +141,7 @@ class WorkQueue(Generic[K]):
 
     def close(self) -> None:
         """Cancel all delays."""
-        for timers in (self._timers, self._held):
+        for timers in (self._timers, self._throttled):
             for timer in timers.values():
                 timer.cancel()
             timers.clear()
@@ -151,7 +151,7 @@ class WorkQueue(Generic[K]):
         return QueueStatistics(
             depth=sum(self._is_free(key) for key in self._dirty),
             processing=len(self._processing),
-            delayed=len(self._timers.keys() | (self._held.keys() & self._dirty.keys())),
+            delayed=len(self._timers.keys() | (self._throttled.keys() & self._dirty.keys())),
             failing=len(self._failures),
             added=self._added,
             retried=self._retried,
@@ -164,11 +164,11 @@ class WorkQueue(Generic[K]):
 
     def _is_free(self, key: K) -> bool:
         """Return whether a worker may take a key."""
-        return key not in self._processing and key not in self._held
+        return key not in self._processing and key not in self._throttled
 
     def _release(self, key: K) -> None:
-        """Hold a key no longer, if it is held."""
-        timer = self._held.pop(key, None)
+        """End the throttling of a key, if it is throttled."""
+        timer = self._throttled.pop(key, None)
         if timer is None:
             return
         timer.cancel()

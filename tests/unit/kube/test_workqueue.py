@@ -198,7 +198,7 @@ def test_a_key_that_never_rests_makes_its_first_changes_at_once_and_then_one_in_
     run(main())
 
 
-def test_a_held_key_holds_no_other_and_is_not_urgent() -> None:
+def test_a_throttled_key_throttles_no_other_and_is_not_urgent() -> None:
     async def main() -> None:
         queue: WorkQueue[str] = WorkQueue(Random(1))
         await _passes(queue, "a", CHANGES_AT_ONCE + 1)
@@ -217,7 +217,7 @@ def test_a_held_key_holds_no_other_and_is_not_urgent() -> None:
     run(main())
 
 
-def test_what_a_person_asks_for_comes_at_once_although_the_key_is_held() -> None:
+def test_what_a_person_asks_for_comes_at_once_although_the_key_is_throttled() -> None:
     async def main() -> None:
         queue: WorkQueue[str] = WorkQueue(Random(1))
         await _passes(queue, "a", CHANGES_AT_ONCE + 1)
@@ -249,14 +249,31 @@ def test_a_key_that_rests_may_change_at_once_again() -> None:
     run(main())
 
 
-def test_a_key_added_and_held_during_its_pass_is_taken_by_one_worker_when_the_hold_ends() -> None:
+def test_an_urgent_addition_during_the_pass_that_would_throttle_a_key_prevents_it() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        for _ in range(CHANGES_AT_ONCE):
+            queue.note_change("a")
+        queue.add("a")
+        queue.add("b")
+        await queue.get()
+        queue.add("a", urgent=True)
+        assert not queue.note_change("a")
+        queue.done("a")
+        assert [await queue.get(), now()] == ["a", 0], "it comes first, and at once"
+        assert queue.note_change("a"), "it is throttled after the pass of the action"
+
+    run(main())
+
+
+def test_a_key_added_and_throttled_during_its_pass_is_taken_by_one_worker_after_that() -> None:
     async def main() -> None:
         queue: WorkQueue[str] = WorkQueue(Random(1))
         for _ in range(CHANGES_AT_ONCE):
             queue.note_change("a")
         queue.add("a")
         assert await queue.get() == "a"
-        queue.add("a", urgent=True)
+        queue.add("a")
         assert queue.note_change("a")
         queue.done("a")
         waiting = [asyncio.create_task(queue.get()) for _ in range(2)]

@@ -45,7 +45,7 @@ from steadfit.prometheus.signals import Signals
 
 from .affected_keys import keys_of
 from .applied_templates import AppliedTemplates
-from .indexes import INDEXES, is_pending_action
+from .indexes import INDEXES, is_new_action
 from .observe import Observer
 from .pod_times import PodObservations
 from .reconcile import Outcome, Planner, Reconciler, Result
@@ -249,17 +249,17 @@ class Engine:
             self._queue.add_rate_limited(key, at_least=result.after or 0.0)
             return
         self._queue.forget(key)
-        held = result.outcome in ("written", "acted") and self._queue.note_change(key)
-        if held:
+        throttled = result.outcome in ("written", "acted") and self._queue.note_change(key)
+        if throttled:
             logger.warning("the passes over this object change something again and again; the next one waits")
         if result.outcome == "written":
             # What is decided is carried out before the next object is looked at.
-            self._queue.add(key, urgent=not held)
+            self._queue.add(key, urgent=not throttled)
         elif result.after is not None:
             self._queue.add_after(key, result.after)
 
     def _enqueue_affected(self, obj: JSONObject) -> None:
-        urgent = is_pending_action(obj)
+        urgent = is_new_action(obj)
         for key in keys_of(self._cache, obj):
             self._queue.add(key, urgent=urgent)
 

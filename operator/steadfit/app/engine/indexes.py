@@ -122,6 +122,14 @@ def is_pending_action(obj: JSONObject) -> bool:
     return bool(obj["kind"] == MODEL_ACTIONS.kind and phase == "Pending")
 
 
+def is_new_action(obj: JSONObject) -> bool:
+    """Return whether an object is a ModelAction that nobody has reported on: created, or just marked as accepted.
+
+    Its status may change for days after that, and objects that answer each other would be throttled by none of it.
+    """
+    return is_pending_action(obj) and obj.get("status", {}).get("observedGeneration", -1) < 0
+
+
 def _owner(obj: JSONObject) -> Iterator[Hashable]:
     controller = names.controller_of(obj)
     if controller is not None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from steadfit.app.engine.affected_keys import keys_of
-from steadfit.app.engine.indexes import INDEXES
+from steadfit.app.engine.indexes import INDEXES, is_new_action
 from steadfit.core import names
 from steadfit.kube.cache import Cache, JSONObject
 
@@ -122,3 +122,12 @@ def test_a_version_and_a_deployment_that_names_it_concern_each_other_whatever_jo
         cache.put(obj)
     assert "ModelDeployment ns/eu" in {str(key) for key in keys_of(cache, version)}
     assert "ModelVersion ns/flights-v1" in {str(key) for key in keys_of(cache, deployment)}
+
+
+def test_an_action_is_new_until_its_first_status_and_not_with_each_status_after_that() -> None:
+    created = samples.model_action("back", "ModelDeployment", status={"observedGeneration": -1})
+    marked = samples.model_action("back", "ModelDeployment", metadata={"annotations": {names.ACCEPTED_ANNOTATION: "u"}})
+    told = samples.model_action("back", "ModelDeployment", status={"phase": "Pending", "observedGeneration": 1})
+    ended = samples.model_action("back", "ModelDeployment", status={"phase": "Succeeded", "observedGeneration": 1})
+    assert [is_new_action(one) for one in (created, marked, told, ended)] == [True, True, False, False]
+    assert not is_new_action(DEPLOYMENT)
