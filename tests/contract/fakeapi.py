@@ -16,6 +16,7 @@ from steadfit.kube.resources import (
     LEASES,
     OWN,
     SECRETS,
+    SELF_SUBJECT_ACCESS_REVIEWS,
     SUBJECT_ACCESS_REVIEWS,
     TOKEN_REVIEWS,
     WATCHED,
@@ -28,7 +29,15 @@ from .store import Change, JSONObject, Refused, Store, merge
 
 RESOURCES = {
     (resource.group, resource.plural): resource
-    for resource in (*WATCHED, SECRETS, EVENTS, LEASES, TOKEN_REVIEWS, SUBJECT_ACCESS_REVIEWS)
+    for resource in (
+        *WATCHED,
+        SECRETS,
+        EVENTS,
+        LEASES,
+        TOKEN_REVIEWS,
+        SUBJECT_ACCESS_REVIEWS,
+        SELF_SUBJECT_ACCESS_REVIEWS,
+    )
 }
 
 
@@ -75,6 +84,8 @@ class FakeAPI:
         """TokenReview status by token."""
         self.allowed: set[tuple[str, str, str]] = set()
         """User, verb and path of the SubjectAccessReviews that are allowed."""
+        self.denied: set[tuple[str, str]] = set()
+        """Verb and plural of the SelfSubjectAccessReviews that are not allowed."""
         self.history_ends_at_page = 0
         """With a number: the continue token of this page has expired."""
         self.lacking: set[str] = set()
@@ -154,6 +165,9 @@ class FakeAPI:
             asked = body["spec"]["nonResourceAttributes"]
             allowed = (body["spec"]["user"], asked["verb"], asked["path"]) in self.allowed
             return {**body, "status": {"allowed": allowed}}
+        if resource == SELF_SUBJECT_ACCESS_REVIEWS:
+            asked = body["spec"]["resourceAttributes"]
+            return {**body, "status": {"allowed": (asked["verb"], asked["resource"]) not in self.denied}}
         if name is None:
             return self.store.create(resource, (namespace, body["metadata"]["name"]), body)
         where = (namespace, name)

@@ -243,3 +243,21 @@ def test_a_replica_that_does_not_lead_takes_alerts_over_tls(tmp_path: Path) -> N
                 assert 'steadfit_alerts_total{result="stored"} 1.0' in (await two.get("/metrics"))[1]
 
     play(story)
+
+
+def test_a_leader_that_may_not_watch_events_works_and_its_readiness_names_the_right(tmp_path: Path) -> None:
+    async def story(fake: FakeAPI) -> None:
+        fake.denied.add(("watch", "events"))
+        async with replica(fake, tmp_path, "one") as one:
+            await until(one.leads)
+
+            async def named() -> bool:
+                return "lacks watch events.events.k8s.io: apply the roles" in (await one.get("/readyz"))[1]
+
+            await until(named)
+            fake.store.create(ARTIFACT_STORES, (None, "first"), STORE)
+            await until(accepted(fake, "first"))
+            fake.denied.clear()
+            await until(one.ready)
+
+    play(story)

@@ -43,7 +43,9 @@ from steadfit.kube.api import APIServer
 from steadfit.kube.cache import JSONObject
 from steadfit.kube.lease import Election, LeaseLost, LeaseSettings
 from steadfit.kube.login import login
+from steadfit.kube.resources import EVENTS
 from steadfit.kube.restored import Restored
+from steadfit.kube.watch_rights import WatchRights
 from steadfit.prometheus.client import SourceClient
 from steadfit.prometheus.credentials import Credentials
 from steadfit.prometheus.poller import Poller
@@ -120,6 +122,7 @@ class Operator:
             self._engine.on_interruption,
         )
         self._engine.on_found = self._supervisor.restart
+        self._rights = WatchRights(self._client, (EVENTS,), settings.watch_namespaces, rng)
         self._health = Health(self._vital)
 
     async def run(self) -> None:
@@ -154,6 +157,7 @@ class Operator:
         await self._engine.prime()
         await _together(
             self._engine.run,
+            self._rights.run,
             self._supervisor.run,
             self._poller.run,
             self._tallies.run,
@@ -187,7 +191,7 @@ class Operator:
             stale_watches=resync.stale_watches,
             resync_age_seconds=resync.age_seconds,
             resync_interval_seconds=self._settings.resync_seconds,
-            missing_rights=resync.missing_rights,
+            missing_rights=sorted({*resync.missing_rights, *self._rights.missing()}),
         )
 
     def _metrics(self) -> bytes:

@@ -26,7 +26,7 @@ class Vital:
     resync_age_seconds: float
     resync_interval_seconds: float
     missing_rights: Sequence[str] = ()
-    """What the operator's role lacks and a leader waits for before it starts to work."""
+    """What the operator's role lacks: lists that a leader waits for before it works, and the watch of Events."""
 
 
 def problem(vital: Vital) -> str | None:
