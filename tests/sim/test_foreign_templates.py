@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from steadfit.app.engine.adopt import NameTaken
+from steadfit.core import names
 from steadfit.kube.client import APIError, Forbidden
 
 from .harness import play
@@ -17,7 +18,7 @@ from .objects import JSON, clone
 from .observations import is_ready, serves
 from .scenarios import first_version_serves, set_param
 from .simulated_cluster import PLATFORM, SimulatedCluster
-from .starting_objects import NAME
+from .starting_objects import NAME, action
 
 FOREIGN = "registry.example.com/mallory/server:1"
 
@@ -33,6 +34,10 @@ def pod_spec(deployment: JSON) -> JSON:
 def set_image(deployment: JSON) -> None:
     """Do what `kubectl set image` does."""
     deployment["spec"]["template"]["spec"]["containers"][0]["image"] = FOREIGN
+
+
+def set_server(server: Mapping[str, Any], deployment: JSON) -> None:
+    deployment["spec"]["server"] = server
 
 
 def allow_escalation(deployment: JSON) -> None:
@@ -77,6 +82,10 @@ def images(cluster: SimulatedCluster) -> set[str]:
 
 def warnings(cluster: SimulatedCluster, reason: str) -> int:
     return sum(event["reason"] == reason for event in cluster.objects("Event"))
+
+
+def some_pod_is_labelled(cluster: SimulatedCluster) -> bool:
+    return any(names.SERVING in pod["metadata"]["labels"] for pod in cluster.objects("Pod"))
 
 
 Change = Callable[[JSON], None]
@@ -273,11 +282,55 @@ def test_a_controller_revision_that_cannot_be_created_holds_up_nothing_else(erro
         for number in (2, 3):
             set_param(cluster, "depth", 4 + number)
             await cluster.until(partial(serves, cluster, number), say="the next version serves")
-            pods = cluster.objects("Pod")
-            assert any("steadfit.dev/serving" in each["metadata"]["labels"] for each in pods)
+            await cluster.until(partial(some_pod_is_labelled, cluster), within=1, say="a pod has the label")
         await cluster.until(lambda: len(cluster.objects("Deployment")) == 2, within=600, say="version 1 is retired")
 
     play(story)
+
+
+@pytest.mark.parametrize("refused", ["templates", "decisions", "one of each"])
+@pytest.mark.parametrize("error", [Forbidden(403, "Forbidden", "too large"), NameTaken("another's")])
+def test_a_refused_record_keeps_no_other_record_from_being_stored(refused: str, error: Exception) -> None:
+    """Two servers are tried and aborted while no record can be stored, so that two decisions and a template wait."""
+
+    async def story(cluster: SimulatedCluster) -> None:
+        create, barred, full = cluster.store.create, set[str](), [True]
+
+        def is_refused(metadata: Mapping[str, Any]) -> bool:
+            is_decision = names.DECISION in metadata["labels"]
+            if full[0]:
+                return True
+            if refused == "one of each" and not any(is_decision == name.endswith("abandoned") for name in barred):
+                barred.add(metadata["name"])
+            return metadata["name"] in barred or refused == ("decisions" if is_decision else "templates")
+
+        def admit(manifest: Mapping[str, Any], manager: str) -> JSON:
+            if manifest["kind"] == "ControllerRevision" and is_refused(manifest["metadata"]):
+                raise error
+            return create(manifest, manager)
+
+        cluster.refuses = True
+        cluster.store.create = admit  # type: ignore[method-assign]
+        await first_version_serves(cluster)
+        server = (cluster.find("ModelDeployment", NAME) or {})["spec"]["server"]
+        for image in ("server:a", "server:b"):
+            changed = {**server, "image": image}
+            cluster.edit("ModelDeployment", NAME, partial(set_server, changed))
+            await cluster.until(lambda: "candidate" in cluster.status("ModelDeployment", NAME), say="it is tried")
+            cluster.create(action(f"abort-{image[-1]}", "Abort"))
+            await cluster.until(
+                lambda: "candidate" not in cluster.status("ModelDeployment", NAME), say="the candidate is aborted"
+            )
+        cluster.edit("ModelDeployment", NAME, partial(set_server, server))
+        await cluster.until(lambda: serves(cluster, 1), say="version 1 serves as before")
+        full[0] = False
+        await asyncio.sleep(300)
+        stored = [names.DECISION in one["metadata"]["labels"] for one in cluster.objects("ControllerRevision")]
+        decisions = {"templates": 2, "decisions": 0, "one of each": 1}
+        templates = {"templates": 0, "decisions": 1, "one of each": 0}
+        assert (sum(stored), len(stored) - sum(stored)) == (decisions[refused], templates[refused])
+
+    play(story, restart=False)
 
 
 def test_a_refused_controller_revision_is_said_within_a_minute_and_holds_up_nothing_else() -> None:

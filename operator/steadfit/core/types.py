@@ -32,9 +32,15 @@ class Create:
     """Create a child object.
 
     Its name is deterministic. An existing object of the same owner is adopted, one of another owner is an error.
+
+    Attributes
+    ----------
+    is_record
+        Whether nothing follows from it in the cluster: if it is refused, the actions after it are carried out.
     """
 
     manifest: Manifest
+    is_record: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,10 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete an object, with the observed uid as precondition."""
+    """Delete an object, with the observed uid as precondition; `is_record` as in Create."""
 
     manifest: Manifest
+    is_record: bool = False
 
 
 Action = Create | Apply | Replace | Delete
@@ -94,7 +101,7 @@ class Plan:
         The whole desired status as JSON. It is written when it differs from the stored one.
     actions
         Changes in the cluster, in order, made once `status` is stored. The first failure ends the pass, which is
-        retried.
+        retried; the refusal of a record does not.
     events
         Events to emit if `status` was written in this pass.
     requeue_at

@@ -120,16 +120,19 @@ class Reconciler:
         stored = obj.get("status", {})
         if plan.status != stored:
             return await self._write_status(obj, stored, plan)
-        after = _seconds_until(plan.requeue_at, now)
+        after, refused = _seconds_until(plan.requeue_at, now), False
         for action in plan.actions:
             try:
                 await self._act(action)
             except (Invalid, Forbidden, NameTaken) as error:
                 self._refused(obj, error)
-                if after is not None and after < SLOW_RETRY_SECONDS:
-                    # What is due sooner is not put off by it.
-                    return Result("refused", after=after)
-                return Result("refused", after=SLOW_RETRY_SECONDS, retry=True)
+                refused = True
+                if not (isinstance(action, Create | Delete) and action.is_record):
+                    break
+        if refused:
+            # What is due sooner is not put off by it.
+            soon = after is not None and after < SLOW_RETRY_SECONDS
+            return Result("refused", after=after if soon else SLOW_RETRY_SECONDS, retry=not soon)
         return Result("acted" if plan.actions else "idle", after=after)
 
     def _refused(self, obj: JSONObject, error: Exception) -> None:

@@ -142,7 +142,7 @@ def _report(
 
 
 def _actions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Iterator[Action]:
-    """Yield the actions. One that is refused ends the pass, so what matters most comes first."""
+    """Yield the actions. One that fails ends the pass, so what matters most comes first."""
     pointing = traffic_repair.allowed(service_target.point(status, fleet), status, fleet)
     yield from pointing
     yield from traffic_repair.allowed(http_route.point(status, fleet, now), status, fleet)
@@ -156,9 +156,9 @@ def _actions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Iter
     yield from scaling.retire(status, fleet, now)
     yield from frozen_template.retire(status, fleet)
     yield from diagnosis.runs(status, fleet, now)
-    # Last: these only keep records, and one that is refused, or fails, ends the pass.
-    yield from frozen_template.keep(status, fleet)
+    # Last: these only keep records. What was decided is in no other place; a template is in its Deployment too.
     yield from decision_records.keep(status, fleet)
+    yield from frozen_template.keep(status, fleet)
 
 
 def _dues(

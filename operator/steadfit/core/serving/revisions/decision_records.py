@@ -62,8 +62,8 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
         own = owner is not None and owner["uid"] == deployment.uid
         kept = known is not None and own and _is_same(known, found)
         if not kept and "deletionTimestamp" not in found["metadata"]:
-            actions.append(Delete(found))
-    return [*(Create(record) for record in wanted.values()), *actions]
+            actions.append(Delete(found, is_record=True))
+    return [*(Create(record, is_record=True) for record in wanted.values()), *actions]
 
 
 def _about_templates(status: ModelDeploymentStatus) -> Iterator[Entry]:

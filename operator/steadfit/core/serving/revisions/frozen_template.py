@@ -53,9 +53,9 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
         if template is None:
             continue
         if frozen is None:
-            actions.append(Create(manifest(fleet.observed.deployment, ref, template)))
+            actions.append(Create(manifest(fleet.observed.deployment, ref, template), is_record=True))
         elif frozen["data"]["template"] != template:
-            actions.append(Delete(frozen))
+            actions.append(Delete(frozen, is_record=True))
     return actions
 
 
