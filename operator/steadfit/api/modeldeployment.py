@@ -245,6 +245,11 @@ DEFINITION = Definition(
             description="The first monitor that fires, of those with another action than Alert",
         ),
         PrinterColumn(
+            "Recovery",
+            '.status.conditions[?(@.type=="RecoveryStalled")].reason',
+            description="Why a monitor that fires needs a person",
+        ),
+        PrinterColumn(
             "Frozen",
             '.status.conditions[?(@.type=="RollbacksFrozen")].status',
             description="Whether automatic rollbacks have stopped",

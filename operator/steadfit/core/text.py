@@ -55,12 +55,11 @@ def _bytes_of(character: str) -> int:
 
 
 def mounting(secrets: Sequence[str]) -> str:
-    """Return what a pod does whose volumes are not mounted yet: its status does not mention a missing Secret."""
+    """Return what a pod does whose volumes are not mounted yet: only Events of the kubelet mention a missing Secret."""
     if not secrets:
         return "the pod's volumes are being mounted"
-    named = " and ".join(f"Secret {name}" for name in secrets)
-    is_missing = "one of these Secrets is" if len(secrets) > 1 else "that Secret is"
-    return f"the pod's volumes are being mounted, with {named}; if this lasts, {is_missing} missing in this namespace"
+    named = " or ".join(f"Secret {name}" for name in secrets)
+    return f"the pod's volumes are being mounted; if this lasts, `kubectl describe pod` says whether {named} is missing"
 
 
 def time_text(at: datetime) -> str:

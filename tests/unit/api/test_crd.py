@@ -229,6 +229,7 @@ def test_kubectl_get_shows_why_nothing_newer_serves_without_wide() -> None:
     assert shown(deployment)["Rollout"] == '.status.conditions[?(@.type=="Progressing")].reason'
     assert shown(deployment)["Pinned"] == '.status.conditions[?(@.type=="Overridden")].status'
     assert shown(deployment)["Firing"] == '.status.monitors[?(@.phase=="Firing")].name'
+    assert shown(deployment)["Recovery"] == '.status.conditions[?(@.type=="RecoveryStalled")].reason'
     assert shown(deployment)["Frozen"] == '.status.conditions[?(@.type=="RollbacksFrozen")].status'
 
 

@@ -52,8 +52,8 @@ def test_the_start_clock_names_the_secrets_of_a_pod_without_volumes() -> None:
     ((_, failure_class, message),) = due(without)
     assert failure_class == "Deadline"
     assert message == (
-        "startTimeout: fetch did not start within 10m: the pod's volumes are being mounted, with Secret"
-        " model-keys and Secret lake-keys; if this lasts, one of these Secrets is missing in this namespace"
+        "startTimeout: fetch did not start within 10m: the pod's volumes are being mounted; if this lasts,"
+        " `kubectl describe pod` says whether Secret model-keys or Secret lake-keys is missing"
     )
 
 

@@ -64,8 +64,8 @@ CASES = [
         "Secret missing",
         with_container(SANDBOX, state={"waiting": {"reason": "ContainerCreating"}}),
         PodMessage(
-            "the pod's volumes are being mounted, with Secret store-credentials; if this lasts, that Secret is missing"
-            " in this namespace",
+            "the pod's volumes are being mounted; if this lasts, `kubectl describe pod` says whether Secret"
+            " store-credentials is missing",
             False,
         ),
     ),
