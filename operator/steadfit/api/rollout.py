@@ -29,14 +29,12 @@ class RevisionRef(Model):
     template_digest: str
     """Digest of the rendered pod template without the artifact. It shows whether the model or the server differs."""
     declared_template_digest: str | None = None
-    """Digest of the whole pod template as the operator declared it. What is to serve as this revision is compared with
-    the template of this digest, and with nothing that merely stands in the cluster."""
+    """Digest of the whole pod template as the operator declared it, which proves the pods of this revision."""
     inputs_digest: str | None = None
-    """Digest of what users have chosen for the pods: spec.server, spec.capture and the ArtifactStore. The version is
-    rendered again only when they change, and not by an upgrade of the operator."""
+    """Digest of what users have chosen for the pods: spec.server, spec.capture and the ArtifactStore. Only a change
+    of it renders the version again."""
     asked_inputs_digest: str | None = None
-    """Digest of what was chosen when this older revision was reused instead. The version is rendered again only when
-    the choice changes once more."""
+    """Digest of what was chosen when this older revision was reused instead."""
     only_pinned: bool = False
     """Whether a pin alone has made this pod template of a version that was let through serve: no canary has judged
     it."""
