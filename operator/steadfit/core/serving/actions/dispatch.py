@@ -16,7 +16,7 @@ from steadfit.core.serving.action_result import ActionResult
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined, is_removed
 from steadfit.core.serving.recovery.rollback import roll_back
-from steadfit.core.serving.selection import pin, promote, served
+from steadfit.core.serving.selection import going_back, pin, promote, served
 from steadfit.core.serving.traffic.service import selected_revision
 
 from . import abort, quarantine, refresh, release
@@ -119,7 +119,7 @@ def _settled(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet, 
         return record
     match record.verb:
         case "Rollback":
-            change = _rolled_back(status, fleet)
+            change = _rolled_back(status, fleet, now)
         case "Refresh":
             change = refresh.outcome(record.name, status, fleet.observed.deployment.status.refresh)
         case _:
@@ -127,7 +127,7 @@ def _settled(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet, 
     return record.model_copy(update={**change, "at": now} if "phase" in change else change)
 
 
-def _rolled_back(status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
+def _rolled_back(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> dict[str, str]:
     """Return the update of the record of a Rollback.
 
     It has succeeded when the Service selects a live revision that is not in quarantine.
@@ -144,7 +144,8 @@ def _rolled_back(status: ModelDeploymentStatus, fleet: Fleet) -> dict[str, str]:
     if candidate:
         return {"message": f"rolling back to version {candidate.number}"}
     if live is not None and is_quarantined(live, status, fleet):
-        return {"message": f"no good version is left to replace version {live.number}; train or pin another one"}
+        problem = going_back.best(status, fleet, now).problem(live)
+        return {"message": f"{problem.message}; train or pin another one"}
     return {"message": "the traffic is being moved"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,9 +15,9 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined, is_version_quarantined
-from steadfit.core.serving.recovery.rollback import restore, way_out
+from steadfit.core.serving.recovery.rollback import restore
 from steadfit.core.serving.revisions.revision import render
-from steadfit.core.serving.selection import going_back, pin
+from steadfit.core.serving.selection import pin
 
 Ref = TypeVar("Ref", bound=RevisionRef)
 
@@ -43,12 +44,7 @@ def quarantine(
         reason, by = action.spec.reason, author(action)
         back = restore(status, fleet, number=None, reason=reason, by=by, now=now, beyond={digest})
         if isinstance(back, Problem) and back.reason == "NoRollbackTarget":
-            because = going_back.best(status, fleet, now, beyond={digest}).because
-            return Problem(
-                "NoRollbackTarget",
-                f"version {version.spec.number} serves, and no version that served before is left to replace it"
-                f"{because}; {way_out(live, status, fleet)}",
-            )
+            return replace(back, message=f"version {version.spec.number} serves, and {back.message}")
         if isinstance(back, Problem):
             return back
         after = back.model_copy(update={"quarantine": after.quarantine})

@@ -234,10 +234,7 @@ def _without_run(live: RevisionRef, back: GoingBack, fleet: Fleet) -> VerdictMes
     """Return the verdict if no evaluation is needed or possible; None if it needs one."""
     observed = fleet.observed
     if back.revision is None:
-        return (
-            "ConceptDrift",
-            f"concept drift: no good version before version {live.number} is left to roll back to{back.because}",
-        )
+        return "ConceptDrift", f"concept drift: {back.problem(live).message}"
     if observed.job is None:
         return (
             "Inconclusive",

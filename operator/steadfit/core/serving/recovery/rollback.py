@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from steadfit.api.modelaction import ModelAction
@@ -87,11 +88,8 @@ def _replacement(
     """Return the revision that replaces the live one: the best one, or that of the named version."""
     if number is None:
         back = going_back.best(status, fleet, now, beyond=beyond)
-        return back.revision or Problem(
-            "NoRollbackTarget",
-            f"no good version that served before version {live.number} is left{back.because};"
-            f" {way_out(live, status, fleet)}",
-        )
+        problem = back.problem(live)
+        return back.revision or replace(problem, message=f"{problem.message}; {way_out(live, status, fleet)}")
     proven = going_back.proven(status, fleet, now)
     named = pin.find(Pin(version=number), fleet)
 

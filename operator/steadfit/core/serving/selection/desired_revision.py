@@ -60,7 +60,7 @@ def choose(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desire
             return DesiredRevision(_keep_live(status, fleet, now).revision, resolved, pinned=True)
         return DesiredRevision(resolved, pinned=True)
     if status.live and is_quarantined(status.live, status, fleet):
-        return _finish_rollback(status, fleet, now)
+        return _finish_rollback(status.live, status, fleet, now)
     promoted = promote.desired(status, fleet, now)
     if isinstance(promoted, RevisionRef) and status.promoted:
         return DesiredRevision(promoted, promoted_by=status.promoted.by)
@@ -133,7 +133,7 @@ def _keep_live(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> De
     if live is None:
         return DesiredRevision(None)
     if is_quarantined(live, status, fleet):
-        return _finish_rollback(status, fleet, now)
+        return _finish_rollback(live, status, fleet, now)
     version = fleet.version_of(live)
     revision = revision_of(version, status, fleet, now) if version else None
     if not isinstance(revision, RevisionRef):
@@ -163,15 +163,12 @@ def _replace_lost(
     back = going_back.best(status, fleet, now).revision
     if back is not None:
         return DesiredRevision(back, problem, goes_back=True)
-    for version in fleet.versions.newest_first:
-        if eligible_versions.may_roll_out(version, status, fleet):
-            revision = revision_of(version, status, fleet, now)
-            if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
-                return DesiredRevision(revision, problem, goes_back=True)
-    return DesiredRevision(live, problem)
+    verified = (one for one in fleet.versions.newest_first if eligible_versions.may_roll_out(one, status, fleet))
+    newest = going_back.first_usable(verified, status, fleet, now)
+    return DesiredRevision(newest, problem, goes_back=True) if newest else DesiredRevision(live, problem)
 
 
-def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
+def _finish_rollback(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> DesiredRevision:
     """Return the revision that replaces one that was rolled back and still takes the traffic.
 
     It is the revision that the rollback has chosen, and a newer version does not replace it. If its Deployment is gone,
@@ -194,17 +191,11 @@ def _finish_rollback(status: ModelDeploymentStatus, fleet: Fleet, now: datetime)
     back = going_back.best(status, fleet, now)
     if back.revision is not None:
         return DesiredRevision(back.revision, goes_back=True)
-    for other in eligible_versions.newest_first(status, fleet):
-        revision = revision_of(other, status, fleet, now)
-        if isinstance(revision, RevisionRef) and abandoned.entry_of(revision, status) is None:
-            return DesiredRevision(revision, goes_back=True)
+    newest = going_back.first_usable(eligible_versions.newest_first(status, fleet), status, fleet, now)
+    if newest is not None:
+        return DesiredRevision(newest, goes_back=True)
     if chosen and fleet.is_kept(chosen.revision) and not is_quarantined(chosen, status, fleet):
         return DesiredRevision(chosen, goes_back=True)
-    return DesiredRevision(
-        None,
-        Problem(
-            "NoRollbackTarget",
-            f"the live version was rolled back, and no good version is left to replace it{back.because}; train or pin"
-            " another one",
-        ),
-    )
+    problem = back.problem(live)
+    message = f"version {live.number} was rolled back, and {problem.message}; train or pin another one"
+    return DesiredRevision(None, replace(problem, message=message))

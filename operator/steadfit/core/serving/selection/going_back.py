@@ -65,6 +65,13 @@ class GoingBack:
         more = [f"and {len(clauses) - NAMED} more"] if len(clauses) > NAMED else []
         return f" ({'; '.join([*clauses[:NAMED], *more])})" if clauses else ""
 
+    def problem(self, live: RevisionRef) -> Problem:
+        """Return the problem that no version is left to go back to from the live one."""
+        return Problem(
+            "NoRollbackTarget",
+            f"no good version that served before version {live.number} is left to roll back to{self.because}",
+        )
+
 
 def best(status: ModelDeploymentStatus, fleet: Fleet, now: datetime, *, beyond: Collection[str] = ()) -> GoingBack:
     """Return the best revision to go back to from the live one, apart from the artifacts `beyond`.
@@ -78,6 +85,14 @@ def best(status: ModelDeploymentStatus, fleet: Fleet, now: datetime, *, beyond: 
 def after_pin(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> GoingBack:
     """Return the best revision of those that were let through after the live one, which a pin has brought back."""
     return _first(_since_live(status), status, fleet, now, ())
+
+
+def first_usable(
+    versions: Iterable[ModelVersion], status: ModelDeploymentStatus, fleet: Fleet, now: datetime
+) -> RevisionRef | None:
+    """Return the revision of the first of these versions that can be rendered and is not barred."""
+    found = (_rendered(version, status, fleet, now) for version in versions)
+    return next((one for one in found if isinstance(one, RevisionRef)), None)
 
 
 def proven(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | Barred | None:

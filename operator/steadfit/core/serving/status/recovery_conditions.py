@@ -40,9 +40,8 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     blocked = fleet.observed.deployment.spec.dry_run or rollback_limit.problem(status, fleet.observed.deployment, now)
     if request is not None and not blocked:
         # A possible rollback was made earlier in this pass.
-        because = going_back.best(status, fleet, now, beyond=request.beyond).because
-        left = f"no good version that served before version {live.number} is left to roll back to{because}"
-        message = f"{request.by}: {request.reason}; {left}"
+        problem = going_back.best(status, fleet, now, beyond=request.beyond).problem(live)
+        message = f"{request.by}: {request.reason}; {problem.message}"
         return [DesiredCondition(RECOVERY_STALLED, "True", "NoRollbackTarget", message)]
     running = diagnosis.running(status, fleet, now)
     if running:

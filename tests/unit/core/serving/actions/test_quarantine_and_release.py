@@ -43,7 +43,10 @@ def test_quarantine_of_what_serves_with_nothing_to_go_back_to_is_refused() -> No
     done = cluster.act("Quarantine", 1)
     cluster.settle()
     assert cluster.record(done)[0] == "Rejected"
-    assert "version 1 serves, and no version that served before is left to replace it" in cluster.record(done)[1]
+    assert (
+        "version 1 serves, and no good version that served before version 1 is left to roll back to; train"
+        in cluster.record(done)[1]
+    )
     assert cluster.live() == 1
     assert cluster.status.quarantine == []
 
@@ -226,7 +229,9 @@ def test_a_rollback_whose_last_target_goes_into_quarantine_says_that_none_is_lef
     cluster.act("Quarantine", 1)
     cluster.settle()
     assert (cluster.live(), cluster.candidate()) == (2, None)
-    message = "no good version is left to replace version 2; train or pin another one"
+    left = "no good version that served before version 2 is left to roll back to (version 1 is in quarantine)"
+    message = f"{left}; train or pin another one"
+    assert f"version 2 was rolled back, and {message}" in cluster.message("Progressing")
     assert cluster.record(back) == ("Pending", message)
     cluster.add(3, against=None)
     cluster.settle()

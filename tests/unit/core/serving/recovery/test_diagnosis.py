@@ -289,7 +289,7 @@ def test_without_anything_to_go_back_to_the_world_moved() -> None:
     measure(cluster, FALLEN)
     assert cluster.evaluations == {}
     assert asks_for_a_run(cluster) == [
-        "concept drift: no good version before version 1 is left to roll back to; a retraining follows"
+        "concept drift: no good version that served before version 1 is left to roll back to; a retraining follows"
     ]
 
 
@@ -362,7 +362,7 @@ def test_a_version_that_may_not_come_back_is_not_compared() -> None:
     cluster = watched(1, 2)
     cluster.judge(1, "Rejected")
     measure(cluster, FALLEN)
-    assert "no good version before version 2 is left to roll back to" in entry(cluster).message
+    assert "no good version that served before version 2 is left to roll back to" in entry(cluster).message
     assert cluster.evaluations == {}
 
 

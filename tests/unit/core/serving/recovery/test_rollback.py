@@ -236,7 +236,7 @@ TRAIN = "train another version; spec.server.replicas 0 stops serving meanwhile"
     ("numbers", "version", "sentence"),
     [
         ((), None, "no version serves yet, so there is nothing to roll back"),
-        ((1,), None, "no good version that served before version 1 is left; " + TRAIN),
+        ((1,), None, "no good version that served before version 1 is left to roll back to; " + TRAIN),
         ((1, 2), 2, "version 2 serves already; name another version"),
         ((1, 2), 9, "there is no version 9 of TrainingJob flights"),
     ],

@@ -110,8 +110,9 @@ def test_a_rollback_reaches_every_good_version_that_served_one_after_the_other()
     cluster.settle()
     assert cluster.record(name) == (
         "Rejected",
-        "no good version that served before version 1 is left (version 2 is in quarantine; version 3 is in quarantine;"
-        " version 4 is in quarantine); train another version; spec.server.replicas 0 stops serving meanwhile",
+        "no good version that served before version 1 is left to roll back to (version 2 is in quarantine;"
+        " version 3 is in quarantine; version 4 is in quarantine); train another version;"
+        " spec.server.replicas 0 stops serving meanwhile",
     )
 
 

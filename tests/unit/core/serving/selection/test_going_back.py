@@ -129,8 +129,8 @@ def test_a_diagnosis_says_why_each_better_version_is_barred() -> None:
     cluster.settle()
     measure(cluster, FALLEN)
     assert entry(cluster).message == (
-        "concept drift: no good version before version 3 is left to roll back to (version 2 is in quarantine; version 1"
-        " was rejected by its gate); a retraining follows"
+        "concept drift: no good version that served before version 3 is left to roll back to (version 2 is in"
+        " quarantine; version 1 was rejected by its gate); a retraining follows"
     )
 
 

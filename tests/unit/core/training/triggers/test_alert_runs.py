@@ -80,7 +80,7 @@ def test_a_world_that_moved_is_learned_within_the_cooldown_and_says_why() -> Non
         "number": live["number"],
         "decidedAt": at(),
         "verdict": "ConceptDrift",
-        "message": "concept drift: no good version before version 1 is left to roll back to",
+        "message": "concept drift: no good version that served before version 1 is left to roll back to",
     }
     deployment = cluster.serve(
         monitors=[{"name": "quality", "phase": "Firing", "since": at(), "message": "accuracy is 0.6"}],
@@ -96,8 +96,8 @@ def test_a_world_that_moved_is_learned_within_the_cooldown_and_says_why() -> Non
     assert causes(cluster) == ["SpecChange", "Monitor"]
     message = cluster.run.spec.cause.message
     assert (
-        message
-        == "monitor orders/quality fires: concept drift: no good version before version 1 is left to roll back to"
+        message == "monitor orders/quality fires: concept drift: no good version that served before version 1 is left"
+        " to roll back to"
     )
 
 
