@@ -29,6 +29,11 @@ def bar(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> s
         return "is being deleted"
     if is_version_quarantined(version, status, fleet):
         return "is in quarantine"
+    return without_verdict(version)
+
+
+def without_verdict(version: ModelVersion) -> str:
+    """Return why no person can let a version serve, as the predicate of a sentence; empty if one can."""
     if version.status.phase in ("Verified", "Held"):
         return ""
     return "was rejected by its gate" if version.status.phase == "Rejected" else "has no verdict yet"

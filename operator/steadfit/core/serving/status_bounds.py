@@ -28,6 +28,7 @@ from steadfit.core.text import cut
 from .fleet import Fleet
 from .quarantine import is_removed, quarantines_of
 from .revisions.revision import render
+from .version_index import let_through
 
 MAX_ABANDONED = 16
 """Going back ends at as many: it drops the entry of none that it passes over."""
@@ -107,7 +108,7 @@ def _was_let_through(artifact: str | None, fleet: Fleet) -> bool:
     """Return whether a rollback could go back to an artifact, as a ModelVersion knows that it served."""
     name = fleet.observed.deployment.name
     versions = fleet.known_versions.of_artifact(artifact or "")
-    return any(record.let_through and record.deployment == name for one in versions for record in one.status.served)
+    return any(let_through(one, name) for one in versions)
 
 
 def _is_remembered(entry: QuarantineEntry, fleet: Fleet) -> bool:

@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from steadfit.api.modelversion import ModelVersion
+from steadfit.api.modelversion import ModelVersion, ServingRecord
+
+
+def let_through(version: ModelVersion, deployment: str) -> list[ServingRecord]:
+    """Return the records of a version that was let through by a ModelDeployment of this name."""
+    return [record for record in version.status.served if record.let_through and record.deployment == deployment]
 
 
 @dataclass(frozen=True)

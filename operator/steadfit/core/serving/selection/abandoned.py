@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import Abandoned, RevisionRef
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
@@ -83,6 +84,11 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
         if item.deployment == name
     ]
     return status.model_copy(update={"abandoned": sorted(entries, key=lambda entry: (entry.at, entry.revision))})
+
+
+def is_of(entry: Abandoned, version: ModelVersion) -> bool:
+    """Return whether an entry is about a version; one of an older commit has no digest."""
+    return entry.version == version.name and entry.digest in (None, version.spec.artifact.digest)
 
 
 def entry_of(ref: RevisionRef, status: ModelDeploymentStatus) -> Abandoned | None:

@@ -95,7 +95,7 @@ def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desir
     if status.live is not None and not served.is_let_through(status.live, status):
         back = going_back.best(status, fleet, now).revision
         if back is not None:
-            return _after_pin(back, status.live, status, fleet, now)
+            return _replace_pinned(back, status.live, status, fleet, now)
     newest = eligible_versions.newest_first(status, fleet)
     # While none serves, what was let through comes first: a newer one has not been judged yet.
     for version in newest if status.live else [*eligible_versions.served_last(status, fleet), *newest]:
@@ -110,7 +110,7 @@ def _newest(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Desir
     return DesiredRevision(back) if back else _keep_live(status, fleet, now)
 
 
-def _after_pin(
+def _replace_pinned(
     back: RevisionRef, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
 ) -> DesiredRevision:
     """Return what serves after the end of a pin of a revision that was not let through.

@@ -20,6 +20,7 @@ from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import declared_template, template_repair
 from steadfit.core.serving.revisions.lookup import desired_inputs, reuse_revision, revision_of
 from steadfit.core.serving.status_bounds import MAX_ABANDONED
+from steadfit.core.serving.version_index import let_through
 
 from . import abandoned, served
 
@@ -163,7 +164,7 @@ def _remembered(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[ServedV
         ServedVersion(version=one.name, number=one.spec.number, digest=one.spec.artifact.digest, at=max(times))
         for one in fleet.known_versions.versions
         if one.spec.artifact.digest not in listed
-        and (times := [item.started_at for item in one.status.served if item.let_through and item.deployment == name])
+        and (times := [record.started_at for record in let_through(one, name)])
     ]
     yield from sorted(found, key=lambda entry: (entry.at, entry.number), reverse=True)
 

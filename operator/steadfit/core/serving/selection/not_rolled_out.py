@@ -21,7 +21,7 @@ from steadfit.core.serving.messages import describe
 from steadfit.core.serving.quarantine import is_version_quarantined, quarantines_of
 from steadfit.core.serving.revisions import pod_inputs
 
-from . import eligible_versions, older_template, pin, version_floor
+from . import abandoned, eligible_versions, older_template, pin, version_floor
 
 
 def problem(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
@@ -149,19 +149,17 @@ def _rejected(version: ModelVersion) -> Problem:
 
 def _pinned(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> Problem | None:
     """Return that a version waits for a pin to end; None without a pin."""
-    live, override, number = status.live, status.override, version.spec.number
+    live, number = status.live, version.spec.number
     if live is None or pin.effective_pin(status, fleet) is None:
         return None
-    pinned = "spec.pin; remove it to serve newer versions" if override is None else f"{override.by} until Unpin"
-    return Problem(
-        "Pinned", f"version {number} is newer and is not rolled out: version {live.number} is pinned by {pinned}"
-    )
+    step = "" if status.override else "; remove it to serve newer versions"
+    pinned = f"version {live.number} is pinned by {pin.author(status)}{step}"
+    return Problem("Pinned", f"version {number} is newer and is not rolled out: {pinned}")
 
 
 def _entry_of(version: ModelVersion, status: ModelDeploymentStatus) -> Abandoned | None:
-    """Return the last entry of an abandoned version; one of an older commit has no digest."""
-    known = (version.spec.artifact.digest, None)
-    found = [one for one in status.abandoned if one.version == version.name and one.digest in known]
+    """Return the last entry of an abandoned version."""
+    found = [one for one in status.abandoned if abandoned.is_of(one, version)]
     return max(found, key=lambda entry: entry.at, default=None)
 
 
@@ -219,10 +217,10 @@ def _abandoned_since(status: ModelDeploymentStatus, fleet: Fleet) -> Abandoned |
 
 
 def _is_promotable(entry: Abandoned, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
-    """Return whether a Promote can serve an abandoned version; an entry of an older commit has no digest."""
+    """Return whether a Promote can serve an abandoned version."""
     return any(
-        entry.digest in (None, version.spec.artifact.digest)
-        and version.status.phase in ("Verified", "Held")
+        abandoned.is_of(entry, version)
+        and not permitted.without_verdict(version)
         and permitted.may_serve(version, status, fleet)
         for version in fleet.versions.named(entry.version)
     )

@@ -9,6 +9,7 @@ from steadfit.api.modelversion import ModelVersion
 from steadfit.api.rollout import Override, Promoted, RevisionRef
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.permitted import without_verdict
 from steadfit.core.serving.revisions.lookup import revision_of
 
 
@@ -20,6 +21,11 @@ def effective_pin(status: ModelDeploymentStatus, fleet: Fleet) -> Pin | None:
 def of_action(decided: Override | Promoted) -> Pin:
     """Return what a ModelAction named when it was executed: the number with the artifact that it had then."""
     return Pin(version=decided.number, digest=decided.digest)
+
+
+def author(status: ModelDeploymentStatus) -> str:
+    """Return who has set the pin in force, and what ends that of a person."""
+    return f"{status.override.by} until Unpin" if status.override else "spec.pin"
 
 
 def names(pin: Pin, ref: RevisionRef) -> bool:
@@ -54,11 +60,10 @@ def resolve(pin: Pin, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
             "VersionNotFound", f"there is no {describe(pin)} of TrainingJob {fleet.observed.deployment.training_job}"
         )
     serves = live is not None and live.digest == version.spec.artifact.digest
-    if version.status.phase not in ("Verified", "Held") and not serves:
-        verdict = "was rejected by its gate" if version.status.phase == "Rejected" else "has no verdict yet"
+    if (why := without_verdict(version)) and not serves:
         return Problem(
             "VersionNotVerified",
-            f"{describe(pin)} {verdict}; only verified and held versions can be pinned or promoted",
+            f"{describe(pin)} {why}; only verified and held versions can be pinned or promoted",
         )
     revision = revision_of(version, status, fleet, now)
     if isinstance(revision, Problem) and revision.reason == "RevisionQuarantined":

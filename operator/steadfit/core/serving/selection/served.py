@@ -10,6 +10,7 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef, ServedVersion
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.version_index import let_through
 
 MAX_ENTRIES = 16
 """The version that served longest ago is dropped first: the versions themselves remember it (`going_back.py`)."""
@@ -42,8 +43,7 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
             version=item.name, number=item.spec.number, digest=item.spec.artifact.digest, at=record.started_at
         )
         for item in fleet.known_versions.versions
-        for record in item.status.served
-        if record.let_through and record.deployment == name
+        for record in let_through(item, name)
     ]
     entries = {(entry.version, entry.digest): entry for entry in sorted(found, key=lambda entry: entry.at)}
     newest = sorted(entries.values(), key=lambda entry: (entry.at, entry.number))

@@ -81,8 +81,8 @@ def _at_rest(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> 
     """Return that nothing newer waits, and who keeps the live version by a pin."""
     version, rest = f"version {live.number}", "no newer version waits"
     if pin.effective_pin(status, fleet) is not None:
-        by = f"{status.override.by} until Unpin" if status.override else "spec.pin"
-        return DesiredCondition(PROGRESSING, "True", "Pinned", f"{version} is pinned by {by}, and {rest}")
+        message = f"{version} is pinned by {pin.author(status)}, and {rest}"
+        return DesiredCondition(PROGRESSING, "True", "Pinned", message)
     newest = max((one.spec.number for one in fleet.versions.of_artifact(live.digest)), default=live.number)
     same = f" with the artifact of version {newest}" if newest > live.number else ""
     return DesiredCondition(PROGRESSING, "True", "NewestLive", f"{version} is live{same}, and {rest}")
