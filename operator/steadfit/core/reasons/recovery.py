@@ -12,6 +12,7 @@ from .entry import NOTHING, Reason
 _OwnReason = Literal[
     "ActionsSuppressed",
     "AutomaticRollback",
+    "AwaitingWindow",
     "Diagnosing",
     "DiagnosisStarted",
     "DryRun",
@@ -41,6 +42,11 @@ RECOVERY: Mapping[RecoveryReason, Reason] = {
         " place.",
         "Find out by the message why the version failed, before the next one is trained the same way.",
         warning=_DEPLOYMENT,
+    ),
+    "AwaitingWindow": Reason(
+        "A monitor of action `Rollback` fires, and its window still holds answers of other pods of the same version.",
+        "Wait until the time in the message, when the monitor decides, or create a `Rollback` action.",
+        conditions=_RECOVERING,
     ),
     "ConceptDrift": Reason(
         "Quality fell, and the version before is no better: the data has changed, not the model.",

@@ -95,6 +95,23 @@ def rollback_request(
     return RollbackRequest(instability.BY, unstable.reason) if unstable and unstable.fails else None
 
 
+def awaited(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> tuple[Monitor, datetime] | None:
+    """Return a monitor that fires and rolls back only at a later time, within the bake; None without one.
+
+    Its window still holds the answers of other pods of the same version until then.
+    """
+    deployment, live, override = fleet.observed.deployment, status.live, status.override
+    pinned = override is not None and live is not None and pin.names(pin.of_action(override), live)
+    if deployment.spec.dry_run or pinned:
+        return None
+    end, firing = bake.until(status, deployment), {state.name for state in status.monitors if state.phase == FIRING}
+    for monitor in deployment.spec.monitors:
+        at = _alone_since(monitor, status)
+        if monitor.action == "Rollback" and monitor.name in firing and at and end and now < at < end:
+            return monitor, at
+    return None
+
+
 def is_automatic(by: str) -> bool:
     """Return whether the author of a quarantine is an automatic rollback of what was live."""
     return by == instability.BY or by.startswith(BY)

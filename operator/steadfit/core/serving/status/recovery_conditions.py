@@ -15,6 +15,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis, dry_run, rollback_limit
 from steadfit.core.serving.selection import going_back
+from steadfit.core.text import time_text
 
 RECOVERING: Final = "Recovering"
 RECOVERY_STALLED: Final = "RecoveryStalled"
@@ -43,6 +44,14 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
         problem = going_back.best(status, fleet, now, beyond=request.beyond).problem(live)
         message = f"{request.by}: {request.reason}; {problem.message}"
         return [DesiredCondition(RECOVERY_STALLED, "True", "NoRollbackTarget", message)]
+    if waits := automatic_rollback.awaited(status, fleet, now):
+        monitor, at = waits
+        message = (
+            f"monitor {monitor.name} fires, and its window of {monitor.window} holds answers of other pods of version"
+            f" {live.number} until {time_text(at)}: if it fires then, version {live.number} is rolled back; a Rollback"
+            " action does it now"
+        )
+        return [DesiredCondition(RECOVERING, "True", "AwaitingWindow", message)]
     running = diagnosis.running(status, fleet, now)
     if running:
         message = "; ".join(

@@ -208,11 +208,23 @@ def test_a_new_server_is_judged_once_the_window_holds_its_own_answers_alone() ->
     bad = cluster.selected()
     measure(cluster, BAD)
     assert cluster.selected() == bad
-    assert cluster.plan().requeue_at is not None
+    due = cluster.plan().requeue_at
+    assert due is not None
+    assert cluster.condition("Recovering") == ("True", "AwaitingWindow")
+    assert f"of other pods of version 1 until {due:%Y-%m-%dT%H:%M:%SZ}: if it fires" in cluster.message("Recovering")
     cluster.now += timedelta(minutes=5)
     cluster.settle()
     assert cluster.selected() == good
     assert [(entry.revision, entry.digest) for entry in cluster.status.quarantine] == [(bad, None)]
+
+
+@pytest.mark.parametrize("spec", [{"dryRun": True}, {"bakeDuration": "1m"}])
+def test_a_monitor_that_will_roll_nothing_back_is_not_awaited(spec: dict[str, Any]) -> None:
+    cluster = watched(1, **spec)
+    cluster.edit(server={"replicas": 2, "image": "mine:bad"})
+    cluster.settle()
+    measure(cluster, BAD)
+    assert cluster.condition("Recovering") is None
 
 
 def test_the_errors_that_a_bad_server_left_in_the_window_are_no_fault_of_the_pods_that_took_its_place() -> None:
