@@ -1,13 +1,15 @@
 """The plan of a ModelDeployment: which revision serves, which comes up, and which is rolled back or deleted.
 
-A pass goes through five blocks, each a function below: recall, decide, move, conclude, report. Each changes the status
-that the one before it returns. Above a policy stand those of its block that it has to come after, and why; all others
-may change places, which `test_order_of_policies.py` checks. docs/architecture.md says what belongs into which block.
+A pass goes through five blocks, recall, decide, move, conclude, report. Each changes the status
+that the one before it returns. Recall, decide and conclude are tables: a policy names those of its table that it has to
+come after; all others may change places, which `test_order_of_policies.py` checks. docs/architecture.md says what
+belongs into which block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
@@ -52,17 +54,17 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     """Return the plan of a ModelDeployment."""
     observed = corrected(observed, now)
     fleet, status = Fleet(observed), observed.deployment.status
-    status = _recall(status, fleet, now)
+    status = through(RECALL, status, fleet, now)
     # After recall: what a revision's pods have to be is told by the digests in the status.
     fleet = fleet.with_declared(declared_template.known(status, fleet))
     status = admitted_template.learn(status, fleet)
     fleet = fleet.with_admitted(admitted_template.values(status))
     # After recall: people and monitors decide about the revision that serves, which a lost status does not name.
-    status = _decide(status, fleet, now)
+    status = through(DECIDE, status, fleet, now)
     # After recall and decide: a pin, a promotion and a quarantine of this pass say which revision should serve.
-    status, desired = _move(status, fleet, now)
+    status, desired = move(status, fleet, now)
     # After recall, decide and move: it ends the actions and bounds the lists that these have changed.
-    status = _conclude(status, fleet, now)
+    status = through(CONCLUDE, status, fleet, now)
     # After all of them: no policy reads in this pass what a report writes.
     status, results = _report(status, desired, fleet, now)
     return Plan(
@@ -73,50 +75,90 @@ def plan(observed: ObservedModelDeployment, now: datetime) -> Plan:
     )
 
 
-def _recall(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return the status with what it lacks: it was lost, or an earlier operator has written it."""
-    status = served.recall(status, fleet)
-    # After served: a version that was let through is not recalled as abandoned.
-    status = abandoned.recall(status, fleet)
-    status = version_floor.recall(status, fleet)
-    # After abandoned: the records add to the entries that the versions know.
-    status = decision_records.recall(status, fleet)
-    # After served and decision_records: what was rolled back goes back to what was let through.
-    status = status_recovery.live(status, fleet)
-    # After status_recovery: the live revision that it finds may lack its inputs too.
-    status = inputs_recovery.recall(status, fleet)
-    status = declared_template.recall(status, fleet)
-    return quarantine_recovery.learn(status, fleet, now)
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A policy of a block.
+
+    Attributes
+    ----------
+    after
+        Names of the policies of the block that it has to come after.
+    """
+
+    name: str
+    policy: Callable[[ModelDeploymentStatus, Fleet, datetime], ModelDeploymentStatus]
+    after: Sequence[str] = ()
 
 
-def _decide(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return the status after what people ask for, and after what measurements show."""
-    status = dispatch.carry_out(status, fleet, now)
-    status = pod_failures.record(status, fleet, now)
-    # After dispatch and pod_failures: a person decides first, and servers that ended in this pass count.
-    status = automatic_rollback.act(status, _measured(status, fleet, now), fleet, now)
-    # After dispatch and automatic_rollback: what a person promotes stays, and a rollback has dropped the candidate.
-    return found_worse.end(status, fleet, now)
+RECALL = (
+    Step("served", lambda status, fleet, _: served.recall(status, fleet)),
+    # A version that was let through is not recalled as abandoned.
+    Step("abandoned", lambda status, fleet, _: abandoned.recall(status, fleet), after=["served"]),
+    Step("version_floor", lambda status, fleet, _: version_floor.recall(status, fleet)),
+    # The records add to the entries that the versions know.
+    Step("decision_records", lambda status, fleet, _: decision_records.recall(status, fleet), after=["abandoned"]),
+    # What was rolled back goes back to what was let through.
+    Step(
+        "status_recovery",
+        lambda status, fleet, _: status_recovery.live(status, fleet),
+        after=["served", "decision_records"],
+    ),
+    # The live revision that is found may lack its inputs and its declared template too.
+    Step("inputs_recovery", lambda status, fleet, _: inputs_recovery.recall(status, fleet), after=["status_recovery"]),
+    Step(
+        "declared_template", lambda status, fleet, _: declared_template.recall(status, fleet), after=["status_recovery"]
+    ),
+    Step("quarantine_recovery", quarantine_recovery.learn),
+)
+"""They add to the status what it lacks: it was lost, or an earlier operator has written it."""
 
 
-def _move(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> tuple[ModelDeploymentStatus, DesiredRevision]:
-    """Return the status after the next move towards the revision that should serve, and that revision."""
-    desired = desired_revision.choose(status, fleet, now)
-    return rollout.advance(status, desired, fleet, now), desired
+def _roll_back(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status after what the monitors' values of its live version bring about."""
+    return automatic_rollback.act(status, _measured(status, fleet, now), fleet, now)
 
 
-def _conclude(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
-    """Return the status after what ends or begins by the move, within its bounds."""
-    status = dispatch.settle(status, fleet, now)
-    status = version_floor.store(status, fleet)
-    # After version_floor: it keeps the decisions that a full list drops.
-    status = status_bounds.keep(status, fleet)
-    status = template_repair.decide(status, fleet, now)
-    status = warm_standby.release(status, fleet, now)
-    # After all of them: what is put right is what the status asks for.
+DECIDE = (
+    Step("dispatch", dispatch.carry_out),
+    Step("pod_failures", pod_failures.record),
+    # A person decides first, and servers that ended in this pass count.
+    Step("automatic_rollback", _roll_back, after=["dispatch", "pod_failures"]),
+    # What a person promotes stays, and a rollback has dropped the candidate.
+    Step("found_worse", found_worse.end, after=["dispatch", "automatic_rollback"]),
+)
+"""What people ask for, and what measurements show."""
+
+
+def _repair_traffic(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status with the repairs of what someone else has changed of the writes that it asks for."""
     return traffic_repair.decide(
         status, fleet, now, lambda one: [*service_target.point(one, fleet), *http_route.point(one, fleet, now)]
     )
+
+
+CONCLUDE = (
+    Step("dispatch", dispatch.settle),
+    Step("version_floor", lambda status, fleet, _: version_floor.store(status, fleet)),
+    # The floor keeps the decisions that a full list drops.
+    Step("status_bounds", lambda status, fleet, _: status_bounds.keep(status, fleet), after=["version_floor"]),
+    Step("template_repair", template_repair.decide),
+    Step("warm_standby", warm_standby.release),
+    Step("traffic_repair", _repair_traffic),
+)
+"""What ends or begins by the move, within its bounds."""
+
+
+def through(block: Sequence[Step], status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
+    """Return the status after every policy of a block."""
+    for step in block:
+        status = step.policy(status, fleet, now)
+    return status
+
+
+def move(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> tuple[ModelDeploymentStatus, DesiredRevision]:
+    """Return the status after the next move towards the revision that should serve, and that revision."""
+    desired = desired_revision.choose(status, fleet, now)
+    return rollout.advance(status, desired, fleet, now), desired
 
 
 def _report(

@@ -1,13 +1,15 @@
-"""Above a policy of a ModelDeployment's plan stand the policies that it has to come after; others may change places.
+"""A policy of a ModelDeployment's plan names the policies that it has to come after; others may change places.
 
 Two policies of one block are carried out in both orders. Where the result differs, the later one names the earlier
-one: each such pair has a case here, and none other shows while everything happens to a ModelDeployment that can.
+one: each such pair has a case here, and none other shows while everything happens to a ModelDeployment that can. The
+same holds for the blocks that decide; the report describes what they have decided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import combinations
 
 import pytest
@@ -17,13 +19,13 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned
 from steadfit.core import names
+from steadfit.core.plans.model_deployment import CONCLUDE, DECIDE, RECALL, Step, move, through
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.revisions import decision_records, declared_template
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Plan, Signal
 
 from tests.support import effort
-from tests.unit.core.plans.order_of_policies import BLOCKS, steps
 from tests.unit.core.serving import failing_pods
 from tests.unit.core.serving.rollout.test_canary_properties import STRATEGIES, Canaries
 from tests.unit.core.serving.serving_cluster import START, ServingCluster, serving
@@ -32,8 +34,17 @@ Pair = tuple[str, str, str]
 """A block, and two of its policies in their order."""
 MONITOR = {"name": "errors", "window": "5m", "action": "Rollback", "errorRate": {"max": 0.05}}
 GOOD, BAD = Signal(0.0, 1000), Signal(0.5, 1000)
-STEPS = {block: steps(block) for block in BLOCKS}
-NAMED: set[Pair] = {(block, earlier, step.name) for block in BLOCKS for step in STEPS[block] for earlier in step.after}
+BLOCKS = {"recall": RECALL, "decide": DECIDE, "conclude": CONCLUDE}
+STEPS: dict[str, Sequence[Step]] = {
+    "plan": [
+        Step("recall", partial(through, RECALL)),
+        Step("decide", partial(through, DECIDE), after=["recall"]),
+        Step("move", lambda status, fleet, now: move(status, fleet, now)[0], after=["recall", "decide"]),
+        Step("conclude", partial(through, CONCLUDE), after=["recall", "decide", "move"]),
+    ],
+    **BLOCKS,
+}
+NAMED: set[Pair] = {(block, earlier, step.name) for block in STEPS for step in STEPS[block] for earlier in step.after}
 
 
 class Everything(Canaries):
@@ -95,7 +106,8 @@ def upgraded() -> ServingCluster:
     cluster = serving(1)
     cluster.deployment["status"] = {"observedGeneration": -1}
     for one in (*cluster.workloads.values(), *cluster.frozen_templates.values()):
-        del one["metadata"]["annotations"][names.INPUTS_ANNOTATION]
+        for annotation in (names.INPUTS_ANNOTATION, names.DECLARED_ANNOTATION):
+            one["metadata"]["annotations"].pop(annotation, None)
     return cluster
 
 
@@ -208,16 +220,17 @@ PROOFS: dict[Pair, Callable[[], ServingCluster | tuple[Fleet, ModelDeploymentSta
     ("plan", "decide", "move"): rolled_back_twice,
     ("plan", "decide", "conclude"): rolled_back_twice,
     ("plan", "move", "conclude"): ready,
-    ("_recall", "served", "abandoned"): made_again,
-    ("_recall", "abandoned", "decision_records"): lambda: decided_over_a_template("Abort"),
-    ("_recall", "decision_records", "status_recovery"): lambda: decided_over_a_template("Rollback"),
-    ("_recall", "served", "status_recovery"): rolling_back,
-    ("_recall", "status_recovery", "inputs_recovery"): upgraded,
-    ("_decide", "dispatch", "automatic_rollback"): rolled_back_twice,
-    ("_decide", "pod_failures", "automatic_rollback"): unstable,
-    ("_decide", "dispatch", "found_worse"): lambda: worse(verb="Promote"),
-    ("_decide", "automatic_rollback", "found_worse"): lambda: worse(signal=BAD),
-    ("_conclude", "version_floor", "status_bounds"): full,
+    ("recall", "served", "abandoned"): made_again,
+    ("recall", "abandoned", "decision_records"): lambda: decided_over_a_template("Abort"),
+    ("recall", "decision_records", "status_recovery"): lambda: decided_over_a_template("Rollback"),
+    ("recall", "served", "status_recovery"): rolling_back,
+    ("recall", "status_recovery", "inputs_recovery"): upgraded,
+    ("recall", "status_recovery", "declared_template"): upgraded,
+    ("decide", "dispatch", "automatic_rollback"): rolled_back_twice,
+    ("decide", "pod_failures", "automatic_rollback"): unstable,
+    ("decide", "dispatch", "found_worse"): lambda: worse(verb="Promote"),
+    ("decide", "automatic_rollback", "found_worse"): lambda: worse(signal=BAD),
+    ("conclude", "version_floor", "status_bounds"): full,
 }
 """Where each order matters."""
 
@@ -230,7 +243,10 @@ def test_a_policy_comes_after_one_that_it_follows_from(pair: Pair) -> None:
     assert pair in different(pair[0], status, fleet, now, set())
 
 
-def test_every_order_that_the_plan_explains_is_proven() -> None:
+def test_every_order_that_the_plan_names_is_kept_and_proven() -> None:
+    for block in BLOCKS.values():
+        order = [step.name for step in block]
+        assert all(order.index(earlier) < order.index(step.name) for step in block for earlier in step.after)
     assert set(PROOFS) == NAMED
 
 
@@ -242,8 +258,8 @@ def test_policies_that_name_no_other_may_change_places_with_it(monkeypatch: pyte
         fleet, status = at_work(cluster)
         found.update(different("plan", status, fleet, cluster.now, found))
         for step in STEPS["plan"]:
-            if f"_{step.name}" in STEPS:
-                found.update(different(f"_{step.name}", status, fleet, cluster.now, found))
+            if step.name in BLOCKS:
+                found.update(different(step.name, status, fleet, cluster.now, found))
             status = step.policy(status, fleet, cluster.now)
         return original(cluster)
 
