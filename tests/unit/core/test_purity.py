@@ -26,7 +26,7 @@ ALLOWED = {
     "enum": {"StrEnum"},
     "functools": {"cache", "cached_property"},
     "hashlib": None,
-    "itertools": {"takewhile"},
+    "itertools": {"pairwise", "takewhile"},
     "json": None,
     "math": None,
     "pydantic": None,

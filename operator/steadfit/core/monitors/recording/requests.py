@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
+from functools import cache
+from itertools import pairwise
 
 from steadfit.core.promql import MODEL, Rule, number, record
 from steadfit.core.series import RecordedSeries, ServerSeries
@@ -56,7 +56,7 @@ def latency_lower(window: str, quantile: float) -> Rule:
     It is an order statistic, for latencies of any distribution (Conover, Practical Nonparametric Statistics, 3.2).
     """
     parts = []
-    for fewest, next_fewest in itertools.pairwise((*FEWEST, None)):
+    for fewest, next_fewest in pairwise((*FEWEST, None)):
         lower = _quantile(window, rank_below(quantile, fewest))
         below = "" if next_fewest is None else f" < {next_fewest}"
         parts.append(f"{lower} and on ({MODEL}) ({_counted(window)} >= {fewest}{below})")
@@ -64,7 +64,7 @@ def latency_lower(window: str, quantile: float) -> Rule:
     return record(RecordedSeries.LATENCY_LOWER, expression, window=window, quantile=number(quantile))
 
 
-@functools.cache
+@cache
 def rank_below(quantile: float, samples: int) -> float:
     """Return the largest rank, from 0 to 1, that lies above the quantile in at most 2.5 % of samples of this size."""
     mean, deviation = samples * quantile, math.sqrt(samples * quantile * (1 - quantile))
