@@ -40,6 +40,7 @@ from .rollout import (
     QuarantineEntry,
     Refresh,
     Released,
+    Replaced,
     RevisionRef,
     ServedVersion,
     TemplateRepair,
@@ -156,6 +157,8 @@ class ModelDeploymentStatus(Status):
     """The revision that takes the traffic. The Service follows this entry."""
     last_good: RevisionRef | None = None
     """The previous live revision, if it was not rolled back."""
+    replaced: Replaced | None = None
+    """What was live before. A Rollback of that time is about it."""
     warm_release: WarmRelease | None = None
     """Why the last good revision has no warm pods; removed when they would have ended, or with the next live
     revision."""

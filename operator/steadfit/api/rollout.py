@@ -27,21 +27,19 @@ class RevisionRef(Model):
     digest: str
     """Digest of its artifact."""
     template_digest: str
-    """Digest of the rendered pod template without the artifact. It shows whether the model or the server differs."""
+    """Digest of the rendered pod template without the artifact: of the server alone."""
     declared_template_digest: str | None = None
     """Digest of the whole pod template as the operator declared it, which proves the pods of this revision."""
     inputs_digest: str | None = None
-    """Digest of what users have chosen for the pods: spec.server, spec.capture and the ArtifactStore. Only a change
-    of it renders the version again."""
+    """Digest of spec.server, spec.capture and the ArtifactStore. Only a change of it renders the version again."""
     asked_inputs_digest: str | None = None
     """Digest of what was chosen when this older revision was reused instead."""
     only_pinned: bool = False
-    """Whether a pin alone has made this pod template of a version that was let through serve: no canary has judged
-    it."""
+    """Whether a pin alone has served this pod template of the version, so that no canary has judged it."""
     baked: bool = False
     """Whether it has served for spec.bakeDuration. When it serves again, no monitor rolls it back."""
     asked_template_digest: str | None = None
-    """The same as a digest of the rendered template, as operators without inputsDigest wrote it."""
+    """The same of the rendered template, by operators without inputsDigest."""
     since: datetime
     """When it was chosen; for the live revision, when it took all of the traffic."""
 
@@ -74,6 +72,17 @@ Verdicts = Annotated[list[Verdict], Field(max_length=16, json_schema_extra=list_
 
 
 ClockStop = Literal["ScaledToZero", "AnswersAlone", "NotInForce"]
+
+
+class Replaced(Model):
+    """The revision that was live before the present one, also if it was rolled back."""
+
+    revision: str
+    """The revision."""
+    number: int
+    """Number of its version."""
+    since: datetime
+    """Since when it was live."""
 
 
 class Candidate(RevisionRef):
@@ -114,6 +123,8 @@ class Candidate(RevisionRef):
     """Results of the metrics of the analysis."""
     promoted_by: str | None = None
     """Author of the ModelAction that promoted it without a verdict."""
+    supersedes: int | None = None
+    """Number of the candidate whose rollout it has ended."""
 
 
 class Abandoned(Model):

@@ -10,8 +10,8 @@ from .entry import NOTHING, Reason
 ActionReason = Literal[
     "ActionRejected",
     "AlreadyPromoted",
-    "AlreadyQuarantined",
     "AlreadyServing",
+    "CandidateReplaced",
     "Expired",
     "NoAnalysis",
     "NoCandidate",
@@ -26,6 +26,7 @@ ActionReason = Literal[
     "TooManyAbandoned",
     "TooManyReleased",
     "UnknownVerb",
+    "VersionReplaced",
     "VersionRequired",
 ]
 
@@ -39,8 +40,12 @@ ACTIONS: Mapping[ActionReason, Reason] = {
         warning=("ModelAction", "ModelDeployment"),
     ),
     "AlreadyPromoted": Reason("The candidate is promoted already.", "Wait for its pods.", conditions=_REJECTED),
-    "AlreadyQuarantined": Reason("The version is in quarantine already.", NOTHING, conditions=_REJECTED),
     "AlreadyServing": Reason("The version serves already.", "Name another version.", conditions=_REJECTED),
+    "CandidateReplaced": Reason(
+        "The candidate was chosen after the action was created, which was about an earlier one.",
+        "Look at the candidate that the message names; create another action if it applies to that one too.",
+        conditions=_REJECTED,
+    ),
     "Expired": Reason(
         "The action is not new: it was restored, copied or created again, or its `spec.requestedAt` is old.",
         "Nothing to do after a restore; to request the same again, create an action with another name.",
@@ -104,6 +109,11 @@ ACTIONS: Mapping[ActionReason, Reason] = {
     "UnknownVerb": Reason(
         "The target has no such verb.",
         "Choose a verb of [the table of verbs](../verbs.md).",
+        conditions=_REJECTED,
+    ),
+    "VersionReplaced": Reason(
+        "The version that serves took over after the action was created, which was about an earlier one.",
+        "Look at the version that the message names; create another `Rollback` if it is bad too.",
         conditions=_REJECTED,
     ),
     "VersionRequired": Reason(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from steadfit.api.rollout import Abandoned, QuarantineEntry, RevisionRef
+from steadfit.api.rollout import Abandoned, QuarantineEntry, Replaced, RevisionRef
 
 
-def describe(ref: RevisionRef | Abandoned | QuarantineEntry) -> str:
-    """Return the name of a revision, or of an abandoned or quarantined one, for messages."""
+def describe(ref: RevisionRef | Abandoned | QuarantineEntry | Replaced) -> str:
+    """Return the name of a revision, or of what a record is about, for messages."""
     return f"version {ref.number} (revision {ref.revision})"

@@ -41,13 +41,16 @@ def _quarantines(
     ref: RevisionRef, version: ModelVersion | None, status: ModelDeploymentStatus, deployment: str
 ) -> bool:
     """Return whether a revision, or its version, is in quarantine at the ModelDeployment of this name."""
-    same = (ref.digest, ref.template_digest)
-    if any(
-        ref.revision == entry.revision or ref.digest == entry.digest or same == (entry.artifact, entry.template_digest)
-        for entry in status.quarantine
-    ):
+    if any(_is_of(entry, ref) for entry in status.quarantine):
         return True
     return version is not None and _quarantines_version(version, status, deployment)
+
+
+def _is_of(entry: QuarantineEntry, ref: RevisionRef) -> bool:
+    same = (ref.digest, ref.template_digest)
+    return (
+        ref.revision == entry.revision or ref.digest == entry.digest or same == (entry.artifact, entry.template_digest)
+    )
 
 
 def is_version_quarantined(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
@@ -58,6 +61,23 @@ def is_version_quarantined(version: ModelVersion, status: ModelDeploymentStatus,
 def is_quarantined(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether a revision, or its version, is in quarantine here."""
     return _quarantines(ref, fleet.version_of(ref), status, fleet.observed.deployment.name)
+
+
+def entry_of(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> QuarantineEntry | Quarantine | None:
+    """Return the first quarantine here of a revision, or of its version; None if it is not in quarantine."""
+    version, name = fleet.version_of(ref), fleet.observed.deployment.name
+    found: list[QuarantineEntry | Quarantine] = [entry for entry in status.quarantine if _is_of(entry, ref)]
+    if not found and version is not None and is_version_quarantined(version, status, fleet):
+        found = [item for item in quarantines_of(version.status) if item.deployment == name]
+    return min(found, key=lambda entry: entry.at, default=None)
+
+
+def author_of(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
+    """Return who or what has quarantined a version here first, with any pod template; None if nobody has."""
+    digest, name = version.spec.artifact.digest, fleet.observed.deployment.name
+    found = [(entry.at, entry.by) for entry in status.quarantine if entry.digest == digest]
+    found += [(item.at, item.by) for item in quarantines_of(version.status) if item.deployment == name]
+    return min(found)[1] if found else None
 
 
 def is_revision_quarantined(revision: str, status: ModelDeploymentStatus, fleet: Fleet) -> bool:

@@ -182,7 +182,7 @@ class ServingCluster:
         self.deployment["metadata"]["generation"] += 1
 
     def act(self, verb: str, number: int | None = None) -> str:
-        """Create a ModelAction and return its name."""
+        """Create a ModelAction now and return its name."""
         name = f"action-{len(self.actions) + 1}"
         spec = {
             "verb": verb,
@@ -196,7 +196,7 @@ class ServingCluster:
                 "namespace": NAMESPACE,
                 "uid": f"uid-{name}",
                 "annotations": {names.ACCEPTED_ANNOTATION: f"uid-{name}"},
-                "creationTimestamp": (START + timedelta(seconds=len(self.actions) + 1)).isoformat(),
+                "creationTimestamp": (self.now + timedelta(microseconds=len(self.actions) + 1)).isoformat(),
             },
             "spec": spec | ({"version": number} if number is not None else {}),
             "status": {"phase": "Pending"},

@@ -24,14 +24,6 @@ from . import abort, quarantine, refresh, release
 Verb = Callable[[ModelDeploymentStatus, ModelAction, Fleet, datetime], ActionResult | Problem]
 
 
-def _roll_back(
-    status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
-) -> ActionResult | Problem:
-    """Return the result of a Rollback, which succeeds once the good version serves."""
-    after = roll_back(status, action, fleet, now)
-    return after if isinstance(after, Problem) else ActionResult(after, "rolling back", done=False)
-
-
 def _pin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
     """Return the status with the override, or why the version cannot be served."""
     number = action.spec.version
@@ -59,7 +51,7 @@ def _unpin(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now
 
 
 _VERBS: Mapping[str, Verb] = {
-    "Rollback": _roll_back,
+    "Rollback": roll_back,
     "Promote": promote.promote,
     "Abort": abort.abort,
     "Pin": _pin,

@@ -14,7 +14,7 @@ from steadfit.core import names
 from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.quarantine import is_quarantined, is_version_quarantined
+from steadfit.core.serving.quarantine import author_of, is_quarantined, is_version_quarantined
 from steadfit.core.serving.recovery.rollback import restore
 from steadfit.core.serving.revisions.revision import render
 from steadfit.core.serving.selection import pin
@@ -36,7 +36,10 @@ def quarantine(
         job = fleet.observed.deployment.training_job
         return Problem("VersionNotFound", f"there is no version {number} of TrainingJob {job}")
     if is_version_quarantined(version, status, fleet):
-        return Problem("AlreadyQuarantined", f"version {version.spec.number} is in quarantine already")
+        # Two people who bar one version both want it barred.
+        return ActionResult(
+            status, f"version {version.spec.number} is in quarantine already, by {author_of(version, status, fleet)}"
+        )
     digest, live = version.spec.artifact.digest, status.live
     after = _entered(version, status, action, fleet, now)
     message = f"version {version.spec.number} is in quarantine until Release"

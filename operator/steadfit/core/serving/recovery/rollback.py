@@ -10,19 +10,44 @@ from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.rollout import RevisionRef
 from steadfit.core.problem import Problem
-from steadfit.core.serving import permitted, quarantine
-from steadfit.core.serving.action_result import author
+from steadfit.core.serving import permitted, quarantine, subject
+from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.messages import describe
 from steadfit.core.serving.rollout.rollout import full_candidate
 from steadfit.core.serving.selection import going_back, pin, served
+from steadfit.core.text import time_text
 
 
 def roll_back(
     status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime
-) -> ModelDeploymentStatus | Problem:
-    """Return the status after a Rollback by a person, or why it is rejected."""
-    spec = action.spec
-    return restore(status, fleet, number=spec.version, reason=spec.reason, by=author(action), now=now)
+) -> ActionResult | Problem:
+    """Return the result of a Rollback by a person, or why it is rejected.
+
+    It is about the revision that was live when it was created. Two people who roll back one fault want it gone: the
+    second Rollback succeeds with the first one, and quarantines nothing.
+    """
+    spec, live = action.spec, status.live
+    if live is not None and subject.precedes_live(action, status):
+        return _of_replaced(status, live, action)
+    entry = quarantine.entry_of(live, status, fleet) if live is not None and spec.version is None else None
+    if live is not None and entry is not None:
+        return ActionResult(status, f"version {live.number} is being rolled back already, by {entry.by}", done=False)
+    after = restore(status, fleet, number=spec.version, reason=spec.reason, by=author(action), now=now)
+    return after if isinstance(after, Problem) else ActionResult(after, "rolling back", done=False)
+
+
+def _of_replaced(status: ModelDeploymentStatus, live: RevisionRef, action: ModelAction) -> ActionResult | Problem:
+    """Return the result of a Rollback that was created before the live revision took over."""
+    then = subject.replaced_live(action, status)
+    entry = subject.quarantine_of(then, status) if then is not None else None
+    if then is None or entry is None or action.spec.version not in (None, live.number):
+        return subject.live_problem(action, live, then)
+    return ActionResult(
+        status,
+        f"{describe(then)} is in quarantine already, by {entry.by}; {describe(live)} serves since"
+        f" {time_text(live.since)}, and is not rolled back by this action",
+    )
 
 
 def restore(
@@ -51,8 +76,6 @@ def restore(
     live = status.live
     if live is None:
         return Problem("NotServing", "no version serves yet, so there is nothing to roll back")
-    if number is None and quarantine.is_quarantined(live, status, fleet):
-        return Problem("RollingBack", f"version {live.number} is being rolled back already")
     good = _replacement(status, live, number, beyond, fleet, now)
     if isinstance(good, Problem):
         return good

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
-from steadfit.api.rollout import RevisionRef
+from steadfit.api.rollout import Replaced, RevisionRef
 from steadfit.core.serving import bake, permitted
 from steadfit.core.serving.fleet import Fleet
 
@@ -25,7 +25,17 @@ def go_live(status: ModelDeploymentStatus, desired: RevisionRef, fleet: Fleet, n
     # What a person has promoted bakes anew: it has not come back by itself.
     baked = desired.baked and not (status.promoted and status.promoted.digest == desired.digest)
     live = RevisionRef(**ref_fields(desired) | {"since": now, "baked": baked})
-    return status.model_copy(update={"live": live, "last_good": previous[0] if previous else None, "candidate": None})
+    old, replaced = status.live, status.replaced
+    if old is not None and old.revision != live.revision:
+        replaced = Replaced(revision=old.revision, number=old.number, since=old.since)
+    return status.model_copy(
+        update={
+            "live": live,
+            "last_good": previous[0] if previous else None,
+            "replaced": replaced,
+            "candidate": None,
+        }
+    )
 
 
 def ref_fields(ref: RevisionRef) -> dict[str, object]:

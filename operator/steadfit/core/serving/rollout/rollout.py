@@ -27,7 +27,19 @@ def advance(
     """Return the status after the next move towards the desired revision, within the progress deadline."""
     status = clocks.stop_or_resume(status, fleet, now)
     after = progress_deadline.enforce(status.candidate, _advance(status, desired, fleet, now), desired, fleet, now)
-    return abandoned.end_going_back(_taken_over(status, after, desired, now), desired.revision, fleet)
+    after = _taken_over(status, _superseding(status.candidate, after), desired, now)
+    return abandoned.end_going_back(after, desired.revision, fleet)
+
+
+def _superseding(before: Candidate | None, after: ModelDeploymentStatus) -> ModelDeploymentStatus:
+    """Return the status whose candidate names the one that it has superseded."""
+    candidate = after.candidate
+    if before is None or candidate is None:
+        return after
+    number = before.supersedes if before.revision == candidate.revision else before.number
+    if number == candidate.supersedes:
+        return after
+    return after.model_copy(update={"candidate": candidate.model_copy(update={"supersedes": number})})
 
 
 def _advance(

@@ -11,6 +11,7 @@ from steadfit.api.modelaction import ModelAction
 from steadfit.api.modeldeployment import ModelDeploymentStatus, Pin
 from steadfit.api.rollout import Candidate, Promoted, Refresh, RevisionRef
 from steadfit.core.problem import Problem
+from steadfit.core.serving import subject
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
@@ -55,6 +56,9 @@ def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet)
     candidate, live = status.candidate, status.live
     if candidate is None:
         return Problem("NoCandidate", "there is no candidate to promote; name a version")
+    replaced = subject.candidate_problem(action, candidate) if action.spec.version is None else None
+    if replaced is not None:
+        return replaced
     if candidate.champion_revision is None or live is None or is_quarantined(live, status, fleet):
         return Problem(
             "NoAnalysis",

@@ -100,17 +100,22 @@ def test_quarantine_of_a_pinned_version_lifts_the_pin() -> None:
     assert cluster.status.override is None
 
 
-@pytest.mark.parametrize(
-    ("number", "why"),
-    [(7, "there is no version 7 of TrainingJob flights"), (2, "version 2 is in quarantine already")],
-)
-def test_quarantine_of_an_unknown_version_or_twice_is_refused(number: int, why: str) -> None:
+def test_quarantine_of_an_unknown_version_is_refused() -> None:
+    cluster = serving(1, 2)
+    unknown = cluster.act("Quarantine", 7)
+    cluster.settle()
+    assert cluster.record(unknown) == ("Rejected", "there is no version 7 of TrainingJob flights")
+
+
+def test_a_second_quarantine_of_a_version_succeeds_and_changes_nothing() -> None:
     cluster = serving(1, 2)
     cluster.act("Quarantine", 2)
     cluster.settle()
-    again = cluster.act("Quarantine", number)
+    before = cluster.status.quarantine
+    again = cluster.act("Quarantine", 2)
     cluster.settle()
-    assert cluster.record(again) == ("Rejected", why)
+    assert cluster.record(again) == ("Succeeded", "version 2 is in quarantine already, by alice (action-1)")
+    assert cluster.status.quarantine == before
 
 
 def forget(cluster: ServingCluster, number: int) -> None:

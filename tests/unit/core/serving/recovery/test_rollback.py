@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from steadfit.core.serving.status_bounds import MAX_QUARANTINE
@@ -142,6 +143,7 @@ def test_a_rollback_with_nothing_to_go_back_to_needs_a_named_version() -> None:
     cluster.add(3, "Held", against=digest(1))
     cluster.act("Rollback")
     cluster.settle()
+    cluster.now += timedelta(minutes=1)
     second = cluster.act("Rollback")
     cluster.settle()
     assert cluster.record(second)[0] == "Rejected"
@@ -152,14 +154,18 @@ def test_a_rollback_with_nothing_to_go_back_to_needs_a_named_version() -> None:
     assert cluster.live() == 3
 
 
-def test_a_second_rollback_while_one_is_under_way_is_refused() -> None:
+def test_a_second_rollback_while_one_is_under_way_succeeds_with_the_first() -> None:
     cluster = serving(1, 2)
     cluster.broken.add(cluster.moves[0])
-    cluster.act("Rollback")
+    first = cluster.act("Rollback")
     cluster.settle()
     second = cluster.act("Rollback")
     cluster.settle()
-    assert cluster.record(second) == ("Rejected", "version 2 is being rolled back already")
+    assert cluster.record(second) == cluster.record(first) == ("Pending", "rolling back to version 1")
+    cluster.broken.clear()
+    cluster.settle()
+    assert cluster.record(second) == cluster.record(first) == ("Succeeded", "version 1 serves")
+    assert [entry.number for entry in cluster.status.quarantine] == [2]
 
 
 def test_a_rollback_under_way_can_be_sent_to_another_version() -> None:
