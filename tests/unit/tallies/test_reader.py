@@ -151,7 +151,22 @@ def test_what_befalls_both_arms_fails_no_candidate() -> None:
     fixture.play(story)
 
 
-def test_pods_are_read_every_second_for_five_minutes_and_then_every_fifteen() -> None:
+def test_pods_are_read_every_second_at_any_time() -> None:
+    fixture = Fixture()
+
+    async def story() -> None:
+        await fixture.tick(400)
+        early = len(fixture.fakes["b1"].reads)
+        await fixture.tick(60)
+        assert len(fixture.fakes["b1"].reads) - early >= 59
+
+    fixture.play(story)
+
+
+def test_pods_of_many_trials_are_read_every_second_for_five_minutes_and_then_every_fifteen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("steadfit.tallies.reader.MOST_FAST", 0)
     fixture = Fixture()
 
     async def story() -> None:
@@ -168,7 +183,8 @@ def test_pods_are_read_every_second_for_five_minutes_and_then_every_fifteen() ->
     fixture.play(story)
 
 
-def test_a_new_step_is_read_every_second_again() -> None:
+def test_a_new_step_is_read_every_second_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steadfit.tallies.reader.MOST_FAST", 0)
     fixture = Fixture()
 
     async def story() -> None:
