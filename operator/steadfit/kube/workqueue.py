@@ -25,6 +25,8 @@ CHANGES_AT_ONCE = 100
 """Passes of one key that may change something without a wait: those of several rollouts."""
 CHANGE_SECONDS = 5.0
 """Time after which a key may make one of them again, and the longest time it is throttled."""
+URGENT_CHANGES = 10
+"""Changes at once that an urgent addition gives back at most: those of a decision, and of what carries it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,23 @@ class WorkQueue(Generic[K]):
         self._retried = 0
         self._waited = 0.0
 
-    def add(self, key: K, *, urgent: bool = False) -> None:
-        """Queue a key, unless it is queued already; an urgent one moves before the others, and is not throttled."""
-        if urgent:
+    def add(self, key: K, *, first: bool = False, urgent: bool = False) -> None:
+        """Queue a key, unless it is queued already.
+
+        Parameters
+        ----------
+        key
+            The key.
+        first
+            Whether it moves before the others.
+        urgent
+            The same, and it may make `URGENT_CHANGES` without being throttled.
+        """
+        if first or urgent:
             self._urgent.setdefault(key)
+        if urgent:
             self._release(key)
+            self._give_back(key)
         if key in self._dirty:
             return
         self._dirty[key] = asyncio.get_running_loop().time()
@@ -108,9 +122,8 @@ class WorkQueue(Generic[K]):
     def note_change(self, key: K) -> bool:
         """Count a pass that has changed something, before `done`; return whether the key is throttled from now on.
 
-        It is throttled after `CHANGES_AT_ONCE` of them, for up to `CHANGE_SECONDS` or until it is added as urgent, not
-        at all if that was during its pass. So a plan that never rests makes one change in this time, and not as many as
-        the API server takes.
+        It is throttled after `CHANGES_AT_ONCE` of them, for up to `CHANGE_SECONDS` or until it is added as urgent. So a
+        plan that never rests makes one change in this time, and not as many as the API server takes.
         """
         now = asyncio.get_running_loop().time()
         while self._used_until and next(iter(self._used_until.values())) <= now:
@@ -119,7 +132,7 @@ class WorkQueue(Generic[K]):
         used = min(max(self._used_until.pop(key, now), now) + CHANGE_SECONDS, now + longest)
         self._used_until[key] = used
         wait = used - now - CHANGES_AT_ONCE * CHANGE_SECONDS
-        if wait <= 0 or key in self._urgent:
+        if wait <= 0:
             return False
         self._throttled[key] = asyncio.get_running_loop().call_later(wait, self._release, key)
         return True
@@ -165,6 +178,12 @@ class WorkQueue(Generic[K]):
     def _is_free(self, key: K) -> bool:
         """Return whether a worker may take a key."""
         return key not in self._processing and key not in self._throttled
+
+    def _give_back(self, key: K) -> None:
+        """Let a key make `URGENT_CHANGES` more at once, if fewer are left."""
+        if key in self._used_until:
+            latest = asyncio.get_running_loop().time() + (CHANGES_AT_ONCE - URGENT_CHANGES) * CHANGE_SECONDS
+            self._used_until[key] = min(self._used_until[key], latest)
 
     def _release(self, key: K) -> None:
         """End the throttling of a key, if it is throttled."""

@@ -4,7 +4,7 @@ import asyncio
 from itertools import pairwise
 from random import Random
 
-from steadfit.kube.workqueue import CHANGE_SECONDS, CHANGES_AT_ONCE, MAX_DELAY, WorkQueue
+from steadfit.kube.workqueue import CHANGE_SECONDS, CHANGES_AT_ONCE, MAX_DELAY, URGENT_CHANGES, WorkQueue
 
 from tests.support.virtual_time import run
 
@@ -182,7 +182,7 @@ async def _passes(queue: WorkQueue[str], key: str, changes: int) -> list[float]:
     for _ in range(changes):
         assert await queue.get() == key
         times.append(now())
-        queue.add(key, urgent=not queue.note_change(key))
+        queue.add(key, first=not queue.note_change(key))
         queue.done(key)
     return times
 
@@ -224,11 +224,21 @@ def test_what_a_person_asks_for_comes_at_once_although_the_key_is_throttled() ->
         for _ in range(50):
             queue.add("a", urgent=True)
             assert [await queue.get(), now()] == ["a", 0]
-            assert queue.note_change("a")
+            queue.note_change("a")
             queue.done("a")
-        queue.add("a")
-        await queue.get()
-        assert now() == CHANGE_SECONDS, "they lengthen no wait"
+        times = await _passes(queue, "a", URGENT_CHANGES + 1)
+        assert times[-1] == CHANGE_SECONDS, "they lengthen no wait, and their changes do not add up"
+
+    run(main())
+
+
+def test_what_an_urgent_addition_decides_is_carried_out_at_once_although_the_key_was_throttled() -> None:
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue(Random(1))
+        await _passes(queue, "a", CHANGES_AT_ONCE + 1)
+        queue.add("a", urgent=True)
+        times = await _passes(queue, "a", URGENT_CHANGES + 2)
+        assert times == [0] * (URGENT_CHANGES + 1) + [CHANGE_SECONDS]
 
     run(main())
 
@@ -261,7 +271,8 @@ def test_an_urgent_addition_during_the_pass_that_would_throttle_a_key_prevents_i
         assert not queue.note_change("a")
         queue.done("a")
         assert [await queue.get(), now()] == ["a", 0], "it comes first, and at once"
-        assert queue.note_change("a"), "it is throttled after the pass of the action"
+        changes = iter(lambda: queue.note_change("a"), True)
+        assert len([*changes]) < URGENT_CHANGES, "it is throttled after the passes that carry the action out"
 
     run(main())
 

@@ -254,7 +254,7 @@ class Engine:
             logger.warning("the passes over this object change something again and again; the next one waits")
         if result.outcome == "written":
             # What is decided is carried out before the next object is looked at.
-            self._queue.add(key, urgent=not throttled)
+            self._queue.add(key, first=not throttled)
         elif result.after is not None:
             self._queue.add_after(key, result.after)
 
