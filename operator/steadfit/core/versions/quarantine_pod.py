@@ -19,6 +19,7 @@ from steadfit.core.types import Manifest, Platform
 from .quarantine_state import Change
 
 STEP = "quarantine"
+CONFIG = "STEADFIT_CONFIG"
 DEADLINE_SECONDS = 600
 """Time after which a pod that cannot start fails, so that the version can say what is wrong."""
 _PLACEMENT = ("nodeSelector", "tolerations", "serviceAccountName", "priorityClassName", "imagePullSecrets")
@@ -69,6 +70,13 @@ def is_for(workload: Manifest, version: ModelVersion, change: Change) -> bool:
     return bool(annotations.get(names.NOTE_ANNOTATION) == fingerprint(version, change))
 
 
+def writes_servings(workload: Manifest) -> bool:
+    """Return whether a Job writes servings, and no quarantine or release."""
+    (container,) = workload["spec"]["template"]["spec"]["containers"][:1] or ({},)
+    config = next((one.get("value") for one in container.get("env", []) if one["name"] == CONFIG), None)
+    return "served" in json.loads((config or "{}").replace("$$", "$"))
+
+
 def _container(version: ModelVersion, change: Change, store: ArtifactStore, platform: Platform) -> dict[str, Any]:
     config = {"store": store_access.settings(store), "uri": version.spec.artifact.uri, **_document(version, change)}
     return {
@@ -76,7 +84,7 @@ def _container(version: ModelVersion, change: Change, store: ArtifactStore, plat
         "image": platform.trainer_image,
         "args": [STEP],
         "env": [
-            {"name": "STEADFIT_CONFIG", "value": json.dumps(config, sort_keys=True).replace("$", "$$")},
+            {"name": CONFIG, "value": json.dumps(config, sort_keys=True).replace("$", "$$")},
         ],
         "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
         "securityContext": pod_security.container(),

@@ -1,7 +1,8 @@
 """Writes quarantines, releases and servings to the store: by one Job at a time, with growing pauses between attempts.
 
 The status comes first: it holds what is to be written, and it records the success of a Job before the Job is deleted.
-No Job starts beside another, because two writers of one note could undo each other.
+No Job starts beside another, because two writers of one note could undo each other. One that writes servings gives way
+to a quarantine or a release: it may be repeated.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ LONGEST_PAUSE = timedelta(hours=1)
 def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> ModelVersionStatus:
     """Return the status after the outcome of the Job."""
     change = _change(status, observed)
-    if not change or (status.note_failure is not None and status.note_failure.of != _sort(change)):
+    if not change or (status.note_failure is not None and status.note_failure.of != _kind(change)):
         status = status.model_copy(update={"note_failure": None})
     workload, before = _workload(observed), status.note_failure
     if not change or workload is None or job.is_deleted(workload):
@@ -48,17 +49,19 @@ def follow(status: ModelVersionStatus, observed: ObservedModelVersion, now: date
         job=uid,
         retry_at=now + min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE),
         message=cut(_why(workload, observed)),
-        of=_sort(change),
+        of=_kind(change),
     )
     return status.model_copy(update={"note_failure": failure})
 
 
 def act(status: ModelVersionStatus, observed: ObservedModelVersion, now: datetime) -> tuple[Action, ...]:
-    """Return the action that is due: create the Job, or delete it once it is over."""
+    """Return the action that is due: create the Job, or delete it once it is over or in the way of a quarantine."""
     change, failure = _change(status, observed), status.note_failure
     workload = _workload(observed)
     if workload is not None:
-        done = job.is_over(workload) and not job.is_deleted(workload)
+        # It may be suspended in a queue without an end.
+        gives_way = not change.served and bool(change) and quarantine_pod.writes_servings(workload)
+        done = (job.is_over(workload) or gives_way) and not job.is_deleted(workload)
         return (Delete(job.reference(workload)),) if done else ()
     if not change or observed.platform is None or (failure is not None and now < failure.retry_at):
         return ()
@@ -95,7 +98,7 @@ def _change(status: ModelVersionStatus, observed: ObservedModelVersion) -> Chang
     return quarantine_state.change(status, observed) or Change(served=serving_history.waiting(status.served))
 
 
-def _sort(change: Change) -> Literal["Quarantine", "Servings"]:
+def _kind(change: Change) -> Literal["Quarantine", "Servings"]:
     return "Servings" if change.served else "Quarantine"
 
 

@@ -486,3 +486,23 @@ def test_a_quarantine_waits_for_no_servings_that_cannot_be_written() -> None:
     assert scene.knows() == [("flights", True)]
     assert len(scene.status.served) == 40
     assert "served" in config(scene.made[-1])
+
+
+def test_a_quarantine_waits_for_no_servings_that_are_not_written_yet() -> None:
+    scene = Scene()
+    scene.version["status"]["served"] = past(40)
+    scene.settle()
+    assert "served" in config(scene.made[-1])
+    scene.deploy(quarantine=[entry()])
+    scene.settle()
+    assert set(config(scene.made[-1])["put"]) == {"flights"}, "while the Job for servings waits in a queue"
+    assert len(scene.jobs) == 1
+    scene.end()
+    assert scene.knows() == [("flights", True)]
+    assert "served" in config(scene.made[-1]), "they are written afterwards"
+    scene.deploy(released=[released(START + timedelta(hours=1))])
+    scene.settle()
+    assert set(config(scene.made[-1])["take"]) == {"flights"}
+    scene.end()
+    scene.end()
+    assert (len(scene.status.served), scene.knows()) == (24, [])
