@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
+from steadfit.core import names
 
 from .gateway import Gateways
 from .harness import play
@@ -50,20 +51,31 @@ async def insist(cluster: SimulatedCluster, kind: str, change: Change, seconds: 
     return start
 
 
+BOTH = (names.WRITTEN_ANNOTATION, names.DECIDED_ANNOTATION)
+
+
 @pytest.mark.parametrize(
-    ("kind", "change", "condition", "word"),
+    ("kind", "change", "condition", "word", "lost"),
     [
-        ("HTTPRoute", named, "RouteReady", "RouteContested"),
-        ("HTTPRoute", impatient, "RouteReady", "RouteContested"),
-        ("Service", wider, "Ready", "ServiceContested"),
+        ("HTTPRoute", named, "RouteReady", "RouteContested", ()),
+        ("HTTPRoute", impatient, "RouteReady", "RouteContested", BOTH),
+        ("Service", wider, "Ready", "ServiceContested", ()),
+        ("Service", wider, "Ready", "ServiceContested", BOTH),
+        ("Service", wider, "Ready", "ServiceContested", BOTH[:1]),
+        ("Service", wider, "Ready", "ServiceContested", BOTH[1:]),
     ],
 )
 def test_what_is_changed_again_and_again_is_put_right_ever_more_rarely_and_recovers_by_itself(
-    kind: str, change: Change, condition: str, word: str
+    kind: str, change: Change, condition: str, word: str, lost: Sequence[str]
 ) -> None:
+    def replace(obj: JSON) -> None:
+        change(obj)
+        for annotation in lost:
+            obj["metadata"]["annotations"].pop(annotation, None)
+
     async def story(cluster: SimulatedCluster) -> None:
         await serves_by_a_route(cluster)
-        start = await insist(cluster, kind, change, 5000)
+        start = await insist(cluster, kind, replace, 5000)
         pauses = [later - earlier for earlier, later in pairwise(repairs(cluster, kind, start))]
         assert [round(pause / 60) for pause in pauses] == [0, 0, 10, 20, 40]
         said = reason(cluster, condition)
@@ -81,15 +93,23 @@ def test_what_is_changed_again_and_again_is_put_right_ever_more_rarely_and_recov
     play(story, restart=False)
 
 
-def test_a_decision_does_not_wait_for_the_pause_of_a_contested_service() -> None:
+@pytest.mark.parametrize("lost", [(), BOTH], ids=str)
+def test_a_decision_does_not_wait_for_the_pause_of_a_contested_service(lost: Sequence[str]) -> None:
+    def replace(obj: JSON) -> None:
+        wider(obj)
+        for annotation in lost:
+            obj["metadata"]["annotations"].pop(annotation, None)
+
     async def story(cluster: SimulatedCluster) -> None:
         await serves_by_a_route(cluster)
         set_param(cluster, "depth", 6)
         await cluster.until(lambda: serves(cluster, 2), say="version 2 serves")
         await cluster.quiet()
-        await insist(cluster, "Service", wider, 300)
+        await insist(cluster, "Service", replace, 300)
         assert "ServiceContested" in reason(cluster, "Stalled")
         cluster.create(action("back", "Rollback"))
         await cluster.until(lambda: serves(cluster, 1), within=60, say="version 1 serves")
+        start = await insist(cluster, "Service", replace, 3600)
+        assert len(repairs(cluster, "Service", start)) <= 4, "the pauses go on after the decision"
 
     play(story, restart=False)

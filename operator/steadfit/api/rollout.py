@@ -274,6 +274,9 @@ class TrafficRepair(Repair):
     change: str | None = None
     """Generation, or resourceVersion, of the object with the change that is put right; absent while the next repair
     waits."""
+    written: Annotated[str, Field(max_length=256)] | None = None
+    """What the repair writes: the digest of the spec, and the decision that it follows. Another decision waits for no
+    repair."""
 
     @property
     def under_way(self) -> bool:

@@ -185,9 +185,9 @@ def _report(
 
 def _actions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Iterator[Action]:
     """Yield the actions. One that fails ends the pass, so what matters most comes first."""
-    pointing = traffic_repair.allowed(service_target.point(status, fleet), status, fleet)
+    pointing = traffic_repair.allowed(service_target.point(status, fleet), status)
     yield from pointing
-    yield from traffic_repair.allowed(http_route.point(status, fleet, now), status, fleet)
+    yield from traffic_repair.allowed(http_route.point(status, fleet, now), status)
     pointed = service_target.after(pointing, fleet)
     # In the pass that moves the traffic, and before what its clients need not wait for.
     yield from drain.annotate(pointed)

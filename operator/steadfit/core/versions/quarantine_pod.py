@@ -72,9 +72,9 @@ def is_for(workload: Manifest, version: ModelVersion, change: Change) -> bool:
 
 def writes_servings(workload: Manifest) -> bool:
     """Return whether a Job writes servings, and no quarantine or release."""
-    (container,) = workload["spec"]["template"]["spec"]["containers"][:1] or ({},)
-    config = next((one.get("value") for one in container.get("env", []) if one["name"] == CONFIG), None)
-    return "served" in json.loads((config or "{}").replace("$$", "$"))
+    containers = workload["spec"]["template"]["spec"]["containers"]
+    variables = [one for each in containers for one in each.get("env", []) if one["name"] == CONFIG]
+    return any("served" in json.loads(one.get("value", "{}").replace("$$", "$")) for one in variables)
 
 
 def _container(version: ModelVersion, change: Change, store: ArtifactStore, platform: Platform) -> dict[str, Any]:

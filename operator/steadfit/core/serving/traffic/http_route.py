@@ -64,9 +64,8 @@ def is_prepared(live: RevisionRef, candidate: Candidate, fleet: Fleet) -> bool:
 
 
 def is_changed(route: Manifest) -> bool:
-    """Return whether something else stands in our route than the operator wrote last."""
-    written = ownership.written(route)
-    return bool(written) and written != ownership.digest(route.get("spec", {}))
+    """Return whether something else stands in our route than the operator wrote last; a lost annotation is a change."""
+    return ownership.written(route) != ownership.digest(route.get("spec", {}))
 
 
 def changed_field(fleet: Fleet) -> str | None:

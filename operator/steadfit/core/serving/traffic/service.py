@@ -117,9 +117,9 @@ def spec(labels: Mapping[str, str], observed: Manifest | None) -> dict[str, Any]
 
 
 def is_changed(service: Manifest) -> bool:
-    """Return whether something else decides who answers than the operator wrote last; a Service of ours."""
-    written, labels = ownership.written(service), service.get("spec", {}).get("selector") or {}
-    return bool(written) and (written != ownership.digest(labels) or not leads_to(service, labels))
+    """Return whether something else decides who answers than the operator wrote last; a lost annotation is a change."""
+    labels = service.get("spec", {}).get("selector") or {}
+    return ownership.written(service) != ownership.digest(labels) or not leads_to(service, labels)
 
 
 def leads_to(service: Manifest, labels: Mapping[str, str]) -> bool:

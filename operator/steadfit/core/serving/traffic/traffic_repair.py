@@ -1,7 +1,8 @@
 """Repair of what decides where requests go and someone else has changed: the HTTPRoute and the Services.
 
-Each of them has an annotation with the digest of what the operator wrote last. If something else stands there, someone
-else has written it. The repair has the pauses of `repair_pauses.py`. A new decision of the operator waits for none.
+Each of them has an annotation with the digest of what the operator wrote last. If something else stands there, or the
+annotation is gone as after `kubectl replace`, someone else has written it. The repair has the pauses of
+`repair_pauses.py`. A new decision of the operator waits for none: the status has what the last repair has written.
 """
 
 from __future__ import annotations
@@ -40,21 +41,23 @@ def decide(status: ModelDeploymentStatus, fleet: Fleet, now: datetime, point: Po
     for found in changed:
         key = _key(found)
         if key in writes:
-            entries.append(_next(known.pop(key, None), found, _first_difference(found, writes[key]), now))
+            entries.append(_next(known.pop(key, None), found, writes[key], now))
+    right = {_key(found): _written(found) for found in _ours(fleet)} if known else {}
     entries += [
-        rested for entry in known.values() if repair_pauses.is_kept(rested := repair_pauses.rest(entry, now), now)
+        rested
+        for key, entry in known.items()
+        if repair_pauses.is_kept(rested := _rest(entry, right.get(key), now), now)
     ]
     entries.sort(key=lambda entry: entry.at)
     return status.model_copy(update={"traffic_repairs": entries[-MAX_ENTRIES:]})
 
 
-def allowed(actions: Sequence[Action], status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
-    """Return the actions without the repairs that wait; what the operator has decided since waits for none."""
+def allowed(actions: Sequence[Action], status: ModelDeploymentStatus) -> Sequence[Action]:
+    """Return the actions without the repairs that wait."""
     waiting: set[Key] = {(entry.kind, entry.name) for entry in status.traffic_repairs if repair_pauses.waits(entry)}
     if not waiting:
         return actions
-    observed = {_key(found): found for found in _ours(fleet)}
-    return [one for one in actions if not _waits(one, waiting, observed)]
+    return [one for one in actions if not (isinstance(one, Replace) and _key(one.manifest) in waiting)]
 
 
 def due(status: ModelDeploymentStatus) -> datetime | None:
@@ -72,15 +75,18 @@ def contest(status: ModelDeploymentStatus, *, of_route: bool) -> str:
     return ""
 
 
-def _next(entry: TrafficRepair | None, found: Manifest, field: str, now: datetime) -> TrafficRepair:
+def _next(entry: TrafficRepair | None, found: Manifest, write: Manifest, now: datetime) -> TrafficRepair:
     """Return the entry of a changed object: a repair that is under way, the next one, or the wait for it."""
-    change = _change(found)
+    change, field, written = _change(found), _first_difference(found, write), _written(write)
     step = repair_pauses.step(entry, now, same=entry is not None and entry.change == change)
-    if entry is not None and step == "go on":
+    # An earlier operator has stored no `written`; the annotations tell it.
+    decided = entry is not None and written != (entry.written or _written(found))
+    if entry is not None and step == "go on" and not decided:
         return entry
-    if entry is not None and step == "wait":
-        return entry.model_copy(update={"change": None, "field": field, "since": None})
-    count = entry.count + 1 if entry is not None else 1
+    if entry is not None and step == "wait" and not decided:
+        return entry.model_copy(update={"change": None, "field": field, "since": None, "written": written})
+    # A decision is no repair, though it ends a change.
+    count = 1 if entry is None else entry.count + (step == "repair")
     return TrafficRepair(
         kind="HTTPRoute" if found["kind"] == ROUTE else "Service",
         name=found["metadata"]["name"],
@@ -88,7 +94,14 @@ def _next(entry: TrafficRepair | None, found: Manifest, field: str, now: datetim
         field=field,
         at=now,
         count=count,
+        written=written,
     )
+
+
+def _rest(entry: TrafficRepair, written: str | None, now: datetime) -> TrafficRepair:
+    """Return the entry of an object that is as it should be, by what the operator has written since."""
+    rested = repair_pauses.rest(entry, now)
+    return rested.model_copy(update={"written": written}) if written and written != rested.written else rested
 
 
 def _change(found: Manifest) -> str:
@@ -97,13 +110,9 @@ def _change(found: Manifest) -> str:
     return str(metadata.get("generation") or metadata["resourceVersion"])
 
 
-def _waits(action: Action, waiting: set[Key], observed: dict[Key, Manifest]) -> bool:
-    """Return whether an action is a repair that waits: it says nothing that the operator has not written before."""
-    key = _key(action.manifest)
-    if not isinstance(action, Replace) or key not in waiting or key not in observed:
-        return False
-    said = (ownership.written(action.manifest), ownership.decided(action.manifest))
-    return said == (ownership.written(observed[key]), ownership.decided(observed[key]))
+def _written(manifest: Manifest) -> str:
+    """Return the digest of what an object was last given by the operator, and the decision that it follows."""
+    return f"{ownership.written(manifest)} {ownership.decided(manifest)}".strip()
 
 
 def _changed(fleet: Fleet) -> Iterator[Manifest]:
