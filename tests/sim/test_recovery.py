@@ -202,7 +202,7 @@ async def the_newest_version_that_is_better_is_gone_back_to(cluster: SimulatedCl
     await asyncio.sleep(3600)
     assert (quarantined(cluster), by_monitors(cluster)) == ({3: "monitor quality"}, [])
     assert len(evaluations(cluster)) == 2
-    assert [one["number"] for one in status(cluster)["diagnoses"][0]["passed"]] == [2]
+    assert [one["number"] for one in status(cluster)["diagnoses"][0]["notBetter"]] == [2]
 
 
 async def two_bad_versions_are_rolled_back_one_after_the_other(cluster: SimulatedCluster) -> None:

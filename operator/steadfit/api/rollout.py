@@ -361,7 +361,7 @@ class AutomaticRollback(Model):
     """When."""
 
 
-class PassedVersion(Model):
+class NotBetterVersion(Model):
     """A version that an evaluation did not find better than the live one."""
 
     number: int
@@ -385,7 +385,7 @@ class Diagnosis(Model):
     """Number of the version that it is compared with: the last good one, or an older one; absent if there is none."""
     compared_digest: str | None = None
     """Digest of its artifact."""
-    passed: Annotated[list[PassedVersion], Field(max_length=2)] = []
+    not_better: Annotated[list[NotBetterVersion], Field(max_length=2)] = []
     """The newer good versions that were evaluated before it: none is better, or can be evaluated."""
     run: str | None = None
     """Name of the TrainingRun that evaluates both. It is created from this entry."""

@@ -20,6 +20,7 @@ RolloutReason = Literal[
     "CandidateStarting",
     "ChampionChanged",
     "NewestLive",
+    "OlderVersionPinned",
     "Pinned",
     "ProgressDeadlineExceeded",
     "Promoted",
@@ -100,6 +101,11 @@ ROLLOUT: Mapping[RolloutReason, Reason] = {
     ),
     "NewestLive": Reason(
         "The newest version is live, or has the artifact that is; no newer one waits.", NOTHING, conditions=_PROGRESSING
+    ),
+    "OlderVersionPinned": Reason(
+        "A newer version waits, as a person pinned the one that serves.",
+        "Create an `Unpin` action, or remove `spec.pin`, once newer versions are to serve.",
+        conditions=_PROGRESSING,
     ),
     "Pinned": Reason(
         "A person pinned the version that serves; no other one replaces it until `Unpin`.",

@@ -45,7 +45,7 @@ def quarantine(
     message = f"version {version.spec.number} is in quarantine until Release"
     if live is not None and live.digest == digest and not is_quarantined(live, status, fleet):
         reason, by = action.spec.reason, author(action)
-        back = restore(status, fleet, number=None, reason=reason, by=by, now=now, beyond={digest})
+        back = restore(status, fleet, number=None, reason=reason, by=by, now=now, excluding={digest})
         if isinstance(back, Problem) and back.reason == "NoRollbackTarget":
             return replace(back, message=f"version {version.spec.number} serves, and {back.message}")
         if isinstance(back, Problem):

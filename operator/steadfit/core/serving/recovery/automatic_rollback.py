@@ -42,13 +42,13 @@ class RollbackRequest:
         `monitor` with its name, or `stability`.
     reason
         Message of the monitor or of its diagnosis, or the failures.
-    beyond
+    excluding
         Digests of artifacts to which the rollback does not go: a diagnosis has found another one better.
     """
 
     by: str
     reason: str
-    beyond: frozenset[str] = frozenset()
+    excluding: frozenset[str] = frozenset()
 
 
 def act(
@@ -61,7 +61,9 @@ def act(
     request, live = rollback_request(status, [result.state for result in results], fleet, now), status.live
     if request is None or live is None or deployment.spec.dry_run or rollback_limit.problem(status, deployment, now):
         return status
-    outcome = restore(status, fleet, number=None, reason=request.reason, by=request.by, now=now, beyond=request.beyond)
+    outcome = restore(
+        status, fleet, number=None, reason=request.reason, by=request.by, now=now, excluding=request.excluding
+    )
     if isinstance(outcome, Problem):
         return status
     after = rollback_limit.count(outcome, live.number, request.reason, now)
@@ -90,7 +92,7 @@ def rollback_request(
             return RollbackRequest(f"{BY}{state.name}", state.message)
         found = diagnosis.for_state(status, state) if monitor.action == "Recover" else None
         if found is not None and found.verdict == "ModelWorse":
-            return RollbackRequest(f"{BY}{state.name}", found.message, diagnosis.beyond(found, live))
+            return RollbackRequest(f"{BY}{state.name}", found.message, diagnosis.excluded(found, live))
     unstable = instability.of_live(status, fleet, now)
     return RollbackRequest(instability.BY, unstable.reason) if unstable and unstable.fails else None
 

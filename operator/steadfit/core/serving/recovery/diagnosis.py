@@ -15,7 +15,7 @@ from datetime import datetime
 from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.monitor import Monitor, MonitorState
-from steadfit.api.rollout import Diagnosis, PassedVersion, RevisionRef
+from steadfit.api.rollout import Diagnosis, NotBetterVersion, RevisionRef
 from steadfit.core.monitors.evaluation import FIRING, MonitorResult
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
@@ -46,9 +46,9 @@ def for_state(status: ModelDeploymentStatus, state: MonitorState) -> Diagnosis |
     return found if found and found.since == state.since and _is_of_version(found, status.live) else None
 
 
-def beyond(entry: Diagnosis, live: RevisionRef) -> frozenset[str]:
+def excluded(entry: Diagnosis, live: RevisionRef) -> frozenset[str]:
     """Return the artifacts that are not better than the live one, itself included."""
-    return frozenset([live.digest, *(one.digest for one in entry.passed)])
+    return frozenset([live.digest, *(one.digest for one in entry.not_better)])
 
 
 def follow(
@@ -147,11 +147,11 @@ def _of_firing(
         entry = None
     back = _back(entry, live, status, fleet, now)
     if entry is not None and _is_current(entry, monitor, state, _without_run(live, back, fleet), fleet, now):
-        passed = _passed(entry, fleet)
-        older = going_back.best(status, fleet, now, beyond={live.digest, *(one.digest for one in passed)})
-        if len(passed) == len(entry.passed) or len(passed) >= MOST or older.revision is None:
+        not_better = _not_better(entry, fleet)
+        older = going_back.best(status, fleet, now, excluding={live.digest, *(one.digest for one in not_better)})
+        if len(not_better) == len(entry.not_better) or len(not_better) >= MOST or older.revision is None:
             return entry.model_copy(update={"since": state.since})
-        return _begun(monitor, state, live, older, passed, fleet, now)
+        return _begun(monitor, state, live, older, not_better, fleet, now)
     return _begun(monitor, state, live, _back(None, live, status, fleet, now), [], fleet, now)
 
 
@@ -160,7 +160,7 @@ def _begun(
     state: MonitorState,
     live: RevisionRef,
     back: GoingBack,
-    passed: Sequence[PassedVersion],
+    not_better: Sequence[NotBetterVersion],
     fleet: Fleet,
     now: datetime,
 ) -> Diagnosis:
@@ -173,7 +173,7 @@ def _begun(
         digest=live.digest,
         compared_number=good.number if good else None,
         compared_digest=good.digest if good else None,
-        passed=list(passed),
+        not_better=list(not_better),
         decided_at=now,
     )
     if known is not None or job is None:
@@ -181,18 +181,18 @@ def _begun(
     return new.model_copy(update={"run": evaluation_run.name(job, fleet.observed.deployment, monitor.name, now)})
 
 
-def _passed(entry: Diagnosis, fleet: Fleet) -> list[PassedVersion]:
-    """Return the versions that are passed after an evaluation: its own too if it is not better, or no run scores it.
+def _not_better(entry: Diagnosis, fleet: Fleet) -> list[NotBetterVersion]:
+    """Return the versions not found better after an evaluation: its own too if it is not, or no run scores it.
 
     One that may be better by chance is not: more rows will follow.
     """
     run = next((run for run in fleet.observed.evaluations if run.name == entry.run), None)
     failed = entry.verdict == "Inconclusive" and run is not None and run.status.phase == "Failed"
     if entry.compared_number is None or entry.compared_digest is None or entry.run is None:
-        return entry.passed
+        return entry.not_better
     if entry.verdict != "ConceptDrift" and not failed:
-        return entry.passed
-    return [*entry.passed, PassedVersion(number=entry.compared_number, digest=entry.compared_digest)]
+        return entry.not_better
+    return [*entry.not_better, NotBetterVersion(number=entry.compared_number, digest=entry.compared_digest)]
 
 
 def _is_current(
@@ -213,9 +213,9 @@ def _is_current(
 def _back(
     entry: Diagnosis | None, live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
 ) -> GoingBack:
-    """Return the best version to go back to, of another model, beyond those that an entry has passed."""
-    passed = beyond(entry, live) if entry else frozenset([live.digest])
-    return going_back.best(status, fleet, now, beyond=passed)
+    """Return the best version to go back to, of another model, without those that an entry has found not better."""
+    found = excluded(entry, live) if entry else frozenset([live.digest])
+    return going_back.best(status, fleet, now, excluding=found)
 
 
 def _is_of(entry: Diagnosis, live: RevisionRef, back: GoingBack) -> bool:
@@ -250,9 +250,9 @@ def _without_run(live: RevisionRef, back: GoingBack, fleet: Fleet) -> VerdictMes
 def _decided(entry: Diagnosis, found: VerdictMessage, fleet: Fleet) -> Diagnosis:
     """Return an entry with its verdict and message, which has room for what may follow it."""
     verdict, message = found
-    numbers = " and ".join(str(one.number) for one in entry.passed)
-    versions = f"versions {numbers}" if len(entry.passed) > 1 else f"version {numbers}"
-    tail = f"; no evaluation has found {versions} better" if entry.passed else ""
+    numbers = " and ".join(str(one.number) for one in entry.not_better)
+    versions = f"versions {numbers}" if len(entry.not_better) > 1 else f"version {numbers}"
+    tail = f"; no evaluation has found {versions} better" if entry.not_better else ""
     if verdict == "ConceptDrift" and not fleet.observed.deployment.spec.dry_run:
         tail += "; a retraining follows"
     longest = LONG["message"] - stored_length(ROLLED_BACK)

@@ -25,7 +25,7 @@ def messages(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> list
     clauses = []
     request, live = automatic_rollback.rollback_request(status, status.monitors, fleet, now), status.live
     if request is not None and live is not None:
-        good = going_back.best(status, fleet, now, beyond=request.beyond).revision
+        good = going_back.best(status, fleet, now, excluding=request.excluding).revision
         limit = rollback_limit.problem(status, deployment, now)
         rollback = f"version {live.number} would be rolled back" + (f" to version {good.number}" if good else "")
         if limit:

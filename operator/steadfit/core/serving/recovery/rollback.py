@@ -58,7 +58,7 @@ def restore(
     reason: str,
     by: str,
     now: datetime,
-    beyond: Collection[str] = (),
+    excluding: Collection[str] = (),
 ) -> ModelDeploymentStatus | Problem:
     """Return the status with the live revision in quarantine and a good one as candidate, or why there is none.
 
@@ -70,13 +70,13 @@ def restore(
     ----------
     number
         Version to roll back to; None for the best one.
-    beyond
+    excluding
         Digests of artifacts of which no revision may replace the live one.
     """
     live = status.live
     if live is None:
         return Problem("NotServing", "no version serves yet, so there is nothing to roll back")
-    good = _replacement(status, live, number, beyond, fleet, now)
+    good = _replacement(status, live, number, excluding, fleet, now)
     if isinstance(good, Problem):
         return good
     quarantined = quarantine.enter(status, live, good, reason=reason, by=by, now=now)
@@ -90,7 +90,7 @@ def restore(
     return served.enter(quarantined, good, now).model_copy(update=update)
 
 
-def way_out(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str:
+def next_step(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> str:
     """Return what a person does about a live version where no version that served before is left."""
     others = (one for one in fleet.versions.newest_first if one.spec.artifact.digest != live.digest)
     other = next((one.spec.number for one in others if not permitted.bar(one, status, fleet)), None)
@@ -104,15 +104,15 @@ def _replacement(
     status: ModelDeploymentStatus,
     live: RevisionRef,
     number: int | None,
-    beyond: Collection[str],
+    excluding: Collection[str],
     fleet: Fleet,
     now: datetime,
 ) -> RevisionRef | Problem:
     """Return the revision that replaces the live one: the best one, or that of the named version."""
     if number is None:
-        back = going_back.best(status, fleet, now, beyond=beyond)
+        back = going_back.best(status, fleet, now, excluding=excluding)
         problem = back.problem(live)
-        return back.revision or replace(problem, message=f"{problem.message}; {way_out(live, status, fleet)}")
+        return back.revision or replace(problem, message=f"{problem.message}; {next_step(live, status, fleet)}")
     proven = going_back.proven(status, fleet, now)
     named = pin.find(Pin(version=number), fleet)
 

@@ -87,7 +87,7 @@ def next_step(status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fl
         if not has_room and fleet.desired_replicas == 1:
             # An older version would find no room either, and the only pod that answers cannot be given up.
             return f"{ROOM}, or set spec.server.replicas to 0 and back, which leaves no pod to answer in between"
-        if candidate and going_back.best(status, fleet, now, beyond={candidate.digest}).revision:
+        if candidate and going_back.best(status, fleet, now, excluding={candidate.digest}).revision:
             return ""
         return f"{'correct spec.server' if has_room else ROOM}, or name another version with a Rollback"
     if candidate is None:

@@ -30,7 +30,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Barred:
+class Exclusion:
     """A version that served before, and to which the traffic may not go back.
 
     Attributes
@@ -52,17 +52,18 @@ class GoingBack:
     ----------
     revision
         The best revision to go back to; None if none is left.
-    barred
+    exclusions
         The versions that would be better, the best one first.
     """
 
     revision: RevisionRef | None
-    barred: Sequence[Barred]
+    exclusions: Sequence[Exclusion]
 
     @property
-    def because(self) -> str:
+    def reasons(self) -> str:
         """Why the better versions are barred, in parentheses after a sentence; empty without one."""
-        clauses = list({one.number: f"version {one.number} {one.why}" for one in reversed(self.barred)}.values())[::-1]
+        by_number = {one.number: f"version {one.number} {one.why}" for one in reversed(self.exclusions)}
+        clauses = list(by_number.values())[::-1]
         more = [f"and {len(clauses) - NAMED} more"] if len(clauses) > NAMED else []
         return f" ({'; '.join([*clauses[:NAMED], *more])})" if clauses else ""
 
@@ -70,17 +71,17 @@ class GoingBack:
         """Return the problem that no version is left to go back to from the live one."""
         return Problem(
             "NoRollbackTarget",
-            f"no good version that served before version {live.number} is left to roll back to{self.because}",
+            f"no good version that served before version {live.number} is left to roll back to{self.reasons}",
         )
 
 
-def best(status: ModelDeploymentStatus, fleet: Fleet, now: datetime, *, beyond: Collection[str] = ()) -> GoingBack:
-    """Return the best revision to go back to from the live one, apart from the artifacts `beyond`.
+def best(status: ModelDeploymentStatus, fleet: Fleet, now: datetime, *, excluding: Collection[str] = ()) -> GoingBack:
+    """Return the best revision to go back to from the live one, of any artifact but those `excluding`.
 
     The last good revision has the pod template with which it served. It may be another one of the live version, if the
-    artifact of that is not `beyond`.
+    artifact of that is not among them.
     """
-    return _first(_let_through(status, fleet), status, fleet, now, beyond)
+    return _first(_let_through(status, fleet), status, fleet, now, excluding)
 
 
 def after_pin(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> GoingBack:
@@ -96,7 +97,7 @@ def first_usable(
     return next((one for one in found if isinstance(one, RevisionRef)), None)
 
 
-def proven(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | Barred | None:
+def proven(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> RevisionRef | Exclusion | None:
     """Return the last good revision, or why the traffic may not go back to it; None without one."""
     return _of_last_good(status.last_good, status, fleet, now) if status.last_good else None
 
@@ -124,26 +125,26 @@ def _first(
     status: ModelDeploymentStatus,
     fleet: Fleet,
     now: datetime,
-    beyond: Collection[str],
+    excluding: Collection[str],
 ) -> GoingBack:
-    barred: list[Barred] = []
+    exclusions: list[Exclusion] = []
     for entry in entries:
         of_live = _is_of_live(entry, status)
         if of_live and isinstance(entry, RevisionRef) and _has_template_of_live(entry, status):
-            barred.append(Barred(entry.number, SAME))
+            exclusions.append(Exclusion(entry.number, SAME))
             continue
-        if of_live and isinstance(entry, RevisionRef) and entry.digest in beyond:
-            barred.append(Barred(entry.number, "with its older pod template is the same model"))
-        if entry.digest in beyond or (of_live and isinstance(entry, ServedVersion)):
+        if of_live and isinstance(entry, RevisionRef) and entry.digest in excluding:
+            exclusions.append(Exclusion(entry.number, "with its older pod template is the same model"))
+        if entry.digest in excluding or (of_live and isinstance(entry, ServedVersion)):
             continue
         found = _option(entry, status, fleet, now)
         if isinstance(found, RevisionRef):
-            return GoingBack(found, barred)
-        barred.append(found)
+            return GoingBack(found, exclusions)
+        exclusions.append(found)
         # One more could be abandoned too, and its entry would drop another one, which would be tried again.
-        if sum(one.is_abandoned for one in barred) == MAX_ABANDONED:
+        if sum(one.is_abandoned for one in exclusions) == MAX_ABANDONED:
             break
-    return GoingBack(None, barred)
+    return GoingBack(None, exclusions)
 
 
 def _is_of_live(entry: RevisionRef | ServedVersion, status: ModelDeploymentStatus) -> bool:
@@ -171,31 +172,31 @@ def _remembered(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[ServedV
 
 def _option(
     entry: RevisionRef | ServedVersion, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
-) -> RevisionRef | Barred:
+) -> RevisionRef | Exclusion:
     """Return the revision of an entry: the last good one if it is of the same version, or else one rendered anew."""
     good, version = status.last_good, fleet.version_of(entry)
     if good is not None and (good.version, good.digest) == (entry.version, entry.digest):
         return _of_last_good(good, status, fleet, now)
     if version is None:
-        return Barred(entry.number, "was deleted")
+        return Exclusion(entry.number, "was deleted")
     why = permitted.bar(version, status, fleet)
-    return Barred(entry.number, why) if why else _rendered(version, status, fleet, now)
+    return Exclusion(entry.number, why) if why else _rendered(version, status, fleet, now)
 
 
 def _of_last_good(
     good: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
-) -> RevisionRef | Barred:
+) -> RevisionRef | Exclusion:
     """Return the last good revision; if nothing is left of its pod template, its version is rendered anew."""
     version, live = fleet.version_of(good), status.live
     if version is None:
-        return Barred(good.number, "was deleted")
+        return Exclusion(good.number, "was deleted")
     why = permitted.bar(version, status, fleet)
     if not why and not permitted.was_let_through(good, status, fleet):
         why = "has served by a pin alone"
     if not why and is_quarantined(good, status, fleet):
         why = "is in quarantine"
     if why:
-        return Barred(good.number, why)
+        return Exclusion(good.number, why)
     if not fleet.is_kept(good.revision):
         return _rendered(version, status, fleet, now)
     return _unless_barred(reuse_revision(good, desired_inputs(live) if live else None, now), status, fleet)
@@ -203,24 +204,24 @@ def _of_last_good(
 
 def _rendered(
     version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet, now: datetime
-) -> RevisionRef | Barred:
+) -> RevisionRef | Exclusion:
     """Return the revision that the present spec asks for of a version that is not the live one."""
     revision = revision_of(version, status, fleet, now)
     if isinstance(revision, Problem):
-        return Barred(version.spec.number, revision.message.removeprefix(f"version {version.spec.number} "))
+        return Exclusion(version.spec.number, revision.message.removeprefix(f"version {version.spec.number} "))
     if status.live is not None and revision.revision == status.live.revision:
-        return Barred(version.spec.number, SAME)
+        return Exclusion(version.spec.number, SAME)
     return _unless_barred(revision, status, fleet)
 
 
-def _unless_barred(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> RevisionRef | Barred:
+def _unless_barred(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> RevisionRef | Exclusion:
     """Return a revision, or why its pod template is not one to go back to."""
     entry = abandoned.entry_of(ref, status)
     if entry is not None:
-        return Barred(ref.number, f"has a pod template that was abandoned by {entry.by}", is_abandoned=True)
+        return Exclusion(ref.number, f"has a pod template that was abandoned by {entry.by}", is_abandoned=True)
     # A candidate whose store is away may be one; what was rendered right now is none.
     if fleet.has_deployment(ref.revision) and not declared_template.is_known(ref, fleet):
-        return Barred(ref.number, "has a pod template that nothing proves")
+        return Exclusion(ref.number, "has a pod template that nothing proves")
     if template_repair.contest(ref, status, fleet):
-        return Barred(ref.number, "has a pod template that someone else changes again and again")
+        return Exclusion(ref.number, "has a pod template that someone else changes again and again")
     return ref

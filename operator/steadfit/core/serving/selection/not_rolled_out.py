@@ -154,7 +154,7 @@ def _pinned(version: ModelVersion, status: ModelDeploymentStatus, fleet: Fleet) 
         return None
     step = "" if status.override else "; remove it to serve newer versions"
     pinned = f"version {live.number} is pinned by {pin.author(status)}{step}"
-    return Problem("Pinned", f"version {number} is newer and is not rolled out: {pinned}")
+    return Problem("OlderVersionPinned", f"version {number} is newer and is not rolled out: {pinned}")
 
 
 def _entry_of(version: ModelVersion, status: ModelDeploymentStatus) -> Abandoned | None:

@@ -60,7 +60,7 @@ def conditions(status: ModelDeploymentStatus, fleet: Fleet) -> list[DesiredCondi
         return [DesiredCondition(CONNECTION_DRAINING, "True", "DrainSupported", message)]
     canary = spec.strategy is not None and spec.strategy.canary is not None
     if not canary or status.live is None or pod_shares.by_gateway(deployment):
-        message = "no share of the traffic depends on it that the servers close their clients' connections"
+        message = "no canary shares the traffic by Service"
         return [DesiredCondition(CONNECTION_DRAINING, "True", "DrainNotNeeded", message)]
     return [
         DesiredCondition(

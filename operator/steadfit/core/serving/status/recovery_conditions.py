@@ -41,7 +41,7 @@ def _recovering(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> l
     blocked = fleet.observed.deployment.spec.dry_run or rollback_limit.problem(status, fleet.observed.deployment, now)
     if request is not None and not blocked:
         # A possible rollback was made earlier in this pass.
-        problem = going_back.best(status, fleet, now, beyond=request.beyond).problem(live)
+        problem = going_back.best(status, fleet, now, excluding=request.excluding).problem(live)
         message = f"{request.by}: {request.reason}; {problem.message}"
         return [DesiredCondition(RECOVERY_STALLED, "True", "NoRollbackTarget", message)]
     if waits := automatic_rollback.awaited(status, fleet, now):

@@ -136,14 +136,15 @@ def callers_agree(history: History) -> None:
     if live is None or is_quarantined(live, status, fleet):
         return
     any_, other = (
-        going_back.best(status, fleet, cluster.now, beyond=beyond) for beyond in (frozenset[str](), {live.digest})
+        going_back.best(status, fleet, cluster.now, excluding=excluding)
+        for excluding in (frozenset[str](), {live.digest})
     )
     for found in (any_, other):
         if found.revision is not None:
             is_permitted(found.revision, history)
     if other.revision is None:
         known = {entry.number for entry in status.served_versions if entry.digest != live.digest}
-        assert known <= {one.number for one in other.barred}, "each better version is barred for a reason"
+        assert known <= {one.number for one in other.exclusions}, "each better version is barred for a reason"
     best, of_model = (found.revision.revision if found.revision else None for found in (any_, other))
     assert replacement(live, history.after("Rollback"), history) == best
     assert replacement(live, history.after("Quarantine", live.number), history) in (None, of_model)

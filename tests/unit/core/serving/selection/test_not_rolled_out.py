@@ -113,7 +113,7 @@ def test_a_newer_version_that_waits_for_a_pin_is_named_with_who_pinned(by_action
     cluster.add(2)
     cluster.settle()
     assert cluster.live() == 1
-    assert cluster.condition("Progressing") == ("False", "Pinned")
+    assert cluster.condition("Progressing") == ("False", "OlderVersionPinned")
     assert cluster.message("Progressing") == f"version 2 is newer and is not rolled out: {end}"
 
 
@@ -266,11 +266,11 @@ def abandoned_while_pinned() -> ServingCluster:
         (held_then_not_compared, "ChampionChanged", "version 3 is not rolled out: it was not compared"),
         (not_compared_then_held, "Held", "version 3 is held"),
         (held_then_rejected, "Rejected", "version 3 is rejected"),
-        (lambda: pinned_and("Verified"), "Pinned", "version 2 is newer"),
-        (lambda: pinned_and("Held"), "Pinned", "version 2 is newer"),
+        (lambda: pinned_and("Verified"), "OlderVersionPinned", "version 2 is newer"),
+        (lambda: pinned_and("Held"), "OlderVersionPinned", "version 2 is newer"),
         (lambda: pinned_and("Rejected"), "Rejected", "version 2 is rejected"),
         (quarantined_while_pinned, "Quarantined", "serve it, once version 1 is not pinned any more"),
-        (abandoned_while_pinned, "Pinned", "version 2 is newer"),
+        (abandoned_while_pinned, "OlderVersionPinned", "version 2 is newer"),
     ],
 )  # fmt: skip
 def test_the_cause_of_the_newest_version_is_named_and_the_first_that_applies_to_it(
