@@ -156,6 +156,13 @@ class SimClient:
                 raise AssertionError(f"the spec of {ref_of(manifest)} is written without {fence}")
         return await self._write("patch", manifest, lambda: self._store.patch_spec(manifest, patch, MANAGER))
 
+    async def patch_owners(self, manifest: Manifest) -> JSON:
+        """Give the observed object an owner."""
+        for fence in ("uid", "resourceVersion"):
+            if not manifest["metadata"].get(fence):
+                raise AssertionError(f"{ref_of(manifest)} is adopted without {fence}")
+        return await self._write("adopt", manifest, lambda: self._store.patch_owners(manifest, MANAGER))
+
     async def replace(self, manifest: Manifest) -> JSON:
         """Replace an object."""
         return await self._write("replace", manifest, lambda: self._store.replace(manifest, MANAGER))

@@ -390,13 +390,18 @@ class Properties:
         return any((one["type"], one["status"]) == ("PodScheduled", "False") for one in conditions)
 
     def _note_readiness(self, change: Change) -> None:
-        metadata = change.new["metadata"]
-        owner = metadata["ownerReferences"][0]["uid"]
+        # Its selector stays, also without owner and labels.
+        selected = change.new["spec"]["selector"]["matchLabels"]
+        name = selected[names.MODEL_DEPLOYMENT]
+        owner = self._store.look(Ref(GROUP, "ModelDeployment", change.ref.namespace, name))
+        if owner is None:
+            return
+        place = owner["metadata"]["uid"], selected[names.REVISION]
         for obj in (change.old, change.new):
             if obj and _has_enough(obj):
-                self._complete_at[owner, metadata["labels"][names.REVISION]] = change.at
+                self._complete_at[place] = change.at
             if obj and not obj.get("status", {}).get("readyReplicas"):
-                self._empty_at[owner, metadata["labels"][names.REVISION]] = change.at
+                self._empty_at[place] = change.at
 
     def _actions_are_done_once(self, change: Change) -> Iterator[str]:
         if change.ref.kind not in ("TrainingJob", "ModelDeployment") or change.operation != "status":

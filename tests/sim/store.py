@@ -19,7 +19,7 @@ from .builtin import complete
 from .objects import JSON, Ref, clone, merge, ref_of, selected, stable_uid
 from .schema import admit
 
-Operation = Literal["create", "replace", "apply", "patch", "status", "edit", "delete"]
+Operation = Literal["create", "replace", "apply", "adopt", "patch", "status", "edit", "delete"]
 
 _STATUS_SUBRESOURCE = {"Job", "Deployment", "ReplicaSet", "Pod", "Service", "Namespace", "HTTPRoute"}
 _WITHOUT_GENERATION = {"Service", "Namespace", "Secret", "Lease", "Event", "Pod"}
@@ -144,6 +144,15 @@ class Store:
         added = {key: manifest["metadata"][key] for key in ("labels", "annotations") if key in manifest["metadata"]}
         new = {**old, "metadata": merge(old["metadata"], added), "spec": merge(old.get("spec", {}), patch)}
         return self._update(ref, old, new, manager, "patch")
+
+    def patch_owners(self, manifest: Mapping[str, Any], manager: str) -> JSON:
+        """Replace the owners, and add labels; an object has one controller."""
+        ref = ref_of(manifest)
+        old = self._fenced(ref, manifest)
+        if sum(bool(owner.get("controller")) for owner in manifest["metadata"]["ownerReferences"]) > 1:
+            raise Invalid(422, "Invalid", f"{ref} has two controllers")
+        added = {key: manifest["metadata"][key] for key in ("labels", "ownerReferences") if key in manifest["metadata"]}
+        return self._update(ref, old, {**old, "metadata": merge(old["metadata"], added)}, manager, "adopt")
 
     def set_status(self, ref: Ref, status: Mapping[str, Any], manager: str) -> JSON:
         """Replace the whole status, as built-in controllers do."""

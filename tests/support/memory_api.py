@@ -102,6 +102,13 @@ class MemoryAPI:
         self.writes.append(f"patch {key_of(manifest)}")
         return copy.deepcopy(self._store("MODIFIED", _merge(stored, {"spec": patch})))
 
+    async def patch_owners(self, manifest: Mapping[str, Any]) -> JSONObject:
+        stored = self._found("patch_owners", key_of(manifest))
+        self._fence(manifest, stored)
+        self.writes.append(f"adopt {key_of(manifest)}")
+        metadata = {key: manifest["metadata"][key] for key in ("labels", "ownerReferences")}
+        return copy.deepcopy(self._store("MODIFIED", _merge(stored, {"metadata": metadata})))
+
     async def replace(self, manifest: Mapping[str, Any]) -> JSONObject:
         stored = self._found("replace", key_of(manifest))
         self._fence(manifest, stored)

@@ -71,7 +71,7 @@ class Verdict(Model):
 Verdicts = Annotated[list[Verdict], Field(max_length=16, json_schema_extra=list_map("name"))]
 
 
-ClockStop = Literal["ScaledToZero", "AnswersAlone", "NotInForce"]
+ClockStop = Literal["ScaledToZero", "AnswersAlone", "NotInForce", "ServiceNotOwned"]
 
 
 class Replaced(Model):
@@ -111,7 +111,8 @@ class Candidate(RevisionRef):
     stopped_by: ClockStop | None = None
     """Why no time counts against it. ScaledToZero: spec.server.replicas is 0. AnswersAlone: no pod of the live revision
     is ready, so there is nothing to compare it with. NotInForce: the HTTPRoute or the Service does not share the
-    traffic out; after spec.progressDeadline it is abandoned."""
+    traffic out; after spec.progressDeadline it is abandoned. ServiceNotOwned: the Service of the ModelDeployment's name
+    belongs to someone else."""
     stopped_since: datetime | None = None
     """Since when no time counts against it."""
     weight: int | None = None

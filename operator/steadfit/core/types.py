@@ -73,7 +73,14 @@ class Delete:
     is_record: bool = False
 
 
-Action = Create | Apply | Replace | Delete
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Give the observed object these owners and labels; the other labels stay. It fails if the object has changed."""
+
+    manifest: Manifest
+
+
+Action = Create | Apply | Replace | Adopt | Delete
 
 
 def reference(kind: str, obj: Object) -> Manifest:
@@ -368,6 +375,10 @@ class ObservedModelDeployment:
     """The apps/v1 ControllerRevisions that keep its decisions about pod templates, also those without an owner."""
     earlier_versions: Sequence[ModelVersion] = ()
     """The versions of other TrainingJobs that it decided about: they served before its trainingJobRef was changed."""
+    refused_deployments: Mapping[str, str] = field(default_factory=dict)
+    """Why the API server refused Deployments of the namespace, by their names."""
+    service_refused: str = ""
+    """Why the API server refused the Service; empty if it did not."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Why the API server refused ControllerRevisions of the namespace, by their names."""
     pod_times: Mapping[str, PodTimes] = field(default_factory=dict)

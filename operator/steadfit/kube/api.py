@@ -125,6 +125,11 @@ class APIServer:
         body = {**_observed(manifest, "uid", "resourceVersion", "labels", "annotations"), "spec": patch}
         return await self._call("patch", resource_of(manifest), _path(manifest), _WRITE, body, MERGE_PATCH)
 
+    async def patch_owners(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the observed object the manifest's ownerReferences, and add its labels."""
+        body = _observed(manifest, "uid", "resourceVersion", "labels", "ownerReferences")
+        return await self._call("patch", resource_of(manifest), _path(manifest), _WRITE, body, MERGE_PATCH)
+
     async def replace(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Replace an object; a `Conflict` if `metadata.resourceVersion` is not the stored one."""
         return await self._call("update", resource_of(manifest), _path(manifest), _WRITE, manifest)

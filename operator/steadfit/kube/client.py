@@ -97,6 +97,12 @@ class KubeClient(Protocol):
         It raises a `Conflict` if the object has changed since.
         """
 
+    async def patch_owners(self, manifest: Manifest) -> dict[str, Any]:
+        """Give the observed object the manifest's ownerReferences, and add its labels.
+
+        It raises a `Conflict` if the object has changed since.
+        """
+
     async def replace(self, manifest: Manifest) -> dict[str, Any]:
         """Replace an object; a `Conflict` if `metadata.resourceVersion` is not the stored one."""
 

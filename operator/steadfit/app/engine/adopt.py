@@ -34,12 +34,22 @@ async def create_or_adopt(client: KubeClient, cache: Cache, manifest: Mapping[st
     except AlreadyExists:
         key = key_of(manifest)
         live = await client.get(key.resource, key.name, key.namespace)
-        # Cached also if it belongs to another owner: the plan reports what it sees.
-        cache.put(live)
         if origin_of(live) != origin_of(manifest):
+            # Cached although it belongs to another owner: the plan reports what it sees.
+            cache.put(live)
             raise NameTaken(
                 f"{key} exists and was not made for this object: delete or rename it, or rename this one"
             ) from None
+        if live["metadata"].get("labels", {}).get(names.MANAGED_BY) != names.MANAGER:
+            # It is ours, and the watch does not see it without its label.
+            live = await client.patch_owners(_with_labels(live, manifest))
+        cache.put(live)
+
+
+def _with_labels(live: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
+    fenced = {name: live["metadata"].get(name) for name in ("name", "namespace", "uid", "resourceVersion")}
+    given = {name: manifest["metadata"].get(name, {}) for name in ("labels", "ownerReferences")}
+    return {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": {**fenced, **given}}
 
 
 def origin_of(manifest: Mapping[str, Any]) -> str | None:

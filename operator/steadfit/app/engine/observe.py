@@ -24,6 +24,7 @@ from steadfit.api.trainingjob import TrainingJob
 from steadfit.api.trainingrun import TrainingRun
 from steadfit.core import names
 from steadfit.core.monitors.evaluation import measured_monitors
+from steadfit.core.serving.ownership import is_adoptable
 from steadfit.core.types import (
     ObservedArtifactStore,
     ObservedMetricSource,
@@ -166,10 +167,10 @@ class Observer:
         deployment = self._one(ModelDeployment, obj)
         namespace = deployment.metadata.namespace
         job = deployment.training_job
-        kept = owned_by(self._cache, CONTROLLER_REVISIONS, deployment.uid)
+        kept = self._children(CONTROLLER_REVISIONS, deployment)
         # By the label: a restore brings them back without their owner.
         decisions = (CONTROLLER_REVISIONS, MODEL_DEPLOYMENT, (namespace, deployment.name))
-        workloads = owned_by(self._cache, DEPLOYMENTS, deployment.uid)
+        workloads = self._children(DEPLOYMENTS, deployment)
         return ObservedModelDeployment(
             deployment=deployment,
             job=self._training_job(namespace, job),
@@ -188,13 +189,15 @@ class Observer:
             compared=self._signals.comparisons.of(deployment),
             evaluations=self._evaluations(deployment),
             route=self._cache.get(Key(HTTP_ROUTES, namespace, deployment.name)),
-            services=[one for one in owned_by(self._cache, SERVICES, deployment.uid) if _of_a_revision(one)],
+            services=[one for one in self._children(SERVICES, deployment) if _of_a_revision(one)],
             gateway_api=not self._cache.lacks(HTTP_ROUTES),
             frozen_templates=[one for one in kept if not _is_decision(one)],
             decisions=[
                 one for one in self._cache.by(*decisions) if _is_decision(one) and _is_no_others(one, deployment)
             ],
             refusals=self.refused(namespace, CONTROLLER_REVISIONS),
+            refused_deployments=self.refused(namespace, DEPLOYMENTS),
+            service_refused=self.refused(namespace, SERVICES).get(deployment.name, ""),
             pod_times=self._pod_times,
             applied_templates=self._applied.of(workloads) if self._applied is not None else {},
         )
@@ -273,6 +276,13 @@ class Observer:
     def refused(self, namespace: str | None, *resources: Resource) -> Mapping[str, str]:
         """Return why the API server refused objects of a namespace, or the pods of Jobs, by the name of the object."""
         return self._refusals.within(namespace, resources) if self._refusals is not None else {}
+
+    def _children(self, resource: Resource, deployment: ModelDeployment) -> list[JSONObject]:
+        """Return the objects that a ModelDeployment owns, and those that it adopts."""
+        place = (deployment.metadata.namespace, deployment.name)
+        labelled = self._cache.by(resource, MODEL_DEPLOYMENT, place)
+        adopted = (one for one in labelled if is_adoptable(deployment, one))
+        return [*owned_by(self._cache, resource, deployment.uid), *adopted]
 
     def _training_job(self, namespace: str | None, name: str) -> TrainingJob | None:
         obj = self._cache.get(Key(TRAINING_JOBS, namespace, name))

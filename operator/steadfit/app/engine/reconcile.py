@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from steadfit.core.types import Action, Apply, Create, Delete, Event, Plan, Replace
+from steadfit.core.types import Action, Adopt, Apply, Create, Delete, Event, Plan, Replace
 from steadfit.kube.cache import Cache, JSONObject
 from steadfit.kube.client import APIError, Conflict, Forbidden, Invalid, KubeClient, NotFound
 from steadfit.kube.clock import Clock
@@ -171,6 +171,8 @@ class Reconciler:
                     await create_or_adopt(self._client, self._cache, manifest)
                 case Replace(manifest):
                     await self._replace(manifest)
+                case Adopt(manifest):
+                    self._cache.put(await self._client.patch_owners(manifest))
                 case Delete(manifest):
                     await self._client.delete(manifest)
         except (Conflict, NotFound):
@@ -196,9 +198,9 @@ class Reconciler:
     async def _create(self, manifest: Mapping[str, Any]) -> None:
         try:
             await create_or_adopt(self._client, self._cache, manifest)
-        except (Invalid, Forbidden) as error:
+        except (Invalid, Forbidden, NameTaken) as error:
             # The next plan says it.
-            self._refusals.record(manifest, error.message)
+            self._refusals.record(manifest, str(error) if isinstance(error, NameTaken) else error.message)
             raise
         self._refusals.forget(manifest)
 

@@ -16,7 +16,7 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.core.monitors import evaluation as monitor_evaluation
 from steadfit.core.monitors import relative
 from steadfit.core.monitors.evaluation import MonitorResult
-from steadfit.core.serving import status_bounds
+from steadfit.core.serving import adoption, status_bounds
 from steadfit.core.serving.actions import dispatch
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis
@@ -185,6 +185,10 @@ def _report(
 
 def _actions(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Iterator[Action]:
     """Yield the actions. One that fails ends the pass, so what matters most comes first."""
+    if adopting := adoption.adopt(fleet):
+        # It changes the objects that the other actions are about: those follow in the next pass.
+        yield from adopting
+        return
     pointing = traffic_repair.allowed(service_target.point(status, fleet), status)
     yield from pointing
     yield from traffic_repair.allowed(http_route.point(status, fleet, now), status)

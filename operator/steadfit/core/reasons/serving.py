@@ -200,7 +200,8 @@ SERVING: Mapping[ServingReason, Reason] = {
         warning=_DEPLOYMENT,
     ),
     "ServiceNotOwned": Reason(
-        "A Service of the name exists and does not belong to this ModelDeployment.",
+        "A Service of the name exists and does not belong to this ModelDeployment: it has neither its owner nor its"
+        " labels. Until it is gone no version takes over, and no deadline of a candidate runs.",
         "Delete or rename that Service, or rename the ModelDeployment.",
         conditions=(*_READY, *_PROGRESSING),
         warning=_DEPLOYMENT,

@@ -52,7 +52,7 @@ def workload(manifest: Manifest) -> Workload:
     settled = status.get("observedGeneration", -1) >= metadata.get("generation", 0)
     return Workload(
         manifest=manifest,
-        revision=metadata.get("labels", {}).get(names.REVISION, ""),
+        revision=metadata.get("labels", {}).get(names.REVISION) or _selected_revision(spec),
         replicas=spec.get("replicas", 1),
         present=status.get("replicas", 0),
         ready=status.get("readyReplicas", 0),
@@ -60,6 +60,11 @@ def workload(manifest: Manifest) -> Workload:
         is_updated=settled and status.get("updatedReplicas", 0) >= status.get("replicas", 0),
         deleting="deletionTimestamp" in metadata,
     )
+
+
+def _selected_revision(spec: Mapping[str, Any]) -> str:
+    """Return the revision whose pods a Deployment selects, which nobody can change, unlike its own labels."""
+    return str(spec.get("selector", {}).get("matchLabels", {}).get(names.REVISION, ""))
 
 
 def _is_ready(pod: Manifest) -> bool:
@@ -136,12 +141,12 @@ class Fleet:
     def ready_pods(self, revision: str | None) -> int:
         """Return the number of ready pods of a revision: the smaller of the Deployment's and the pods' own count.
 
-        After a scale down and up, a Deployment may still count terminating pods; their own count does not.
+        After a scale down and up, a Deployment may still count terminating pods; their own count does not. Pods whose
+        Deployment is gone, or has lost the label by which it is found, answer until they end.
         """
-        found = self.workload(revision) if revision else None
-        if found is None:
-            return 0
-        return min(found.ready, self._ready_pods.get(found.revision, 0))
+        ready = self._ready_pods.get(revision, 0) if revision else 0
+        found = self.workload(revision) if ready and revision else None
+        return ready if found is None else min(found.ready, ready)
 
     def is_complete(self, revision: str, pods: int | None = None) -> bool:
         """Return whether a revision is scaled to so many pods, spec.server.replicas by default, and all are ready.

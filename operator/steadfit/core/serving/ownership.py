@@ -1,4 +1,9 @@
-"""Ownership of the Service and HTTPRoute of a ModelDeployment's name, which another owner may have created first."""
+"""Whose the objects are that a ModelDeployment needs: its own, ones that it adopts, or those of someone else.
+
+A restore, or a deletion that leaves the children behind, takes the owner from objects that the operator has made. As
+Kubernetes' own controllers do, it adopts what has its labels and no other controller. What has neither its owner nor
+its labels belongs to someone else, whatever its name is.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +15,26 @@ from steadfit.core import names
 from steadfit.core.types import Manifest
 
 
+def is_owned(deployment: ModelDeployment, manifest: Manifest) -> bool:
+    """Return whether a ModelDeployment is the controller of an object."""
+    owner = names.controller_of(manifest)
+    return owner is not None and owner["uid"] == deployment.uid
+
+
+def is_adoptable(deployment: ModelDeployment, manifest: Manifest) -> bool:
+    """Return whether an object was made for a ModelDeployment of this name, and nobody owns it now.
+
+    An owner of the same kind and name is one of which it is a copy: two of them never exist at once.
+    """
+    owner, labels = names.controller_of(manifest), manifest["metadata"].get("labels", {})
+    former = owner is not None and (owner["kind"], owner["name"]) == ("ModelDeployment", deployment.name)
+    ours = labels.get(names.MANAGED_BY) == names.MANAGER and labels.get(names.MODEL_DEPLOYMENT) == deployment.name
+    return ours and (owner is None or former) and not is_owned(deployment, manifest)
+
+
 def is_foreign(deployment: ModelDeployment, manifest: Manifest | None) -> bool:
-    """Return whether an object of a ModelDeployment's name has another controller, or none."""
-    if manifest is None:
-        return False
-    owners = manifest["metadata"].get("ownerReferences", [])
-    return not any(owner.get("controller") and owner["uid"] == deployment.uid for owner in owners)
+    """Return whether an object is someone else's."""
+    return manifest is not None and not is_owned(deployment, manifest) and not is_adoptable(deployment, manifest)
 
 
 def metadata(deployment: ModelDeployment, decided: str, written: str, observed: Manifest | None) -> dict[str, Any]:

@@ -132,4 +132,7 @@ def _unscheduled(condition: Mapping[str, Any]) -> PodMessage:
 def of_revision(revision: str, fleet: Fleet) -> PodMessage | None:
     """Return a message about the pods of a revision that are not ready, a failure first; None if all are ready."""
     found = fleet.workload(revision)
+    name = names.workload_name(fleet.observed.deployment.name, revision)
+    if found is None and (refused := fleet.observed.refused_deployments.get(name)):
+        return PodMessage(f"the API server refuses Deployment {name}: {refused}", True)
     return worst_message(found.manifest if found else None, fleet.pods(revision))

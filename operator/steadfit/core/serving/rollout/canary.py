@@ -23,9 +23,9 @@ from steadfit.core.serving.revisions import refresh
 from steadfit.core.serving.selection import abandoned, served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.stability.instability import Instability
-from steadfit.core.serving.traffic import failover, pod_shares, share_in_force
+from steadfit.core.serving.traffic import failover, pod_shares, service, share_in_force
 
-from . import analysis, canary_start
+from . import analysis, canary_start, clocks
 from . import canary_messages as messages
 from .analysis import Finding
 from .going_live import go_live
@@ -140,7 +140,7 @@ def _analyse(
         if candidate.phase != "Promoting":
             # It has all of the traffic already.
             return _with_candidate(status, _promoted(candidate), fleet)
-    holds = candidate.step_since is not None and candidate.stopped_by != "NotInForce"
+    holds = candidate.step_since is not None and candidate.stopped_by not in clocks.OUT_OF_FORCE
     stands = fleet.desired_replicas > 0 and (holds or candidate.phase == "Promoting")
     passed = finding.outcome == "Pass" and stands
     deadline = _deadline(candidate, fleet)
@@ -180,7 +180,7 @@ def _promote(
     """
     stored = status.candidate.verdicts if status.candidate else []
     passes = finding.outcome == "Pass" and all(verdict.verdict == "Pass" for verdict in stored)
-    if (passes or waived) and pod_shares.all_ready(candidate, fleet):
+    if (passes or waived) and pod_shares.all_ready(candidate, fleet) and not service.taken(status, fleet):
         return go_live(status, candidate, fleet, now)
     message = messages.promoting(candidate, finding, status, fleet)
     return _with_candidate(status, candidate.model_copy(update={"message": message}), fleet)

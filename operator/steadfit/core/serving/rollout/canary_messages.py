@@ -11,7 +11,7 @@ from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.traffic import pod_shares, share_in_force
 from steadfit.core.text import time_text
 
-from . import canary_start
+from . import canary_start, clocks
 from .analysis import Finding
 
 PROMOTED = "every metric passed"
@@ -48,7 +48,7 @@ def waiting(candidate: Candidate, finding: Finding, pause: datetime | None, flee
         parts.append(finding.sentence)
     elif candidate.step_since is None:
         parts.append(f"every metric passed; waits for the {_lacks(candidate, fleet)} of this step")
-    elif candidate.stopped_by == "NotInForce":
+    elif candidate.stopped_by in clocks.OUT_OF_FORCE:
         parts.append("every metric passed; waits for the share of this step")
     elif pause is not None:
         parts.append(f"every metric passed; the step's pause ends at {time_text(pause)}")

@@ -123,7 +123,8 @@ def progress(candidate: Candidate, status: ModelDeploymentStatus, fleet: Fleet) 
     if is_being_released(candidate, status, fleet):
         return BEING_RELEASED
     count = f"{min(pods, fleet.ready_pods(candidate.revision))} of {pods} pods are ready"
-    if not fleet.has_deployment(candidate.revision):
-        return f"{count}: the Deployment is being created"
     message = of_revision(candidate.revision, fleet)
-    return f"{count}: {message.text}" if message else count
+    if message is None and not fleet.has_deployment(candidate.revision):
+        return f"{count}: the Deployment is being created"
+    waits = [message.text if message else "", service.taken(status, fleet)]
+    return ": ".join(filter(None, (count, "; ".join(filter(None, waits)))))

@@ -1,7 +1,8 @@
 """The clocks of a candidate stand still while no time counts against it.
 
 At 0 replicas no pod can become ready and no metric gets a verdict. While the candidate answers alone, there is no
-champion to compare it with. While its share is not in force, a step shows nothing. A clock that began anew afterwards
+champion to compare it with. While its share is not in force, a step shows nothing. While the Service is someone else's,
+nothing takes over, and a person has to give it back. A clock that began anew afterwards
 would never run out under an autoscaler that goes to 0 and back.
 """
 
@@ -13,14 +14,19 @@ from datetime import datetime
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, ClockStop
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.traffic import failover, share_in_force
+from steadfit.core.serving.traffic import failover, service, share_in_force
 
 _CLOCKS: Mapping[ClockStop, Sequence[str]] = {
     "ScaledToZero": ("phase_since", "inconclusive_since"),
     # The deadline of a phase runs on: the candidate's own pods can become ready.
     "AnswersAlone": ("inconclusive_since",),
     "NotInForce": ("inconclusive_since", "step_since"),
+    "ServiceNotOwned": ("phase_since", "inconclusive_since", "step_since"),
 }
+
+
+OUT_OF_FORCE: Sequence[ClockStop] = ("NotInForce", "ServiceNotOwned")
+"""Stops while the share of a canary's candidate is not in force."""
 
 
 def stop_or_resume(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> ModelDeploymentStatus:
@@ -38,6 +44,8 @@ def stop_or_resume(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -
 def _stop(status: ModelDeploymentStatus, candidate: Candidate, fleet: Fleet) -> ClockStop | None:
     if fleet.desired_replicas == 0:
         return "ScaledToZero"
+    if service.taken(status, fleet):
+        return "ServiceNotOwned"
     if candidate.analysed_since is None:
         return None
     if failover.stand_in(status, fleet) == candidate.revision:

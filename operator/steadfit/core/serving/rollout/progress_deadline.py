@@ -29,6 +29,7 @@ from . import canary_start
 BY = "progressDeadline"
 CORRECT = "correct spec.server or the model"
 ROOM = "add a node or raise the quota"
+_NO_END = ("ScaledToZero", "ServiceNotOwned")
 BOUND = ("Starting", "Promoting")
 """The phases that end when pods are ready. The others end by verdicts (`canary.py`) or by a person."""
 
@@ -63,7 +64,7 @@ def ends(candidate: Candidate, deployment: ModelDeployment) -> datetime | None:
     """Return when the pods of a candidate have to be ready, or its share in force; None while neither is waited for."""
     if candidate.stopped_by == "NotInForce" and candidate.phase == "Analysing" and candidate.stopped_since is not None:
         return candidate.stopped_since + parse_duration(deployment.spec.progress_deadline)
-    if candidate.phase not in BOUND or candidate.phase_since is None or candidate.stopped_by == "ScaledToZero":
+    if candidate.phase not in BOUND or candidate.phase_since is None or candidate.stopped_by in _NO_END:
         return None
     return candidate.phase_since + parse_duration(deployment.spec.progress_deadline)
 

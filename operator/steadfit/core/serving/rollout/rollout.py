@@ -15,7 +15,7 @@ from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.selection import abandoned, served
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.stability import instability
-from steadfit.core.serving.traffic import partial_rollback, share_in_force
+from steadfit.core.serving.traffic import partial_rollback, service, share_in_force
 
 from . import canary, canary_start, clocks, progress_deadline
 from .going_live import go_live, ref_fields
@@ -77,11 +77,11 @@ def _advance(
 def _may_go_live(ref: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> bool:
     """Return whether all pods of a revision are ready; without replicas, whether they were: it is the last good one.
 
-    Pods that are not as declared take no traffic. Going back from a revision that was rolled back needs enough pods, or
-    a single one after the progress deadline or when none of the bad revision is ready. Without room for more, what
-    there is may suffice.
+    Pods that are not as declared take no traffic, and none do while the Service is someone else's. Going back from a
+    revision that was rolled back needs enough pods, or a single one after the progress deadline or when none of the bad
+    revision is ready. Without room for more, what there is may suffice.
     """
-    if not fleet.is_as_declared(ref.revision):
+    if service.taken(status, fleet) or not fleet.is_as_declared(ref.revision):
         return False
     if fleet.desired_replicas == 0:
         was_ready = status.last_good is not None and status.last_good.revision == ref.revision

@@ -11,7 +11,7 @@ from steadfit.core.conditions import DesiredCondition
 from steadfit.core.reasons.catalogue import ReasonWord
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.pod_messages import of_revision
-from steadfit.core.serving.rollout import canary_messages
+from steadfit.core.serving.rollout import canary_messages, clocks
 from steadfit.core.serving.traffic import drain, pod_shares
 from steadfit.core.text import time_text
 
@@ -29,7 +29,7 @@ def progress(candidate: Candidate, fleet: Fleet, *, held: bool) -> tuple[ReasonW
         by = f"by {candidate.promoted_by}" if candidate.promoted_by else "by the analysis"
         return failing or "Promoting", f"{version} was promoted {by} and gets all of its pods: {candidate.message}"
     reason: ReasonWord = "CanaryPaused" if candidate.phase == "Paused" else "CanaryAnalysing"
-    if candidate.stopped_by == "NotInForce":
+    if candidate.stopped_by in clocks.OUT_OF_FORCE:
         reason = "ShareNotInForce"
     few = [verdict for verdict in candidate.verdicts if _has_few_samples(verdict)]
     if few and reason == "CanaryAnalysing":

@@ -20,7 +20,6 @@ from steadfit.core.monitors.evaluation import MonitorResult
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.messages import describe
-from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.pod_messages import of_revision
 from steadfit.core.serving.quarantine import is_quarantined
 from steadfit.core.serving.revisions import admitted_template, frozen_template, template_repair
@@ -87,12 +86,8 @@ def _readiness(
     status: ModelDeploymentStatus, desired: DesiredRevision, fleet: Fleet, now: datetime
 ) -> list[DesiredCondition]:
     observed, live, problem = fleet.observed, status.live, desired.problem
-    if is_foreign(observed.deployment, observed.service):
-        return stalled(
-            "ServiceNotOwned",
-            f"a Service {observed.deployment.name} that belongs to someone else has the name this deployment needs;"
-            " delete or rename it",
-        )
+    if taken := service.taken(status, fleet):
+        return stalled("ServiceNotOwned", taken)
     if problem and problem.reason == "VersionNotFound" and job_deadline(status, fleet, now):
         return _awaiting_job(observed.deployment)
     nothing = live is None and desired.revision is None

@@ -14,7 +14,6 @@ from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core.conditions import READY, STALLED, DesiredCondition
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.serving.rollout import canary, progress_deadline
 from steadfit.core.serving.selection import not_rolled_out, pin
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
@@ -91,6 +90,6 @@ def _at_rest(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> 
 def _is_switching(live: RevisionRef, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether the operator is about to point the Service at the live revision."""
     deployment, found = fleet.observed.deployment, fleet.observed.service
-    if is_foreign(deployment, found) or failover.answering(status, fleet):
+    if service.taken(status, fleet) or failover.answering(status, fleet):
         return False
     return service.selected_revision(deployment, found) != live.revision

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steadfit.api.modeldeployment import ModelDeployment
+from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import Candidate, RevisionRef
 from steadfit.core import names
 from steadfit.core.serving import ownership
@@ -28,6 +28,20 @@ def selector(deployment: ModelDeployment, revision: str) -> dict[str, str]:
     return {names.MODEL_DEPLOYMENT: deployment.name, names.REVISION: revision}
 
 
+def taken(status: ModelDeploymentStatus, fleet: Fleet) -> str:
+    """Return why requests do not go where the operator points them, as their object is someone else's; else empty.
+
+    While that is so nothing takes over: it could not be judged, and what answers could not be told from what does not.
+    """
+    observed = fleet.observed
+    name = observed.deployment.name
+    if is_foreign(observed.deployment, observed.service):
+        return f"a Service {name} that belongs to someone else has the name this deployment needs; delete or rename it"
+    if observed.service is None and observed.service_refused and status.live is not None:
+        return f"the API server refuses Service {name}: {observed.service_refused}"
+    return ""
+
+
 def selected_revision(deployment: ModelDeployment, service: Manifest | None) -> str | None:
     """Return the revision that our Service selects, during a canary the champion; None without a Service of ours."""
     found = _selector(deployment, service)
@@ -45,12 +59,24 @@ def shared(deployment: ModelDeployment, service: Manifest | None) -> str | None:
 def taking_traffic(fleet: Fleet) -> frozenset[str]:
     """Return the revisions that our Service selects, one or a champion and its candidate, or that our route weighs."""
     observed = fleet.observed
-    by_weight = route_weights.taking(fleet)
+    by_weight = route_weights.taking(fleet) | _behind_a_foreign_service(fleet)
     selected = selected_revision(observed.deployment, observed.service)
     if selected is None:
         return by_weight
     champion = shared(observed.deployment, observed.service)
     return by_weight | {selected} | (traffic_label.sharing_revisions(champion, fleet) if champion else frozenset())
+
+
+def _behind_a_foreign_service(fleet: Fleet) -> frozenset[str]:
+    """Return the revisions whose pods someone else's Service of our name selects, or may select while it is unseen."""
+    observed = fleet.observed
+    if observed.service is None and observed.service_refused:
+        return frozenset(found.revision for found in fleet.workloads)
+    if observed.service is None or not is_foreign(observed.deployment, observed.service):
+        return frozenset()
+    wanted = (observed.service.get("spec", {}).get("selector") or {}).items()
+    labels = (pod["metadata"].get("labels", {}) for pod in observed.pods)
+    return frozenset(str(found[names.REVISION]) for found in labels if wanted and wanted <= found.items())
 
 
 def _selector(deployment: ModelDeployment, service: Manifest | None) -> Mapping[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from steadfit.api.rollout import Candidate
 from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.ownership import is_foreign
 
 from . import pod_shares, route_acceptance, route_weights, service, traffic_label
 
@@ -43,9 +42,8 @@ def problem(candidate: Candidate, fleet: Fleet) -> Problem | None:
     deployment, found = fleet.observed.deployment, fleet.observed.service
     if pod_shares.by_gateway(deployment):
         return route_acceptance.problem(fleet)
-    if is_foreign(deployment, found):
-        message = f"a Service {deployment.name} that belongs to someone else has the name this deployment needs"
-        return Problem("ServiceNotOwned", message)
+    if taken := service.taken(deployment.status, fleet):
+        return Problem("ServiceNotOwned", taken)
     champion = candidate.champion_revision
     if found is None or champion is None or not service.leads_to(found, traffic_label.selector(deployment, champion)):
         return Problem("SwitchingTraffic", f"Service {deployment.name} does not select the pods of both versions yet")

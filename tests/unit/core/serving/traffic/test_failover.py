@@ -228,7 +228,7 @@ def test_a_version_that_was_rolled_back_and_has_no_ready_pod_does_not_answer() -
 def test_behind_a_service_of_somebody_else_no_traffic_is_being_switched() -> None:
     cluster = serving(1)
     assert cluster.service is not None
-    cluster.service["metadata"]["ownerReferences"] = []
+    cluster.service["metadata"] |= {"ownerReferences": [], "labels": {}}
     cluster.settle()
     assert cluster.condition("Ready") == ("False", "ServiceNotOwned")
     assert cluster.condition("Progressing") == ("True", "NewestLive")

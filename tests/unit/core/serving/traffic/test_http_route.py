@@ -260,7 +260,9 @@ def test_without_gateways_in_the_spec_the_route_goes_first_and_the_services_afte
 
 def test_somebody_elses_route_is_neither_deleted_nor_believed() -> None:
     cluster = behind_a_gateway(strategy={"blueGreen": {}})
-    route(cluster)["metadata"]["ownerReferences"] = [{"uid": "else", "controller": True}]
+    route(cluster)["metadata"]["ownerReferences"] = [
+        {"kind": "Rollout", "name": "else", "uid": "else", "controller": True}
+    ]
     cluster.edit(traffic=None)
     assert on_route(cluster) == []
 

@@ -74,7 +74,9 @@ def test_a_service_that_is_being_deleted_is_not_touched() -> None:
 def test_a_service_that_another_controller_owns_is_not_touched() -> None:
     cluster = serving(1)
     assert cluster.service is not None
-    cluster.service["metadata"]["ownerReferences"] = [{"uid": "else", "controller": True}]
+    cluster.service["metadata"]["ownerReferences"] = [
+        {"kind": "Rollout", "name": "else", "uid": "else", "controller": True}
+    ]
     cluster.service["spec"]["selector"] = {"app": "x"}
     assert actions_on_service(cluster) == []
 
