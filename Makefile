@@ -20,7 +20,7 @@ else
 LOCAL_ONLY := tests/bringup
 endif
 
-.PHONY: help demo test fast disruptive pure bring-up check crds images cluster-up install env cluster-down environment
+.PHONY: help demo test fast disruptive pure bench bring-up check crds images cluster-up install env cluster-down environment
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sed '/^  help\t/d' | expand -t 18
@@ -47,6 +47,17 @@ disruptive: environment
 # for Prometheus. It is over before the last of them counts every request.
 pure: environment
 	nice -n 10 $(PYTEST) tests/sim tests/unit/core --numprocesses auto --dist worksteal
+
+# On a quiet machine: 10 minutes of trials on the cluster, after simulations of about half an hour, whose results are kept
+# until the test changes. Smaller sizes for a first look: make bench TRIALS=1000 DAYS=400 CANARIES=3
+TRIALS := 10000
+DAYS := 8000
+CANARIES := 15
+bench: environment ## Simulate the test of canaries and measure them on the cluster; writes docs/benchmarks.md, build/bench/report.json
+	$(UP) env > /dev/null
+	$(PYTHON) -m benchmarks.detector --trials $(TRIALS) --days $(DAYS) --report build/bench/detector.json
+	eval "$$($(UP) env)"; $(PYTHON) -m benchmarks.canaries --trials $(CANARIES) --report build/bench/canaries.json
+	$(PYTHON) -m benchmarks.canary_report --detector build/bench/detector.json --canaries build/bench/canaries.json --document docs/benchmarks.md --picture docs/canary.svg
 
 # One recipe, so that its steps run one after the other.
 bring-up: environment ## Test the bring-up itself, then bring up the cluster and install the operator

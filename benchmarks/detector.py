@@ -1,23 +1,24 @@
 """Simulates how soon the test of a canary finds a bad candidate, and how often it is wrong.
 
-    .venv/bin/python -m benchmarks.detector --trials 10000 --days 1000
+    .venv/bin/python -m benchmarks.detector --trials 10000 --days 8000
 
 A delay is counted from the candidate's first bad answer to the end of the second by which the test fails it. What the
 operator then needs to read, decide and move the traffic comes on top, and is measured on a cluster. Unless a line says
 otherwise, 50 requests a second come at random moments, a quarter of them to the candidate, and 0.5 % of the champion's
-fail; two metrics share alpha.
+fail; two metrics share alpha. Results are kept beside the report, and simulated again when what they are built from has
+changed.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,9 @@ from steadfit.core.serving.evidence.harm import bound
 from steadfit.core.serving.evidence.sums import Sums
 from steadfit.core.serving.evidence.verdict import FAIL_ALPHA, verdict
 
+from .result import Result, write
 from .simulated_canaries import BEFORE, NEVER, Array, Fresh, Kept
+from .simulation_cache import simulated
 
 METRICS = 2
 THRESHOLD = METRICS / FAIL_ALPHA
@@ -45,14 +48,8 @@ LATE_BEFORE, LATE_AFTER = 0.01, 0.05
 durations with a standard deviation of 1 (with less, there are more)."""
 
 
-@dataclass
-class Result:
-    """One number, as a line of the report."""
-
-    name: str
-    value: float
-    unit: str
-    spread: str
+Simulation = Callable[[], list[Result]]
+Steps = Callable[[int, float, float], float]
 
 
 def main() -> int:
@@ -60,64 +57,74 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=10_000, help="simulated canaries for each delay")
     parser.add_argument(
-        "--days", type=int, default=1_000, help="simulated canaries of 24 h; half with kept connections"
+        "--days", type=int, default=8_000, help="simulated canaries of 24 h; fewer with kept connections"
     )
-    parser.add_argument("--only", default="", help="part of the names to simulate")
+    parser.add_argument("--only", nargs="*", default=[""], help="parts of the names to simulate")
     parser.add_argument("--report", type=Path, help="file to write the results to, as JSON")
+    parser.add_argument("--cache", type=Path, default=Path("build/bench/simulated"))
     asked = parser.parse_args()
-    found: list[Result] = []
-    for name, part in parts(asked.trials, asked.days):
-        if asked.only not in name:
-            continue
-        begin = time.perf_counter()
-        for one in part:
-            found.append(one)
-            print(f"{one.name:44} {one.value:10.4g} {one.unit:9} {one.spread}", flush=True)
-        print(f"# {name}: {time.perf_counter() - begin:.0f} s", flush=True)
+    every = simulations(asked.trials, asked.days)
+    chosen = {name: one for name, one in every.items() if any(part in name for part in asked.only)}
+    found = simulated(chosen, asked.cache)
     if asked.report:
-        asked.report.write_text(json.dumps({"results": [asdict(one) for one in found]}, indent=1))
+        write(asked.report, found)
     return 0
 
 
-def parts(trials: int, days: int) -> Iterator[tuple[str, Iterator[Result]]]:
+def simulations(trials: int, days: int) -> dict[str, Simulation]:
     """Return the simulations by name."""
-    yield "delay fresh", delays_of_fresh_connections(trials)
-    yield "delay kept", delays_of_kept_connections(trials)
-    yield "alarms fresh", alarms_of_fresh_connections(days)
-    yield "alarms kept", alarms_of_kept_connections(max(days // 2, 50))
-    yield "passed", let_through(max(trials // 10, 100))
-    yield "cost", cost()
+    delay = delays_of_fresh_connections(trials) | delays_of_kept_connections(trials)
+    return (
+        delay | passing(trials) | alarms_of_fresh_connections(days) | alarms_of_kept_connections(days) | {"cost": cost}
+    )
 
 
-def delays_of_fresh_connections(trials: int) -> Iterator[Result]:
-    """Simulate delays with a connection for each request."""
+def delays_of_fresh_connections(trials: int) -> dict[str, Simulation]:
+    """Return simulated delays with a connection for each request."""
+
+    def one(name: str, at: int, candidate: float, champion: float) -> None:
+        found[name] = partial(delays, name, partial(Fresh, number=trials), at, candidate, champion)
+
+    found: dict[str, Simulation] = {}
     for name, at in (("", 0), ("Late10m", 600), ("Late1h", 3_600), ("Late24h", DAY)):
         for rate in (1.0, 0.5, 0.1):
-            yield delays(f"fresh{name}{100 * rate:.0f}", Fresh(rng(), trials), at, rate, 0.005)
-    yield delays("freshBase1Percent10", Fresh(rng(), trials), 0, 0.1, 0.01)
-    yield delays("freshBase5Percent50", Fresh(rng(), trials), 0, 0.5, 0.05)
-    yield delays("freshBase5Percent10", Fresh(rng(), trials), 0, 0.1, 0.05)
-    yield delays("freshLatencyDoubled", Fresh(rng(), trials), 0, LATE_AFTER, LATE_BEFORE)
+            one(f"fresh{name}{100 * rate:.0f}", at, rate, 0.005)
+    one("freshBase1Percent10", 0, 0.1, 0.01)
+    one("freshBase5Percent50", 0, 0.5, 0.05)
+    one("freshBase5Percent10", 0, 0.1, 0.05)
+    one("freshLatencyDoubled", 0, LATE_AFTER, LATE_BEFORE)
+    return found
 
 
-def delays_of_kept_connections(trials: int) -> Iterator[Result]:
-    """Simulate delays with eight clients that keep their connections."""
+def delays_of_kept_connections(trials: int) -> dict[str, Simulation]:
+    """Return simulated delays with clients that keep connections as long as a server of ours lets them in a canary."""
+
+    def one(
+        name: str, at: int, candidate: float, champion: float, *, of: Callable[..., Kept] = kept, **how: Any
+    ) -> None:
+        found[name] = partial(delays, name, partial(of, number=trials, **how), at, candidate, champion)
+
+    found: dict[str, Simulation] = {}
     for rate in (1.0, 0.5, 0.1):
-        yield delays(f"kept{100 * rate:.0f}", Kept(rng(), trials), 0, rate, 0.005)
+        one(f"kept{100 * rate:.0f}", 0, rate, 0.005)
     for rate in (1.0, 0.1):
-        yield delays(f"keptLate10m{100 * rate:.0f}", Kept(rng(), trials), 600, rate, 0.005)
-    for rate in (1.0, 0.5, 0.1):
-        yield delays(f"kept25Requests{100 * rate:.0f}", Kept(rng(), trials, requests=25, age=8), 0, rate, 0.005)
-    for rate in (1.0, 0.5, 0.1):
-        yield delays(f"keptEndsWhenBad{100 * rate:.0f}", Kept(rng(), trials, ends_when_bad=True), 0, rate, 0.005)
-    both = Kept(rng(), trials, requests=25, age=8, ends_when_bad=True)
-    yield delays("kept25RequestsEndsWhenBad100", both, 0, 1.0, 0.005)
-    yield delays("keptThreeClients100", Kept(rng(), trials, clients=3), 0, 1.0, 0.005)
-    yield delays("keptBase5Percent100", Kept(rng(), trials), 0, 1.0, 0.05)
+        one(f"keptLate10m{100 * rate:.0f}", 600, rate, 0.005)
+    one("keptThreeClients100", 0, 1.0, 0.005, clients=3)
+    one("keptBase5Percent100", 0, 1.0, 0.05)
+    one("keptUsualBounds100", 0, 1.0, 0.005, of=Kept)
+    return found
 
 
-def delays(name: str, canaries: Fresh | Kept, at: int, candidate: float, champion: float) -> Result:
-    """Return the 95th percentile of the delay after a break."""
+def kept(draws: np.random.Generator, number: int, **options: Any) -> Kept:
+    """Return clients whose connections end after about 25 requests or 8 s, or with a failed answer."""
+    return Kept(draws, number, requests=25, age=8, ends_when_bad=True, **options)
+
+
+def delays(
+    name: str, of: Callable[[np.random.Generator], Fresh | Kept], at: int, candidate: float, champion: float
+) -> list[Result]:
+    """Simulate the delay after a break, and the requests that fail until then."""
+    canaries = of(rng())
     bad_rate, good_rate = np.full(canaries.number, candidate), np.full(canaries.number, champion)
     begin = max(0, at - WARM_UP)
     if isinstance(canaries, Kept):
@@ -145,35 +152,58 @@ def delays(name: str, canaries: Fresh | Kept, at: int, candidate: float, champio
             break
     delay = np.where(np.isinf(found), NEVER, found - np.where(np.isinf(first), found, first))
     p50, p95, p99 = np.sort(delay)[[int(part * (len(delay) - 1)) for part in (0.5, 0.95, 0.99)]]
-    spread = f"median {p50:.2f}, p99 {p99:.2f}, failed requests {failed.mean():.0f} on average, n {len(delay)}"
-    return Result(name, float(p95), "s (p95)", spread)
+    q50, q95 = np.sort(failed)[[int(part * (len(failed) - 1)) for part in (0.5, 0.95)]]
+    return [
+        Result(name, float(p95), "s (p95)", f"median {p50:.2f}, p99 {p99:.2f}, n {len(delay)}"),
+        Result(f"{name}Median", float(p50), "s (median)", f"n {len(delay)}"),
+        Result(f"{name}Failed", float(q95), "requests (p95)", f"median {q50:g}, n {len(failed)}"),
+    ]
 
 
-def alarms_of_fresh_connections(days: int) -> Iterator[Result]:
-    """Simulate identical candidates for 24 h with a connection for each request."""
+def alarms_of_fresh_connections(days: int) -> dict[str, Simulation]:
+    """Return identical candidates, simulated for 24 h, with a connection for each request."""
+    found: dict[str, Simulation] = {}
     for base in (0.005, 0.01, 0.05):
-        yield alarms(f"alarmsFresh{1000 * base:g}Permille", Fresh(rng(), days), base)
-    yield alarms("alarmsFreshBursts", Fresh(rng(), days), 0.01, bursts=True)
-    yield alarms("alarmsFreshTwiceUnderOtherNames", Fresh(rng(), max(days // 10, 50), copies=2), 0.01)
+        name = f"alarmsFresh{1000 * base:g}Permille"
+        found[name] = partial(alarms, name, partial(Fresh, number=days), base)
+    name = "alarmsFreshBursts"
+    found[name] = partial(alarms, name, partial(Fresh, number=days), 0.01, bursts=True)
+    name = "alarmsFreshTwiceUnderOtherNames"
+    found[name] = partial(alarms, name, partial(Fresh, number=max(days // 100, 50), copies=2), 0.01)
+    return found
 
 
-def alarms_of_kept_connections(days: int) -> Iterator[Result]:
-    """Simulate identical candidates for 24 h with clients that keep their connections."""
+def alarms_of_kept_connections(days: int) -> dict[str, Simulation]:
+    """Return the same with clients that keep connections as long as a server of ours lets them in a canary."""
+
+    def one(name: str, part: int, base: float, *, bursts: bool = False, broken: bool = False, **how: Any) -> None:
+        of = partial(kept, number=max(days // part, 50), **how)
+        found[name] = partial(alarms, name, of, base, bursts=bursts, broken=broken)
+
+    found: dict[str, Simulation] = {}
     for base in (0.005, 0.01, 0.05):
-        yield alarms(f"alarmsKept{1000 * base:g}Permille", Kept(rng(), days), base)
-    yield alarms("alarmsKeptUneven", Kept(rng(), days, uneven=0.1), 0.01)
-    yield alarms("alarmsKeptBursts", Kept(rng(), days, uneven=0.1), 0.01, bursts=True)
-    yield alarms("alarmsKeptBrokenClients", Kept(rng(), days), 0.01, broken=True)
-    yield alarms("alarmsKeptThreeClients", Kept(rng(), days, clients=3, uneven=0.1), 0.01)
-    yield alarms("alarmsKept25Requests", Kept(rng(), days, requests=25, age=8, uneven=0.1), 0.01)
+        one(f"alarmsKept{1000 * base:g}Permille", 4, base)
+    one("alarmsKeptUneven", 8, 0.01, uneven=0.1)
+    one("alarmsKeptBursts", 8, 0.01, bursts=True, uneven=0.1)
+    one("alarmsKeptBrokenClients", 8, 0.01, broken=True)
+    one("alarmsKeptThreeClients", 8, 0.01, clients=3, uneven=0.1)
+    return found
 
 
-def alarms(name: str, canaries: Fresh | Kept, base: float, *, bursts: bool = False, broken: bool = False) -> Result:
+def alarms(
+    name: str,
+    of: Callable[[np.random.Generator], Fresh | Kept],
+    base: float,
+    *,
+    bursts: bool = False,
+    broken: bool = False,
+) -> list[Result]:
     """Return how often an identical candidate fails by either of two metrics within 24 h.
 
     Bursts come every quarter of an hour, last 15 s and fail 20 to 80 % of the requests of both arms. A client breaks
     once an hour and fails all of its requests for a minute.
     """
+    canaries = of(rng())
     draws, number = canaries.rng, canaries.number
     burst = np.zeros(number)
     down: NDArray[np.bool_] | None = None
@@ -200,9 +230,13 @@ def alarms(name: str, canaries: Fresh | Kept, base: float, *, bursts: bool = Fal
     share = float(wrong.mean())
     both = 1 - (1 - share) ** METRICS
     count = int(wrong.sum())
-    upper = 1 - (1 - exact_upper(count, number)) ** METRICS
+    upper = 100 * (1 - (1 - exact_upper(count, number)) ** METRICS)
     levels = ", ".join(f">={level}: {(highest >= level).mean():.3f}" for level in (10, 50))
-    return Result(name, 100 * both, "% in 24 h", f"{count} of {number}, at most {100 * upper:.2f} % (95 %); {levels}")
+    spread = f"{count} of {number} a metric; {levels}"
+    return [
+        Result(name, 100 * both, "% in 24 h", spread),
+        Result(f"{name}Limit", upper, "% in 24 h", f"95 % limit, {count} of {number} a metric"),
+    ]
 
 
 def exact_upper(count: int, number: int) -> float:
@@ -222,34 +256,39 @@ def exact_upper(count: int, number: int) -> float:
     return high
 
 
-def let_through(trials: int) -> Iterator[Result]:
-    """Simulate how soon a candidate passes two steps, of 25 and 50 %, and how often one that is worse by the margin."""
-    for base in (0.005, 0.01, 0.05):
-        yield _percentile(
-            f"letThroughP90Base{1000 * base:g}Permille", [fresh_steps(n, base, base) for n in range(trials)]
-        )
-    kept = max(trials // 5, 20)
-    for base in (0.01, 0.05):
-        name = f"letThroughKeptP90Base{1000 * base:g}Permille"
-        yield _percentile(name, [kept_steps(n, base, base) for n in range(kept)])
-    for base in (0.0, 0.005, 0.01, 0.05):
-        worse = base + max(ABSOLUTE, RELATIVE * base)
-        name = f"worseByMarginPassesBase{1000 * base:g}Permille"
-        yield _passed(name, [fresh_steps(n, worse, base) for n in range(trials)])
+def passing(trials: int) -> dict[str, Simulation]:
+    """Return how soon a candidate passes two steps, of 25 and 50 %, and how often one that is worse by the margin."""
+
+    def one(kind: Callable[..., list[Result]], name: str, steps: Steps, number: int, base: float, harm: float) -> None:
+        found[name] = partial(kind, name, steps, number, base + harm, base)
+
+    found: dict[str, Simulation] = {}
+    fresh, kept = max(trials // 10, 100), max(trials // 50, 20)
     for base in (0.005, 0.05):
-        worse = base + max(ABSOLUTE, RELATIVE * base)
         name = f"worseByMarginPassesKeptBase{1000 * base:g}Permille"
-        yield _passed(name, [kept_steps(n, worse, base) for n in range(kept)])
+        one(_passed, name, kept_steps, kept, base, max(ABSOLUTE, RELATIVE * base))
+    for base in (0.0, 0.005, 0.01, 0.05):
+        name = f"worseByMarginPassesBase{1000 * base:g}Permille"
+        one(_passed, name, fresh_steps, fresh, base, max(ABSOLUTE, RELATIVE * base))
+    for base in (0.01, 0.05):
+        one(_percentile, f"letThroughKeptP90Base{1000 * base:g}Permille", kept_steps, kept, base, 0.0)
+    for base in (0.005, 0.01, 0.05):
+        one(_percentile, f"letThroughP90Base{1000 * base:g}Permille", fresh_steps, fresh, base, 0.0)
+    return found
 
 
-def _percentile(name: str, found: list[float]) -> Result:
+def _percentile(name: str, steps: Steps, number: int, candidate: float, champion: float) -> list[Result]:
+    found = [steps(seed, candidate, champion) for seed in range(number)]
     p50, p90 = np.sort(found)[[int(part * (len(found) - 1)) for part in (0.5, 0.9)]]
-    return Result(name, float(p90), "s (p90)", f"median {p50:g}, n {len(found)}")
+    return [
+        Result(name, float(p90), "s (p90)", f"median {p50:g}, n {number}"),
+        Result(f"{name}Median", float(p50), "s (median)", f"n {number}"),
+    ]
 
 
-def _passed(name: str, found: list[float]) -> Result:
-    share = sum(one < NEVER for one in found) / len(found)
-    return Result(name, 100 * share, "%", f"passes both steps in {MOST // 60} min, n {len(found)}")
+def _passed(name: str, steps: Steps, number: int, candidate: float, champion: float) -> list[Result]:
+    share = sum(steps(seed, candidate, champion) < NEVER for seed in range(number)) / number
+    return [Result(name, 100 * share, "%", f"passes both steps in {MOST // 60} min, n {number}")]
 
 
 def fresh_steps(seed: int, candidate: float, champion: float, most: int = MOST) -> float:
@@ -322,8 +361,9 @@ def fresh(arm: Sums, requests: int, bad: int, others: int) -> None:
     arm.bad_bad += weight**2 * bad
 
 
-def cost() -> Iterator[Result]:
+def cost() -> list[Result]:
     """Measure what a second of 20 canaries with two metrics each costs."""
+    found = []
     for name, voices in (("fresh", 50), ("groups", 256)):
         draws = rng()
         evidences = [Evidence(0) for _ in range(40)]
@@ -342,7 +382,8 @@ def cost() -> Iterator[Result]:
                 evidence.add(second, mine, others)
         spent = (time.process_time() - begin) / len(seconds)
         spread = f"20 canaries, 2 metrics, {voices} voices a second each"
-        yield Result(f"cpu{name.capitalize()}", 100 * spent, "% of 1 CPU", spread)
+        found.append(Result(f"cpu{name.capitalize()}", 100 * spent, "% of 1 CPU", spread))
+    return found
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -24,13 +24,21 @@ class Traffic:
 
     @classmethod
     def start(
-        cls, kubectl: Kubectl, image: str, url: str, body: dict[str, Any], *, rate: int = 300, name: str = "load"
+        cls,
+        kubectl: Kubectl,
+        image: str,
+        url: str,
+        body: dict[str, Any],
+        *,
+        rate: int = 300,
+        name: str = "load",
+        keep_alive: int = 8,
     ) -> Traffic:
-        """Start 8 keep-alive and 8 fresh-connection clients that post `body`, together `rate` times a second.
+        """Start keep-alive and 8 fresh-connection clients that post `body`, together `rate` times a second.
 
         Returns when the first request is over: what a test does before that, it does without load.
         """
-        kubectl.apply([_config(name, body), _pod(name, image, url, rate)])
+        kubectl.apply([_config(name, body), _pod(name, image, url, rate, keep_alive)])
         kubectl.wait_for("pod", name, lambda p: p["status"]["phase"] != "Pending", what="the load generator runs")
         traffic = cls(kubectl, name)
         kubectl.wait_for("pod", name, lambda _: traffic.requests(), what="the first request is over")
@@ -76,12 +84,12 @@ def _config(name: str, body: dict[str, Any]) -> Manifest:
     }
 
 
-def _pod(name: str, image: str, url: str, rate: int) -> Manifest:
+def _pod(name: str, image: str, url: str, rate: int, keep_alive: int) -> Manifest:
     container = {
         "name": "load",
         "image": image,
         "command": ["python3", "/load/load.py", "--url", url, "--bodies", "/load/bodies.jsonl"],
-        "args": ["--rate", str(rate), "--records", RECORDS, "--patience", "30"],
+        "args": ["--rate", str(rate), "--records", RECORDS, "--patience", "30", "--keep-alive", str(keep_alive)],
         "resources": {"requests": {"cpu": "500m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
         "volumeMounts": [{"name": "load", "mountPath": "/load"}, {"name": "tmp", "mountPath": "/tmp"}],
     }

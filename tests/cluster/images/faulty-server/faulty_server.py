@@ -1,7 +1,7 @@
 """The model server, but every tenth inference fails as a mistake in the code would make it fail: with a 500.
 
-With EXIT_AFTER_SECONDS no inference fails, and the process ends so long after its start, as one that is killed for
-memory does.
+FAIL_EVERY is another number than ten. With EXIT_AFTER_SECONDS no inference fails, and the process ends so long after
+its start, as one that is killed for memory does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 
 from steadfit_server.inference.predictor import InferAnswer, Predictor
 
-EVERY = 10
+EVERY = int(os.environ.get("FAIL_EVERY", "10"))
 
 _infer = Predictor.infer
 _counter = itertools.count(1)
