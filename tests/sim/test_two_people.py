@@ -33,7 +33,7 @@ def result(cluster: SimulatedCluster, name: str) -> tuple[str | None, str]:
     return status.get("phase"), status.get("message", "")
 
 
-@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("seconds", [0.0, 1.0, 4.0])
 @pytest.mark.parametrize("away", [False, True])
 @pytest.mark.parametrize("first", ["Rollback", "Quarantine"])

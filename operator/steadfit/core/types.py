@@ -383,6 +383,8 @@ class ObservedModelDeployment:
     """Why the API server refused ControllerRevisions of the namespace, by their names."""
     pod_times: Mapping[str, PodTimes] = field(default_factory=dict)
     """When the operator saw the pods change, by their uids."""
+    arrivals: Mapping[str, datetime] = field(default_factory=dict)
+    """When ModelActions arrived by the operator's clock, by their uids; none of those that waited for an operator."""
     applied_templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What the API server made of the last pod template that this operator applied, by the uid of the Deployment."""
 

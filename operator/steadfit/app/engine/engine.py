@@ -43,6 +43,7 @@ from steadfit.prometheus.canary_trial import Trial
 from steadfit.prometheus.live import LiveModel
 from steadfit.prometheus.signals import Signals
 
+from .action_arrivals import ActionArrivals
 from .affected_keys import keys_of
 from .applied_templates import AppliedTemplates
 from .indexes import INDEXES, is_new_action
@@ -110,6 +111,7 @@ class Engine:
         self.signals.listen(self._queue.add)
         self._refusals = Refusals(self._cache, self._enqueue_affected)
         self._applied = AppliedTemplates(self._enqueue_affected)
+        self._arrivals = ActionArrivals(self._cache, clock)
         self._observer = Observer(
             self._cache,
             platform,
@@ -117,6 +119,7 @@ class Engine:
             self._refusals,
             PodObservations(self._cache, clock).by_uid,
             self._applied,
+            self._arrivals.by_uid,
         )
         self._reconciler = Reconciler(
             client, self._cache, clock, self._recorder, plan_table(self._observer), self._refusals, self._applied
@@ -179,6 +182,7 @@ class Engine:
     async def prime(self) -> None:
         """Fill the cache before the first pass; waits until the API server answers."""
         await self._resync.prime()
+        self._arrivals.note_primed()
 
     def on_event(self, event_type: str | None, body: JSONObject) -> None:
         """Store one watch event: `ADDED`, `MODIFIED`, `DELETED`, or None for an object of the initial list."""

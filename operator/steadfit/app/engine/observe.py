@@ -93,12 +93,14 @@ class Observer:
         refusals: Refusals | None = None,
         pod_times: Mapping[str, PodTimes] | None = None,
         applied: AppliedTemplates | None = None,
+        arrivals: Mapping[str, datetime] | None = None,
     ) -> None:
         self._cache = cache
         self._signals = signals or Signals()
         self._refusals = refusals
         self._pod_times = {} if pod_times is None else pod_times
         self._applied = applied
+        self._arrivals = {} if arrivals is None else arrivals
         self.platform = platform
         self.alerts_refused_since: datetime | None = None
         """Since when senders of alerts refuse the certificate of the intake and no alert arrives."""
@@ -199,6 +201,7 @@ class Observer:
             refused_deployments=self.refused(namespace, DEPLOYMENTS),
             service_refused=self.refused(namespace, SERVICES).get(deployment.name, ""),
             pod_times=self._pod_times,
+            arrivals=self._arrivals,
             applied_templates=self._applied.of(workloads) if self._applied is not None else {},
         )
 

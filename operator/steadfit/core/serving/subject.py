@@ -1,7 +1,9 @@
 """What an action without a version is about: what was live, or the candidate, when it was created.
 
 Between its creation and its execution another version may have taken over: somebody else has rolled back the same one,
-or the operator was away. Its author has never seen that one. Times of creation are whole seconds of the API server.
+or the operator was away. Its author has never seen that one. Where the operator saw the action arrive, it compares
+times of its own clock. An action that waited for an operator has its time of creation alone: whole seconds of the API
+server.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from steadfit.api.rollout import Candidate, QuarantineEntry, Replaced, RevisionR
 from steadfit.core.problem import Problem
 from steadfit.core.text import time_text
 
+from .fleet import Fleet
 from .messages import describe
 
 UNJUDGED = timedelta(seconds=10)
@@ -21,12 +24,12 @@ UNJUDGED = timedelta(seconds=10)
 replacement by then, and two people who see one fault act within seconds."""
 
 
-def precedes_live(action: ModelAction, status: ModelDeploymentStatus) -> bool:
+def precedes_live(action: ModelAction, status: ModelDeploymentStatus, fleet: Fleet) -> bool:
     """Return whether an action was created before the live revision took over.
 
     In the very second in which it took over, a script may have waited for it, so the action is about it.
     """
-    live, replaced, created = status.live, status.replaced, action.metadata.creation_timestamp
+    live, replaced, created = status.live, status.replaced, _asked_at(action, fleet)
     if live is None or created is None:
         return False
     since, entry = _second(live.since), quarantine_of(replaced, status) if replaced else None
@@ -35,9 +38,9 @@ def precedes_live(action: ModelAction, status: ModelDeploymentStatus) -> bool:
     return created < since
 
 
-def replaced_live(action: ModelAction, status: ModelDeploymentStatus) -> Replaced | None:
+def replaced_live(action: ModelAction, status: ModelDeploymentStatus, fleet: Fleet) -> Replaced | None:
     """Return what served when an action was created that precedes the live revision; None if it is not recorded."""
-    replaced, created = status.replaced, action.metadata.creation_timestamp
+    replaced, created = status.replaced, _asked_at(action, fleet)
     return replaced if replaced and created and _second(replaced.since) <= created else None
 
 
@@ -58,9 +61,9 @@ def live_problem(action: ModelAction, live: RevisionRef, then: Replaced | None) 
     )
 
 
-def candidate_problem(action: ModelAction, candidate: Candidate) -> Problem | None:
+def candidate_problem(action: ModelAction, candidate: Candidate, fleet: Fleet) -> Problem | None:
     """Return that an action was created before the candidate was chosen; None if it is about this candidate."""
-    created, verb = action.metadata.creation_timestamp, action.spec.verb
+    created, verb = _asked_at(action, fleet), action.spec.verb
     if created is None or created >= _second(candidate.since):
         return None
     before = "another candidate"
@@ -75,10 +78,14 @@ def candidate_problem(action: ModelAction, candidate: Candidate) -> Problem | No
     )
 
 
-def is_since(at: datetime, action: ModelAction) -> bool:
+def is_since(at: datetime, action: ModelAction, fleet: Fleet) -> bool:
     """Return whether something happened after an action was created, or in the same second."""
-    created = action.metadata.creation_timestamp
+    created = _asked_at(action, fleet)
     return created is not None and at >= created
+
+
+def _asked_at(action: ModelAction, fleet: Fleet) -> datetime | None:
+    return fleet.observed.arrivals.get(action.uid, action.metadata.creation_timestamp)
 
 
 def _second(at: datetime) -> datetime:

@@ -21,9 +21,9 @@ from steadfit.core.text import time_text
 def abort(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now: datetime) -> ActionResult | Problem:
     """Return the status without the candidate, or why the Abort is rejected."""
     candidate, live = status.candidate, status.live
-    replaced = subject.candidate_problem(action, candidate) if candidate is not None else None
+    replaced = subject.candidate_problem(action, candidate, fleet) if candidate is not None else None
     if candidate is None or replaced is not None:
-        return _ended(status, action) or replaced or _no_candidate(live, action)
+        return _ended(status, action, fleet) or replaced or _no_candidate(live, action, fleet)
     if pin.effective_pin(status, fleet) is not None and not refresh.brings(candidate.revision, status):
         return Problem("Pinned", f"version {candidate.number} comes up because of a pin; Unpin it, or remove spec.pin")
     if live is not None and is_quarantined(live, status, fleet):
@@ -46,12 +46,12 @@ def abort(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, now:
     )
 
 
-def _ended(status: ModelDeploymentStatus, action: ModelAction) -> ActionResult | None:
+def _ended(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet) -> ActionResult | None:
     """Return that the candidate of the time of the action takes no traffic any more; None if that is not known."""
     live, replaced = status.live, status.replaced
     entries: list[Abandoned | QuarantineEntry] = [*status.abandoned]
     entries += [entry for entry in status.quarantine if replaced is None or entry.revision != replaced.revision]
-    since = [entry for entry in entries if subject.is_since(entry.at, action)]
+    since = [entry for entry in entries if subject.is_since(entry.at, action, fleet)]
     last = max(since, key=lambda entry: entry.at, default=None)
     if last is None or (live is not None and last.revision == live.revision):
         return None
@@ -60,8 +60,8 @@ def _ended(status: ModelDeploymentStatus, action: ModelAction) -> ActionResult |
     return ActionResult(status, f"version {last.number} was {what} already, by {last.by}; {serves}")
 
 
-def _no_candidate(live: RevisionRef | None, action: ModelAction) -> Problem:
-    if live is None or not subject.is_since(live.since, action):
+def _no_candidate(live: RevisionRef | None, action: ModelAction, fleet: Fleet) -> Problem:
+    if live is None or not subject.is_since(live.since, action, fleet):
         return Problem("NoCandidate", "there is no candidate to abort")
     since = time_text(live.since)
     return Problem(

@@ -28,8 +28,8 @@ def roll_back(
     second Rollback succeeds with the first one, and quarantines nothing.
     """
     spec, live = action.spec, status.live
-    if live is not None and subject.precedes_live(action, status):
-        return _of_replaced(status, live, action)
+    if live is not None and subject.precedes_live(action, status, fleet):
+        return _of_replaced(status, live, action, fleet)
     entry = quarantine.entry_of(live, status, fleet) if live is not None and spec.version is None else None
     if live is not None and entry is not None:
         return ActionResult(status, f"version {live.number} is being rolled back already, by {entry.by}", done=False)
@@ -37,9 +37,11 @@ def roll_back(
     return after if isinstance(after, Problem) else ActionResult(after, "rolling back", done=False)
 
 
-def _of_replaced(status: ModelDeploymentStatus, live: RevisionRef, action: ModelAction) -> ActionResult | Problem:
+def _of_replaced(
+    status: ModelDeploymentStatus, live: RevisionRef, action: ModelAction, fleet: Fleet
+) -> ActionResult | Problem:
     """Return the result of a Rollback that was created before the live revision took over."""
-    then = subject.replaced_live(action, status)
+    then = subject.replaced_live(action, status, fleet)
     entry = subject.quarantine_of(then, status) if then is not None else None
     if then is None or entry is None or action.spec.version not in (None, live.number):
         return subject.live_problem(action, live, then)

@@ -56,7 +56,7 @@ def _candidate(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet)
     candidate, live = status.candidate, status.live
     if candidate is None:
         return Problem("NoCandidate", "there is no candidate to promote; name a version")
-    replaced = subject.candidate_problem(action, candidate) if action.spec.version is None else None
+    replaced = subject.candidate_problem(action, candidate, fleet) if action.spec.version is None else None
     if replaced is not None:
         return replaced
     if candidate.champion_revision is None or live is None or is_quarantined(live, status, fleet):
