@@ -142,6 +142,7 @@ def test_changes_of_the_job_never_serve_what_nobody_let_through(seed: int) -> No
                 await asyncio.sleep(random.choice([0.5, 30]))
             if random.random() < 0.4:
                 cluster.lose_status("ModelDeployment", NAME)
+                await cluster.until(lambda: "live" in status(cluster), say="the live revision is found")
             if random.random() < 0.5:
                 cluster.create(action(f"back-{number}", "Rollback"))
             await asyncio.sleep(120)

@@ -22,7 +22,6 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.recovery import automatic_rollback, diagnosis
 from steadfit.core.serving.revisions import (
     admitted_template,
-    decision_records,
     declared_template,
     frozen_template,
     inputs_recovery,
@@ -31,7 +30,7 @@ from steadfit.core.serving.revisions import (
     template_repair,
 )
 from steadfit.core.serving.rollout import canary, found_worse, progress_deadline, rollout, scaling
-from steadfit.core.serving.selection import abandoned, desired_revision, served, version_floor
+from steadfit.core.serving.selection import abandoned, decision_records, desired_revision, served, version_floor
 from steadfit.core.serving.selection.desired_revision import DesiredRevision
 from steadfit.core.serving.stability import instability, pod_failures
 from steadfit.core.serving.status import conditions as serving_conditions
@@ -95,8 +94,12 @@ RECALL = (
     # A version that was let through is not recalled as abandoned.
     Step("abandoned", lambda status, fleet, _: abandoned.recall(status, fleet), after=["served"]),
     Step("version_floor", lambda status, fleet, _: version_floor.recall(status, fleet)),
-    # The records add to the entries that the versions know.
-    Step("decision_records", lambda status, fleet, _: decision_records.recall(status, fleet), after=["abandoned"]),
+    # The records add to what the versions know.
+    Step(
+        "decision_records",
+        lambda status, fleet, _: decision_records.recall(status, fleet),
+        after=["served", "abandoned", "version_floor"],
+    ),
     # What was rolled back goes back to what was let through.
     Step(
         "status_recovery",

@@ -82,8 +82,10 @@ def _present(deployment: ModelDeployment, version: ModelVersion, known: ServingR
     """Return the record of a version that takes traffic of a ModelDeployment; None if it takes none."""
     live, candidate = deployment.status.live, deployment.status.candidate
     if live is not None and _is_of(live, version):
-        through = any(_is_of(entry, version) for entry in deployment.status.served_versions)
-        since, share, outcome = live.since, 100, "Serving"
+        last = deployment.status.served_versions[-1:]
+        # A pinned version may have been let through before: another one is the last one that was.
+        through = bool(last) and _is_of(last[0], version) and not live.only_pinned
+        since, share, outcome = max([live.since, *(one.at for one in last if through)]), 100, "Serving"
     elif candidate is not None and candidate.analysed_since is not None and _is_of(candidate, version):
         through, since, share, outcome = False, candidate.analysed_since, candidate.actual_weight or 0, "Candidate"
     else:

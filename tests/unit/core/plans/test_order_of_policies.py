@@ -21,7 +21,8 @@ from steadfit.api.rollout import Abandoned
 from steadfit.core import names
 from steadfit.core.plans.model_deployment import CONCLUDE, DECIDE, RECALL, Step, move, through
 from steadfit.core.serving.fleet import Fleet
-from steadfit.core.serving.revisions import decision_records, declared_template
+from steadfit.core.serving.revisions import declared_template
+from steadfit.core.serving.selection import decision_records
 from steadfit.core.times_ahead import corrected
 from steadfit.core.types import Plan, Signal
 
@@ -107,7 +108,7 @@ def upgraded() -> ServingCluster:
     cluster.deployment["status"] = {"observedGeneration": -1}
     for one in (*cluster.workloads.values(), *cluster.frozen_templates.values()):
         for annotation in (names.INPUTS_ANNOTATION, names.DECLARED_ANNOTATION):
-            one["metadata"]["annotations"].pop(annotation, None)
+            one["metadata"].get("annotations", {}).pop(annotation, None)
     return cluster
 
 
@@ -167,8 +168,22 @@ def decided_over_a_template(verb: str) -> ServingCluster:
     return cluster
 
 
+def recorded(*, word: str, entry: dict[str, object] | None = None) -> ServingCluster:
+    """Return a ModelDeployment of two versions that has lost its status, and has one record, of this word."""
+    cluster = serving(1, 2)
+    cluster.versions_notice()
+    cluster.deployment["status"] = {"observedGeneration": -1}
+    known = [name for name, one in cluster.frozen_templates.items() if names.DECISION in one["metadata"]["labels"]]
+    one = cluster.frozen_templates[known[0]]
+    one["metadata"]["labels"][names.DECISION] = word
+    one["data"] = {"entry": entry} if entry else one["data"]
+    for name in known[1:]:
+        del cluster.frozen_templates[name]
+    return cluster
+
+
 def rolling_back() -> tuple[Fleet, ModelDeploymentStatus]:
-    """Return a status that was lost while a changed server was rolled back, with what its record knows."""
+    """Return a status that was lost while a changed server was rolled back, with what its record of that knows."""
     cluster = serving(1)
     cluster.edit(server={**cluster.deployment["spec"]["server"], "image": "server:bad"})
     cluster.settle()
@@ -180,7 +195,8 @@ def rolling_back() -> tuple[Fleet, ModelDeploymentStatus]:
     cluster.versions_notice()
     cluster.deployment["status"] = {"observedGeneration": -1}
     fleet, status = at_work(cluster)
-    return fleet, decision_records.recall(status, fleet)
+    # The record of a version that was let through is not there, as after a crash.
+    return fleet, decision_records.recall(status, fleet).model_copy(update={"served_versions": []})
 
 
 def ready() -> ServingCluster:
@@ -221,6 +237,10 @@ PROOFS: dict[Pair, Callable[[], ServingCluster | tuple[Fleet, ModelDeploymentSta
     ("plan", "decide", "conclude"): rolled_back_twice,
     ("plan", "move", "conclude"): ready,
     ("recall", "served", "abandoned"): made_again,
+    ("recall", "served", "decision_records"): lambda: recorded(word="LetThrough"),
+    ("recall", "version_floor", "decision_records"): lambda: recorded(
+        word="Floor", entry={"number": 9, "uid": "job-1"}
+    ),
     ("recall", "abandoned", "decision_records"): lambda: decided_over_a_template("Abort"),
     ("recall", "decision_records", "status_recovery"): lambda: decided_over_a_template("Rollback"),
     ("recall", "served", "status_recovery"): rolling_back,

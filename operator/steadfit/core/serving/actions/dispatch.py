@@ -146,6 +146,9 @@ def _released(record: ActionRecord, status: ModelDeploymentStatus, fleet: Fleet)
     item = release.released_by(record.name, status)
     if item is None:
         return {"phase": "Succeeded", "message": "a later Release of the same version replaced this one"}
+    if item.digest is not None and any(entry.digest == item.digest for entry in status.quarantine):
+        message = f"version {item.number} was released, and is in quarantine again since"
+        return {"phase": "Succeeded", "message": message}
     if not is_removed(item, fleet):
         return {}
     live, candidate = status.live, status.candidate

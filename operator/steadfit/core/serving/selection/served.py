@@ -5,7 +5,8 @@ A pin shows what a person wants now. It is no verdict: what served only by a pin
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef, ServedVersion
@@ -14,6 +15,8 @@ from steadfit.core.serving.version_index import let_through
 
 MAX_ENTRIES = 16
 """The version that served longest ago is dropped first: the versions themselves remember it (`going_back.py`)."""
+RESOLUTION = timedelta(seconds=1)
+"""Of times in an object."""
 
 
 def enter(status: ModelDeploymentStatus, ref: RevisionRef, now: datetime) -> ModelDeploymentStatus:
@@ -23,7 +26,9 @@ def enter(status: ModelDeploymentStatus, ref: RevisionRef, now: datetime) -> Mod
     if status.served_versions and _is_of(status.served_versions[-1], ref):
         return status
     others = [entry for entry in status.served_versions if not _is_of(entry, ref)]
-    entry = ServedVersion(version=ref.version, number=ref.number, digest=ref.digest, at=now)
+    # Two may take over in one second; the order of the times has to be that of the list, which may be lost.
+    at = max([now, *(one.at + RESOLUTION for one in status.served_versions[-1:])])
+    entry = ServedVersion(version=ref.version, number=ref.number, digest=ref.digest, at=at)
     return status.model_copy(update={"served_versions": [*others, entry][-MAX_ENTRIES:]})
 
 
@@ -45,9 +50,14 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
         for item in fleet.known_versions.versions
         for record in let_through(item, name)
     ]
-    entries = {(entry.version, entry.digest): entry for entry in sorted(found, key=lambda entry: entry.at)}
-    newest = sorted(entries.values(), key=lambda entry: (entry.at, entry.number))
-    return status.model_copy(update={"served_versions": newest[-MAX_ENTRIES:]}) if newest else status
+    found.sort(key=lambda entry: entry.at)
+    return status.model_copy(update={"served_versions": merged(found, [])}) if found else status
+
+
+def merged(known: Iterable[ServedVersion], recorded: Iterable[ServedVersion]) -> list[ServedVersion]:
+    """Return the newest entries of both, in their order in time; of one version the recorded one, or else the last."""
+    entries = {(entry.version, entry.digest): entry for entry in [*known, *recorded]}
+    return sorted(entries.values(), key=lambda entry: (entry.at, entry.number))[-MAX_ENTRIES:]
 
 
 def is_let_through(ref: RevisionRef, status: ModelDeploymentStatus) -> bool:

@@ -45,7 +45,9 @@ def change(cluster: ServingCluster, image: str = BAD) -> None:
 
 
 def records(cluster: ServingCluster) -> list[str]:
-    return [name for name, one in cluster.frozen_templates.items() if names.DECISION in one["metadata"]["labels"]]
+    """Return the records of decisions about pod templates."""
+    labels = {name: one["metadata"]["labels"] for name, one in cluster.frozen_templates.items()}
+    return [name for name, found in labels.items() if found.get(names.DECISION) in ("Quarantined", "Abandoned")]
 
 
 def rolled_back(**spec: Any) -> ServingCluster:

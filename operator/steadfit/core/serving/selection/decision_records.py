@@ -1,0 +1,151 @@
+"""Records of the decisions in a status, which outlive every status: a ControllerRevision for each.
+
+The versions and their store remember decisions about versions too, but a restored namespace has no status at all, and
+no version knows a pin. A record exists as long as its entry of the status does; its data is the entry.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from steadfit.api.modeldeployment import ModelDeploymentStatus
+from steadfit.api.rollout import Abandoned, Override, Promoted, QuarantineEntry, ServedVersion, VersionFloor
+from steadfit.core import names
+from steadfit.core.serving.fleet import Fleet
+from steadfit.core.types import Action, Create, Delete, Manifest
+
+from . import served, version_floor
+
+KIND = "ControllerRevision"
+Entry = QuarantineEntry | Abandoned | ServedVersion | Override | Promoted | VersionFloor
+
+WORDS: Mapping[type[Entry], str] = {
+    QuarantineEntry: "Quarantined",
+    Abandoned: "Abandoned",
+    ServedVersion: "LetThrough",
+    Override: "Pinned",
+    Promoted: "Promoted",
+    VersionFloor: "Floor",
+}
+"""The label `steadfit.dev/decision` of a record, by what it has."""
+_KINDS = {word: kind for kind, word in WORDS.items()}
+
+
+def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return a status that was lost with the decisions of the records."""
+    if status.observed_generation >= 0 or not fleet.observed.decisions:
+        return status
+    found: dict[type[Entry], list[Any]] = defaultdict(list)
+    for record in fleet.observed.decisions:
+        entry = _entry(record)
+        if entry is not None:
+            found[type(entry)].append(entry)
+    quarantine = {entry.revision: entry for entry in [*found[QuarantineEntry], *status.quarantine]}
+    given_up = {entry.revision: entry for entry in [*status.abandoned, *found[Abandoned]]}
+    return status.model_copy(
+        update={
+            "quarantine": sorted(quarantine.values(), key=lambda entry: (entry.at, entry.revision)),
+            "abandoned": sorted(given_up.values(), key=lambda entry: (entry.at, entry.revision)),
+            "served_versions": served.merged(status.served_versions, found[ServedVersion]),
+            "override": _last(found[Override]),
+            "promoted": _last(found[Promoted]),
+            "version_floor": _highest([*found[VersionFloor], status.version_floor], status, fleet),
+        }
+    )
+
+
+def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
+    """Return the changes after which the records are those of the status.
+
+    One that differs, or that a restore has brought back without its owner, is deleted first: its data and its owner
+    cannot be changed.
+    """
+    deployment = fleet.observed.deployment
+    wanted = {
+        record["metadata"]["name"]: record for entry in _entries(status, fleet) for record in [_record(entry, fleet)]
+    }
+    actions: list[Action] = []
+    for found in fleet.observed.decisions:
+        known = wanted.pop(found["metadata"]["name"], None)
+        owner = names.controller_of(found)
+        own = owner is not None and owner["uid"] == deployment.uid
+        kept = known is not None and own and _is_same(known, found)
+        if not kept and "deletionTimestamp" not in found["metadata"]:
+            actions.append(Delete(found, is_record=True))
+    return [*(Create(record, is_record=True) for record in wanted.values()), *actions]
+
+
+def _entries(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[Entry]:
+    """Yield the decisions of a status."""
+    yield from status.quarantine
+    yield from status.abandoned
+    yield from status.served_versions
+    yield from (one for one in (status.override, status.promoted) if one is not None)
+    floor = status.version_floor
+    # Most floors follow from the other decisions: a record of each would be written anew with every version.
+    if (
+        floor is not None
+        and version_floor.current(status.model_copy(update={"version_floor": None}), fleet) < floor.number
+    ):
+        yield floor
+
+
+def _last(entries: Iterable[Override | Promoted]) -> Override | Promoted | None:
+    """Return the newest of the records of which one is in force; a crash leaves the one before it too."""
+    return max(entries, key=lambda entry: entry.at, default=None)
+
+
+def _highest(floors: Iterable[VersionFloor | None], status: ModelDeploymentStatus, fleet: Fleet) -> VersionFloor | None:
+    """Return the highest floor, of the present TrainingJob if there is one."""
+    uid = version_floor.training_job_uid(status, fleet)
+    known = (floor for floor in floors if floor is not None)
+    return max(known, key=lambda floor: (floor.uid in (None, uid), floor.number), default=None)
+
+
+def _record(entry: Entry, fleet: Fleet) -> dict[str, Any]:
+    deployment, word = fleet.observed.deployment, WORDS[type(entry)]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": KIND,
+        "metadata": {
+            "name": f"{names.workload_name(deployment.name, _key(entry))}-{word.lower()}",
+            "namespace": deployment.metadata.namespace,
+            "labels": {
+                names.MANAGED_BY: names.MANAGER,
+                names.MODEL_DEPLOYMENT: deployment.name,
+                names.DECISION: word,
+                names.VERSION: str(entry.number),
+            },
+            "ownerReferences": [names.owner_reference(deployment)],
+        },
+        "revision": entry.number,
+        "data": {"entry": entry.dump()},
+    }
+
+
+def _key(entry: Entry) -> str:
+    """Return the revision of an entry, or else a hash of what it is about and who asked, without its time."""
+    if isinstance(entry, QuarantineEntry | Abandoned):
+        return entry.revision
+    return names.short_hash(*(str(value) for field, value in entry.dump().items() if field != "at"))
+
+
+def _is_same(record: Manifest, found: Manifest) -> bool:
+    """Return whether two records are of one decision; the status shortens the reasons of older ones."""
+    one, other = ({**(item["data"].get("entry") or {}), "reason": ""} for item in (record, found))
+    return one == other
+
+
+def _entry(record: Manifest) -> Entry | None:
+    """Return the entry in a record; None if it cannot be read."""
+    kind = _KINDS.get(record["metadata"].get("labels", {}).get(names.DECISION, ""))
+    if kind is None:
+        return None
+    try:
+        return kind.model_validate(record.get("data", {}).get("entry"))
+    except ValidationError:
+        return None
