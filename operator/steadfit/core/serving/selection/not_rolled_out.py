@@ -232,6 +232,10 @@ def _of_replaced_job(status: ModelDeploymentStatus, fleet: Fleet) -> Problem | N
     present = fleet.version_of(live) if live else None
     if live is None or present is None or version_floor.is_of_job(present, status, fleet):
         return None
+    own = (one for one in fleet.versions.newest_first if version_floor.is_of_job(one, status, fleet))
+    if any(eligible_versions.may_roll_out(one, status, fleet) for one in own):
+        # It serves under the number of an older one with the same artifact, or another cause says why it does not.
+        return None
     newer = [
         version.spec.number
         for version in takewhile(lambda version: version.spec.number > live.number, fleet.versions.newest_first)

@@ -77,6 +77,17 @@ def test_a_verified_version_of_a_training_job_that_was_made_again_is_not_rolled_
     assert cluster.live() == 3
 
 
+def test_a_training_job_that_was_made_again_and_whose_version_serves_is_not_said_to_have_none() -> None:
+    cluster = serving(1)
+    cluster.add(2)
+    cluster.step()
+    cluster.make_the_job_again(with_versions=False)
+    cluster.add(3, artifact={"uri": "s3://models/3/", "digest": digest(1)})
+    cluster.settle()
+    assert (cluster.live(), cluster.candidate()) == (1, None)
+    assert cluster.condition("Progressing") == ("True", "NewestLive")
+
+
 def test_without_a_live_version_one_of_an_earlier_training_job_is_better_than_none() -> None:
     cluster = ServingCluster()
     cluster.add(1, against=None)
