@@ -56,7 +56,7 @@ class Cancellation(Model):
     """A decision to end a run before it has a result."""
 
     by: Annotated[str, Field(max_length=512)]
-    """Author of the ModelAction."""
+    """Author of the ModelAction; `steadfit` if the TrainingJob of the run does not exist any more."""
     reason: Annotated[str, Field(max_length=1024)]
     """Why, in the author's words."""
 

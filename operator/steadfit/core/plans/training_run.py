@@ -9,7 +9,7 @@ from steadfit.api.trainingrun import TrainingRunStatus
 from steadfit.core import names
 from steadfit.core.conditions import merge
 from steadfit.core.problem import Problem
-from steadfit.core.runs import attempts, champion, evaluated_versions, known_inputs, version_manifest
+from steadfit.core.runs import attempts, champion, evaluated_versions, known_inputs, orphaned, version_manifest
 from steadfit.core.runs import conditions as run_conditions
 from steadfit.core.runs import events as run_events
 from steadfit.core.runs import outcome as run_outcome
@@ -33,7 +33,8 @@ def plan(observed: ObservedTrainingRun, now: datetime) -> Plan:
         if record is not None and problem is None:
             status = version_manifest.take_number(status, observed)
         status = run_outcome.settle(status, problem, observed, now)
-        due += [status.next_attempt_at] if status.next_attempt_at else []
+        awaited = orphaned.due(status, observed)
+        due += [at for at in (status.next_attempt_at, awaited if awaited and now < awaited else None) if at]
     generation = run.metadata.generation
     desired = run_conditions.conditions(status, run.spec.evaluate, _refusal(status, observed))
     status = status.model_copy(

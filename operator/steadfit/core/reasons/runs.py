@@ -47,8 +47,9 @@ RUNS: Mapping[RunReason, Reason] = {
         warning=_RUN,
     ),
     "Cancelled": Reason(
-        "A `Cancel` action, or the deletion of its TrainingRun, ended the run before it had a result.",
-        "A `Retrain` action starts another.",
+        "A `Cancel` action, or the deletion of its TrainingRun, ended the run before it had a result; or the run's"
+        " TrainingJob does not exist any more, as after a restore from a backup.",
+        "A `Retrain` action starts another; delete a TrainingRun whose TrainingJob is gone if nothing needs it.",
         conditions=_FAILURE,
         warning=_JOB,
     ),

@@ -121,7 +121,8 @@ TRAINING: Mapping[TrainingReason, Reason] = {
         conditions=(*_TRAINING, "ModelAction/Ready"),
     ),
     "RunCancelled": Reason(
-        "A run was ended by a `Cancel` action, or its TrainingRun was deleted.",
+        "A run was ended by a `Cancel` action, its TrainingRun was deleted, or its TrainingJob does not exist any"
+        " more.",
         "A `Retrain` action starts another.",
         normal=_BOTH,
     ),

@@ -1,4 +1,4 @@
-"""How a run ends: with a version or an evaluation, with a final failure, superseded, skipped or cancelled."""
+"""How a run ends: with a version or an evaluation, with a final failure, superseded, skipped, cancelled or orphaned."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from steadfit.core.types import ObservedTrainingRun
 from .attempts import has_result, retry_at
 from .cancelled import cancellation_of
 from .failure_classification import failure
+from .orphaned import cancellation, is_orphaned
 from .superseded import is_superseded
 
 
@@ -31,10 +32,16 @@ def settle(
         return _ended(status, "Failed", failure("UserError", problem.message), now)
     if attempt is not None and attempt.known_version is not None:
         return _ended(status, "Skipped", None, now)
-    if not posted and (cancellation := cancellation_of(observed)):
-        return _ended(status.model_copy(update={"cancelled": cancellation}), "Cancelled", status.failure, now)
+    if not posted and (cancelled := cancellation_of(observed)):
+        return _ended(status.model_copy(update={"cancelled": cancelled}), "Cancelled", status.failure, now)
     if not posted and is_superseded(observed):
         return _ended(status, "Superseded", status.failure, now)
+    orphaned = not posted and is_orphaned(status, observed, now)
+    if orphaned and attempt is None:
+        return _ended(status.model_copy(update={"cancelled": cancellation(observed)}), "Cancelled", None, now)
+    if orphaned and attempt is not None and attempt.failure is not None:
+        # No attempt follows without the TrainingJob.
+        return _ended(status, "Failed", attempt.failure, now)
     if posted or attempt is None or attempt.failure is None:
         return status.model_copy(update={"phase": _open_phase(attempt, posted)})
     if status.next_attempt_at is None:

@@ -352,6 +352,8 @@ def _plan_job(cluster: TrainingCluster, obj: JSON) -> Plan:
 def _plan_run(cluster: TrainingCluster, obj: JSON) -> Plan:
     run = cluster.reader.read(TrainingRun, obj)
     job = cluster.objects.get(("TrainingJob", "orders"))
+    if job is not None and job["metadata"]["uid"] != run.spec.training_job_ref.uid:
+        job = None
     jobs = [item for item in cluster.every("Job") if item["metadata"]["ownerReferences"][0]["uid"] == run.uid]
     uids = {item["metadata"]["uid"] for item in jobs}
     return training_run.plan(
