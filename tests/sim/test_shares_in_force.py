@@ -77,6 +77,24 @@ def test_a_step_whose_share_is_not_in_force_does_not_end_and_is_given_up_at_the_
     play(story, restart=False)
 
 
+def test_a_share_that_is_in_force_for_a_moment_again_and_again_is_given_up_all_the_same() -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        gateways = await a_canary_at_its_second_step(cluster)
+        await cluster.until(lambda: candidate(cluster).get("actualWeight") == 50, within=900, say="50 % are in force")
+        for _ in range(4):
+            gateways.word = "False"
+            gateways.look(cluster)
+            await asyncio.sleep(6 * 60)
+            gateways.word = "True"
+            gateways.look(cluster)
+            await asyncio.sleep(5)
+        assert (candidate(cluster), live(cluster)) == ({}, 1)
+        (entry,) = status(cluster)["abandoned"]
+        assert (entry["number"], entry["by"]) == (2, "progressDeadline")
+
+    play(story, restart=False)
+
+
 def test_a_step_goes_on_when_its_share_is_in_force_again() -> None:
     async def story(cluster: SimulatedCluster) -> None:
         gateways = await a_canary_at_its_second_step(cluster)

@@ -115,6 +115,8 @@ class Candidate(RevisionRef):
     belongs to someone else."""
     stopped_since: datetime | None = None
     """Since when no time counts against it."""
+    not_in_force_seconds: Annotated[int, Field(ge=0)] = 0
+    """For how long its share was not in force before, in this step: spec.progressDeadline bounds the sum."""
     weight: int | None = None
     """Percentage of the traffic in this step, as in the spec."""
     actual_weight: int | None = None

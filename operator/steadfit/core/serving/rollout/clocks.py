@@ -54,10 +54,15 @@ def _stop(status: ModelDeploymentStatus, candidate: Candidate, fleet: Fleet) -> 
     return "NotInForce" if analysed and share_in_force.problem(candidate, fleet) is not None else None
 
 
-def _resumed(candidate: Candidate, now: datetime) -> dict[str, datetime | None]:
-    """Return the beginnings of the clocks that stood still, later by that time."""
+def _resumed(candidate: Candidate, now: datetime) -> dict[str, datetime | int]:
+    """Return the beginnings of the clocks that stood still, later by that time, and the sum of such times."""
     stopped, by = candidate.stopped_since, candidate.stopped_by
     if stopped is None:
         return {}
     begins = {clock: getattr(candidate, clock) for clock in _CLOCKS[by or "AnswersAlone"]}
-    return {clock: begin + (now - max(begin, stopped)) for clock, begin in begins.items() if begin is not None}
+    put_forward = {clock: begin + (now - max(begin, stopped)) for clock, begin in begins.items() if begin is not None}
+    if by != "NotInForce":
+        return put_forward
+    # Its deadline bounds the sum: a share that is in force for a second each hour would never be given up.
+    seconds = candidate.not_in_force_seconds + max(0, int((now - stopped).total_seconds()))
+    return {**put_forward, "not_in_force_seconds": seconds}

@@ -1,6 +1,6 @@
 """The progress deadline: how long the pods of a candidate may take to become ready, at its start and its promotion.
 
-The share of its traffic may be out of force for as long.
+The share of its traffic may be out of force for as long in each step, in sum.
 
 A candidate that misses it is abandoned, so that it neither keeps half of the traffic nor holds back runs for ever. It
 is kept where nothing better serves (the first version, the last one that a rollback can go back to, one that finds no
@@ -10,7 +10,7 @@ them) or where a person has decided (a pin); the status then names the next step
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from steadfit.api.base import parse_duration
 from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
@@ -63,7 +63,8 @@ def enforce(
 def ends(candidate: Candidate, deployment: ModelDeployment) -> datetime | None:
     """Return when the pods of a candidate have to be ready, or its share in force; None while neither is waited for."""
     if candidate.stopped_by == "NotInForce" and candidate.phase == "Analysing" and candidate.stopped_since is not None:
-        return candidate.stopped_since + parse_duration(deployment.spec.progress_deadline)
+        left = parse_duration(deployment.spec.progress_deadline) - timedelta(seconds=candidate.not_in_force_seconds)
+        return candidate.stopped_since + left
     if candidate.phase not in BOUND or candidate.phase_since is None or candidate.stopped_by in _NO_END:
         return None
     return candidate.phase_since + parse_duration(deployment.spec.progress_deadline)
@@ -125,4 +126,9 @@ def _clocks(before: Candidate | None, candidate: Candidate, fleet: Fleet, now: d
         return {"phase_since": now}
     stored = fleet.observed.deployment.status.candidate
     begun = before.phase_since if stored is not None and stored.phase == candidate.phase else None
-    return {"phase_since": begun or now, "stopped_by": before.stopped_by, "stopped_since": before.stopped_since}
+    return {
+        "phase_since": begun or now,
+        "stopped_by": before.stopped_by,
+        "stopped_since": before.stopped_since,
+        "not_in_force_seconds": before.not_in_force_seconds if before.step == candidate.step else 0,
+    }
