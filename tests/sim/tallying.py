@@ -46,7 +46,7 @@ class Tallies:
             if self._reader is not None:
                 self._reader.sweep(self)
 
-    async def read(self, pod: ServerPod, since: int) -> Answer:
+    async def read(self, pod: ServerPod, since: int, *, comparing: bool = True) -> Answer:
         """Return the closed seconds of a pod."""
         await asyncio.sleep(0.01)
         if self.away or self._process is None:

@@ -12,8 +12,8 @@ from steadfit.prometheus import address_guard
 from .answer import MAX_BYTES, Answer, NoTallies, read
 from .pods import ServerPod
 
-AT_ONCE = 64
-"""Most requests at once, to all pods together."""
+AT_ONCE = 16
+"""Most requests at once, to the pods of one trial: those that do not answer delay no other trial."""
 TIMEOUT_SECONDS = 1.0
 
 
@@ -35,8 +35,8 @@ class TalliesClient:
         """Close all connections."""
         await self._session.close()
 
-    async def read(self, pod: ServerPod, since: int) -> Answer:
-        """Return the closed seconds of a pod after one.
+    async def read(self, pod: ServerPod, since: int, *, comparing: bool = True) -> Answer:
+        """Return the closed seconds of a pod after one; while it is compared, it ends its connections sooner.
 
         Raises
         ------
@@ -44,7 +44,7 @@ class TalliesClient:
             If it has none, or did not answer in time.
         """
         try:
-            body = await self._get(pod, since)
+            body = await self._get(pod, since, comparing=comparing)
         except TimeoutError as error:
             raise NoTallies(f"did not answer within {TIMEOUT_SECONDS:g} s", silent=True) from error
         except aiohttp.ClientConnectorError as error:
@@ -55,13 +55,13 @@ class TalliesClient:
             raise NoTallies("broke the connection before it had answered", silent=True) from error
         return read(body, pod.namespace, pod.model, pod.revision)
 
-    async def _get(self, pod: ServerPod, since: int) -> bytes:
+    async def _get(self, pod: ServerPod, since: int, *, comparing: bool) -> bytes:
         address = str(ip_address(pod.address))
         try:
             address_guard.check(address)
         except address_guard.AddressRefused as error:
             raise NoTallies(f"its address {error}") from error
-        query = {"since": str(since), "comparing": "true"}
+        query = {"since": str(since), **({"comparing": "true"} if comparing else {})}
         url = URL.build(scheme="http", host=address, port=pod.port, path="/tallies", query=query)
         async with self._session.get(url, allow_redirects=False) as response:
             if response.status != 200:

@@ -36,6 +36,8 @@ class _Feed:
     revision: str
     closed: int
     failures: int = PATIENCE
+    foreign: bool = False
+    """Whether it has said that it has no tallies."""
     rows: dict[int, list[Row]] = field(default_factory=dict)
     problem: str = ""
 
@@ -86,7 +88,7 @@ class Pairing:
     def answered(self, uid: str, answer: Answer) -> None:
         """Take the answer of a pod."""
         feed = self._feeds[uid]
-        feed.failures, feed.problem = 0, ""
+        feed.failures, feed.foreign, feed.problem = 0, False, ""
         since, feed.closed = self.since(uid), answer.closed
         for row in answer.rows:
             if row.second > since:
@@ -99,12 +101,17 @@ class Pairing:
         """Note that a pod has no tallies, or did not answer."""
         feed = self._feeds[uid]
         feed.failures = feed.failures + 1 if error.silent else PATIENCE
-        feed.problem = error.message
+        feed.foreign, feed.problem = not error.silent, error.message
 
     def problem(self, revision: str) -> str:
         """Return why no pod of an arm answers; empty if one does, or if there is none."""
         feeds = [feed for feed in self._feeds.values() if feed.revision == revision]
         return "" if any(feed.answers for feed in feeds) else next((feed.problem for feed in feeds), "")
+
+    def is_foreign(self, revision: str) -> bool:
+        """Return whether all pods of an arm have said that they have no tallies."""
+        feeds = [feed for feed in self._feeds.values() if feed.revision == revision]
+        return bool(feeds) and all(feed.foreign for feed in feeds)
 
     def seconds(self) -> Iterator[Second]:
         """Return the seconds that have become complete, in order, each once."""

@@ -36,6 +36,8 @@ FAST_SECONDS = 300.0
 MOST_FAST = 25
 """Trials that are read every second at any time; those of four pods take less than a tenth of a processor."""
 SLOW_INTERVAL = 15.0
+FOREIGN_INTERVAL = 60.0
+"""Time between two reads of an arm that has no tallies and never had any."""
 AFTER_THE_SECOND = 0.1
 """When a second is read, in seconds after its end: the servers have closed it by then."""
 MOST_SKEW = 0.5
@@ -63,7 +65,7 @@ class Discovery(Protocol):
 class Client(Protocol):
     """Reads one pod."""
 
-    async def read(self, pod: ServerPod, since: int) -> Answer:
+    async def read(self, pod: ServerPod, since: int, *, comparing: bool = True) -> Answer:
         """Return the closed seconds of a pod after one, or raise NoTallies."""
 
     async def close(self) -> None:
@@ -116,7 +118,9 @@ class _Reading:
     due: float = 0.0
     fresh_at: float | None = None
     task: asyncio.Task[None] | None = None
-    bounds: tuple[float, ...] = field(default=())
+    bounds: tuple[float, ...] = ()
+    """Bounds of the champion's buckets, which the candidate's have to be."""
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
 
 class TalliesReader:
@@ -131,7 +135,6 @@ class TalliesReader:
         self._clock = clock
         self._readings: dict[tuple[object, ...], _Reading] = {}
         self._reads: Counter[str] = Counter()
-        self._slots = asyncio.Semaphore(AT_ONCE)
 
     def statistics(self) -> TalliesStatistics:
         """Return the counts so far, and how far the comparisons are behind."""
@@ -184,12 +187,15 @@ class TalliesReader:
         trial, pairing = reading.trial, reading.pairing
         pods = pods_of(trial, self._discovery.server_pods(trial.namespace, trial.name))
         pairing.keep_only({pod.uid: pod.revision for pod in pods})
-        found = await asyncio.gather(*(self._read_pod(pod, pairing.since(pod.uid), client) for pod in pods))
-        self._take(reading, dict(zip((pod.uid for pod in pods), found, strict=True)))
+        # The other arm would end its connections sooner for a comparison that never comes.
+        foreign = [arm for arm in (trial.revision, trial.champion_revision) if pairing.is_foreign(arm)]
+        asked = [pod for pod in pods if pod.revision in foreign] or pods
+        found = await asyncio.gather(*(self._read_pod(pod, reading, client, comparing=not foreign) for pod in asked))
+        self._take(reading, asked, found)
         now, complete = asyncio.get_running_loop().time(), pairing.complete
         for second in pairing.seconds():
             reading.evidence.add(trial, reading.bounds, second)
-        reading.due = now if self._is_fast(trial) or pairing.waits else now + SLOW_INTERVAL - 0.5
+        reading.due = now + self._pause(reading)
         # The plan may have moved on meanwhile: what was read counts for the trial as it is now.
         trial = reading.trial
         if pairing.complete > complete:
@@ -201,14 +207,15 @@ class TalliesReader:
         elif problem := self._foreign(reading):
             self._comparisons.record_fallback(trial, problem)
 
-    async def _read_pod(self, pod: ServerPod, since: int, client: Client) -> _Found:
+    async def _read_pod(self, pod: ServerPod, reading: _Reading, client: Client, *, comparing: bool) -> _Found:
         """Return the answers of a pod, which are several if one would be too large, or why it has none."""
         answers: list[Answer] = []
+        since = reading.pairing.since(pod.uid)
         for _ in range(MOST_READS):
             try:
-                async with self._slots:
+                async with reading.slots:
                     asked = self._clock.now().timestamp()
-                    answer = await client.read(pod, since)
+                    answer = await client.read(pod, since, comparing=comparing)
             except NoTallies as error:
                 return error
             answers.append(answer)
@@ -217,19 +224,28 @@ class TalliesReader:
                 break
         return _Read(answers, answer.time - self._clock.now().timestamp(), answer.time - asked)
 
-    def _take(self, reading: _Reading, found: Mapping[str, _Found]) -> None:
-        """Give the answers of one round to the pairing, but for those of wrong clocks."""
-        ahead = median([0.0, *(each.ahead for each in found.values() if isinstance(each, _Read))])
-        for uid, each in found.items():
-            problem = each if isinstance(each, NoTallies) else _problem(each, ahead)
+    def _take(self, reading: _Reading, pods: Sequence[ServerPod], found: Sequence[_Found]) -> None:
+        """Give the answers of one round to the pairing, but for those of wrong clocks or other buckets."""
+        ahead = median([0.0, *(each.ahead for each in found if isinstance(each, _Read))])
+        # The champion's buckets are what the candidate's have to be.
+        arms = sorted(zip(pods, found, strict=True), key=lambda arm: arm[0].revision == reading.trial.revision)
+        for pod, each in arms:
+            problem = each if isinstance(each, NoTallies) else _problem(each, ahead) or _other_buckets(each, reading)
             if problem is not None:
                 self._reads[SILENT if problem.silent else NONE] += 1
-                reading.pairing.failed(uid, problem)
+                reading.pairing.failed(pod.uid, problem)
             elif isinstance(each, _Read):
                 self._reads[ANSWERED] += len(each.answers)
                 for answer in each.answers:
                     reading.bounds = answer.bounds
-                    reading.pairing.answered(uid, answer)
+                    reading.pairing.answered(pod.uid, answer)
+
+    def _pause(self, reading: _Reading) -> float:
+        """Return how long after a read the next one is due."""
+        trial, pairing = reading.trial, reading.pairing
+        if reading.fresh_at is None and any(map(pairing.is_foreign, (trial.revision, trial.champion_revision))):
+            return FOREIGN_INTERVAL - 0.5
+        return 0.0 if self._is_fast(trial) or pairing.waits else SLOW_INTERVAL - 0.5
 
     def _is_fast(self, trial: Trial) -> bool:
         if trial.step_since is None or len(self._readings) <= MOST_FAST:
@@ -260,6 +276,13 @@ def _problem(read: _Read, ahead: float) -> NoTallies | None:
     if last.time - last.latest - 1 > MOST_LAG:
         return NoTallies("has not closed a second for some seconds", silent=True)
     return None
+
+
+def _other_buckets(read: _Read, reading: _Reading) -> NoTallies | None:
+    """Return why latencies of two pods cannot be compared; None if they can. The rows have numbers of buckets."""
+    if all(answer.bounds == (reading.bounds or answer.bounds) for answer in read.answers):
+        return None
+    return NoTallies("counts latencies by other buckets than the pods of the other version")
 
 
 def _begin(trial: Trial, now: float) -> _Reading:

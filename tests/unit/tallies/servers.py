@@ -135,7 +135,10 @@ class FakePod:
     problem: NoTallies | None = None
     stuck_at: int | None = None
     reads: list[int] = field(default_factory=list)
+    compared: int = 0
+    """How often it was read for a comparison."""
     server: str = ""
+    bounds: tuple[float, ...] = BOUNDS
 
     def answer(self, since: int) -> Answer:
         self.reads.append(since)
@@ -156,7 +159,7 @@ class FakePod:
             for second in range(max(since + 1, latest - 119, self.begun), latest + 1)
             for each in range(self.connections)
         )
-        return Answer(server, latest, latest, now, BOUNDS, rows)
+        return Answer(server, latest, latest, now, self.bounds, rows)
 
 
 class FakeClient:
@@ -166,7 +169,8 @@ class FakeClient:
         self.pods = pods
         self.closed = False
 
-    async def read(self, pod: ServerPod, since: int) -> Answer:
+    async def read(self, pod: ServerPod, since: int, *, comparing: bool = True) -> Answer:
+        self.pods[pod.name].compared += comparing
         return self.pods[pod.name].answer(since)
 
     async def close(self) -> None:

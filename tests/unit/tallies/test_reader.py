@@ -15,8 +15,9 @@ from steadfit.core.types import Compared
 from steadfit.kube.cache import JSONObject
 from steadfit.prometheus.canary_trial import Trial
 from steadfit.prometheus.signals import Signals
-from steadfit.tallies.answer import NoTallies
+from steadfit.tallies.answer import Answer, NoTallies
 from steadfit.tallies.client import TalliesClient
+from steadfit.tallies.pods import ServerPod
 from steadfit.tallies.reader import FRESH_SECONDS, TalliesReader
 from steadfit.tallies.trial_evidence import COLD_SECONDS
 
@@ -217,6 +218,68 @@ def test_servers_without_tallies_leave_the_comparison_to_prometheus_which_says_s
     fixture.play(story)
 
 
+@pytest.mark.parametrize(("lacks", "has"), [("b1", ("c1", "c2")), ("c", ("b1",))])
+def test_an_arm_without_tallies_is_asked_again_each_minute_and_the_other_one_is_left_alone(
+    lacks: str, has: tuple[str, ...]
+) -> None:
+    fixture = Fixture()
+    others = [fake for name, fake in fixture.fakes.items() if name.startswith(lacks)]
+    for fake in others:
+        fake.problem = FOREIGN
+
+    async def story() -> None:
+        await fixture.tick(600)
+        assert [fixture.fakes[name].compared for name in has] == [1] * len(has)
+        assert [len(fixture.fakes[name].reads) for name in has] == [1] * len(has)
+        assert all(9 <= len(fake.reads) <= 11 for fake in others)
+        assert all(fake.compared == 1 for fake in others)
+        for fake in others:
+            fake.problem = None
+        await fixture.tick(90)
+        assert fixture.verdict() == "Pass", "an image that has them is compared by connection"
+
+    fixture.play(story)
+
+
+def test_an_arm_that_had_tallies_is_asked_each_second_for_them() -> None:
+    fixture = Fixture()
+
+    async def story() -> None:
+        await fixture.tick(120)
+        fixture.fakes["b1"].problem = NoTallies("refuses connections to port 9090")
+        await fixture.tick(30)
+        compared = fixture.fakes["c1"].compared
+        assert compared <= 122
+        fixture.fakes["b1"].problem = None
+        fixture.fail("b1")
+        await fixture.tick(5)
+        assert fixture.verdict() == "Fail"
+
+    fixture.play(story)
+
+
+@pytest.mark.parametrize("first", ["b1", "c"])
+def test_latencies_by_other_buckets_are_not_compared_and_it_is_said(first: str) -> None:
+    fixture = Fixture(deployment({"name": "late", "latency": {"max": "500ms"}}))
+    fixture.fakes["b1"].bounds = (0.1, 0.5, 1.0)
+    for name, fake in fixture.fakes.items():
+        fake.problem = None if name.startswith(first) else SILENT
+
+    async def story() -> None:
+        await fixture.tick(5)
+        for fake in fixture.fakes.values():
+            fake.problem = None
+        await fixture.tick(10)
+        metric = fixture.deployment.spec.analysis.metrics[0]
+        source = Compared("promql", value=None, reason="x")
+        fixture.signals.comparisons.record(trial(fixture.deployment), metric, source, 0)
+        found = fixture.compared("late")
+        assert found is not None
+        assert "counts latencies by other buckets than the pods of the other version" in (found.fallback or "")
+
+    fixture.play(story)
+
+
 def test_an_arm_that_falls_silent_leaves_the_comparison_to_prometheus_after_a_while() -> None:
     fixture = Fixture()
 
@@ -367,6 +430,42 @@ def test_the_statistics_say_what_was_read_and_how_far_it_is_behind() -> None:
         assert fixture.reader.statistics().trials == 0
 
     fixture.play(story)
+
+
+def test_many_pods_that_hang_delay_no_other_canary() -> None:
+    clock, hung, answered = At(), asyncio.Event(), []
+
+    class Hanging(FakeClient):
+        async def read(self, pod: ServerPod, since: int, *, comparing: bool = True) -> Answer:
+            if pod.name.startswith("h"):
+                await hung.wait()
+            answered.append(pod.name)
+            return await super().read(pod, since)
+
+    class Both(Cluster):
+        def server_pods(self, namespace: str, name: str) -> list[JSONObject]:
+            names = [f"h{number}" for number in range(64)] if name == "hangs" else ["b1", "c1"]
+            found = []
+            for number, each in enumerate(names):
+                made = pod(each, (CANDIDATE, CHAMPION)[number % 2])
+                made["metadata"]["ownerReferences"][0]["name"] = f"{name}-{(CANDIDATE, CHAMPION)[number % 2]}-5d8f"
+                found.append(made)
+            return found
+
+    async def story() -> None:
+        client = Hanging({"b1": FakePod("b1", CANDIDATE, clock), "c1": FakePod("c1", CHAMPION, clock)})
+        trials = Both(deployment(name="hangs"), deployment())
+        reader = TalliesReader(trials, Signals().comparisons, lambda: client, clock)
+        reader.sweep(client)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert sorted(answered) == ["b1", "c1"]
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(story())
 
 
 def test_a_pod_that_hangs_delays_no_other_canary_on_real_sockets() -> None:
