@@ -141,10 +141,15 @@ def test_no_object_keeps_a_copy_of_a_time_that_a_leader_with_a_clock_ahead_has_w
         bad: set[int] = set()
         Prometheus(cluster, measures(lambda version: version in bad))
         await two_versions(cluster, monitors=[ERRORS])
+        before = cluster.status("ModelDeployment", NAME)["live"]["revision"]
         cluster.edit(
             "ModelDeployment", NAME, lambda one: one["spec"].update(server={"env": [{"name": "A", "value": "b"}]})
         )
-        await cluster.until(lambda: serves(cluster, 2) and is_idle(cluster), say="the new pod template serves")
+        await cluster.until(
+            lambda: cluster.status("ModelDeployment", NAME)["live"]["revision"] != before and is_idle(cluster),
+            say="the new pod template serves",
+        )
+        await asyncio.sleep(1)
         cluster.create(action("template", "Rollback"))
         await cluster.until(
             lambda: any("entry" in one["data"] for one in cluster.objects("ControllerRevision")), say="it is recorded"

@@ -32,10 +32,6 @@ def owner_lost(obj: JSON) -> None:
     obj["metadata"]["ownerReferences"] = []
 
 
-def owner_of_the_time_before(obj: JSON) -> None:
-    obj["metadata"]["ownerReferences"][0]["uid"] = "uid-of-the-time-before"
-
-
 def labels_lost(obj: JSON) -> None:
     obj["metadata"]["labels"] = {}
 

@@ -66,6 +66,9 @@ async def a_bad_candidate_that_was_pinned_and_lost_its_status(cluster: Simulated
     await pin(cluster, "two", 2)
     await asyncio.sleep(30)
     cluster.lose_status("ModelDeployment", NAME)
+    await asyncio.sleep(30)
+    assert live(cluster) == 2, "a pin lasts until Unpin"
+    cluster.create(action("open", "Unpin"))
     await ends_in_quarantine(cluster, compared)
 
 

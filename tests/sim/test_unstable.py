@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from steadfit.core.serving.stability import pod_failures
+from steadfit.core.plans import model_deployment as plan
 
 from . import failing_pods
 from .client import Interruption
@@ -283,6 +283,7 @@ def test_on_a_bad_day_it_is_found_all_the_same() -> None:
 
 
 def test_counting_no_failure_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pod_failures, "record", lambda status, *_: status)
+    without = [step for step in plan.DECIDE if step.name != "pod_failures"]
+    monkeypatch.setattr(plan, "DECIDE", without)
     with pytest.raises(AssertionError, match="and its servers do not stay"):
         play(killed_for_memory_every_minute_a_candidate_never_goes_live, restart=False)

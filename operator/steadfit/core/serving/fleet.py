@@ -141,12 +141,16 @@ class Fleet:
     def ready_pods(self, revision: str | None) -> int:
         """Return the number of ready pods of a revision: the smaller of the Deployment's and the pods' own count.
 
-        After a scale down and up, a Deployment may still count terminating pods; their own count does not. Pods whose
-        Deployment is gone, or has lost the label by which it is found, answer until they end.
+        After a scale down and up, a Deployment may still count terminating pods; their own count does not.
         """
-        ready = self._ready_pods.get(revision, 0) if revision else 0
-        found = self.workload(revision) if ready and revision else None
-        return ready if found is None else min(found.ready, ready)
+        found = self.workload(revision) if revision else None
+        if found is None:
+            return 0
+        return min(found.ready, self._ready_pods.get(found.revision, 0))
+
+    def has_orphans(self, revision: str) -> bool:
+        """Return whether pods are ready whose Deployment is gone, or has lost the label by which it is found."""
+        return self.workload(revision) is None and self._ready_pods.get(revision, 0) > 0
 
     def is_complete(self, revision: str, pods: int | None = None) -> bool:
         """Return whether a revision is scaled to so many pods, spec.server.replicas by default, and all are ready.

@@ -24,12 +24,11 @@ def is_owned(deployment: ModelDeployment, manifest: Manifest) -> bool:
 def is_adoptable(deployment: ModelDeployment, manifest: Manifest) -> bool:
     """Return whether an object was made for a ModelDeployment of this name, and nobody owns it now.
 
-    An owner of the same kind and name is one of which it is a copy: two of them never exist at once.
+    One whose owner is an earlier ModelDeployment of the name is about to be deleted with it.
     """
-    owner, labels = names.controller_of(manifest), manifest["metadata"].get("labels", {})
-    former = owner is not None and (owner["kind"], owner["name"]) == ("ModelDeployment", deployment.name)
+    labels = manifest["metadata"].get("labels", {})
     ours = labels.get(names.MANAGED_BY) == names.MANAGER and labels.get(names.MODEL_DEPLOYMENT) == deployment.name
-    return ours and (owner is None or former) and not is_owned(deployment, manifest)
+    return ours and names.controller_of(manifest) is None
 
 
 def is_foreign(deployment: ModelDeployment, manifest: Manifest | None) -> bool:

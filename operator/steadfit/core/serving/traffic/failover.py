@@ -26,6 +26,9 @@ def stand_in(status: ModelDeploymentStatus, fleet: Fleet) -> str | None:
     live = status.live
     if live is None or fleet.desired_replicas == 0 or fleet.ready_pods(live.revision) > 0:
         return None
+    if live.revision in service.taking_traffic(fleet) and fleet.has_orphans(live.revision):
+        # They answer until they end, or their Deployment is seen again.
+        return None
     taking, allowed = sorted(service.taking_traffic(fleet) - {live.revision}), _allowed(status, fleet)
     order = [*[one for one in taking if one in allowed], *allowed, *taking]
     return next((revision for revision in order if fleet.ready_pods(revision) > 0), None)
