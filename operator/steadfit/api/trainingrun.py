@@ -209,7 +209,7 @@ DEFINITION = Definition(
         PrinterColumn("Failure", ".status.failure.class", description="Why it failed"),
         PrinterColumn("Version", ".status.version", description="The version that it produced"),
         PrinterColumn("Message", '.status.conditions[?(@.type=="Ready")].message', description="In a sentence"),
-        PrinterColumn("TrainingJob", ".spec.trainingJobRef.name", priority=1, description="The TrainingJob"),
+        PrinterColumn("Training", ".spec.trainingJobRef.name", priority=1, description="The TrainingJob"),
         AGE,
     ),
 )
