@@ -261,8 +261,14 @@ class Store:
         ObjectChangedError
             It has another ETag.
         """
-        with self._sentences(uri):
-            obstore.put(self._bucket, self._key(uri), content, mode={"e_tag": tag}, use_multipart=False)
+        try:
+            with self._sentences(uri):
+                obstore.put(self._bucket, self._key(uri), content, mode={"e_tag": tag}, use_multipart=False)
+        except StoreUnavailableError as error:
+            # A store that creates on a condition (If-None-Match) may not know how to replace on one.
+            if _status(error.__cause__) not in ("400", "405", "501"):
+                raise
+            raise StoreError(f"{error} A store has to support conditional writes by If-Match.") from error
 
     def _tagged(self, uri: str, max_bytes: int) -> tuple[bytes, str] | None:
         """Return the bytes of a small object and its ETag; None if there is no object."""
@@ -314,12 +320,18 @@ def under(uri: str, *names: str) -> str:
 
 def _failure(uri: str, error: Exception) -> StoreError:
     """Return the error of a failed listing, for which the client has no classes, as it has for GET and PUT."""
-    status = re.search(r"status code: (\d{3})", str(error))
-    if status is not None and status.group(1) in ("401", "403"):
+    status = _status(error)
+    if status in ("401", "403"):
         return AccessDeniedError(f"The store refuses access to {uri}: {_first_line(error)}.")
-    if status is not None and status.group(1) == "404":
+    if status == "404":
         return ObjectMissingError(f"There is no {uri}, or no such bucket.")
     return StoreUnavailableError(f"The store failed at {uri}: {_first_line(error)}.")
+
+
+def _status(error: BaseException | None) -> str:
+    """Return the HTTP status in the client's message; empty without one."""
+    found = re.search(r"status code: (\d{3})", str(error))
+    return found.group(1) if found else ""
 
 
 def _is_address(endpoint: str) -> bool:

@@ -120,11 +120,11 @@ class ModelActionSpec(Model):
 class RefreshTurn(Model):
     """A ModelDeployment whose turn it is."""
 
-    namespace: str
+    namespace: Annotated[str, Field(max_length=63)]
     """Namespace of the ModelDeployment."""
-    name: str
+    name: Annotated[str, Field(max_length=253)]
     """Name of the ModelDeployment."""
-    uid: str
+    uid: Annotated[str, Field(max_length=64)]
     """Uid of the ModelDeployment."""
     since: datetime
     """When its turn began."""
@@ -135,13 +135,13 @@ class RefreshTurn(Model):
 class RefreshRefusal(Model):
     """A ModelDeployment that was not refreshed; it keeps the pods that it has."""
 
-    namespace: str
+    namespace: Annotated[str, Field(max_length=63)]
     """Namespace of the ModelDeployment."""
-    name: str
+    name: Annotated[str, Field(max_length=253)]
     """Name of the ModelDeployment."""
-    reason: str
+    reason: Annotated[str, Field(max_length=64)]
     """Reason, in CamelCase."""
-    message: str
+    message: Annotated[str, Field(max_length=256)]
     """Why, in a sentence."""
 
 

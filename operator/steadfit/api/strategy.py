@@ -97,7 +97,8 @@ class LatencyComparison(Model):
     """Share of requests that were answered later than a bound."""
 
     max: Duration = "250ms"
-    """The bound; rounded up to the next bucket bound of the histogram."""
+    """The bound; rounded up to the next bucket bound of the histogram, the largest of which is 10s: above it, answers
+    later than 10s count."""
     margin: Annotated[Margin, margin_schema(exclusiveMinimum=0, exclusiveMaximum=1)] = Margin(0.05)
     """By how much the candidate's share may be larger: a share of the requests, or a percentage of the champion's
     share, such as `20%`."""

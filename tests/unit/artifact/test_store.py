@@ -7,6 +7,7 @@ from typing import Any
 
 import obstore
 import pytest
+from obstore.exceptions import GenericError
 from obstore.store import MemoryStore
 from pydantic import ValidationError
 from steadfit_artifact import store as stores
@@ -345,3 +346,22 @@ def test_an_update_that_others_overtake_again_and_again_fails_and_overwrites_not
     with pytest.raises(StoreUnavailableError, match="changed by another writer 8 times in a row"):
         store.update("s3://lake/a/x", never, 10)
     assert store.get("s3://lake/a/x") == written[-1]
+
+
+@pytest.mark.parametrize(
+    ("status", "named"), [("400 Bad Request", True), ("501 Not Implemented", True), ("503", False)]
+)
+def test_a_store_that_replaces_nothing_on_a_condition_is_said_to_lack_if_match(
+    status: str, named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, bucket = _store()
+    obstore.put(bucket, "a/x", b"a")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise GenericError(f"Server returned non-2xx status code: {status}: a header you provided is not implemented")
+
+    monkeypatch.setattr(obstore, "put", refuse)
+    with pytest.raises(StoreError) as raised:
+        store.update("s3://lake/a/x", lambda before: b"b", 10)
+    assert ("support conditional writes by If-Match" in str(raised.value)) is named
+    assert isinstance(raised.value, StoreUnavailableError) is not named
