@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from steadfit.core import names
 
+from .gateway import shares
 from .harness import play
 from .objects import JSON
 from .observations import is_idle, serves
 from .scenarios import LIMITS, first_version_serves, set_param
 from .simulated_cluster import NAMESPACE, SimulatedCluster
 from .starting_objects import NAME, action, installation, model_deployment, training_job
+from .test_foreign_routes import behind_a_gateway
+from .test_gateway import TRAFFIC
 from .test_lost_deployments import deployment_name, reason
 
 KINDS = ("Service", "Deployment", "ControllerRevision")
@@ -211,5 +214,77 @@ def test_a_deployment_whose_name_is_taken_says_so_in_the_condition_with_the_next
         )
         cluster.delete("Deployment", name)
         await cluster.until(lambda: serves(cluster, 1), within=300, say="version 1 serves again")
+
+    play(story, restart=False)
+
+
+async def behind_a_gateway_with_two_versions(cluster: SimulatedCluster) -> None:
+    await behind_a_gateway(cluster, TRAFFIC)
+    set_param(cluster, "depth", 6)
+    await cluster.until(lambda: shares(cluster) == {2: 100} and is_idle(cluster), within=7200, say="version 2 serves")
+    await cluster.quiet()
+    cluster.refuses = True
+
+
+def nothing_left(obj: JSON) -> None:
+    obj["metadata"] |= {"ownerReferences": [], "labels": {}}
+
+
+def ready_of(cluster: SimulatedCluster, number: int) -> int:
+    of = {pod["metadata"]["uid"] for pod in cluster.objects("Pod") if has_number(pod, number)}
+    return len(ready_pods(cluster) & of)
+
+
+def has_number(pod: JSON, number: int) -> bool:
+    return bool(pod["metadata"]["labels"].get(names.VERSION) == str(number))
+
+
+def test_what_a_route_sends_requests_to_stays_while_the_route_is_someone_elses() -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        await behind_a_gateway_with_two_versions(cluster)
+        cluster.edit("HTTPRoute", NAME, nothing_left)
+        cluster.create(action("back", "Rollback"))
+        await asyncio.sleep(2 * 86400)
+        assert reason(cluster, "RouteReady").startswith("RouteNotOwned: ")
+        assert ready_of(cluster, 2) == 2
+        cluster.delete("HTTPRoute", NAME)
+        await cluster.until(lambda: shares(cluster) == {1: 100}, within=3600, say="version 1 has the requests")
+
+    play(story, restart=False)
+
+
+def test_what_a_route_sends_requests_to_stays_while_the_service_of_the_good_version_is_someone_elses() -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        await behind_a_gateway_with_two_versions(cluster)
+        cluster.edit("Service", deployment_name(cluster, "lastGood"), nothing_left)
+        cluster.create(action("back", "Rollback"))
+        await asyncio.sleep(2 * 86400)
+        service = deployment_name(cluster)
+        assert reason(cluster, "Ready").startswith(f"ServiceNotOwned: the API server refuses Service {service}: ")
+        assert ready_of(cluster, 2) == 2
+        cluster.delete("Service", service)
+        await cluster.until(lambda: shares(cluster) == {1: 100}, within=3600, say="version 1 has the requests")
+
+    play(story, restart=False)
+
+
+def test_children_that_were_left_behind_are_adopted_whole_by_the_next_model_deployment() -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        await two_versions(cluster)
+        deployment = cluster.find("ModelDeployment", NAME)
+        assert deployment is not None
+        before, templates = ready_pods(cluster), len(cluster.objects("ControllerRevision"))
+        cluster.stop()
+        for kind in KINDS:
+            for obj in cluster.objects(kind):
+                if obj["metadata"].get("namespace") == NAMESPACE:
+                    cluster.edit(kind, obj["metadata"]["name"], owner_lost)
+        cluster.delete("ModelDeployment", NAME)
+        await asyncio.sleep(60)
+        cluster.create({**deployment, "metadata": _bare(deployment["metadata"]), "status": {}})
+        cluster.boot()
+        await cluster.until(lambda: serves(cluster, 2) and all_owned(cluster), within=300, say="version 2 serves")
+        assert ready_pods(cluster) >= {uid for uid in before if uid in ready_pods(cluster)} != set()
+        assert len(cluster.objects("ControllerRevision")) >= templates - 1
 
     play(story, restart=False)

@@ -377,8 +377,10 @@ class ObservedModelDeployment:
     """The versions of other TrainingJobs that it decided about: they served before its trainingJobRef was changed."""
     refused_deployments: Mapping[str, str] = field(default_factory=dict)
     """Why the API server refused Deployments of the namespace, by their names."""
-    service_refused: str = ""
-    """Why the API server refused the Service; empty if it did not."""
+    refused_services: Mapping[str, str] = field(default_factory=dict)
+    """Why the API server refused Services of the namespace, by their names."""
+    route_refused: str = ""
+    """Why the API server refused the HTTPRoute; empty if it did not."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Why the API server refused ControllerRevisions of the namespace, by their names."""
     pod_times: Mapping[str, PodTimes] = field(default_factory=dict)

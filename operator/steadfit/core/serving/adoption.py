@@ -28,6 +28,7 @@ def _changes(fleet: Fleet) -> Iterator[Action]:
         *((found, common) for found in (observed.service, observed.route) if found is not None),
         *((found, common) for found in observed.services),
         *((found.manifest, {**common, **_of_pods(found.manifest)}) for found in fleet.workloads),
+        *((found, common) for found in observed.frozen_templates),
     ]
     for manifest, labels in expected:
         if "deletionTimestamp" in manifest["metadata"]:

@@ -155,10 +155,11 @@ class Fleet:
     def is_complete(self, revision: str, pods: int | None = None) -> bool:
         """Return whether a revision is scaled to so many pods, spec.server.replicas by default, and all are ready.
 
-        Pods whose template someone else has changed, or nothing proves, count for nothing.
+        Pods whose template someone else has changed, or nothing proves, count for nothing, also while the template is
+        put right and they have yet to end.
         """
         found, desired = self.workload(revision), self.desired_replicas if pods is None else pods
-        if found is None or found.deleting or not found.settled or not self.is_as_declared(revision):
+        if found is None or found.deleting or not found.is_updated or not self.is_as_declared(revision):
             return False
         return found.replicas == desired and self.ready_pods(revision) >= desired
 

@@ -14,7 +14,6 @@ from steadfit.api.modeldeployment import ModelDeployment, ModelDeploymentStatus
 from steadfit.api.rollout import RevisionRef
 from steadfit.core import names
 from steadfit.core.problem import Problem
-from steadfit.core.serving import ownership
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.types import Action, Create, Delete
 
@@ -46,8 +45,7 @@ def of_revision(ref: RevisionRef, fleet: Fleet) -> Rendering | Problem:
 def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     """Return the changes after which each revision in use has a ControllerRevision with its declared template.
 
-    One with another template, or without its owner, is deleted first: its data cannot be changed, and nothing is lost,
-    as what it had to say is known.
+    One with another template is deleted first: its data cannot be changed.
     """
     actions: list[Action] = []
     for ref in declared_template.in_use(status):
@@ -56,7 +54,7 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
             continue
         if frozen is None:
             actions.append(Create(manifest(fleet.observed.deployment, ref, template), is_record=True))
-        elif frozen["data"]["template"] != template or not ownership.is_owned(fleet.observed.deployment, frozen):
+        elif frozen["data"]["template"] != template:
             actions.append(Delete(frozen, is_record=True))
     return actions
 

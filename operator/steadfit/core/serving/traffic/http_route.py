@@ -40,14 +40,14 @@ def point(status: ModelDeploymentStatus, fleet: Fleet, now: datetime) -> Sequenc
     if not pod_shares.by_gateway(deployment):
         ours = route is not None and not is_foreign(deployment, route) and "deletionTimestamp" not in route["metadata"]
         deletions: list[Action] = [Delete(route)] if ours and route is not None else []
-        return [*deletions, *revision_services.retire(frozenset(referenced), fleet)]
+        return [*deletions, *revision_services.retire(frozenset(referenced) | route_weights.answering(fleet), fleet)]
     if not observed.gateway_api or is_foreign(deployment, route):
         return []
     revisions = _revisions(status, fleet, now)
     return [
         *revision_services.keep(revisions, fleet),
         *_update_route(status, revisions, fleet),
-        *revision_services.retire(frozenset(referenced) | frozenset(revisions), fleet),
+        *revision_services.retire(frozenset(referenced) | route_weights.answering(fleet) | frozenset(revisions), fleet),
     ]
 
 
@@ -130,7 +130,8 @@ def _update_route(status: ModelDeploymentStatus, revisions: Sequence[str], fleet
     deployment, route, live = fleet.observed.deployment, fleet.observed.route, status.live
     if live is None or (route is not None and "deletionTimestamp" in route["metadata"]):
         return []
-    services, instead = revision_services.existing(fleet), failover.stand_in(status, fleet)
+    services = revision_services.existing(fleet) | revision_services.unseen(route_weights.taking(fleet), fleet)
+    instead = failover.stand_in(status, fleet)
     if instead is None and is_quarantined(live, status, fleet):
         return _rolling_back(live, status, services, fleet)
     if instead not in services and (live.revision not in services or _must_wait(live, status, fleet)):

@@ -6,7 +6,7 @@ with errors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from steadfit.api.modeldeployment import ModelDeployment
@@ -21,6 +21,12 @@ from .service import leads_to, selector, spec
 def existing(fleet: Fleet) -> frozenset[str]:
     """Return the revisions that have a Service that is not being deleted."""
     return frozenset(_revision(one) for one in fleet.observed.services if _exists(one))
+
+
+def unseen(revisions: Collection[str], fleet: Fleet) -> frozenset[str]:
+    """Return those of some revisions whose Service is there and not seen, as it has lost its owner and its labels."""
+    name, refused = fleet.observed.deployment.name, fleet.observed.refused_services
+    return frozenset(one for one in revisions if names.workload_name(name, one) in refused)
 
 
 def keep(revisions: Sequence[str], fleet: Fleet) -> Sequence[Action]:

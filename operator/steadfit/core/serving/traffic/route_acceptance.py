@@ -31,6 +31,8 @@ def problem(fleet: Fleet) -> Problem | None:
             "RouteNotOwned",
             f"an HTTPRoute {name} that belongs to someone else has the name this deployment needs; delete or rename it",
         )
+    if observed.route is None and observed.route_refused:
+        return Problem("RouteNotOwned", f"the API server refuses HTTPRoute {name}: {observed.route_refused}")
     if observed.route is None or "deletionTimestamp" in observed.route["metadata"]:
         return Problem("RouteNotCreated", f"the HTTPRoute {name} is created once a version serves")
     if field := http_route.changed_field(fleet):

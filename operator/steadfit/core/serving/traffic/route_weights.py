@@ -30,8 +30,10 @@ def revision_of(deployment: ModelDeployment, name: object) -> str | None:
 
 def referenced(deployment: ModelDeployment, route: Manifest | None) -> Mapping[str, int]:
     """Return the weights of the revisions that our route references; a terminating route still routes."""
-    if route is None or is_foreign(deployment, route):
-        return {}
+    return {} if route is None or is_foreign(deployment, route) else _referenced(deployment, route)
+
+
+def _referenced(deployment: ModelDeployment, route: Manifest) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for rule in route.get("spec", {}).get("rules") or []:
         for backend in rule.get("backendRefs") or []:
@@ -44,6 +46,15 @@ def referenced(deployment: ModelDeployment, route: Manifest | None) -> Mapping[s
 def taking(fleet: Fleet) -> frozenset[str]:
     """Return the revisions with a weight above 0 in our route."""
     weights = referenced(fleet.observed.deployment, fleet.observed.route)
+    return frozenset(revision for revision, weight in weights.items() if weight > 0)
+
+
+def answering(fleet: Fleet) -> frozenset[str]:
+    """Return the revisions that an HTTPRoute of our name sends requests to, or may, whoever owns it."""
+    observed = fleet.observed
+    if observed.route is None and observed.route_refused:
+        return frozenset(found.revision for found in fleet.workloads)
+    weights = _referenced(observed.deployment, observed.route) if observed.route is not None else {}
     return frozenset(revision for revision, weight in weights.items() if weight > 0)
 
 

@@ -13,7 +13,7 @@ from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.ownership import is_foreign
 from steadfit.core.types import Manifest
 
-from . import route_weights, traffic_label
+from . import pod_shares, route_weights, traffic_label
 
 PORTS = ({"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"},)
 
@@ -37,9 +37,18 @@ def taken(status: ModelDeploymentStatus, fleet: Fleet) -> str:
     name = observed.deployment.name
     if is_foreign(observed.deployment, observed.service):
         return f"a Service {name} that belongs to someone else has the name this deployment needs; delete or rename it"
-    if observed.service is None and observed.service_refused and status.live is not None:
-        return f"the API server refuses Service {name}: {observed.service_refused}"
-    return ""
+    if status.live is None:
+        return ""
+    needed = [name] if observed.service is None else []
+    if pod_shares.by_gateway(observed.deployment):
+        seen = {_revision_of(one) for one in observed.services}
+        needed += [] if status.live.revision in seen else [names.workload_name(name, status.live.revision)]
+    refused = next((one for one in needed if one in observed.refused_services), None)
+    return f"the API server refuses Service {refused}: {observed.refused_services[refused]}" if refused else ""
+
+
+def _revision_of(service: Manifest) -> str:
+    return str(service["metadata"].get("labels", {}).get(names.REVISION, ""))
 
 
 def selected_revision(deployment: ModelDeployment, service: Manifest | None) -> str | None:
@@ -59,7 +68,7 @@ def shared(deployment: ModelDeployment, service: Manifest | None) -> str | None:
 def taking_traffic(fleet: Fleet) -> frozenset[str]:
     """Return the revisions that our Service selects, one or a champion and its candidate, or that our route weighs."""
     observed = fleet.observed
-    by_weight = route_weights.taking(fleet) | _behind_a_foreign_service(fleet)
+    by_weight = route_weights.answering(fleet) | _behind_a_foreign_service(fleet)
     selected = selected_revision(observed.deployment, observed.service)
     if selected is None:
         return by_weight
@@ -70,7 +79,7 @@ def taking_traffic(fleet: Fleet) -> frozenset[str]:
 def _behind_a_foreign_service(fleet: Fleet) -> frozenset[str]:
     """Return the revisions whose pods someone else's Service of our name selects, or may select while it is unseen."""
     observed = fleet.observed
-    if observed.service is None and observed.service_refused:
+    if observed.service is None and observed.deployment.name in observed.refused_services:
         return frozenset(found.revision for found in fleet.workloads)
     if observed.service is None or not is_foreign(observed.deployment, observed.service):
         return frozenset()
