@@ -126,7 +126,8 @@ def test_a_candidate_whose_server_ends_again_and_again_goes_back_without_a_metri
     (entry,) = after["status"]["quarantine"]
     assert (entry["by"], after["status"]["live"]["revision"]) == ("stability", good)
     assert "3 restarts of 1 pod" in entry["reason"], entry
-    assert "last Error (exit code 1); version 1 had none" in entry["reason"], entry
+    assert "last Error (exit code 1) with: " in entry["reason"], entry
+    assert "; version 1 had none" in entry["reason"], entry
 
 
 def test_an_identical_candidate_is_promoted_and_no_request_fails(
