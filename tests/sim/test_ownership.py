@@ -212,8 +212,9 @@ def test_a_deployment_whose_name_is_taken_says_so_in_the_condition_with_the_next
         await cluster.until(
             lambda: "was not made for this object: delete or rename it" in reason(cluster, "Ready"), say="it is said"
         )
+        await asyncio.sleep(12 * 3600)
         cluster.delete("Deployment", name)
-        await cluster.until(lambda: serves(cluster, 1), within=300, say="version 1 serves again")
+        await cluster.until(lambda: serves(cluster, 1), within=75, say="version 1 serves again within a minute")
 
     play(story, restart=False)
 

@@ -120,19 +120,20 @@ class Reconciler:
         stored = obj.get("status", {})
         if plan.status != stored:
             return await self._write_status(obj, stored, plan)
-        after, refused = _seconds_until(plan.requeue_at, now), False
+        after, refused, taken = _seconds_until(plan.requeue_at, now), False, False
         for action in plan.actions:
             try:
                 await self._act(action)
             except (Invalid, Forbidden, NameTaken) as error:
                 self._refused(obj, error)
-                refused = True
+                refused, taken = True, taken or isinstance(error, NameTaken)
                 if not (isinstance(action, Create | Delete) and action.is_record):
                     break
         if refused:
             # What is due sooner is not put off by it.
             soon = after is not None and after < SLOW_RETRY_SECONDS
-            return Result("refused", after=after if soon else SLOW_RETRY_SECONDS, retry=not soon)
+            # A person makes room for a name, and nothing that is watched tells of it: no growing pause for that.
+            return Result("refused", after=after if soon else SLOW_RETRY_SECONDS, retry=not soon and not taken)
         return Result("acted" if plan.actions else "idle", after=after)
 
     def _refused(self, obj: JSONObject, error: Exception) -> None:
