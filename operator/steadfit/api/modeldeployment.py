@@ -179,6 +179,9 @@ class ModelDeploymentStatus(Status):
     existed when a person promoted another one. Without a pin, only newer versions are rolled out. It never falls."""
     quarantine: Annotated[list[QuarantineEntry], Field(max_length=128, json_schema_extra=list_map("revision"))] = []
     """Revisions that were rolled back."""
+    further_decisions: Annotated[list[Annotated[str, Field(max_length=16)]], Field(max_length=500)] = []
+    """Revisions in quarantine, or abandoned, that have no room in these lists. Each has a ControllerRevision with the
+    decision, which is listed again while spec asks for the pod template."""
     released: Annotated[list[Released], Field(max_length=128)] = []
     """Versions that were released from quarantine."""
     template_repairs: Annotated[list[TemplateRepair], Field(max_length=32)] = []

@@ -1,5 +1,8 @@
 """What the lists of a ModelDeployment's status drop when they are full, and why no decision is forgotten.
 
+What a list drops of a version that was let through stays in force: `furtherDecisions` names its revision, and its
+record comes back into the list while the spec asks for it (`selection/decision_records.py`).
+
 `abandoned` drops first an entry whose version the floor keeps from returning; then one of a pod template that neither
 the present spec asks for nor a rollback goes back to. What a rollback passes over stays: the floor does not bar it.
 `quarantine` drops first an entry that its ModelVersions remember, or one of a pod template alone, which only an edit
@@ -15,7 +18,7 @@ The texts of an entry are bounded too: of older entries only their beginning is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 from steadfit.api.modeldeployment import ModelDeploymentStatus
@@ -35,6 +38,7 @@ MAX_ABANDONED = 16
 MAX_QUARANTINE = 32
 """More than the versions that a rollback goes back to, which the floor does not keep from returning."""
 MAX_RELEASED = 16
+MAX_FURTHER = 500
 
 T = TypeVar("T")
 
@@ -47,28 +51,36 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
     candidate = status.candidate
     if candidate is not None:
         candidate = candidate.model_copy(update={"verdicts": shortened(candidate.verdicts, ONE_EACH)})
+    given_up = _bounded(
+        status.abandoned,
+        MAX_ABANDONED,
+        lambda entry: entry.digest not in going_back and not _was_let_through(entry.digest, fleet),
+        lambda entry: not _is_asked_for(entry, fleet) and entry.revision not in present,
+    )
+    quarantine = _bounded(
+        status.quarantine,
+        MAX_QUARANTINE,
+        lambda entry: _is_remembered(entry, fleet),
+        lambda entry: _artifact(entry) not in going_back and not _was_let_through(_artifact(entry), fleet),
+    )
+    dropped = [
+        *(one.revision for one in status.abandoned if one not in given_up and _matters(one.digest, going_back, fleet)),
+        *(
+            one.revision
+            for one in status.quarantine
+            if one not in quarantine and _matters(_artifact(one), going_back, fleet)
+        ),
+    ]
+    listed = {*(one.revision for one in given_up), *(one.revision for one in quarantine)}
     return status.model_copy(
         update={
             "candidate": candidate,
+            "further_decisions": _further([*status.further_decisions, *dropped], listed, fleet),
             "actions": action_records.shorten(status.actions, fleet.observed.actions),
             "rollbacks": shortened(status.rollbacks),
             "diagnoses": shortened(status.diagnoses, ONE_EACH),
-            "abandoned": shortened(
-                _bounded(
-                    status.abandoned,
-                    MAX_ABANDONED,
-                    lambda entry: entry.digest not in going_back and not _was_let_through(entry.digest, fleet),
-                    lambda entry: not _is_asked_for(entry, fleet) and entry.revision not in present,
-                )
-            ),
-            "quarantine": shortened(
-                _bounded(
-                    status.quarantine,
-                    MAX_QUARANTINE,
-                    lambda entry: _is_remembered(entry, fleet),
-                    lambda entry: _artifact(entry) not in going_back and not _was_let_through(_artifact(entry), fleet),
-                )
-            ),
+            "abandoned": shortened(given_up),
+            "quarantine": shortened(quarantine),
             "pod_failures": _with_last_words([one for one in status.pod_failures if one.revision in present]),
             "released": shortened(_bounded(status.released, MAX_RELEASED, lambda entry: is_removed(entry, fleet))),
         }
@@ -97,6 +109,20 @@ def _bounded(entries: Sequence[T], most: int, *are_expendable: Callable[[T], boo
         expendable = (entry for is_expendable in are_expendable for entry in kept if is_expendable(entry))
         kept.remove(next(expendable, kept[0]))
     return kept
+
+
+def _matters(artifact: str | None, going_back: Collection[str | None], fleet: Fleet) -> bool:
+    """Return whether an artifact may serve with another pod template: the floor does not bar what was let through."""
+    return artifact in going_back or _was_let_through(artifact, fleet)
+
+
+def _further(revisions: Sequence[str], listed: Collection[str], fleet: Fleet) -> list[str]:
+    """Return the revisions without room in the lists that a record tells of. Whoever deletes the record ends it."""
+    if not revisions:
+        return []
+    recorded = {(one.get("data", {}).get("entry") or {}).get("revision") for one in fleet.observed.decisions}
+    kept = [one for one in dict.fromkeys(revisions) if one in recorded and one not in listed]
+    return kept[-MAX_FURTHER:]
 
 
 def _artifact(entry: QuarantineEntry) -> str | None:

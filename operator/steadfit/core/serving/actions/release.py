@@ -16,7 +16,7 @@ from steadfit.core.problem import Problem
 from steadfit.core.serving.action_result import ActionResult, author
 from steadfit.core.serving.fleet import Fleet
 from steadfit.core.serving.quarantine import is_quarantined
-from steadfit.core.serving.selection import served
+from steadfit.core.serving.selection import decision_records, served
 from steadfit.core.serving.status_bounds import has_room_to_release
 
 
@@ -48,8 +48,10 @@ def release(status: ModelDeploymentStatus, action: ModelAction, fleet: Fleet, no
         at=now,
     )
     others = [item for item in status.released if (item.version, item.digest) != (released.version, released.digest)]
+    further = decision_records.revisions_of(released.digest, fleet) if released.digest else set()
     update = {
         "quarantine": [entry for entry in status.quarantine if entry not in entries],
+        "further_decisions": [one for one in status.further_decisions if one not in further],
         "released": [*others, released],
     }
     after = _without_rollback(status.model_copy(update=update), released, fleet, now)

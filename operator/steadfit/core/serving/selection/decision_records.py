@@ -15,7 +15,9 @@ from pydantic import ValidationError
 from steadfit.api.modeldeployment import ModelDeploymentStatus
 from steadfit.api.rollout import Abandoned, Override, Promoted, QuarantineEntry, ServedVersion, VersionFloor
 from steadfit.core import names
+from steadfit.core.problem import Problem
 from steadfit.core.serving.fleet import Fleet
+from steadfit.core.serving.revisions.revision import render
 from steadfit.core.types import Action, Create, Delete, Manifest
 
 from . import served, version_floor
@@ -36,8 +38,13 @@ _KINDS = {word: kind for kind, word in WORDS.items()}
 
 
 def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
-    """Return a status that was lost with the decisions of the records."""
-    if status.observed_generation >= 0 or not fleet.observed.decisions:
+    """Return a status that was lost with the decisions of the records.
+
+    Another one has those that had no room, and of which the spec asks for the pod template.
+    """
+    if status.observed_generation >= 0:
+        return _with_asked_for(status, fleet) if status.further_decisions else status
+    if not fleet.observed.decisions:
         return status
     found: dict[type[Entry], list[Any]] = defaultdict(list)
     for record in fleet.observed.decisions:
@@ -73,10 +80,55 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
         known = wanted.pop(found["metadata"]["name"], None)
         owner = names.controller_of(found)
         own = owner is not None and owner["uid"] == deployment.uid
+        if known is None and _raw(found).get("revision") in status.further_decisions:
+            continue
         kept = known is not None and own and _is_same(known, found)
         if not kept and "deletionTimestamp" not in found["metadata"]:
             actions.append(Delete(found, is_record=True))
     return [*(Create(record, is_record=True) for record in wanted.values()), *actions]
+
+
+def revisions_of(artifact: str, fleet: Fleet) -> set[str]:
+    """Return the revisions of an artifact that a record tells of."""
+    raw = (_raw(record) for record in fleet.observed.decisions)
+    return {
+        str(one["revision"])
+        for one in raw
+        if "revision" in one and artifact in (one.get("artifact"), one.get("digest"))
+    }
+
+
+def _with_asked_for(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
+    """Return the status with the decisions beyond its lists about what the spec asks for now."""
+    further = set(status.further_decisions)
+    records = [record for record in fleet.observed.decisions if _raw(record).get("revision") in further]
+    asked: dict[str, set[str | None]] = {}
+    for name in {str(_raw(record).get("version")) for record in records}:
+        found = (render(version, fleet) for version in fleet.known_versions.named(name))
+        present = [one for one in found if not isinstance(one, Problem)]
+        asked[name] = {*(one.revision for one in present), *(one.inputs_digest for one in present)}
+    quarantine, given_up = [*status.quarantine], [*status.abandoned]
+    for record in records:
+        raw = _raw(record)
+        if asked[str(raw.get("version"))].isdisjoint({str(raw["revision"]), raw.get("inputsDigest", "")}):
+            continue
+        entry = _entry(record)
+        if isinstance(entry, QuarantineEntry) and all(one.revision != entry.revision for one in quarantine):
+            quarantine.append(entry)
+        if isinstance(entry, Abandoned) and all(one.revision != entry.revision for one in given_up):
+            given_up.append(entry)
+    return status.model_copy(
+        update={
+            "quarantine": sorted(quarantine, key=lambda entry: (entry.at, entry.revision)),
+            "abandoned": sorted(given_up, key=lambda entry: (entry.at, entry.revision)),
+        }
+    )
+
+
+def _raw(record: Manifest) -> Mapping[str, Any]:
+    """Return the entry in a record as it is stored."""
+    found: Mapping[str, Any] = record.get("data", {}).get("entry") or {}
+    return found
 
 
 def _entries(status: ModelDeploymentStatus, fleet: Fleet) -> Iterator[Entry]:

@@ -213,6 +213,32 @@ def test_full_lists_keep_the_template_that_the_spec_asks_for(verb: str, monkeypa
     assert (cluster.selected(), cluster.candidate()) == (serves, None)
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
+@pytest.mark.parametrize("verb", ["Rollback", "Abort"])
+def test_full_lists_forget_no_template(verb: str, is_lost: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status_bounds, "MAX_QUARANTINE", 3)
+    monkeypatch.setattr(status_bounds, "MAX_ABANDONED", 3)
+    cluster = serving(1)
+    good, images = cluster.selected(), [f"server:{number}" for number in range(6)]
+    for image in images:
+        change(cluster, image)
+        cluster.step() if verb == "Abort" else cluster.settle()
+        cluster.act(verb)
+        cluster.settle()
+    assert len(cluster.status.further_decisions) == 3
+    for image in images:
+        change(cluster, image)
+        if is_lost:
+            lose_status(cluster)
+        cluster.settle()
+        assert (cluster.selected(), cluster.candidate()) == (good, None)
+    assert len(records(cluster)) == 6
+    if verb == "Rollback":
+        cluster.act("Release", 1)
+        cluster.settle()
+        assert (records(cluster), cluster.status.further_decisions) == ([], [])
+
+
 STORY = st.sampled_from(
     ["version", "bad", "good", "upgrade", "break", "heal", "late", "settle", "settle", "pass", "fail", "lose"]
 )
