@@ -14,6 +14,8 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from steadfit.core import names
+
 from tests.oracles import status as status_oracles
 
 from .client import CrashPlan, Faults, Interruption, Write
@@ -30,6 +32,8 @@ _NOT_COMPARED = {"Pod", "ReplicaSet", "Event"}
 _VOLATILE = {"resourceVersion"}
 # How often a child was scaled on the way is not part of the end; a user's object counts the user's edits alone.
 _VOLATILE_OF_CHILDREN = {"resourceVersion", "generation", "observedGeneration"}
+# A decision that ended before the pass that records it has no record on the way: the last one counts.
+_VOLATILE_OF_RECORDS = {"resourceVersion", "generation", "uid"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,14 @@ def _comparable(cluster: SimulatedCluster) -> Iterator[tuple[str, JSON]]:
     for obj in cluster.store.all():
         if obj["kind"] not in _NOT_COMPARED:
             left_out = _VOLATILE if obj["apiVersion"] == GROUP else _VOLATILE_OF_CHILDREN
+            if _is_record(obj):
+                left_out = _VOLATILE_OF_RECORDS
             yield f"{obj['kind']}/{obj['metadata']['name']}", _masked(obj, left_out)
+
+
+def _is_record(obj: Mapping[str, Any]) -> bool:
+    """Return whether an object is the record of a decision, whose content follows from the status."""
+    return names.DECISION in obj["metadata"].get("labels", {})
 
 
 def _masked(value: Any, left_out: Container[str]) -> Any:
@@ -186,6 +197,7 @@ def _summary(cluster: SimulatedCluster) -> Counter[tuple[str, str]]:
         for change in cluster.history
         if change.type != "MODIFIED"
         and change.ref.kind not in _NOT_COMPARED
+        and not _is_record(change.new)
         and change.new["metadata"]["uid"] not in cluster.properties.stray
     )
 
