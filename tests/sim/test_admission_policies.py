@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from steadfit.core import names
 
 from .harness import play
 from .objects import JSON
@@ -82,6 +83,12 @@ async def stays_ready(cluster: SimulatedCluster, seconds: float) -> None:
     for _ in range(int(seconds / 5)):
         await asyncio.sleep(5)
         assert is_ready(cluster, "ModelDeployment"), reason(cluster, "Ready")
+
+
+def servers(cluster: SimulatedCluster) -> set[str]:
+    """Return the uids of the pods of servers."""
+    pods = (pod["metadata"] for pod in cluster.objects("Pod"))
+    return {metadata["uid"] for metadata in pods if names.REVISION in metadata["labels"]}
 
 
 # Stories
@@ -159,8 +166,9 @@ async def a_restart_and_a_lost_status_change_nothing(cluster: SimulatedCluster) 
     cluster.boot()
     await is_right_again(cluster)
     assert "became" in reason(cluster, "Serving")
+    before = servers(cluster)
     cluster.delete("Deployment", name_of(cluster))
-    await cluster.until(lambda: not is_ready(cluster, "ModelDeployment"), within=10, say="its pods are gone")
+    await cluster.until(lambda: before.isdisjoint(servers(cluster)), within=120, say="its pods are gone")
     await is_right_again(cluster)
     await stays_ready(cluster, 4000)
 

@@ -372,7 +372,8 @@ class ObservedModelDeployment:
     frozen_templates: Sequence[Manifest] = ()
     """The apps/v1 ControllerRevisions that it owns, one per revision."""
     decisions: Sequence[Manifest] = ()
-    """The apps/v1 ControllerRevisions that keep its decisions about pod templates, also those without an owner."""
+    """The apps/v1 ControllerRevisions that keep decisions by its name, also those without an owner or with that of an
+    earlier one."""
     earlier_versions: Sequence[ModelVersion] = ()
     """The versions of other TrainingJobs that it decided about: they served before its trainingJobRef was changed."""
     refused_deployments: Mapping[str, str] = field(default_factory=dict)

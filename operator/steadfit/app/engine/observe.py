@@ -194,9 +194,7 @@ class Observer:
             services=[one for one in self._children(SERVICES, deployment) if _of_a_revision(one)],
             gateway_api=not self._cache.lacks(HTTP_ROUTES),
             frozen_templates=[one for one in kept if not _is_decision(one)],
-            decisions=[
-                one for one in self._cache.by(*decisions) if _is_decision(one) and _is_no_others(one, deployment)
-            ],
+            decisions=[one for one in self._cache.by(*decisions) if _is_decision(one)],
             refusals=self.refused(namespace, CONTROLLER_REVISIONS),
             refused_deployments=self.refused(namespace, DEPLOYMENTS),
             refused_services=self.refused(namespace, SERVICES),
@@ -392,12 +390,6 @@ class Observer:
 def _is_decision(revision: JSONObject) -> bool:
     """Return whether a ControllerRevision keeps a decision, and no pod template."""
     return names.DECISION in revision["metadata"].get("labels", {})
-
-
-def _is_no_others(obj: JSONObject, deployment: ModelDeployment) -> bool:
-    """Return whether a ModelDeployment, or nothing, owns an object; not one that was deleted, and had its name."""
-    owner = names.controller_of(obj)
-    return owner is None or owner["uid"] == deployment.uid
 
 
 def _digests_of(objects: Iterable[JSONObject]) -> list[str]:

@@ -139,8 +139,10 @@ def test_a_model_that_cannot_predict_zeros_serves_with_its_example(tmp_path: Pat
     ],
 )
 def test_an_odd_value_is_the_callers_whatever_the_estimator_raises(
-    tmp_path: Path, month: list[int], wind: list[float], sentence: str
+    tmp_path: Path, month: list[int], wind: list[float], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # However slow the machine is.
+    monkeypatch.setattr(odd_input, "SEARCH_SECONDS", 60.0)
     caller = months(tmp_path / "a")
     refused = caller.infer(tensor("month", "INT64", month), tensor("wind", "FP64", wind))
     assert (refused.status, refused.error) == (400, sentence)

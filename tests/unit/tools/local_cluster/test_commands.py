@@ -12,7 +12,7 @@ def test_make_help_lists_the_project_commands() -> None:
     command = ["make", "--silent", "--no-print-directory", "help"]
     text = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
     listed = " ".join(line.split()[0] for line in text.splitlines())
-    assert listed == "demo test fast bring-up check crds images cluster-up install env cluster-down environment"
+    assert listed == "demo test fast bench bring-up check crds images cluster-up install env cluster-down environment"
 
 
 def test_the_environment_names_our_daemon_only_where_it_is_ours(tmp_path: Path) -> None:

@@ -44,10 +44,10 @@ def recall(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus
     """
     if status.observed_generation >= 0:
         return _with_asked_for(status, fleet) if status.further_decisions else status
-    if not fleet.observed.decisions:
+    if not _records(fleet):
         return status
     found: dict[type[Entry], list[Any]] = defaultdict(list)
-    for record in fleet.observed.decisions:
+    for record in _records(fleet):
         entry = _entry(record)
         if entry is not None:
             found[type(entry)].append(entry)
@@ -79,6 +79,9 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     for found in fleet.observed.decisions:
         known = wanted.pop(found["metadata"]["name"], None)
         owner = names.controller_of(found)
+        if not _is_read(found, fleet):
+            # It goes with its owner, and has the name until then.
+            continue
         own = owner is not None and owner["uid"] == deployment.uid
         if known is None and _raw(found).get("revision") in status.further_decisions:
             continue
@@ -88,9 +91,20 @@ def keep(status: ModelDeploymentStatus, fleet: Fleet) -> Sequence[Action]:
     return [*(Create(record, is_record=True) for record in wanted.values()), *actions]
 
 
+def _records(fleet: Fleet) -> list[Manifest]:
+    """Return the records of this ModelDeployment."""
+    return [record for record in fleet.observed.decisions if _is_read(record, fleet)]
+
+
+def _is_read(record: Manifest, fleet: Fleet) -> bool:
+    """Return whether a ModelDeployment, or nothing, owns a record; not one that was deleted, and had its name."""
+    owner = names.controller_of(record)
+    return owner is None or owner["uid"] == fleet.observed.deployment.uid
+
+
 def revisions_of(artifact: str, fleet: Fleet) -> set[str]:
     """Return the revisions of an artifact that a record tells of."""
-    raw = (_raw(record) for record in fleet.observed.decisions)
+    raw = (_raw(record) for record in _records(fleet))
     return {
         str(one["revision"])
         for one in raw
@@ -101,7 +115,7 @@ def revisions_of(artifact: str, fleet: Fleet) -> set[str]:
 def _with_asked_for(status: ModelDeploymentStatus, fleet: Fleet) -> ModelDeploymentStatus:
     """Return the status with the decisions beyond its lists about what the spec asks for now."""
     further = set(status.further_decisions)
-    records = [record for record in fleet.observed.decisions if _raw(record).get("revision") in further]
+    records = [record for record in _records(fleet) if _raw(record).get("revision") in further]
     asked: dict[str, set[str | None]] = {}
     for name in {str(_raw(record).get("version")) for record in records}:
         found = (render(version, fleet) for version in fleet.known_versions.named(name))
