@@ -166,7 +166,7 @@ def test_a_version_stays_in_quarantine_after_the_list_is_full() -> None:
     assert cluster.record(name)[0] == "Rejected"
 
 
-def test_a_quarantine_that_its_version_remembers_is_dropped_first_and_still_counts() -> None:
+def test_a_quarantine_that_the_spec_asks_for_stays_in_a_full_list_and_counts() -> None:
     cluster = serving(1, 2)
     cluster.act("Quarantine", 2)
     cluster.settle()
@@ -181,7 +181,9 @@ def test_a_quarantine_that_its_version_remembers_is_dropped_first_and_still_coun
     cluster.settle()
     cluster.act("Quarantine", 3)
     cluster.settle()
-    assert entry not in cluster.deployment["status"]["quarantine"]
+    kept = cluster.deployment["status"]["quarantine"]
+    assert len(kept) == status_bounds.MAX_QUARANTINE
+    assert [one["revision"] for one in kept if one["revision"] == entry["revision"]] == [entry["revision"]]
     name = cluster.act("Promote", 2)
     cluster.settle()
     assert cluster.record(name)[0] == "Rejected"
